@@ -1,0 +1,15 @@
+"""Convolutional networks, from formula to full speed, in Python.
+
+net = kitnet.parse("28x28x1 -> [conv5-6 same -> tanh -> maxpool2]*2 -> fc120 -> tanh -> fc10")
+print(net.ledger().totals)
+tape = net.tape(x)                       # x: (N, 28, 28, 1)
+tape.backward(dy)["conv1.weight"]        # gradients by path
+"""
+
+from kitnet.base.error import KitnetError
+from kitnet.layers import Layer
+from kitnet.net import Net, Tape, parse
+
+__version__ = "0.1.0"
+
+__all__ = ["KitnetError", "Layer", "Net", "Tape", "__version__", "parse"]

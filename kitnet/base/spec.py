@@ -1,0 +1,93 @@
+"""What a layer says about the arrays it needs: parameters that are learned, buffers that are not, and how
+both begin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kitnet.base.error import KitnetError, nearest
+from kitnet.base.shape import Shape
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Param:
+    """A learned array. `fan_in` and `fan_out` are the connections into and out of one unit, as initialisers
+    need them; `fan_in` may be one number for each index of the last axis. Weight decay applies where `decay`
+    is True."""
+
+    shape: Shape
+    init: str = "zeros"
+    fan_in: int | tuple[int, ...] = 1
+    fan_out: int = 1
+    decay: bool = True
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An array that is not learned: state of a layer, or what forward saves for backward.
+
+    `dtype` None is the dtype of the input. `per_sample` puts the batch axis in front of `shape`. `value` is
+    how state begins.
+    """
+
+    shape: Shape
+    dtype: str | None = None
+    per_sample: bool = False
+    value: float | Array = 0.0
+
+
+Initialiser = Callable[[np.random.Generator, Param], Array]
+
+
+def _uniform(limit: Callable[[Any, int], Any]) -> Initialiser:
+    def draw(random: np.random.Generator, p: Param) -> Array:
+        return random.uniform(-1.0, 1.0, p.shape) * limit(np.asarray(p.fan_in, float), p.fan_out)
+
+    return draw
+
+
+def _normal(deviation: Callable[[Any, int], Any]) -> Initialiser:
+    def draw(random: np.random.Generator, p: Param) -> Array:
+        return random.standard_normal(p.shape) * deviation(np.asarray(p.fan_in, float), p.fan_out)
+
+    return draw
+
+
+INITIALISERS: dict[str, Initialiser] = {
+    "zeros": lambda random, p: np.zeros(p.shape),
+    "ones": lambda random, p: np.ones(p.shape),
+    # one over the connections into a unit: a trainable mean, for subsampling
+    "mean": lambda random, p: np.ones(p.shape) / np.asarray(p.fan_in, float),
+    # LeCun, Bottou, Bengio, Haffner 1998, section "weights before training": between -2.4/F and 2.4/F, F the
+    # fan-in
+    "lecun1998": _uniform(lambda i, o: 2.4 / i),
+    # LeCun, Bottou, Orr, Müller 1998, "Efficient BackProp", equation 16: deviation 1/sqrt(F)
+    "lecun": _normal(lambda i, o: i**-0.5),
+    # Glorot & Bengio 2010, equation 16
+    "glorot": _uniform(lambda i, o: (6.0 / (i + o)) ** 0.5),
+    # He, Zhang, Ren, Sun 2015, equation 10
+    "he": _normal(lambda i, o: (2.0 / i) ** 0.5),
+    # Krizhevsky, Sutskever, Hinton 2012, section 5
+    "gaussian": _normal(lambda i, o: 0.01),
+}
+
+
+def initial(random: np.random.Generator, p: Param, dtype: Any = np.float32) -> Array:
+    """An array as `p.init` says, drawn from `random` in float64 and rounded to `dtype` once."""
+    if p.init not in INITIALISERS:
+        raise KitnetError(
+            f"unknown initialiser {p.init!r}{nearest(p.init, INITIALISERS)}; known: {', '.join(INITIALISERS)}"
+        )
+    return INITIALISERS[p.init](random, p).astype(dtype)

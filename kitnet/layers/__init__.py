@@ -1,0 +1,60 @@
+"""Floor 1: every layer as its formula, one file a layer or small family.
+
+Importing this package registers them all; `LAYERS` holds them by their word.
+"""
+
+from kitnet.layers.contract import (
+    LAYERS,
+    Backward,
+    Case,
+    Context,
+    Forward,
+    Kept,
+    Layer,
+    Loss,
+)
+from kitnet.layers.convolution import Convolution
+from kitnet.layers.flatten import Flatten
+from kitnet.layers.join import Add, Concatenate, Identity
+from kitnet.layers.linear import Linear
+from kitnet.layers.max_pool import MaxPool
+from kitnet.layers.mean_pool import MeanPool
+from kitnet.layers.quadratic import Quadratic
+from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
+from kitnet.layers.relu import Relu
+from kitnet.layers.sigmoid import Sigmoid
+from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
+from kitnet.layers.softmax import Softmax
+from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
+from kitnet.layers.subsampling import Subsampling
+from kitnet.layers.tanh import LecunTanh, Tanh
+
+__all__ = [
+    "LAYERS",
+    "Add",
+    "Backward",
+    "Case",
+    "Concatenate",
+    "Context",
+    "Convolution",
+    "Flatten",
+    "Forward",
+    "Identity",
+    "Kept",
+    "Layer",
+    "LecunTanh",
+    "Linear",
+    "Loss",
+    "MaxPool",
+    "MeanPool",
+    "Quadratic",
+    "RadialBasis",
+    "RadialBasisPenalty",
+    "Relu",
+    "Sigmoid",
+    "SigmoidCrossEntropy",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Subsampling",
+    "Tanh",
+]

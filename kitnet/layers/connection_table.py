@@ -1,0 +1,60 @@
+"""Which input maps each filter sees: the connection table of LeCun et al. 1998, Table I."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kitnet.layers.contract import Value
+
+
+@dataclass(frozen=True)
+class ConnectionTable:
+    """`columns[k]` are the input maps that filter k sees, ascending."""
+
+    columns: tuple[tuple[int, ...], ...]
+
+    @property
+    def links(self) -> int:
+        """Pairs of an input map and a filter that are connected."""
+        return sum(map(len, self.columns))
+
+    def pairs(self) -> tuple[list[int], list[int]]:
+        """The input map and the filter of each link, ordered by filter, then by map."""
+        return [c for column in self.columns for c in column], [
+            k for k, column in enumerate(self.columns) for _ in column
+        ]
+
+
+def _columns(*columns: str) -> ConnectionTable:
+    return ConnectionTable(tuple(tuple(map(int, column)) for column in columns))
+
+
+# Table I of LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", 1998:
+# the first six filters see three neighbouring maps, the next six see four, three see two and two, the last
+# sees all.
+LENET5_C3 = _columns(
+    *("012", "123", "234", "345", "045", "015"),
+    *("0123", "1234", "2345", "0345", "0145", "0125"),
+    *("0134", "1245", "0235"),
+    "012345",
+)
+NAMED = {"lenet5": LENET5_C3}
+
+
+def _read(text: str) -> ConnectionTable:
+    if text in NAMED:
+        return NAMED[text]
+    columns = tuple(tuple(int(number) for number in column.split(".")) for column in text.split("/"))
+    if any(list(column) != sorted(set(column)) or column[0] < 0 for column in columns):
+        raise ValueError(text)
+    return ConnectionTable(columns)
+
+
+def _write(table: ConnectionTable) -> str:
+    for name, known in NAMED.items():
+        if table == known:
+            return name
+    return "/".join(".".join(map(str, column)) for column in table.columns)
+
+
+TABLE = Value(_read, _write, "lenet5, or the input maps of each filter such as 0.1.2/1.2.3/0.2")

@@ -1,0 +1,189 @@
+"""The contract of a layer: a frozen description without arrays, with its formulas as pure functions.
+
+A layer says its shape rule, its parameters, `forward` and `backward`. No function changes its arguments, the
+dtype that comes in goes out, and `backward` sees only what the layer declared in `keeps` and `extras`, so a
+declaration cannot lie. The batch is the first axis of every array; shapes are written without it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kitnet.base.error import ShapeError
+from kitnet.base.random import sample_bits
+from kitnet.base.shape import Shape, say
+from kitnet.base.spec import Array, Buffer, Param
+
+Arrays = Mapping[str, Array]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a formula may depend on besides its operands: the mode, and where its random bits come from."""
+
+    train: bool = False
+    seed: int = 0
+    step: int = 0
+    first_sample: int = 0  # place of this batch's first sample in the whole batch of the step
+    path: str = ""
+
+    def bits(self, samples: int, each: int) -> NDArray[np.uint64]:
+        """(samples, each) random words that do not depend on how the batch is cut into shards."""
+        return sample_bits(self.seed, self.path, self.step, self.first_sample, samples, each)
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What forward returns: the output, what backward needs besides x and y, and the new state."""
+
+    y: Array
+    extras: Arrays = field(default_factory=dict)
+    state: Arrays = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What backward may read: the operands that `keeps` declares, the extras, and every operand's shape with
+    its batch.
+
+    `wants` tells of each operand whether anybody reads its gradient; backward may give None where nobody
+    does.
+    """
+
+    shapes: tuple[Shape, ...]
+    x: tuple[Array, ...] = ()
+    y: Array = field(default_factory=lambda: np.empty(0))
+    extras: Arrays = field(default_factory=dict)
+    wants: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True)
+class Backward:
+    """What backward returns: a gradient for each operand, in order, and one for each parameter."""
+
+    dx: tuple[Array | None, ...]
+    dw: Arrays = field(default_factory=dict)
+
+
+Draw = Callable[[np.random.Generator, tuple[Shape, ...]], tuple[Array, ...]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A small hard example: a layer and the shapes of its operands, without batch.
+
+    `draw` makes the operands (shapes with batch) where normal numbers would not do.
+    """
+
+    layer: Layer
+    shapes: tuple[Shape, ...]
+    batch: int = 2
+    draw: Draw | None = None
+
+
+LAYERS: dict[str, type[Layer]] = {}  # every registered layer by its word
+
+
+class Layer(ABC):
+    """A leaf of a network. Concrete layers are frozen dataclasses and final; defining one with a `word`
+    registers it."""
+
+    word: ClassVar[str]  # its name in the language
+    numbers: ClassVar[
+        tuple[str, ...]
+    ] = ()  # the fields written behind the word: conv5-6 is window and filters
+    keeps: ClassVar[frozenset[str]] = frozenset({"x"})  # which of x and y backward reads
+
+    def __init_subclass__(cls) -> None:
+        if "word" not in vars(cls):
+            return  # an abstract family such as Loss
+        for base in cls.__mro__[1:]:
+            if "word" in vars(base):
+                raise TypeError(
+                    f"{cls.__name__}: layers are final; write a new one instead of extending {base.__name__}"
+                )
+        if not cls.word.isidentifier() or cls.word[-1].isdigit() or cls.word in LAYERS:
+            raise TypeError(f"{cls.__name__}: {cls.word!r} is not a free word of the language")
+        LAYERS[cls.word] = cls
+
+    @abstractmethod
+    def output_shape(self, *x: Shape) -> Shape:
+        """The output's shape. Raises ShapeError with a bare reason; the graph adds the place."""
+
+    def params(self, *x: Shape) -> Mapping[str, Param]:
+        """The learned arrays by name."""
+        return NOTHING
+
+    def state(self, *x: Shape) -> Mapping[str, Buffer]:
+        """The arrays that are carried from step to step but not learned."""
+        return NOTHING
+
+    def extras(self, *x: Shape) -> Mapping[str, Buffer]:
+        """What forward saves for backward besides x and y."""
+        return NOTHING
+
+    @abstractmethod
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        """The formula."""
+
+    @abstractmethod
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        """The gradients of a sum over dy * y."""
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        """y once more, written independently of `forward` (loops over the definition, another library): an
+        oracle."""
+        raise NotImplementedError
+
+    def connections(self, *x: Shape) -> int:
+        """Links of one sample, biases among them, as LeCun et al. 1998 count: inputs of a unit + 1, over all
+        units."""
+        return 0
+
+    def multiply_adds(self, *x: Shape) -> int:
+        """Multiplications of one sample, each with its addition."""
+        return 0
+
+    @classmethod
+    @abstractmethod
+    def cases(cls) -> Iterator[Case]:
+        """Small hard examples, used by every conformance test."""
+
+
+class Loss(Layer):
+    """A layer of two operands, the network's scores and a target of the same shape, whose y is one number a
+    sample."""
+
+    absorbs: ClassVar[str] = (
+        ""  # the word of a last layer that the loss contains, so that both are one stable formula
+    )
+    suits: ClassVar[frozenset[str]] = frozenset()  # the last layers for which this loss is the usual one
+
+    def output_shape(self, *x: Shape) -> Shape:
+        if len(x) != 2 or x[0] != x[1]:
+            raise ShapeError(
+                f"a loss compares scores with a target of the same shape, but got {' and '.join(map(say, x))}"
+            )
+        return ()
+
+    @abstractmethod
+    def probabilities(self, scores: Array) -> Array:
+        """What scores trained with this loss say of each class, along the last axis."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """How a field is written in the language. `bare` are texts that may stand without `name=`."""
+
+    read: Callable[[str], Any]  # raises ValueError
+    write: Callable[[Any], str]
+    expected: str
+    bare: frozenset[str] = field(default=frozenset())

@@ -1,0 +1,241 @@
+"""Convolution in one, two and three dimensions: the definition, the im2col form, and back-propagation as two
+convolutions.
+
+What deep learning calls convolution is cross-correlation: the filter is not turned. With stride s, dilation d
+and p places of padding before the input (written for one axis; further axes repeat the index):
+
+    y[n, o, k] = b[k] + sum over r, c of  x[n, s*o + d*r - p, c] * w[r, c, k]
+
+Its gradients are convolutions again (LeCun et al. 1998; Bouvrie, "Notes on convolutional neural networks",
+2006, eq. 9-13):
+
+    dx = full correlation of dy, spread by the stride, with w turned by 180 degrees (= the true convolution of
+    dy with w) dw = valid correlation of x and dy, its taps d apart and its places s apart db = sum of dy over
+    samples and positions
+
+x is (N, *sizes, C), w (*window, C, K), y (N, *output, K). With `groups` G, filter k sees only the C/G input
+maps of its group and w is (*window, C/G, K). With a connection table w is (*window, links), one plane for
+each link of the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kitnet.base.error import ShapeError
+from kitnet.base.shape import Axis, Misfit, Pad, Shape, Sizes, say, slide
+from kitnet.base.spec import INITIALISERS, Array, Param
+from kitnet.layers.connection_table import LENET5_C3, TABLE, ConnectionTable
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.value import INTEGER, MISFIT, PAD, SIZES, argument, choice
+from kitnet.layers.window import Axes, area, output_sizes, overlap_add, positions_and_taps, windows
+
+
+def correlate_by_loops(x: Array, w: Array, axes: Axes) -> Array:
+    """The definition, literally: x (N, *sizes, C), w (*window, C, K) -> y (N, *output, K)."""
+    y = np.zeros((len(x), *output_sizes(axes), w.shape[-1]), x.dtype)
+    for position, tap, place in positions_and_taps(axes):
+        for c in range(w.shape[-2]):
+            for k in range(w.shape[-1]):
+                y[:, *position, k] += x[:, *place, c] * w[*tap, c, k]
+    return y
+
+
+def correlate(x: Array, w: Array, axes: Axes) -> Array:
+    """The im2col form: each window becomes a row, each filter a column, and one matrix product does the
+    rest."""
+    rows = windows(x, axes).reshape(-1, w.size // w.shape[-1])
+    return (rows @ w.reshape(-1, w.shape[-1])).reshape(len(x), *output_sizes(axes), w.shape[-1])
+
+
+def turn(w: Array) -> Array:
+    """w (*window, C, K) -> (*window, K, C), each filter turned by 180 degrees."""
+    return np.flip(w, tuple(range(w.ndim - 2))).swapaxes(-2, -1)
+
+
+def input_gradient(dy: Array, w: Array, axes: Axes) -> Array:
+    """dx (N, *sizes, C) as the full correlation of dy (N, *output, K) with the turned filters."""
+    spread = np.zeros((len(dy), *((a.output - 1) * a.stride + 1 for a in axes), dy.shape[-1]), dy.dtype)
+    spread[:, *(slice(None, None, a.stride) for a in axes)] = dy
+    whole = tuple(
+        Axis(n, a.window, 1, a.dilation, a.extent - 1, a.extent - 1, n + a.extent - 1)
+        for n, a in zip(spread.shape[1:-1], axes, strict=True)
+    )
+    full = correlate(spread, turn(w), whole)  # over the padded input, as far as any window reached
+    dx = np.zeros((len(dy), *(a.before + a.size + a.after for a in axes), w.shape[-2]), dy.dtype)
+    dx[:, *(slice(n) for n in full.shape[1:-1])] = full
+    return dx[:, *(slice(a.before, a.before + a.size) for a in axes)]
+
+
+def input_gradient_by_col2im(dy: Array, w: Array, axes: Axes) -> Array:
+    """The same dx as the adjoint of im2col: the gradient of every window, added up where windows overlap."""
+    rows = dy.reshape(-1, dy.shape[-1]) @ w.reshape(-1, w.shape[-1]).T
+    return overlap_add(rows.reshape(*dy.shape[:-1], *w.shape[:-1]), axes)
+
+
+def filter_gradient(x: Array, dy: Array, axes: Axes) -> Array:
+    """dw (*window, C, K): at each tap, what the window saw there times dy, over all samples and positions."""
+    rows = windows(x, axes).reshape(math.prod(dy.shape[:-1]), -1)
+    dw = rows.T @ dy.reshape(-1, dy.shape[-1])
+    return dw.reshape(*(a.window for a in axes), x.shape[-1], dy.shape[-1])
+
+
+def filter_gradient_as_correlation(x: Array, dy: Array, axes: Axes) -> Array:
+    """The same dw written as a correlation: samples are the depth that is summed, dy is the filter that
+    slides over x.
+
+    Stride and dilation change places: the taps of dy lie `stride` apart, the filter's taps are `dilation`
+    apart.
+    """
+    swapped = tuple(Axis(a.size, a.output, a.dilation, a.stride, a.before, a.after, a.window) for a in axes)
+    return np.moveaxis(correlate(np.moveaxis(x, 0, -1), np.moveaxis(dy, 0, -2), swapped), 0, -2)
+
+
+@dataclass(frozen=True)
+class Convolution(Layer):
+    """`conv5-6`: filters of 5x5 over all input maps, 6 of them. Window, stride, pad and dilation are one
+    number, or one an axis.
+
+    `pad` is valid, same, full, a number, or one number or pair an axis; `groups` cuts the depth; `table`
+    names the input maps of each filter; `floor` drops what the stride does not divide. Source: LeCun et al.
+    1998, section II.A; groups: Krizhevsky et al. 2012; dilation: Yu & Koltun 2016 (1 is the ordinary window
+    here).
+    """
+
+    word = "conv"
+    numbers = ("window", "filters")
+
+    window: Sizes = argument(SIZES)
+    filters: int = argument(INTEGER)
+    stride: Sizes = argument(SIZES, 1)
+    pad: Pad = argument(PAD, "valid")
+    dilation: Sizes = argument(SIZES, 1)
+    groups: int = 1
+    table: ConnectionTable | None = argument(TABLE, None)
+    bias: bool = True
+    on_misfit: Misfit = argument(MISFIT, "error")
+    init: str = argument(choice(*INITIALISERS), "he")
+
+    def axes(self, x: Shape) -> Axes:
+        return slide(x, self.window, self.stride, self.pad, self.dilation, self.on_misfit, "filter")
+
+    def output_shape(self, *x: Shape) -> Shape:
+        (volume,) = x
+        axes = self.axes(volume)
+        depth, groups = volume[-1], self.groups
+        if self.filters < 1 or groups < 1:
+            raise ShapeError(f"{self.filters} filters in {groups} groups are not possible", "use 1 or more")
+        if depth % groups or self.filters % groups:
+            raise ShapeError(
+                f"{groups} groups do not divide a depth of {depth} and {self.filters} filters",
+                "use a divisor of both",
+            )
+        if self.table is not None:
+            columns = self.table.columns
+            if groups > 1:
+                raise ShapeError("a connection table and groups exclude each other", "leave one of them out")
+            if len(columns) != self.filters:
+                raise ShapeError(
+                    f"the connection table has {len(columns)} columns for {self.filters} filters",
+                    "give one a filter",
+                )
+            if max(map(max, columns)) >= depth:
+                raise ShapeError(
+                    f"the connection table names map {max(map(max, columns))} but the input {say(volume)} "
+                    f"has maps 0 to {depth - 1}",
+                    "name only these",
+                )
+        return *output_sizes(axes), self.filters
+
+    def params(self, *x: Shape) -> dict[str, Param]:
+        (volume,) = x
+        taps, depth = area(self.axes(volume)), volume[-1] // self.groups
+        window = tuple(a.window for a in self.axes(volume))
+        if self.table is None:
+            fan_in, fan_out = taps * depth, taps * self.filters // self.groups
+            found = {"weight": Param((*window, depth, self.filters), self.init, fan_in, fan_out)}
+        else:
+            each = tuple(taps * len(self.table.columns[k]) for k in self.table.pairs()[1])
+            found = {"weight": Param((*window, self.table.links), self.init, each, taps * self.filters)}
+        return found | ({"bias": Param((self.filters,), decay=False)} if self.bias else {})
+
+    def connections(self, *x: Shape) -> int:
+        each = sum(p.size for p in self.params(*x).values())
+        return each * math.prod(self.output_shape(*x)[:-1])
+
+    def multiply_adds(self, *x: Shape) -> int:
+        return self.params(*x)["weight"].size * math.prod(self.output_shape(*x)[:-1])
+
+    def dense(self, weight: Array, depth: int) -> Array:
+        """The filters (*window, C/groups, K), those of a connection table with zeros where there is no
+        link."""
+        if self.table is None:
+            return weight
+        w = np.zeros((*weight.shape[:-1], depth, self.filters), weight.dtype)
+        maps, filters = self.table.pairs()
+        w[..., maps, filters] = weight
+        return w
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        (image,) = x
+        axes = self.axes(image.shape[1:])
+        filters = np.split(self.dense(w["weight"], image.shape[-1]), self.groups, -1)
+        maps = np.split(image, self.groups, -1)
+        y = np.concatenate([correlate(m, f, axes) for m, f in zip(maps, filters, strict=True)], -1)
+        return Forward(y + w["bias"] if self.bias else y)
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        (image,) = kept.x
+        axes = self.axes(image.shape[1:])
+        filters = np.split(self.dense(w["weight"], image.shape[-1]), self.groups, -1)
+        maps, dys = np.split(image, self.groups, -1), np.split(dy, self.groups, -1)
+        dx = None
+        if all(kept.wants):
+            dx = np.concatenate([input_gradient(d, f, axes) for d, f in zip(dys, filters, strict=True)], -1)
+        weight = np.concatenate([filter_gradient(m, d, axes) for m, d in zip(maps, dys, strict=True)], -1)
+        if self.table is not None:
+            weight = weight[..., *self.table.pairs()]
+        bias = {"bias": dy.sum(tuple(range(dy.ndim - 1)))} if self.bias else {}
+        return Backward((dx,), {"weight": weight, **bias})
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        (image,) = x
+        axes = self.axes(image.shape[1:])
+        depth = image.shape[-1] // self.groups
+        filters = self.dense(w["weight"], image.shape[-1])
+        y = np.zeros((len(image), *output_sizes(axes), self.filters), image.dtype)
+        for k in range(self.filters):
+            first = k // (self.filters // self.groups) * depth
+            y[..., k : k + 1] = correlate_by_loops(
+                image[..., first : first + depth], filters[..., k : k + 1], axes
+            )
+        return y + w["bias"] if self.bias else y
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(3, 4), ((5, 6, 3),))
+        yield Case(cls((1, 1), 3), ((3, 4, 2),), batch=3)
+        yield Case(cls(5, 2, pad="same"), ((5, 7, 1),))
+        yield Case(cls((2, 3), 3, pad="full", bias=False), ((3, 4, 2),))
+        yield Case(cls(3, 2, stride=2, pad="same"), ((6, 7, 3),))
+        yield Case(cls((3, 2), 3, stride=(2, 3), pad=((1, 0), (0, 2)), on_misfit="floor"), ((7, 6, 2),))
+        yield Case(
+            cls(2, 3, stride=4, on_misfit="floor"), ((7, 8, 1),)
+        )  # a stride above the window: places nobody reads
+        yield Case(cls(3, 2, dilation=(2, 1)), ((7, 5, 2),))
+        yield Case(cls(2, 2, stride=2, dilation=3, pad=2), ((6, 8, 1),))
+        yield Case(cls(1, 2, pad=3, stride=2), ((3, 5, 2),))  # windows that lie wholly in padding
+        yield Case(cls(3, 6, groups=3, pad=1), ((4, 5, 6),))
+        yield Case(cls(3, 5, groups=5, pad=1), ((4, 3, 5),), batch=1)  # depthwise
+        yield Case(cls(2, 16, table=LENET5_C3), ((3, 4, 6),))
+        yield Case(
+            cls(2, 3, table=ConnectionTable(((0, 2), (1,), (0, 1, 2))), stride=2, bias=False), ((4, 6, 3),)
+        )
+        yield Case(cls(3, 4, pad="same"), ((9, 2),))
+        yield Case(cls(4, 6, stride=2, dilation=2, groups=2, on_misfit="floor"), ((12, 4),))
+        yield Case(cls(2, 3), ((3, 4, 3, 2),))
+        yield Case(cls((1, 3, 2), 4, stride=(1, 2, 1), pad="same", groups=2), ((2, 5, 3, 2),))

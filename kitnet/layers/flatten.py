@@ -1,0 +1,44 @@
+"""Flatten: (H, W, C) becomes one row of H*W*C values, channels innermost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kitnet.base.shape import Shape
+from kitnet.base.spec import Array
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """`flatten` (fully connected layers do it by themselves)"""
+
+    word = "flatten"
+    keeps = frozenset()
+
+    def output_shape(self, *x: Shape) -> Shape:
+        return (math.prod(x[0]),)
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        return Forward(x[0].reshape(len(x[0]), -1).copy())
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        return Backward((dy.reshape(kept.shapes[0]),))
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        y = np.empty((len(x[0]), x[0][0].size), x[0].dtype)
+        for index in np.ndindex(*x[0].shape):
+            place = 0
+            for i, size in zip(index[1:], x[0].shape[1:], strict=True):
+                place = place * size + i
+            y[index[0], place] = x[0][index]
+        return y
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(), ((3, 4, 2),))
+        yield Case(cls(), ((5,),), batch=1)

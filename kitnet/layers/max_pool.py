@@ -1,0 +1,96 @@
+"""Max pooling: y = the largest value of each window, map by map; the winners are kept as switches.
+
+Back-propagation sends dy to the winner alone; where windows overlap, a place gets what all of them send.
+Padding never wins, and of equal values the first wins. Overlapping pooling: Krizhevsky et al. 2012, section
+3.4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kitnet.base.shape import Misfit, Pad, Shape, Sizes, slide
+from kitnet.base.spec import Array, Buffer
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.value import MISFIT, PAD, SIZES, argument
+from kitnet.layers.window import (
+    Axes,
+    area,
+    output_sizes,
+    overlap_add,
+    positions_and_taps,
+    refuse_empty_windows,
+    windows,
+)
+
+
+@dataclass(frozen=True)
+class MaxPool(Layer):
+    """`maxpool2`: windows of 2x2, side by side; `maxpool3/2`: windows of 3x3, two apart."""
+
+    word = "maxpool"
+    numbers = ("window",)
+    keeps = frozenset()
+
+    window: Sizes = argument(SIZES)
+    stride: Sizes | None = argument(SIZES, None)  # None: the window's own size
+    pad: Pad = argument(PAD, "valid")
+    on_misfit: Misfit = argument(MISFIT, "error")
+
+    def axes(self, x: Shape) -> Axes:
+        stride = self.window if self.stride is None else self.stride
+        return slide(x, self.window, stride, self.pad, 1, self.on_misfit, "pooling window")
+
+    def output_shape(self, *x: Shape) -> Shape:
+        axes = self.axes(x[0])
+        refuse_empty_windows(axes, "pooling")
+        return *output_sizes(axes), x[0][-1]
+
+    def connections(self, *x: Shape) -> int:
+        return math.prod(self.output_shape(*x)) * area(self.axes(x[0]))
+
+    def extras(self, *x: Shape) -> dict[str, Buffer]:
+        taps = area(self.axes(x[0]))
+        return {
+            "switches": Buffer(self.output_shape(*x), "uint8" if taps <= 256 else "int32", per_sample=True)
+        }
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        shape = x[0].shape[1:]
+        axes = self.axes(shape)
+        seen = windows(x[0], axes, fill=-np.inf)
+        seen = seen.reshape(len(seen), *output_sizes(axes), area(axes), shape[-1])
+        winners = seen.argmax(-2, keepdims=True)
+        y = np.take_along_axis(seen, winners, -2).squeeze(-2)
+        return Forward(y, {"switches": winners.squeeze(-2).astype(self.extras(shape)["switches"].dtype)})
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        axes = self.axes(kept.shapes[0][1:])
+        winners = kept.extras["switches"][..., None, :].astype(np.intp)
+        d = np.zeros((*dy.shape[:-1], area(axes), dy.shape[-1]), dy.dtype)
+        np.put_along_axis(d, winners, dy[..., None, :], -2)
+        d = d.reshape(*dy.shape[:-1], *(a.window for a in axes), dy.shape[-1])
+        return Backward((overlap_add(d, axes),))
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        axes = self.axes(x[0].shape[1:])
+        y = np.full((len(x[0]), *output_sizes(axes), x[0].shape[-1]), -np.inf, x[0].dtype)
+        for position, _, place in positions_and_taps(axes):
+            y[:, *position] = np.maximum(y[:, *position], x[0][:, *place])
+        return y
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(2), ((4, 6, 3),))
+        yield Case(cls(3, 2), ((7, 5, 2),))  # overlapping
+        yield Case(cls(2, 3, on_misfit="floor"), ((6, 9, 2),))  # places between the windows
+        yield Case(cls((3, 2), (2, 1), pad=1), ((5, 4, 1),))
+        yield Case(cls(3, 2, pad="same"), ((6, 7, 2),), batch=1)
+        yield Case(cls(2, on_misfit="floor"), ((5, 7, 3),))
+        yield Case(cls(17), ((17, 17, 1),))  # more taps than a byte counts
+        yield Case(cls(3, 2), ((9, 2),))
+        yield Case(cls(2), ((2, 4, 2, 2),))

@@ -1,0 +1,89 @@
+"""Mean pooling: y = the mean of each window, map by map; padding is not counted.
+
+Back-propagation gives every place of a window its equal share of dy: without overlap the Kronecker product of
+dy with a window of 1/(places) each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kitnet.base.shape import Misfit, Pad, Shape, Sizes, slide
+from kitnet.base.spec import Array
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.value import MISFIT, PAD, SIZES, argument
+from kitnet.layers.window import (
+    Axes,
+    area,
+    inside,
+    output_sizes,
+    overlap_add,
+    positions_and_taps,
+    refuse_empty_windows,
+    windows,
+)
+
+
+@dataclass(frozen=True)
+class MeanPool(Layer):
+    """`meanpool2`: windows of 2x2, side by side; `meanpool3/2`: windows of 3x3, two apart."""
+
+    word = "meanpool"
+    numbers = ("window",)
+    keeps = frozenset()
+
+    window: Sizes = argument(SIZES)
+    stride: Sizes | None = argument(SIZES, None)  # None: the window's own size
+    pad: Pad = argument(PAD, "valid")
+    on_misfit: Misfit = argument(MISFIT, "error")
+
+    def axes(self, x: Shape) -> Axes:
+        stride = self.window if self.stride is None else self.stride
+        return slide(x, self.window, stride, self.pad, 1, self.on_misfit, "pooling window")
+
+    def output_shape(self, *x: Shape) -> Shape:
+        axes = self.axes(x[0])
+        refuse_empty_windows(axes, "pooling")
+        return *output_sizes(axes), x[0][-1]
+
+    def connections(self, *x: Shape) -> int:
+        return math.prod(self.output_shape(*x)) * area(self.axes(x[0]))
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        axes = self.axes(x[0].shape[1:])
+        rank = len(axes)
+        total = windows(x[0], axes).sum(tuple(range(1 + rank, 1 + 2 * rank)))
+        return Forward(total / inside(axes)[..., None].astype(x[0].dtype))
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        axes = self.axes(kept.shapes[0][1:])
+        share = dy / inside(axes)[..., None].astype(dy.dtype)
+        rank = len(axes)
+        d = np.broadcast_to(
+            np.expand_dims(share, tuple(range(1 + rank, 1 + 2 * rank))),
+            (*dy.shape[:-1], *(a.window for a in axes), dy.shape[-1]),
+        )
+        return Backward((overlap_add(d, axes),))
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        axes = self.axes(x[0].shape[1:])
+        y = np.zeros((len(x[0]), *output_sizes(axes), x[0].shape[-1]), x[0].dtype)
+        seen = np.zeros(output_sizes(axes), int)
+        for position, _, place in positions_and_taps(axes):
+            seen[position] += 1
+            y[:, *position] += (x[0][:, *place] - y[:, *position]) / seen[position]  # the running mean
+        return y
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(2), ((4, 6, 3),))
+        yield Case(cls(3, 2), ((7, 5, 2),))
+        yield Case(cls(2, 3, on_misfit="floor"), ((6, 9, 2),))
+        yield Case(cls((3, 2), (2, 1), pad=1), ((5, 4, 1),))
+        yield Case(cls(3, 1, pad="same"), ((3, 4, 2),), batch=1)
+        yield Case(cls(3, 2), ((9, 2),))
+        yield Case(cls(2), ((2, 4, 2, 2),))

@@ -1,0 +1,54 @@
+"""Sigmoid followed by cross-entropy, as one formula: C = - sum_i t_i log s_i + (1 - t_i) log(1 - s_i) with s
+= sigmoid(z).
+
+    C = sum_i max(z_i, 0) + log(1 + e^-|z_i|) - t_i z_i,   dz = s - t,   dt = -z
+
+Unlike the quadratic loss its gradient does not fade where the sigmoid saturates on the wrong side (Nielsen,
+chapter 3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kitnet.base.spec import Array
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
+from kitnet.layers.sigmoid import sigmoid
+from kitnet.layers.softmax_cross_entropy import one_hot_targets
+
+
+@dataclass(frozen=True)
+class SigmoidCrossEntropy(Loss):
+    """For classes that are judged each by itself."""
+
+    word = "sigmoid_cross_entropy"
+    absorbs = "sigmoid"
+    suits = frozenset({"sigmoid"})
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        z, t = x
+        return Forward((np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - t * z).reshape(len(z), -1).sum(1))
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        z, t = kept.x
+        dy = dy.reshape(-1, *(1,) * (z.ndim - 1))
+        return Backward((dy * (sigmoid(z) - t), -dy * z))
+
+    def probabilities(self, scores: Array) -> Array:
+        return sigmoid(scores)
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        y = np.zeros(len(x[0]), x[0].dtype)
+        for index in np.ndindex(*x[0].shape):
+            z, t = float(x[0][index]), float(x[1][index])
+            y[index[0]] += t * math.log(1 + math.exp(-z)) + (1 - t) * math.log(1 + math.exp(z))
+        return y
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(), ((5,), (5,)), draw=one_hot_targets)
+        yield Case(cls(), ((2, 3, 4), (2, 3, 4)), batch=1)

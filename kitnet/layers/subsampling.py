@@ -1,0 +1,83 @@
+"""LeNet's trainable subsampling: y[n, o, c] = a[c] * (sum of x over the window at o, map c) + b[c].
+
+One coefficient and one bias a map (LeCun et al. 1998, section II.B, layers S2 and S4); the squashing function
+that follows is a layer of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kitnet.base.shape import Misfit, Shape, Sizes, slide
+from kitnet.base.spec import INITIALISERS, Array, Param
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.value import MISFIT, SIZES, argument, choice
+from kitnet.layers.window import Axes, area, output_sizes, overlap_add, positions_and_taps, windows
+
+
+@dataclass(frozen=True)
+class Subsampling(Layer):
+    """`subsample2`: windows of 2x2, side by side. The coefficient begins as a mean unless `init` says
+    otherwise."""
+
+    word = "subsample"
+    numbers = ("window",)
+
+    window: Sizes = argument(SIZES)
+    stride: Sizes | None = argument(SIZES, None)  # None: the window's own size
+    on_misfit: Misfit = argument(MISFIT, "error")
+    init: str = argument(choice(*INITIALISERS), "mean")
+
+    def axes(self, x: Shape) -> Axes:
+        stride = self.window if self.stride is None else self.stride
+        return slide(x, self.window, stride, on_misfit=self.on_misfit, what="subsampling window")
+
+    def output_shape(self, *x: Shape) -> Shape:
+        return *output_sizes(self.axes(x[0])), x[0][-1]
+
+    def params(self, *x: Shape) -> dict[str, Param]:
+        maps, taps = x[0][-1:], area(self.axes(x[0]))
+        return {"coefficient": Param(maps, self.init, taps, 1, decay=False), "bias": Param(maps, decay=False)}
+
+    def connections(self, *x: Shape) -> int:
+        return (area(self.axes(x[0])) + 1) * math.prod(self.output_shape(*x))
+
+    def multiply_adds(self, *x: Shape) -> int:
+        return math.prod(
+            self.output_shape(*x)
+        )  # coefficient times sum, plus bias; the sum itself has no products
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        return Forward(w["coefficient"] * self._sums(x[0]) + w["bias"])
+
+    def _sums(self, x: Array) -> Array:
+        axes = self.axes(x.shape[1:])
+        return windows(x, axes).sum(tuple(range(1 + len(axes), 1 + 2 * len(axes))))
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        (x,) = kept.x
+        axes = self.axes(x.shape[1:])
+        every = tuple(range(dy.ndim - 1))
+        share = np.expand_dims(w["coefficient"] * dy, tuple(range(1 + len(axes), 1 + 2 * len(axes))))
+        d = np.broadcast_to(share, (*dy.shape[:-1], *(a.window for a in axes), dy.shape[-1]))
+        dw = {"coefficient": (dy * self._sums(x)).sum(every), "bias": dy.sum(every)}
+        return Backward((overlap_add(d, axes),), dw)
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        axes = self.axes(x[0].shape[1:])
+        y = np.zeros((len(x[0]), *output_sizes(axes), x[0].shape[-1]), x[0].dtype) + w["bias"]
+        for position, _, place in positions_and_taps(axes):
+            y[:, *position] += w["coefficient"] * x[0][:, *place]
+        return y
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(2), ((4, 6, 3),))
+        yield Case(cls(3, 2), ((7, 5, 2),))
+        yield Case(cls(2, 3, on_misfit="floor"), ((6, 8, 2),), batch=1)
+        yield Case(cls(2), ((6, 2),))
+        yield Case(cls(2), ((2, 4, 2, 2),))

@@ -1,0 +1,86 @@
+"""How the fields of layers are written in the language: `argument(SIZES)` makes a dataclass field that reads
+and prints itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from kitnet.base.shape import Pad, Sizes, say
+from kitnet.layers.contract import Layer, Value
+
+
+def _sizes(text: str) -> Sizes:
+    numbers = tuple(int(part) for part in text.split("x"))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _pad(text: str) -> Pad:
+    if text in ("valid", "same", "full"):
+        return text  # type: ignore[return-value]  # narrowed by the line above, which mypy does not see
+    axes = []
+    for part in text.split("x"):
+        numbers = tuple(int(number) for number in part.split(":"))
+        if len(numbers) > 2:
+            raise ValueError(text)
+        axes.append(numbers[0] if len(numbers) == 1 else numbers)
+    if len(axes) == 1 and isinstance(axes[0], int):
+        return axes[0]
+    return tuple(axes)  # type: ignore[arg-type]  # pairs of two, checked above
+
+
+def _write_pad(pad: Pad) -> str:
+    if isinstance(pad, str | int):
+        return str(pad)
+    return "x".join(str(p) if isinstance(p, int) else f"{p[0]}:{p[1]}" for p in pad)
+
+
+def _switch(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError(text)
+    return text == "yes"
+
+
+def choice(*names: str, bare: bool = False) -> Value:
+    """One of some words; `bare` ones may stand without `name=`."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(text)
+        return text
+
+    return Value(read, str, " or ".join(names), frozenset(names) if bare else frozenset())
+
+
+INTEGER = Value(int, str, "a whole number")
+REAL = Value(float, repr, "a number")
+SWITCH = Value(_switch, lambda value: "yes" if value else "no", "yes or no")
+SIZES = Value(
+    _sizes, lambda value: say((value,) if isinstance(value, int) else value), "a size such as 3 or 3x5"
+)
+PAD = Value(
+    _pad,
+    _write_pad,
+    "valid, same, full, a number, or one an axis such as 1x2 or 0:1x1:2",
+    frozenset(("valid", "same", "full")),
+)
+MISFIT = choice("error", "floor", bare=True)
+
+_BY_TYPE = {"int": INTEGER, "float": REAL, "bool": SWITCH}
+
+
+def argument(value: Value, default: Any = dataclasses.MISSING) -> Any:
+    """A dataclass field that is written as `value` says. Fields of type int, float and bool need none."""
+    return dataclasses.field(default=default, metadata={"value": value})
+
+
+def arguments(layer: type[Layer]) -> dict[str, tuple[Value, Any]]:
+    """The fields of a layer by name: how each is written, and its default (dataclasses.MISSING where there is
+    none)."""
+    found = {}
+    for one in dataclasses.fields(layer):  # type: ignore[arg-type]  # concrete layers are dataclasses
+        value = one.metadata.get("value") or _BY_TYPE.get(str(one.type))
+        if value is None:
+            raise TypeError(f"{layer.__name__}.{one.name}: say how {one.type} is written with argument(...)")
+        found[one.name] = (value, one.default)
+    return found

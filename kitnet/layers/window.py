@@ -1,0 +1,89 @@
+"""Sliding windows over arrays of any rank, and the adjoint: what convolution, pooling and subsampling share.
+
+`windows` is im2col as a view (Chellapilla et al., "High performance convolutional neural networks for
+document processing", 2006) and `overlap_add` is col2im: <windows(x), d> = <x, overlap_add(d)> for all x and
+d.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from kitnet.base.error import ShapeError
+from kitnet.base.shape import Axis, Shape
+from kitnet.base.spec import Array
+
+Axes = tuple[Axis, ...]
+Index = tuple[Any, ...]  # numpy's stubs refuse unpacked integers
+
+
+def padded(x: Array, axes: Axes, value: float = 0.0) -> Array:
+    """x (N, *sizes, C) with the padding of each axis around it."""
+    if not any(a.before or a.after for a in axes):
+        return x
+    return np.pad(x, [(0, 0), *((a.before, a.after) for a in axes), (0, 0)], constant_values=value)
+
+
+def windows(x: Array, axes: Axes, fill: float = 0.0) -> Array:
+    """x (N, *sizes, C) -> a read-only view (N, *output, *window, C): what the window covers at each
+    position."""
+    x = padded(x, axes, fill)
+    batch, *steps, depth = x.strides
+    shape = (len(x), *(a.output for a in axes), *(a.window for a in axes), x.shape[-1])
+    positions = (step * a.stride for step, a in zip(steps, axes, strict=True))
+    taps = (step * a.dilation for step, a in zip(steps, axes, strict=True))
+    return as_strided(x, shape, (batch, *positions, *taps, depth), writeable=False)
+
+
+def overlap_add(d: Array, axes: Axes) -> Array:
+    """d (N, *output, *window, C) -> (N, *sizes, C): every value goes back to the place it was read from, and
+    they add up."""
+    dx = np.zeros((len(d), *(a.size + a.before + a.after for a in axes), d.shape[-1]), d.dtype)
+    every = (slice(None),) * (1 + len(axes))
+    for tap in np.ndindex(*(a.window for a in axes)):
+        starts = [t * a.dilation for t, a in zip(tap, axes, strict=True)]
+        where = tuple(
+            slice(i, i + (a.output - 1) * a.stride + 1, a.stride) for i, a in zip(starts, axes, strict=True)
+        )
+        dx[:, *where] += d[*every, *tap]
+    return dx[:, *(slice(a.before, a.before + a.size) for a in axes)]
+
+
+def output_sizes(axes: Axes) -> Shape:
+    return tuple(a.output for a in axes)
+
+
+def area(axes: Axes) -> int:
+    """Taps of the window."""
+    return math.prod(a.window for a in axes)
+
+
+def inside(axes: Axes) -> Array:
+    """(*output): how many taps of the window at each position lie on the input and not in its padding."""
+    ones = np.ones((1, *(a.size for a in axes), 1))
+    return windows(ones, axes).sum(tuple(range(1 + len(axes), 2 + 2 * len(axes))))[0]
+
+
+def refuse_empty_windows(axes: Axes, what: str) -> None:
+    """Pooling has no value for a window that lies wholly in padding."""
+    if inside(axes).min() == 0:
+        raise ShapeError(
+            f"a {what} window lies wholly in padding, where there is nothing to pool", "use less padding"
+        )
+
+
+def positions_and_taps(axes: Axes) -> list[tuple[Index, Index, Index]]:
+    """(position, tap, place): every tap of every window that falls on the input; for definitions by loops."""
+    found = []
+    for position in np.ndindex(*output_sizes(axes)):
+        for tap in np.ndindex(*(a.window for a in axes)):
+            place = tuple(
+                o * a.stride + t * a.dilation - a.before for o, t, a in zip(position, tap, axes, strict=True)
+            )
+            if all(0 <= p < a.size for p, a in zip(place, axes, strict=True)):
+                found.append((position, tap, place))
+    return found

@@ -1,0 +1,87 @@
+"""The weights of a network: one aligned buffer, with a view for each path.
+
+One pass over `flat` then updates, saves, hashes or sends all of them. Gradients and the memory of an
+optimiser have the same layout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.random import stream
+from kitnet.base.spec import Array, Param, initial
+
+LINE = 64  # bytes of a cache line; every array begins on one
+
+
+def aligned(size: int, dtype: Any) -> Array:
+    """A zeroed row of `size` numbers that begins on a cache line."""
+    dtype = np.dtype(dtype)
+    raw = np.zeros(size * dtype.itemsize + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+class Weights(Mapping[str, Array]):
+    """Arrays by path (`conv1.weight`), all of them views of `flat`. Zero until `draw` or a copy fills
+    them."""
+
+    def __init__(self, params: Mapping[str, Param], dtype: Any = np.float32) -> None:
+        self.params = dict(params)
+        self.dtype = np.dtype(dtype)
+        step = LINE // self.dtype.itemsize
+        self.offsets: dict[str, int] = {}  # in numbers, not bytes
+        size = 0
+        for path, param in self.params.items():
+            self.offsets[path] = size
+            size += -(-param.size // step) * step
+        self.flat = aligned(size, self.dtype)
+        self._views = {
+            path: self.flat[start : start + math.prod(p.shape)].reshape(p.shape)
+            for (path, start), p in zip(self.offsets.items(), self.params.values(), strict=True)
+        }
+        self._nodes: dict[str, dict[str, Array]] = {}
+        for path, view in self._views.items():
+            node, _, name = path.rpartition(".")
+            self._nodes.setdefault(node, {})[name] = view
+
+    def draw(self, seed: int) -> Weights:
+        """Fill every array as its Param says. A path's values depend on the seed and the path alone."""
+        for path, param in self.params.items():
+            self._views[path][...] = initial(stream(seed, path), param, self.dtype)
+        return self
+
+    def like(self) -> Weights:
+        """Zeros in the same layout, for a gradient or an optimiser's memory."""
+        return Weights(self.params, self.dtype)
+
+    def astype(self, dtype: Any) -> Weights:
+        """A copy in another precision."""
+        other = Weights(self.params, dtype)
+        for path, view in self.items():
+            other[path][...] = view
+        return other
+
+    def decayed(self) -> Array:
+        """1 where weight decay applies and 0 elsewhere, in the layout of `flat`."""
+        mask = self.like()
+        for path, param in self.params.items():
+            mask[path][...] = param.decay
+        return mask.flat
+
+    def of(self, node: str) -> dict[str, Array]:
+        """The arrays of one layer by their own names: `of('conv1')['weight']`."""
+        return self._nodes.get(node, {})
+
+    def __getitem__(self, path: str) -> Array:
+        return self._views[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
