@@ -48,6 +48,6 @@ class TrainingError(KitnetError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`, did you mean 'conv'?` when a known word is near, otherwise nothing."""
+    """` (did you mean 'conv'?)` when a known word is near, otherwise nothing."""
     close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
-    return f", did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""

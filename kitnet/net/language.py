@@ -235,7 +235,7 @@ class _Reader:
         bare = [text for value, _ in fields.values() for text in value.bare]
         known = [*bare, *(f"{field}=" for field in fields)]
         self._fail(
-            f"{kind.word} does not know {name!r}{nearest(name, known)} (layers are separated by ->)", token
+            f"{kind.word} does not know {name!r}{nearest(name, known)}; layers are separated by ->", token
         )
 
     def _value(self, kind: type[Layer], values: dict[str, Any], name: str, text: str, token: Token) -> None:

@@ -1,0 +1,5 @@
+"""`python -m kitnet` is the command `kitnet`."""
+
+from kitnet.cli import main
+
+main()

@@ -1,0 +1,508 @@
+"""The command `kitnet`: a thin skin over public functions.
+
+What a person reads goes to standard output, `--json` prints one JSON document there and nothing else. A
+mistake of the user is one line on standard error (an error in a network's line adds the line and a caret) and
+exit status 2.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import kitnet
+from kitnet.base.error import KitnetError
+from kitnet.base.shape import Shape, say
+from kitnet.data import load, open_image
+from kitnet.layers import LAYERS, Loss
+from kitnet.net import Net, parse
+from kitnet.net.language import BLOCKS, describe, read_volume
+from kitnet.train import (
+    EpochEnded,
+    Event,
+    Finished,
+    Model,
+    Settings,
+    Started,
+    Stepped,
+    Stopped,
+    evaluate,
+    resume,
+    train,
+)
+from kitnet.zoo import MODELS, Card, find
+
+INTERRUPTED = 130  # exit status of a program that Ctrl-C ended
+
+app = App(
+    name="kitnet",
+    help="Convolutional networks, from formula to full speed.",
+    version=kitnet.__version__,
+    default_parameter=Parameter(negative=()),
+)
+out = Console(highlight=False)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """One command line -> its exit status: 0, 2 for a mistake of the user, 130 when Ctrl-C ended it."""
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except KitnetError as error:
+        return _complain(str(error))
+    except cyclopts.CycloptsError as error:
+        return _complain(" ".join(str(error).split()))
+    except MemoryError:
+        return _complain("there is not enough memory for this; use a smaller network or batch")
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        sys.stderr.close()
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _complain(text: str) -> int:
+    print(f"kitnet: {text}", file=sys.stderr)
+    return 2
+
+
+def _print_json(document: object) -> None:
+    print(json.dumps(document, indent=2))
+
+
+# ---------------------------------------------------------------------------------------------------- train
+
+
+@app.command(name="train")
+def train_command(
+    model: str | None = None,
+    /,
+    *,
+    data: str | None = None,
+    data_dir: str | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
+    momentum: float | None = None,
+    decay: float | None = None,
+    loss: str | None = None,
+    seed: int | None = None,
+    runs: str | None = None,
+    name: str | None = None,
+    resume_run: Annotated[Path | None, Parameter(name="--resume")] = None,
+) -> int:
+    """Train a network; without arguments LeNet-5 on the digits that come with kitnet.
+
+    Parameters
+    ----------
+    model
+        A name (see `kitnet models`) or a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'.
+    data
+        digits, mnist, fashion-mnist, kmnist, or a folder with idx files.
+    data_dir
+        Where the files of a named data set lie; without it they are downloaded once.
+    epochs
+        Times that every training image is seen.
+    batch
+        Images a step.
+    lr
+        Learning rate.
+    momentum
+        Share of the last step's direction that is kept.
+    decay
+        Weight decay.
+    loss
+        softmax_cross_entropy, sigmoid_cross_entropy, quadratic or rbf_penalty; usually what suits the last
+        layer.
+    seed
+        Decides the initial weights and the order of the images.
+    runs
+        Folder for the run folders.
+    name
+        The run folder is NAME-1, or the next free number.
+    resume_run
+        A run folder: go on where it was stopped; only --epochs may be given with it.
+    """
+    given: dict[str, Any] = {
+        key: value
+        for key, value in {
+            "model": model,
+            "data": data,
+            "data_dir": data_dir,
+            "batch": batch,
+            "lr": lr,
+            "momentum": momentum,
+            "decay": decay,
+            "loss": loss,
+            "seed": seed,
+            "runs": runs,
+            "name": name,
+        }.items()
+        if value is not None
+    }
+    with _interruptible() as stop:
+        if resume_run is not None:
+            if given:
+                raise KitnetError(
+                    f"--resume goes on with the run's own arguments; leave out "
+                    f"{', '.join(_flag(key) for key in given)}"
+                )
+            return _show_training(resume(resume_run, epochs, stop))
+        return _show_training(train(Settings(**given, epochs=epochs), stop))
+
+
+def _flag(key: str) -> str:
+    return "MODEL" if key == "model" else "--" + key.replace("_", "-")
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """The first Ctrl-C asks training to save and stop, a second one ends it at once."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show_training(events: Iterable[Event]) -> int:
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn(
+            "loss {task.fields[loss]:.4f}  {task.fields[accuracy]:.2%}  {task.fields[speed]:,.0f} images/s"
+        ),
+        TimeRemainingColumn(),
+    )
+    # the bar is drawn on standard error and only for people; results go to standard output
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    with bar:
+        task = bar.add_task("", epoch="", loss=float("nan"), accuracy=float("nan"), speed=0)
+        for event in events:
+            match event:
+                case Started():
+                    out.print(escape(event.line), soft_wrap=True)
+                    out.print(
+                        f"{event.data}: {event.samples:,} images to train with, {event.test_samples:,} to "
+                        "test; "
+                        f"run folder {escape(str(event.folder))}",
+                        soft_wrap=True,
+                    )
+                    epochs = event.epochs
+                    bar.update(task, total=event.steps, completed=event.first_step)
+                case Stepped(epoch, step, loss, accuracy, speed):
+                    bar.update(
+                        task,
+                        epoch=f"{epoch}/{epochs}",
+                        completed=step,
+                        loss=loss,
+                        accuracy=accuracy,
+                        speed=speed,
+                    )
+                case EpochEnded():
+                    out.print(
+                        f"epoch {event.epoch:>3}  train loss {event.train_loss:.4f} accuracy "
+                        f"{event.train_accuracy:7.2%}  test loss {event.test_loss:.4f} accuracy "
+                        f"{event.test_accuracy:7.2%}  {event.seconds:6.1f} s  "
+                        f"{event.images_per_second:9,.0f} images/s",
+                        soft_wrap=True,
+                    )
+                case Stopped(folder, epoch, step):
+                    print(
+                        f"kitnet: stopped after step {step} of epoch {epoch}, everything is saved; "
+                        f"go on with: kitnet train --resume {folder}",
+                        file=sys.stderr,
+                    )
+                    return INTERRUPTED
+                case Finished(folder, summary):
+                    out.print(
+                        f"{summary['test_accuracy']:.2%} of the test images right after "
+                        f"{summary['seconds']:.1f} s; "
+                        f"try: kitnet predict {escape(str(folder))} IMAGE.png",
+                        soft_wrap=True,
+                    )
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------- use
+
+
+@app.command(name="evaluate")
+def evaluate_command(
+    run: str,
+    /,
+    *,
+    data: str,
+    data_dir: str | None = None,
+    json: bool = False,
+) -> None:
+    """Loss and accuracy of a trained model on the test images of a data set.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model file.
+    data
+        digits, mnist, fashion-mnist, kmnist, or a folder with idx files.
+    data_dir
+        Where the files of a named data set lie.
+    json
+        Print one JSON document.
+    """
+    model = Model.load(run)
+    _, test = load(data, data_dir)
+    if len(test.classes) != len(model.classes):
+        raise KitnetError(
+            f"{run}: the model knows {len(model.classes)} classes but {test.name} has {len(test.classes)}; "
+            "give the data that it was trained for"
+        )
+    score = evaluate(model, test)
+    if json:
+        _print_json(
+            {
+                "run": run,
+                "data": data,
+                "images": score.samples,
+                "test_loss": score.loss,
+                "test_accuracy": score.accuracy,
+            }
+        )
+        return
+    out.print(
+        f"{test.name}: {score.accuracy:.2%} of {score.samples:,} test images right, loss {score.loss:.4f}"
+    )
+
+
+@app.command(name="predict")
+def predict_command(
+    run: str,
+    /,
+    *files: str,
+    top: int = 3,
+    invert: bool = False,
+    json: bool = False,
+) -> None:
+    """What a trained model sees on images: the most probable classes.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model file.
+    files
+        PNG or JPEG images, grey or colour, of any size.
+    top
+        How many classes to print.
+    invert
+        Exchange light and dark first, for dark ink on white paper where the model learned light on dark.
+    json
+        Print one JSON document.
+    """
+    if not files:
+        raise KitnetError(
+            "predict needs one image file or more, such as: kitnet predict runs/lenet5-1 digit.png"
+        )
+    if top < 1:
+        raise KitnetError(f"--top {top} is not possible; use 1 or more")
+    model = Model.load(run)
+    images = [open_image(file)[None] for file in files]  # all of them, before anything is printed
+    found = [model.predict(255 - image if invert else image, top)[0] for image in images]
+    if json:
+        _print_json(
+            [
+                {"file": file, "classes": [{"class": name, "probability": p} for name, p in one.classes]}
+                for file, one in zip(files, found, strict=True)
+            ]
+        )
+        return
+    for file, one in zip(files, found, strict=True):
+        out.print(
+            f"{escape(file)}: " + "  ".join(f"{escape(name)} {p:.1%}" for name, p in one.classes),
+            soft_wrap=True,
+        )
+
+
+@app.command(name="verify")
+def verify_command(file: str, /, *, json: bool = False) -> None:
+    """Replay the golden images of a model file: does it still give the scores that it recorded?
+
+    Parameters
+    ----------
+    file
+        A model file or a run folder.
+    json
+        Print one JSON document.
+    """
+    images, difference = Model.verify(file)
+    if json:
+        _print_json({"file": file, "images": images, "largest_difference": difference})
+        return
+    out.print(
+        f"{escape(file)}: {images} golden images give the recorded scores (largest difference "
+        f"{difference:.1g})"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- look
+
+
+def _volume(option: str, text: str | None) -> Shape | None:
+    try:
+        return None if text is None else read_volume(text)
+    except ValueError:
+        raise KitnetError(f"{option} {text!r} is no volume; write it like 32x32x3") from None
+
+
+def _network(model: str, volume: Shape | None, optional: bool) -> tuple[Net, Card | None]:
+    card = None if "->" in model or "→" in model else find(model)
+    return parse(card.line if card else model, input=volume, optional=optional), card
+
+
+@app.command(name="show")
+def show_command(
+    model: str,
+    /,
+    *,
+    input: str | None = None,
+    batch: int = 1,
+    optional: Annotated[bool, Parameter(negative="--no-optional")] = True,
+    json: bool = False,
+) -> None:
+    """What a network is and costs, layer by layer, before anything runs.
+
+    Parameters
+    ----------
+    model
+        A name (see `kitnet models`) or a line of the language.
+    input
+        Another input volume, such as 64x64x3.
+    batch
+        Images at once, for the bytes of the activations.
+    optional
+        Keep or leave out the parts of the line that are marked with ?.
+    json
+        Print one JSON document.
+    """
+    if batch < 1:
+        raise KitnetError(f"--batch {batch} is not possible; use 1 or more")
+    net, card = _network(model, _volume("--input", input), optional)
+    ledger = net.ledger(batch)
+    if json:
+        about = (
+            {}
+            if card is None
+            else {k: v for k, v in asdict(card).items() if k in ("title", "source", "differences")}
+        )
+        _print_json({"model": model, "network": str(net), **about, **ledger.to_json()})
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("layer")
+    table.add_column("kind")
+    for name in ("output", "parameters", "connections", "multiply-adds", "activation bytes"):
+        table.add_column(name, justify="right")
+    for row in ledger.rows:
+        costs = (row.parameters, row.connections, row.multiply_adds, row.activation_bytes)
+        table.add_row(
+            escape(row.path), row.kind, say(row.output), *(f"{cost:,}" if cost else "" for cost in costs)
+        )
+    table.add_section()
+    table.add_row("total", "", "", *(f"{total:,}" for total in ledger.totals.values()), style="bold")
+    if card:
+        out.print(f"[bold]{escape(card.title)}[/]", soft_wrap=True)
+    out.print(escape(str(net)), soft_wrap=True)
+    out.print()
+    Console(highlight=False, width=200).print(table)  # a cut number would be worse than a wrapped line
+    if card:
+        out.print(f"\nSource: {escape(card.source)}", soft_wrap=True)
+        if card.differences:
+            out.print("Differences:")
+        for difference in card.differences:
+            out.print(f"- {escape(difference)}", soft_wrap=True)
+
+
+@app.command(name="layers")
+def layers_command(*, json: bool = False) -> None:
+    """The words of the language: every layer with its arguments, and the losses.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document.
+    """
+    rows = [
+        {
+            "word": word,
+            "kind": "loss" if issubclass(layer, Loss) else "block" if word in BLOCKS else "layer",
+            "about": " ".join((layer.__doc__ or "").split()),
+            "numbers": list(layer.numbers),
+            "arguments": [
+                {"name": name, "expected": expected, "default": default}
+                for name, expected, default in describe(layer)
+            ],
+        }
+        for word, layer in sorted(LAYERS.items())
+    ]
+    if json:
+        _print_json(rows)
+        return
+    for row in rows:
+        out.print(f"[bold]{row['word']}[/] ({row['kind']})  {escape(str(row['about']))}", soft_wrap=True)
+        arguments: Any = row["arguments"]
+        for argument in arguments:
+            default = f", usually {argument['default']}" if argument["default"] else ", always given"
+            out.print(escape(f"    {argument['name']}: {argument['expected']}{default}"), soft_wrap=True)
+
+
+@app.command(name="models")
+def models_command(*, json: bool = False) -> None:
+    """The networks that can be called by name.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document.
+    """
+    rows = [
+        {
+            "name": card.name,
+            "title": card.title,
+            "parameters": card.build().ledger().totals["parameters"],
+            "network": str(card.build()),
+            "source": card.source,
+        }
+        for card in MODELS.values()
+    ]
+    if json:
+        _print_json(rows)
+        return
+    for row in rows:
+        out.print(
+            f"[bold]{row['name']}[/]  {escape(str(row['title']))}, {row['parameters']:,} parameters",
+            soft_wrap=True,
+        )
+        out.print(f"    {escape(str(row['network']))}", soft_wrap=True)

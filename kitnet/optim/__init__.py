@@ -1,0 +1,5 @@
+"""Floor 1: update rules. A rule reads and writes flat buffers; it knows nothing of networks."""
+
+from kitnet.optim.sgd import Sgd
+
+__all__ = ["Sgd"]

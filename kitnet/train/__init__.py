@@ -1,0 +1,23 @@
+"""Floor 4: training a network on data, and the files that come of it."""
+
+from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped
+from kitnet.train.metrics import Score, evaluate
+from kitnet.train.model import Model, Prediction
+from kitnet.train.settings import Settings
+from kitnet.train.trainer import resume, train
+
+__all__ = [
+    "EpochEnded",
+    "Event",
+    "Finished",
+    "Model",
+    "Prediction",
+    "Score",
+    "Settings",
+    "Started",
+    "Stepped",
+    "Stopped",
+    "evaluate",
+    "resume",
+    "train",
+]

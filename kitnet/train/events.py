@@ -1,0 +1,66 @@
+"""What training tells while it runs. `train` yields these; whoever listens draws bars, pages or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Started:
+    """Training begins, or goes on, at step `first_step` (from 0) of `epoch` (from 1)."""
+
+    folder: Path
+    line: str
+    data: str
+    samples: int
+    test_samples: int
+    epoch: int
+    epochs: int
+    first_step: int
+    steps: int  # of one epoch
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One step is done; loss and accuracy are the means of the epoch so far."""
+
+    epoch: int
+    step: int  # done in this epoch
+    loss: float
+    accuracy: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """A row of results.csv."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Training was asked to stop and everything is saved after `step` steps of `epoch`."""
+
+    folder: Path
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All epochs are done; `summary` is summary.json."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+
+Event = Started | Stepped | EpochEnded | Stopped | Finished

@@ -1,0 +1,95 @@
+"""The run folder: args.toml first, then results.csv row by row, model, checkpoint and summary.json."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from kitnet.base.error import RunError
+from kitnet.train.events import EpochEnded
+from kitnet.train.files import write_whole
+from kitnet.train.model import FILE
+from kitnet.train.settings import Settings
+
+_NAME = re.compile(r"[\w][\w.\-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """A folder that belongs to one training run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, settings: Settings, name: str) -> RunFolder:
+        """runs/NAME-1, or the next number that is free; a name that ends in a number is taken as it is.
+
+        Raises RunError where it exists already or cannot be made.
+        """
+        if not _NAME.fullmatch(name):
+            raise RunError(f"--name {name!r} is no name for a folder; use letters, digits, '.', '-' and '_'")
+        runs = Path(settings.runs)
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            path = _make(runs, name)
+        except FileExistsError as error:
+            raise RunError(
+                f"{error.filename}: exists already; choose another --name, or go on with kitnet train "
+                "--resume"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"{runs}: a run folder cannot be made there ({error.strerror}); choose another place with "
+                "--runs"
+            ) from None
+        folder = cls(path)
+        write_whole(path / "args.toml", settings.to_toml())
+        return folder
+
+    @classmethod
+    def open(cls, where: str | Path) -> tuple[RunFolder, Settings]:
+        """A run folder that is there, with what it was told. Raises RunError."""
+        path = Path(where)
+        if not path.is_dir():
+            raise RunError(f"{path}: no such run folder; give one such as runs/lenet5-1")
+        return cls(path), Settings.read(path / "args.toml")
+
+    @property
+    def model(self) -> Path:
+        return self.path / FILE
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.safetensors"
+
+    def write_rows(self, rows: list[EpochEnded]) -> None:
+        """results.csv, whole, so that a row is there or not."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow([field.name for field in dataclasses.fields(EpochEnded)])
+        table.writerows(
+            [f"{v:.6g}" if isinstance(v, float) else v for v in vars(row).values()] for row in rows
+        )
+        write_whole(self.path / "results.csv", text.getvalue())
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        write_whole(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+
+
+def _make(runs: Path, name: str) -> Path:
+    if re.search(r"-\d+$", name):
+        (runs / name).mkdir()
+        return runs / name
+    number = 1
+    while True:
+        path = runs / f"{name}-{number}"
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1

@@ -1,0 +1,215 @@
+"""The training loop: everything is checked before anything is written, and whatever stops it, the last good
+model stays.
+
+The order of samples, random bits and initial weights depend on the seed, the epoch and the step alone, so a
+run that was stopped and resumed ends with the same bits as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.error import KitnetError, RunError, TrainingError
+from kitnet.base.shape import say
+from kitnet.base.spec import Array
+from kitnet.data import Dataset, Loader, Preparation, load
+from kitnet.net import Net, parse, usual_loss
+from kitnet.net.objective import loss_by_name
+from kitnet.optim import Sgd
+from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped
+from kitnet.train.folder import RunFolder
+from kitnet.train.metrics import Score, evaluate
+from kitnet.train.model import Model
+from kitnet.train.settings import Settings
+from kitnet.train.step import FormulaStep
+from kitnet.zoo import Card, find
+
+
+def train(settings: Settings, stop: threading.Event | None = None) -> Iterator[Event]:
+    """Train as `settings` say, into a new run folder; yields what happens. `stop` asks it to save and end
+    after a step.
+
+    Raises KitnetError before anything is written where the settings, the data or the network do not fit, and
+    TrainingError when the loss is no longer a number.
+    """
+    run = _Run(settings)
+    folder = RunFolder.create(run.settings, run.settings.name or run.name)
+    return run.go(folder, Progress(), stop or threading.Event())
+
+
+def resume(
+    where: str | Path, epochs: int | None = None, stop: threading.Event | None = None
+) -> Iterator[Event]:
+    """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended."""
+    folder, settings = RunFolder.open(where)
+    if epochs is not None:
+        settings = replace(settings, epochs=epochs)
+    run = _Run(settings)
+    progress = load_checkpoint(folder.checkpoint, run.model.net, run.memory)
+    if progress.epoch >= run.epochs:
+        raise RunError(f"{folder.path}: all {progress.epoch} epochs are done; ask for more with --epochs")
+    return run.go(folder, progress, stop or threading.Event())
+
+
+def network(model: str) -> tuple[Net, Card]:
+    """A zoo name or a line -> the network and a card, for a line one with the usual numbers."""
+    if "->" in model or "→" in model:
+        net = parse(model)
+        return net, Card(name="net", title="", source="", line=str(net))
+    card = find(model)
+    return card.build(), card
+
+
+@dataclass
+class _Data:
+    train: Dataset
+    test: Dataset
+
+
+class _Run:
+    """Network, data and optimiser of one run, checked against each other."""
+
+    def __init__(self, settings: Settings) -> None:
+        net, card = network(settings.model)
+        self.name = card.name
+        self.epochs = settings.epochs or card.epochs
+        self.batch = settings.batch or card.batch
+        momentum = card.momentum if settings.momentum is None else settings.momentum
+        self.rule = Sgd(card.rate if settings.lr is None else settings.lr, momentum, settings.decay)
+        loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
+        self.data = _Data(*load(settings.data, settings.data_dir))
+        classes = self.data.train.classes
+        if math.prod(net.output_shape) != len(classes):
+            raise KitnetError(
+                f"the network ends in {say(net.output_shape)} but {self.data.train.name} has {len(classes)} "
+                "classes; "
+                f"end it with fc{len(classes)}"
+            )
+        preparation = Preparation.fitted(self.data.train, net.input_shape)
+        self.loader = Loader(self.data.train, preparation, self.batch, settings.seed)
+        self.settings = replace(
+            settings,
+            epochs=self.epochs,
+            batch=self.batch,
+            lr=self.rule.rate,
+            momentum=momentum,
+            loss=loss.word,
+        )
+        self.model = Model(net.initialise(settings.seed), loss, classes, preparation)
+        self.memory: dict[str, Array] = {name: net.weights.like().flat for name in self.rule.memory}
+
+    def go(self, folder: RunFolder, progress: Progress, stop: threading.Event) -> Iterator[Event]:
+        """Train from where `progress` says to the end."""
+        net, rule, steps = self.model.net, self.rule, self.loader.steps
+        decayed = net.weights.decayed()
+        step_of = FormulaStep(self.model, self.settings.seed)
+        yield Started(
+            folder.path,
+            str(net),
+            self.data.train.name,
+            len(self.data.train),
+            len(self.data.test),
+            progress.epoch + 1,
+            self.epochs,
+            progress.step,
+            steps,
+        )
+        for epoch in range(progress.epoch, self.epochs):
+            begun, before = time.perf_counter(), progress.epoch_seconds
+            for x, labels in self.loader.epoch(epoch, progress.step):
+                with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
+                    losses, scores = step_of(x, labels, epoch * steps + progress.step)
+                if not np.isfinite(losses).all():
+                    raise self._lost(folder, float(losses.mean()), epoch, progress)
+                rule.update(net.weights.flat, step_of.gradient.flat, self.memory, decayed)
+                progress.step += 1
+                progress.epoch_seconds = before + time.perf_counter() - begun
+                guessed = self.model.loss.probabilities(scores).argmax(1)
+                progress.score.add(losses, guessed == labels)
+                speed = progress.score.samples / progress.epoch_seconds
+                yield Stepped(epoch + 1, progress.step, progress.score.loss, progress.score.accuracy, speed)
+                if stop.is_set() and progress.step < steps:
+                    self._save(folder, progress)
+                    yield Stopped(folder.path, epoch + 1, progress.step)
+                    return
+            yield self._end_epoch(folder, progress)
+            if stop.is_set() and progress.epoch < self.epochs:
+                yield Stopped(folder.path, progress.epoch, steps)
+                return
+        yield Finished(folder.path, self._summarise(folder, progress, step_of.engine))
+
+    def _end_epoch(self, folder: RunFolder, progress: Progress) -> EpochEnded:
+        score, test = progress.score, evaluate(self.model, self.data.test)
+        row = EpochEnded(
+            epoch=progress.epoch + 1,
+            train_loss=score.loss,
+            train_accuracy=score.accuracy,
+            test_loss=test.loss,
+            test_accuracy=test.accuracy,
+            seconds=progress.epoch_seconds,
+            images_per_second=score.samples / progress.epoch_seconds,
+        )
+        progress.rows.append(row)
+        progress.seconds += progress.epoch_seconds
+        progress.epoch, progress.step, progress.epoch_seconds, progress.score = (
+            progress.epoch + 1,
+            0,
+            0.0,
+            Score(),
+        )
+        self._save(folder, progress)
+        folder.write_rows(progress.rows)
+        return row
+
+    def _save(self, folder: RunFolder, progress: Progress) -> None:
+        self.model.save(folder.model, self.data.test.images)
+        save_checkpoint(folder.checkpoint, self.model.net, self.memory, progress)
+
+    def _lost(self, folder: RunFolder, loss: float, epoch: int, progress: Progress) -> TrainingError:
+        """The error for a loss that is no number. The model of the last whole epoch is on disk already."""
+        kept = (
+            f"the model of epoch {progress.epoch} is kept in {folder.model}"
+            if folder.model.exists()
+            else "no epoch was finished, so there is no model to keep"
+        )
+        return TrainingError(
+            f"the loss became {loss} at step {progress.step + 1} of epoch {epoch + 1}; {kept}; "
+            f"try a smaller --lr than {self.rule.rate:g}"
+        )
+
+    def _summarise(self, folder: RunFolder, progress: Progress, engine: str) -> dict[str, Any]:
+        from kitnet import __version__  # the package imports this module
+
+        last = progress.rows[-1]
+        summary = {
+            "model": self.settings.model,
+            "network": str(self.model.net),
+            "data": self.settings.data,
+            "epochs": progress.epoch,
+            "batch": self.batch,
+            "lr": self.rule.rate,
+            "momentum": self.rule.momentum,
+            "decay": self.rule.decay,
+            "loss": self.model.loss.word,
+            "seed": self.settings.seed,
+            "parameters": self.model.net.ledger().totals["parameters"],
+            "train_loss": last.train_loss,
+            "train_accuracy": last.train_accuracy,
+            "test_loss": last.test_loss,
+            "test_accuracy": last.test_accuracy,
+            "seconds": progress.seconds,
+            "images_per_second": progress.epoch * len(self.data.train) / progress.seconds,
+            "engine": engine,
+            "kitnet": __version__,
+        }
+        folder.write_summary(summary)
+        return summary
