@@ -111,6 +111,7 @@ class _Run:
         """Train from where `progress` says to the end."""
         net, rule, steps = self.model.net, self.rule, self.loader.steps
         decayed = net.weights.decayed()
+        good = net.weights.flat.copy()  # the last weights that gave a finite loss
         step_of = FormulaStep(self.model, self.settings.seed)
         yield Started(
             folder.path,
@@ -129,7 +130,9 @@ class _Run:
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
                     losses, scores = step_of(x, labels, epoch * steps + progress.step)
                 if not np.isfinite(losses).all():
+                    net.weights.flat[...] = good
                     raise self._lost(folder, float(losses.mean()), epoch, progress)
+                good[...] = net.weights.flat
                 rule.update(net.weights.flat, step_of.gradient.flat, self.memory, decayed)
                 progress.step += 1
                 progress.epoch_seconds = before + time.perf_counter() - begun
@@ -175,15 +178,14 @@ class _Run:
         save_checkpoint(folder.checkpoint, self.model.net, self.memory, progress)
 
     def _lost(self, folder: RunFolder, loss: float, epoch: int, progress: Progress) -> TrainingError:
-        """The error for a loss that is no number. The model of the last whole epoch is on disk already."""
-        kept = (
-            f"the model of epoch {progress.epoch} is kept in {folder.model}"
-            if folder.model.exists()
-            else "no epoch was finished, so there is no model to keep"
-        )
+        """The error for a loss that is no number, after keeping a model whose loss is one."""
+        kept = f"the model of epoch {progress.epoch}"
+        if not folder.model.exists():
+            self.model.save(folder.model, self.data.test.images)
+            kept = f"the model before step {max(progress.step, 1)}"
         return TrainingError(
-            f"the loss became {loss} at step {progress.step + 1} of epoch {epoch + 1}; {kept}; "
-            f"try a smaller --lr than {self.rule.rate:g}"
+            f"the loss became {loss} at step {progress.step + 1} of epoch {epoch + 1}; {kept} is kept in "
+            f"{folder.model}; try a smaller --lr than {self.rule.rate:g}"
         )
 
     def _summarise(self, folder: RunFolder, progress: Progress, engine: str) -> dict[str, Any]:

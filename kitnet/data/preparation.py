@@ -1,0 +1,183 @@
+"""How a picture of any size becomes a network's input: one recipe for training and prediction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+
+from kitnet.base.error import DataError, nearest
+from kitnet.base.shape import Shape, say
+from kitnet.base.spec import Array
+from kitnet.data.check import check_images
+from kitnet.data.dataset import Dataset
+from kitnet.data.place import place
+
+LARGEST = 1 << 14  # pixels a side: a damaged model file must not ask for all memory
+CHUNK = 256  # pictures at once, so that what lies between two steps stays small
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The steps, in order; `input` is the network's (H,W,C), C 1 or 3:
+
+    1. colour to grey, where the input is grey: ITU-R 601 luma, 0.299 R + 0.587 G + 0.114 B, as Pillow does;
+    2. resize to `resize` (h,w), whatever the picture's proportions: bilinear, antialiased where it shrinks;
+    3. centred padding with 0, or centred cropping, to H,W (an odd row or column is at the end);
+    4. grey to colour, where the input is in colour: three times the same;
+    5. (pixel / 255 - mean) / std, each one number a channel; computed in float64, rounded to float32 once.
+    """
+
+    input: tuple[int, int, int]
+    resize: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        with place("preparation"):
+            _check_input(self.input)
+            if len(self.resize) != 2 or not all(_is_size(n) for n in self.resize):
+                raise DataError(f"'resize' is {self.resize}; expected height and width, 1 to {LARGEST}")
+            for name, values in (("mean", self.mean), ("std", self.std)):
+                if len(values) != self.input[2] or not all(_is_number(v) for v in values):
+                    raise DataError(f"{name!r} is {values}; expected {self.input[2]} numbers, -1e12 to 1e12")
+            if min(self.std) < 1e-12:
+                raise DataError(f"'std' is {self.std}; expected numbers of 1e-12 or more")
+
+    @classmethod
+    def fitted(cls, dataset: Dataset, input_shape: Shape) -> Self:
+        """The preparation for a network of that input, learned from its training set.
+
+        Any picture is first brought to the size of the set's own. Where that is between 3/4 and 4/3 of the
+        input on both axes the rest is padding or cropping (28x28 in 32x32: a rim of 2); otherwise any picture
+        is resized to the input. `mean` and `std` are those of the set's pixels after that; a channel that is
+        constant gets std 1. Raises DataError for an input that is not height x width x 1 or 3.
+        """
+        with place("preparation"):
+            _check_input(input_shape)
+        height, width, channels = input_shape
+        own = dataset.images.shape[1:3]
+        near = all(3 * n <= 4 * o and 3 * o <= 4 * n for o, n in zip(own, (height, width), strict=True))
+        size = (int(own[0]), int(own[1])) if near else (height, width)
+        plain = cls((height, width, channels), size, (0.0,) * channels, (1.0,) * channels)
+        moments = [_moments(counts) for counts in plain._histograms(dataset.images)]
+        return cls(plain.input, size, tuple(mean for mean, _ in moments), tuple(std for _, std in moments))
+
+    def prepare(self, images: Array) -> Array:
+        """uint8 (N,h,w,c), c 1 or 3, to float32 (N,H,W,C). Raises DataError for what is not that."""
+        with place("preparation"):
+            check_images(images)
+        levels = np.arange(256) / 255
+        # a pixel has one of 256 values, so the formula is computed once for each of them: float32 (C,256)
+        tables = ((levels - np.array([self.mean]).T) / np.array([self.std]).T).astype(np.float32)
+        prepared = np.empty((len(images), *self.input), np.float32)
+        for start in range(0, len(images), CHUNK):
+            placed = self._placed(images[start : start + CHUNK])
+            for channel, table in enumerate(tables):
+                prepared[start : start + CHUNK, ..., channel] = table.take(
+                    placed[..., channel % placed.shape[3]]
+                )
+        return prepared
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dict of lists of numbers, from which `from_json` makes the very same."""
+        return {name: list(values) for name, values in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """The inverse of `to_json`. Raises DataError for anything else: a missing or unknown field, ..."""
+        names = [field.name for field in fields(cls)]
+        with place("preparation"):
+            if not isinstance(data, Mapping):
+                raise DataError(f"it is {data!r}; expected a mapping with {', '.join(names)}")
+            for name in data:
+                if name not in names:
+                    raise DataError(
+                        f"unknown field {name!r}{nearest(str(name), names)}; known: {', '.join(names)}"
+                    )
+            for name in names:
+                if name not in data:
+                    raise DataError(f"the field {name!r} is missing")
+                if not isinstance(data[name], list):
+                    raise DataError(f"{name!r} is {data[name]!r}; expected a list of numbers")
+        return cls(**{name: tuple(data[name]) for name in names})
+
+    def _placed(self, images: Array) -> Array:
+        """Steps 1 to 3: uint8 (N,h,w,c) to uint8 (N,H,W,min(c,C)), perhaps `images` itself."""
+        if images.shape[3] > self.input[2]:
+            images = _luma(images)
+        if images.shape[1:3] != self.resize:
+            images = _resized(images, self.resize)
+        return _centred(images, self.input[:2])
+
+    def _histograms(self, images: Array) -> Array:
+        """How many pixels of each channel have each of the 256 values: int64 (C,256)."""
+        counts = np.zeros((self.input[2], 256), np.int64)
+        for start in range(0, len(images), CHUNK):
+            placed = self._placed(images[start : start + CHUNK])
+            for channel in range(placed.shape[3]):
+                counts[channel] += np.bincount(placed[..., channel].ravel(), minlength=256)
+        if images.shape[3] < self.input[2]:
+            counts[:] = counts[0]
+        return counts
+
+
+def _luma(images: Array) -> Array:
+    red, green, blue = (images[..., channel].astype(np.uint32) for channel in range(3))
+    luma = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16  # Pillow's own integers
+    return luma.astype(np.uint8)[..., None]
+
+
+def _resized(images: Array, size: tuple[int, int]) -> Array:
+    from PIL import Image
+
+    height, width = size
+    resized = np.empty((len(images), height, width, images.shape[3]), np.uint8)
+    for image, small in zip(images, resized, strict=True):
+        picture = Image.fromarray(image if image.shape[2] == 3 else image[..., 0])
+        pixels = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+        small[...] = pixels.reshape(small.shape)
+    return resized
+
+
+def _centred(images: Array, size: tuple[int, int]) -> Array:
+    if images.shape[1:3] == size:
+        return images
+    (from_y, to_y), (from_x, to_x) = (_overlap(n, m) for n, m in zip(images.shape[1:3], size, strict=True))
+    centred = np.zeros((len(images), *size, images.shape[3]), np.uint8)
+    centred[:, to_y, to_x] = images[:, from_y, from_x]
+    return centred
+
+
+def _overlap(old: int, new: int) -> tuple[slice, slice]:
+    """Where an axis of `old` places and a centred one of `new` coincide: in the old, and in the new."""
+    both = min(old, new)
+    start, to = (old - both) // 2, (new - both) // 2
+    return slice(start, start + both), slice(to, to + both)
+
+
+def _moments(counts: Array) -> tuple[float, float]:
+    """Mean and standard deviation of pixel / 255, from how often each of the 256 values occurs."""
+    number = int(counts.sum())
+    total = sum(value * count for value, count in enumerate(counts.tolist()))
+    squares = sum(value * value * count for value, count in enumerate(counts.tolist()))
+    spread = number * squares - total * total  # in Python's integers, so 0 means constant
+    return total / number / 255, math.sqrt(spread) / number / 255 if spread else 1.0
+
+
+def _check_input(shape: Shape) -> None:
+    if len(shape) != 3 or not all(_is_size(n) for n in shape) or shape[2] not in (1, 3):
+        raise DataError(
+            f"pictures do not fit an input of {say(shape)}; expected height x width x 1 or 3 channels"
+        )
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e12 <= value <= 1e12
