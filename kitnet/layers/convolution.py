@@ -79,7 +79,7 @@ def input_gradient_by_col2im(dy: Array, w: Array, axes: Axes) -> Array:
 
 def filter_gradient(x: Array, dy: Array, axes: Axes) -> Array:
     """dw (*window, C, K): at each tap, what the window saw there times dy, over all samples and positions."""
-    rows = windows(x, axes).reshape(math.prod(dy.shape[:-1]), -1)
+    rows = windows(x, axes).reshape(math.prod(dy.shape[:-1]), area(axes) * x.shape[-1])
     dw = rows.T @ dy.reshape(-1, dy.shape[-1])
     return dw.reshape(*(a.window for a in axes), x.shape[-1], dy.shape[-1])
 

@@ -24,7 +24,7 @@ class Flatten(Layer):
         return (math.prod(x[0]),)
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
-        return Forward(x[0].reshape(len(x[0]), -1).copy())
+        return Forward(x[0].reshape(len(x[0]), *self.output_shape(x[0].shape[1:])).copy())
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         return Backward((dy.reshape(kept.shapes[0]),))

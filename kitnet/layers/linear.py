@@ -47,12 +47,12 @@ class Linear(Layer):
         return math.prod(x[0]) * self.units
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
-        rows = x[0].reshape(len(x[0]), -1)
+        rows = x[0].reshape(len(x[0]), len(w["weight"]))
         y = rows @ w["weight"]
         return Forward(y + w["bias"] if self.bias else y)
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
-        rows = kept.x[0].reshape(len(dy), -1)
+        rows = kept.x[0].reshape(len(dy), len(w["weight"]))
         dx = (dy @ w["weight"].T).reshape(kept.shapes[0]) if all(kept.wants) else None
         bias = {"bias": dy.sum(0)} if self.bias else {}
         return Backward((dx,), {"weight": rows.T @ dy, **bias})

@@ -19,7 +19,7 @@ class Quadratic(Loss):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         a, t = x
-        return Forward(((a - t) ** 2).reshape(len(a), -1).sum(1) / 2)
+        return Forward(((a - t) ** 2).sum(tuple(range(1, a.ndim))) / 2)
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         a, t = kept.x

@@ -111,7 +111,7 @@ class RadialBasisPenalty(Loss):
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         y, t = x
         each = (t * y).sum(-1) + log_sum_exp(self._with_rubbish(y))[..., 0]
-        return Forward(each.reshape(len(y), -1).sum(1))
+        return Forward(each.sum(tuple(range(1, each.ndim))))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         y, t = kept.x

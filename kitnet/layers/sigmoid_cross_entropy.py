@@ -31,7 +31,8 @@ class SigmoidCrossEntropy(Loss):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         z, t = x
-        return Forward((np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - t * z).reshape(len(z), -1).sum(1))
+        each = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - t * z
+        return Forward(each.sum(tuple(range(1, z.ndim))))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         z, t = kept.x

@@ -29,7 +29,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         z, t = x
-        return Forward((t * (log_sum_exp(z) - z)).reshape(len(z), -1).sum(1))
+        return Forward((t * (log_sum_exp(z) - z)).sum(tuple(range(1, z.ndim))))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         z, t = kept.x

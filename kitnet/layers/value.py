@@ -79,8 +79,11 @@ def arguments(layer: type[Layer]) -> dict[str, tuple[Value, Any]]:
     none)."""
     found = {}
     for one in dataclasses.fields(layer):  # type: ignore[arg-type]  # concrete layers are dataclasses
-        value = one.metadata.get("value") or _BY_TYPE.get(str(one.type))
+        kind = (
+            one.type if isinstance(one.type, str) else one.type.__name__
+        )  # text under postponed annotations
+        value = one.metadata.get("value") or _BY_TYPE.get(kind)
         if value is None:
-            raise TypeError(f"{layer.__name__}.{one.name}: say how {one.type} is written with argument(...)")
+            raise TypeError(f"{layer.__name__}.{one.name}: say how {kind} is written with argument(...)")
         found[one.name] = (value, one.default)
     return found

@@ -1,0 +1,51 @@
+"""What the README prints is true: its Python runs, its table is what `show` prints, its lines parse."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import kitnet
+from kitnet.cli import run
+from kitnet.layers import LAYERS
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+FENCES = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("code", [code for kind, code in FENCES if kind == "python"])
+def test_python_runs(code: str) -> None:
+    known = set(LAYERS)
+    try:
+        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    finally:
+        for word in set(LAYERS) - known:
+            del LAYERS[word]
+
+
+def test_show_prints_what_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (printed,) = (code for _, code in FENCES if code.startswith("$ kitnet show"))
+    command, *lines = printed.splitlines()
+    assert run(command.removeprefix("$ kitnet ").split()) == 0
+    shown = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines.pop() == "..."
+    assert shown[: len(lines)] == lines
+
+
+def test_language_examples_parse() -> None:
+    (examples,) = (code for _, code in FENCES if "padding: valid (usual)" in code)
+    heads = [re.split(r"\s{3,}", line)[0] for line in examples.splitlines()]
+    assert len(heads) == 10
+    bodies = {
+        "conv3-64/2 floor": "12x12x8 -> ",
+        "[conv3-64 same -> relu]*3": "12x12x8 -> ",
+        "[conv3-64 -> relu -> maxpool2?]*2": "14x14x8 -> ",
+        "residual[conv3-64 same -> relu -> conv3-64 same]": "9x9x64 -> ",
+        "C3:conv5-16 table=lenet5": "9x9x6 -> ",
+    }
+    for head in heads:
+        if head.startswith("32x9 -> conv3-8"):
+            for line in head.split(" and "):
+                kitnet.parse(line)
+        else:
+            kitnet.parse(head if head[0].isdigit() else bodies.get(head, "9x9x8 -> ") + head)
