@@ -1,0 +1,81 @@
+"""Emitted exp, log, tanh and sigmoid against float64, over every exponent of float32."""
+
+import numpy as np
+import pytest
+
+from kitnet.kernels import mathematics
+from kitnet.kernels.cpu import detect, levels
+from kitnet.kernels.emit import F32, Kernel
+from kitnet.kernels.jit import build
+
+
+def _sigmoid(x):
+    small = np.exp(-np.abs(x))
+    return np.where(x < 0, small, 1) / (1 + small)
+
+
+# (function, what it should be, largest error in units in the last place)
+CASES = {"exp": (np.exp, 1.1), "log": (np.log, 1.0), "tanh": (np.tanh, 1.5), "sigmoid": (_sigmoid, 2.5)}
+SPECIAL = np.array(
+    [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 1e-45, -1e-45, 1.1754942e-38, 1.1754944e-38, 3.4028235e38,
+     -3.4028235e38, 88.72283, 88.72284, -87.33655, -103.97207, -103.97208, -104.5, 0.625, -0.625,
+     0.70710677, 0.99999994],
+    np.float32,
+)  # fmt: skip
+
+
+def _arguments() -> np.ndarray:
+    """Bit patterns evenly over all float32, and more where exp is neither 0 nor infinite."""
+    rng = np.random.default_rng(7)
+    patterns = (np.arange(2**18, dtype=np.uint64) * 2**14 + rng.integers(0, 2**14, 2**18, np.uint64)).astype(
+        np.uint32
+    )
+    near = rng.uniform(-105, 90, 2**17).astype(np.float32)
+    return np.concatenate([SPECIAL, patterns.view(np.float32), near, near / 50])
+
+
+def _run(name: str, level: str, x: np.ndarray) -> np.ndarray:
+    k = Kernel(name, detect(level), 1, x=F32, y=F32)
+    px, py = k.pointers
+    k.sweep(len(x), lambda i, n: k.store(getattr(mathematics, name)(k.vector(px, i, n)), py, i, n))
+    y = np.zeros_like(x)
+    build([k])[0](x=x, y=y)
+    return y
+
+
+@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("name", CASES)
+def test_error_over_the_whole_range(name, level):
+    formula, bound = CASES[name]
+    x = _arguments()
+    with np.errstate(all="ignore"):
+        want = formula(x.astype(np.float64))
+        rounded = want.astype(np.float32)
+        y = _run(name, level, x)
+        ordinary = np.isfinite(rounded)
+        np.testing.assert_array_equal(
+            y[~ordinary], rounded[~ordinary]
+        )  # infinities and NaN, in the same places
+        unit = np.spacing(np.maximum(np.abs(rounded[ordinary]), np.float32(2.0**-126))).astype(np.float64)
+        error = np.abs(y[ordinary].astype(np.float64) - want[ordinary]) / unit
+    worst = int(np.argmax(error))
+    assert error[worst] <= bound, (error[worst], x[ordinary][worst])
+
+
+@pytest.mark.parametrize("level", levels())
+def test_signs_of_zero_and_oddness(level):
+    x = np.array([0.0, -0.0, 1e-45, -1e-45, 0.3, -0.3, 2.0, -2.0], np.float32)
+    y = _run("tanh", level, x)
+    np.testing.assert_array_equal(np.signbit(y), np.signbit(x))
+    np.testing.assert_array_equal(y[::2], -y[1::2])
+
+
+def test_a_scalar_is_the_same_as_a_lane():
+    k = Kernel("scalar", detect(), 1, x=F32, y=F32)
+    x, y = k.pointers
+    for i, name in enumerate(CASES):
+        k.store(getattr(mathematics, name)(k.scalar(x)), y, i)
+    value, out = np.array([0.37], np.float32), np.zeros(len(CASES), np.float32)
+    build([k])[0](x=value, y=out)
+    lanes = [_run(name, detect().level, np.full(3, 0.37, np.float32))[2] for name in CASES]
+    np.testing.assert_array_equal(out, np.array(lanes))
