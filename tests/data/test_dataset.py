@@ -145,9 +145,9 @@ def test_names_that_are_not_known(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert (
         refusal("fashion_mnist")
-        == f"unknown data set 'fashion_mnist', did you mean 'fashion-mnist'?; {KNOWN}"
+        == f"unknown data set 'fashion_mnist' (did you mean 'fashion-mnist'?); {KNOWN}"
     )
-    assert refusal("MNIST") == f"unknown data set 'MNIST', did you mean 'mnist'?; {KNOWN}"
+    assert refusal("MNIST") == f"unknown data set 'MNIST' (did you mean 'mnist'?); {KNOWN}"
     assert refusal("zzz") == f"unknown data set 'zzz'; {KNOWN}"
     assert refusal("./zzz/mnist") == "zzz/mnist: there is no such folder"
     assert refusal("./mnist") == "mnist: there is no such folder"

@@ -194,7 +194,7 @@ NUMBERS = "expected 3 numbers, -1e12 to 1e12"
         ({"std": [1, 1, float("inf")]}, f"'std' is (1, 1, inf); {NUMBERS}"),
         ({"std": [1, 1, False]}, f"'std' is (1, 1, False); {NUMBERS}"),
         ({"std": [1, 1, 0.0]}, "'std' is (1, 1, 0.0); expected numbers of 1e-12 or more"),
-        ({"stt": [1]}, "unknown field 'stt', did you mean 'std'?; known: input, resize, mean, std"),
+        ({"stt": [1]}, "unknown field 'stt' (did you mean 'std'?); known: input, resize, mean, std"),
     ],
 )
 def test_what_from_json_refuses(changed, reason):
