@@ -92,7 +92,7 @@ def filter_gradient_as_correlation(x: Array, dy: Array, axes: Axes) -> Array:
     apart.
     """
     swapped = tuple(Axis(a.size, a.output, a.dilation, a.stride, a.before, a.after, a.window) for a in axes)
-    return np.moveaxis(correlate(np.moveaxis(x, 0, -1), np.moveaxis(dy, 0, -2), swapped), 0, -2)
+    return np.moveaxis(correlate(x.swapaxes(0, -1), np.moveaxis(dy, 0, -2), swapped), 0, -2)
 
 
 @dataclass(frozen=True)

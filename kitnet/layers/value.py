@@ -4,14 +4,31 @@ and prints itself."""
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from kitnet.base.shape import Pad, Sizes, say
 from kitnet.layers.contract import Layer, Value
 
+DIGITS = 9  # of a number in the language; more would be a bomb, not a network
+
+
+def whole(text: str) -> int:
+    """'12' -> 12. Raises ValueError, also where the number is longer than any that makes sense."""
+    if len(text) > DIGITS:
+        raise ValueError(text)
+    return int(text)
+
+
+def _real(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
 
 def _sizes(text: str) -> Sizes:
-    numbers = tuple(int(part) for part in text.split("x"))
+    numbers = tuple(whole(part) for part in text.split("x"))
     return numbers[0] if len(numbers) == 1 else numbers
 
 
@@ -20,7 +37,7 @@ def _pad(text: str) -> Pad:
         return text  # type: ignore[return-value]  # narrowed by the line above, which mypy does not see
     axes = []
     for part in text.split("x"):
-        numbers = tuple(int(number) for number in part.split(":"))
+        numbers = tuple(whole(number) for number in part.split(":"))
         if len(numbers) > 2:
             raise ValueError(text)
         axes.append(numbers[0] if len(numbers) == 1 else numbers)
@@ -52,8 +69,8 @@ def choice(*names: str, bare: bool = False) -> Value:
     return Value(read, str, " or ".join(names), frozenset(names) if bare else frozenset())
 
 
-INTEGER = Value(int, str, "a whole number")
-REAL = Value(float, repr, "a number")
+INTEGER = Value(whole, str, "a whole number")
+REAL = Value(_real, repr, "a number")
 SWITCH = Value(_switch, lambda value: "yes" if value else "no", "yes or no")
 SIZES = Value(
     _sizes, lambda value: say((value,) if isinstance(value, int) else value), "a size such as 3 or 3x5"
@@ -79,9 +96,7 @@ def arguments(layer: type[Layer]) -> dict[str, tuple[Value, Any]]:
     none)."""
     found = {}
     for one in dataclasses.fields(layer):  # type: ignore[arg-type]  # concrete layers are dataclasses
-        kind = (
-            one.type if isinstance(one.type, str) else one.type.__name__
-        )  # text under postponed annotations
+        kind = getattr(one.type, "__name__", str(one.type))  # a text under postponed annotations
         value = one.metadata.get("value") or _BY_TYPE.get(kind)
         if value is None:
             raise TypeError(f"{layer.__name__}.{one.name}: say how {kind} is written with argument(...)")

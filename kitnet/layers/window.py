@@ -69,8 +69,11 @@ def inside(axes: Axes) -> Array:
 
 
 def refuse_empty_windows(axes: Axes, what: str) -> None:
-    """Pooling has no value for a window that lies wholly in padding."""
-    if inside(axes).min() == 0:
+    """Pooling has no value for a window that lies wholly in padding: the first or the last along some axis.
+
+    Told from the axes alone, since the volume of a network that is only described may be of any size.
+    """
+    if any(a.before >= a.extent or (a.output - 1) * a.stride - a.before >= a.size for a in axes):
         raise ShapeError(
             f"a {what} window lies wholly in padding, where there is nothing to pool", "use less padding"
         )

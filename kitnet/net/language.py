@@ -22,8 +22,8 @@ from typing import Any, NoReturn
 
 from kitnet.base.error import KitnetError, LanguageError, nearest
 from kitnet.base.shape import Shape
-from kitnet.layers import LAYERS, Layer, Loss
-from kitnet.layers.value import arguments
+from kitnet.layers import LAYERS, Identity, Layer, Loss
+from kitnet.layers.value import arguments, whole
 from kitnet.net.block import Branch, Chain, Part, Residual, Term
 
 DEEPEST = 50  # brackets within brackets
@@ -52,7 +52,7 @@ def read_volume(text: str) -> Shape:
     """'28x28x1' -> (28, 28, 1). Raises ValueError."""
     if not _VOLUME.fullmatch(text):
         raise ValueError(text)
-    shape = tuple(int(number) for number in re.split("[x×]", text))
+    shape = tuple(whole(number) for number in re.split("[x×]", text))
     if 0 in shape:
         raise ValueError(text)
     return shape
@@ -129,10 +129,13 @@ class _Reader:
         while self._next in ("*", "?"):
             mark = self._take("")
             if mark.text == "*":
-                times *= self._times(self._take("how often"))
+                token = self._take("how often")
+                times *= self._times(token)
+                if times > MOST_TIMES:
+                    self._fail(f"a part is repeated 1 to {MOST_TIMES} times, not {times}", token)
             else:
                 dropped = not self._optional
-        if dropped or part == Chain(()):
+        if dropped or not times or part == Chain(()):
             return []
         if times == 1 and not name and isinstance(part, Chain):
             return list(part.terms)  # brackets that group nothing
@@ -141,7 +144,10 @@ class _Reader:
     def _times(self, token: Token) -> int:
         text = token.text
         if text in self._counts:
-            return self._counts[text]
+            count = self._counts[text]
+            if count not in range(MOST_TIMES + 1):
+                self._fail(f"a part is repeated 0 to {MOST_TIMES} times, but {text} is {count}", token)
+            return int(count)
         if not text.isdecimal():
             self._fail(f"expected a number of repetitions after *, not {text!r}", token)
         if not 1 <= int(text[:9]) <= MOST_TIMES:
@@ -183,6 +189,8 @@ class _Reader:
                 most, f"{word}[one | other] joins two branches or more"
             )
             self._fail(f"{expected}, not {len(chains)}", opening)
+        if word in BLOCKS:  # a branch whose optional layers are left out passes its input on
+            chains = [chain if chain.terms else Chain((Term(Identity()),)) for chain in chains]
         return chains
 
     def _layer(self, token: Token) -> Layer:

@@ -1,0 +1,61 @@
+"""Floor 3: the checks that every layer of kitnet passes, for anyone's layer.
+
+from kitnet.testing import check_layer
+check_layer(Swish)                       # the class: all its cases
+check_layer(Swish(beta=2.0), (4, 5, 3))  # one layer on the shapes of its operands, without the batch
+
+Each check raises AssertionError that says what is wrong, and returns None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kitnet.base.shape import Shape
+from kitnet.layers import Case, Layer
+from kitnet.testing.closeness import assert_rounding, sensitivity
+from kitnet.testing.contract import check_contract
+from kitnet.testing.definition import check_definition
+from kitnet.testing.executor import Executor, Run, check_executor, reference
+from kitnet.testing.gradient import check_gradient
+from kitnet.testing.trial import Trial, require
+
+__all__ = [
+    "Executor",
+    "Run",
+    "Trial",
+    "assert_rounding",
+    "check_contract",
+    "check_definition",
+    "check_executor",
+    "check_gradient",
+    "check_layer",
+    "reference",
+    "sensitivity",
+]
+
+
+def check_layer(
+    layer: Layer | type[Layer] | Case,
+    *shapes: Shape,
+    seed: int = 0,
+    executors: Iterable[Executor] = (reference,),
+) -> None:
+    """The contract and the three oracles: differences, the definition, and everything that runs graphs.
+
+    `layer` is a class (all its cases), a case, or a layer with the shapes of its operands.
+    """
+    if isinstance(layer, type):
+        cases = list(layer.cases())
+        require(bool(cases), f"{layer.__name__} has no cases")
+    elif isinstance(layer, Case):
+        cases = [layer]
+    else:
+        require(bool(shapes), f"{layer}: give the shapes of its operands, or the class for all its cases")
+        cases = [Case(layer, shapes)]
+    for case in cases:
+        check_contract(case, seed=seed)
+        check_definition(case, seed=seed)
+        check_gradient(case, seed=seed)
+        for executor in executors:
+            check_executor(case, executor, seed=seed)

@@ -1,0 +1,84 @@
+"""Oracle 3: whatever runs graphs against the formulas, on a graph of one layer.
+
+An `Executor` is a function; `reference` is the readable one. A compiled plan is checked by handing in a
+function that builds and runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.spec import Array
+from kitnet.layers import Case, Context
+from kitnet.net import Graph, Tape, Weights
+from kitnet.net.reference import State
+from kitnet.testing.closeness import assert_rounding
+from kitnet.testing.definition import backward_scale, forward_scale
+from kitnet.testing.trial import PATH, Trial, frozen, require, trials
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an executor gives back: the output, the gradients by path (of operands `x0`, `x1`, ... and of
+    weights) and the new state."""
+
+    y: Array
+    gradient: Mapping[str, Array]
+    state: State
+
+
+Executor = Callable[[Graph, Weights, State, Context, Mapping[str, Array], Array], Run]
+
+
+def reference(
+    graph: Graph, weights: Weights, state: State, ctx: Context, operands: Mapping[str, Array], dy: Array
+) -> Run:
+    """The readable executor, `kitnet.net.Tape`."""
+    tape = Tape(graph, weights, state, ctx, operands)
+    return Run(tape.output, tape.backward(dy), tape.state)
+
+
+def check_executor(
+    case: Case, executor: Executor = reference, *, dtype: Any = np.float64, seed: int = 0
+) -> None:
+    """Values, gradients and state in `dtype` equal the formulas in float64 up to rounding, for the whole
+    batch and, in evaluation, for its samples one by one."""
+    for trial in trials(case, seed):
+        rounded = trial.astype(dtype)
+        exact = rounded.astype(np.float64)
+        made = exact.forward()
+        dy = frozen(exact.dy(made).astype(dtype))
+        dy64 = frozen(dy.astype(np.float64))
+        back = exact.backward(exact.kept(made), dy64)
+        run = _run(executor, rounded, dy)
+        scale = forward_scale(exact)
+        assert_rounding(run.y, made.y, scale, f"{trial}: the executor's y")
+        expected = {f"x{i}": dx for i, dx in enumerate(back.dx) if dx is not None}
+        expected |= {f"{PATH}.{name}": dw for name, dw in back.dw.items()}
+        missing = set(expected) - set(run.gradient)
+        require(not missing, f"{trial}: the executor gives no gradient of {', '.join(sorted(missing))}")
+        for (path, gradient), size in zip(expected.items(), backward_scale(exact, made, dy64), strict=True):
+            assert_rounding(run.gradient[path], gradient, size, f"{trial}: the executor's gradient of {path}")
+        for name, old in exact.state.items():
+            new = made.state.get(name, old)
+            assert_rounding(run.state[PATH][name], new, np.abs(old), f"{trial}: the executor's state {name}")
+        if not (trial.ctx.train and trial.state):
+            for i in range(trial.samples):
+                alone = _run(executor, rounded.shard(i, i + 1), dy[i : i + 1])
+                what = f"{trial}: the executor's y of sample {i} alone"
+                assert_rounding(alone.y, made.y[i : i + 1], scale[i : i + 1], what)
+
+
+def _run(executor: Executor, trial: Trial, dy: Array) -> Run:
+    graph = Graph()
+    inputs = [graph.operand(f"x{i}", shape) for i, shape in enumerate(trial.shapes)]
+    graph.add(PATH, trial.layer, *inputs)
+    weights = Weights(graph.params(), trial.x[0].dtype)
+    for name, array in trial.w.items():
+        weights[f"{PATH}.{name}"][...] = array
+    state = {PATH: trial.state} if trial.state else {}
+    return executor(graph, weights, state, trial.ctx, {f"x{i}": x for i, x in enumerate(trial.x)}, dy)

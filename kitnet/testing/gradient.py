@@ -1,0 +1,130 @@
+"""Oracle 1: the gradient that the formula gives against differences of the formula itself, in float64.
+
+Along a direction v the derivative of L = sum(dy * y) is sum(dL/dx * v). Five points on the line give it as
+
+    (8 (L(h) - L(-h)) - (L(2h) - L(-2h))) / 12h
+
+with an error of h^4 L''''' / 30, about 1e-13, and of rounding, about eps |L| / h. Where h and h/2 do not
+agree there is a kink between the points, and other operands are drawn. Formulas that are linear in an operand
+must besides fulfil <A v, dy> = <v, A^T dy> up to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from kitnet.base.random import stream
+from kitnet.base.spec import Array
+from kitnet.layers import Case
+from kitnet.testing.closeness import sensitivity
+from kitnet.testing.trial import STEP, Trial, frozen, require, trials
+
+ERROR = 1e-7  # relative
+DIRECTIONS = 3  # for each operand and parameter
+ATTEMPTS = 50  # draws before a formula counts as nowhere smooth
+
+
+def check_gradient(case: Case, *, seed: int = 0) -> None:
+    """The gradient of every operand and parameter, in evaluation and, where it differs, in training."""
+    for trial in trials(case, seed):
+        made = trial.forward()
+        back = trial.backward(trial.kept(made), trial.dy(made))
+        for i, dx in enumerate(back.dx):
+            _check_operand(case, trial, i, dx is not None)
+        for name in trial.w:
+            _check(case, trial, name)
+
+
+def _check_operand(case: Case, trial: Trial, i: int, has_gradient: bool) -> None:
+    """None for a gradient says that there is none: nothing may move with the operand then."""
+    _check(case, trial, i)
+    if has_gradient:
+        _check_adjoint(trial, i)
+
+
+def _at(trial: Trial, where: int | str) -> Array:
+    return trial.w[where] if isinstance(where, str) else trial.x[where]
+
+
+def _with(trial: Trial, where: int | str, value: Array) -> Trial:
+    value = frozen(value)
+    if isinstance(where, str):
+        return replace(trial, w={**trial.w, where: value})
+    return replace(trial, x=(*trial.x[:where], value, *trial.x[where + 1 :]))
+
+
+def _gradient(trial: Trial, where: int | str, dy: Array) -> Array:
+    back = trial.backward(trial.kept(trial.forward()), dy)
+    found = back.dw[where] if isinstance(where, str) else back.dx[where]
+    return np.zeros_like(_at(trial, where)) if found is None else found
+
+
+def _check(case: Case, trial: Trial, where: int | str) -> None:
+    seed, train = trial.ctx.seed, trial.ctx.train
+    random = stream(seed, f"testing/directions/{trial.layer}/{where}")
+    attempt = 0
+    for _ in range(DIRECTIONS):
+        v = random.uniform(-1, 1, _at(trial, where).shape)
+        dy = trial.dy(trial.forward())
+        while True:
+            coarse, blur = _difference(trial, where, v, dy, STEP)
+            fine, _ = _difference(trial, where, v, dy, STEP / 2)
+            gradient = _gradient(trial, where, dy)
+            size = max(abs(coarse), float(np.linalg.norm(gradient)))
+            if abs(coarse - fine) <= ERROR / 2 * size + 3 * blur:
+                break
+            attempt += 1
+            require(
+                attempt < ATTEMPTS, f"{trial}: forward is not smooth anywhere, so no gradient can be right"
+            )
+            trial = Trial.of(case, seed=seed, train=train, attempt=attempt)
+        formula = math.fsum((gradient * v).flat)
+        require(
+            abs(formula - coarse) <= ERROR * size + blur,
+            f"{trial}: the gradient of {_name(where)} is wrong: along a random direction the formula gives "
+            f"{formula:.10g}, differences {coarse:.10g}",
+        )
+
+
+def _name(where: int | str) -> str:
+    return where if isinstance(where, str) else f"operand {where}"
+
+
+def _difference(trial: Trial, where: int | str, v: Array, dy: Array, h: float) -> tuple[float, float]:
+    """The derivative along v by five points, and how far rounding of y may blur it."""
+    x = _at(trial, where)
+
+    def loss(steps: int) -> Array:
+        return (dy * _with(trial, where, x + steps * h * v).forward().y).ravel()
+
+    near, far, middle = loss(1) - loss(-1), loss(2) - loss(-2), loss(0)
+    blur = 4 * np.finfo(float).eps * float(np.abs(middle).sum()) / h
+    return (8 * math.fsum(near) - math.fsum(far)) / (12 * h), blur
+
+
+def _check_adjoint(trial: Trial, i: int) -> None:
+    """<A v, dy> = <v, A^T dy> where y is A x + b: exact but for rounding, so far sharper than differences."""
+    x = trial.x[i]
+    v = frozen(stream(trial.ctx.seed, f"testing/adjoint/{trial.layer}").standard_normal(x.shape))
+    origin = _with(trial, i, np.zeros_like(x)).forward().y
+
+    def linear_part(x: Array) -> Array:
+        return _with(trial, i, x).forward().y - origin
+
+    both, one, other = linear_part(x + v), linear_part(x), linear_part(v)
+    if np.abs(both - one - other).max(initial=0) > 1e-9 * np.abs(both).max(initial=0):
+        return  # not linear
+    dy = trial.dy(trial.forward())
+    (moved,) = sensitivity(lambda a: [linear_part(a[0])], [v])
+    scale = np.maximum(moved, np.abs(origin))
+    allowed = 4 * float(np.finfo(float).eps) * float((np.abs(dy) * scale).sum())
+    forward = math.fsum((other * dy).flat)
+    backward = math.fsum((v * _gradient(trial, i, dy)).flat)
+    require(
+        abs(forward - backward) <= allowed,
+        f"{trial}: forward and backward of operand {i} are not adjoint: <A v, dy> is {forward!r}, "
+        f"<v, A^T dy> is {backward!r}, rounding explains {allowed:.3g}",
+    )

@@ -1,0 +1,69 @@
+"""Initialisers: the moments and bounds that their papers give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kitnet.base.error import KitnetError
+from kitnet.base.random import stream
+from kitnet.base.spec import INITIALISERS, Param, initial
+
+IN, OUT = 75, 48
+MANY = Param((5, 5, 3, 400), fan_in=IN, fan_out=OUT)
+UNIFORM = {"lecun1998": 2.4 / IN, "glorot": (6 / (IN + OUT)) ** 0.5}
+NORMAL = {"lecun": IN**-0.5, "he": (2 / IN) ** 0.5, "gaussian": 0.01}
+
+
+def drawn(init: str, param: Param = MANY) -> np.ndarray:  # type: ignore[type-arg]
+    wanted = Param(param.shape, init, param.fan_in, param.fan_out)
+    return initial(stream(0, "conv1.weight"), wanted, np.float64)
+
+
+def test_every_initialiser_is_tested() -> None:
+    assert {*UNIFORM, *NORMAL, "zeros", "ones", "mean"} == set(INITIALISERS)
+
+
+@pytest.mark.parametrize("init", UNIFORM)
+def test_uniform_bounds(init: str) -> None:
+    values, limit = drawn(init), UNIFORM[init]
+    assert np.abs(values).max() <= limit
+    assert np.abs(values).max() > 0.999 * limit  # 30,000 draws come that near
+    assert abs(values.mean()) < 5 * limit / np.sqrt(3 * values.size)
+
+
+@pytest.mark.parametrize("init", NORMAL)
+def test_normal_deviations(init: str) -> None:
+    values, deviation = drawn(init), NORMAL[init]
+    assert abs(values.mean()) < 5 * deviation / np.sqrt(values.size)
+    assert abs(values.std() / deviation - 1) < 5 / np.sqrt(2 * values.size)
+    assert abs((values**4).mean() / deviation**4 - 3) < 5 * np.sqrt(96 / values.size)  # normal, not uniform
+
+
+def test_constants() -> None:
+    assert not drawn("zeros").any()
+    assert (drawn("ones") == 1).all()
+    assert (drawn("mean") == 1 / IN).all()
+
+
+def test_fan_in_may_differ_by_the_last_axis() -> None:
+    param = Param((500, 2), "lecun1998", (10, 1000), 1)
+    wide, narrow = np.abs(initial(stream(0, "w"), param)).max(0)
+    assert wide == pytest.approx(0.24, rel=0.01)
+    assert narrow == pytest.approx(0.0024, rel=0.01)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_precisions_draw_the_same_numbers(dtype: type) -> None:
+    values = initial(stream(0, "w"), Param((7,), "he", 3), dtype)
+    assert values.dtype == dtype
+    assert np.array_equal(values, initial(stream(0, "w"), Param((7,), "he", 3), np.float64).astype(dtype))
+
+
+def test_unknown_initialiser() -> None:
+    with pytest.raises(KitnetError) as caught:
+        initial(stream(0, "w"), Param((3,), "glorott"))
+    assert str(caught.value) == (
+        "unknown initialiser 'glorott' (did you mean 'glorot'?); "
+        "known: zeros, ones, mean, lecun1998, lecun, glorot, he, gaussian"
+    )

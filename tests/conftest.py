@@ -1,0 +1,30 @@
+"""What all tests share: Hypothesis draws the same examples every time, and layers defined inside a test are
+forgotten after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from kitnet.layers import LAYERS
+
+settings.register_profile(
+    "kitnet",
+    derandomize=True,
+    deadline=None,  # the machine is shared
+    database=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("kitnet")
+
+
+@pytest.fixture
+def own_layers() -> Iterator[None]:
+    """Layers that the test registers are taken out of the registry again."""
+    before = dict(LAYERS)
+    yield
+    LAYERS.clear()
+    LAYERS.update(before)

@@ -1,0 +1,68 @@
+"""Every registered layer passes every check on all its cases. A new layer is picked up by its word."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+
+import pytest
+
+import kitnet.layers
+from kitnet.layers import LAYERS, Case, Layer, Loss
+from kitnet.testing import check_contract, check_definition, check_executor, check_gradient
+
+EVERY = list(LAYERS)
+
+
+@pytest.mark.parametrize("word", EVERY)
+@pytest.mark.parametrize("check", [check_contract, check_definition, check_gradient, check_executor])
+def test_layer(check: Callable[[Case], None], word: str) -> None:
+    for case in LAYERS[word].cases():
+        check(case)
+
+
+@pytest.mark.parametrize("word", EVERY)
+def test_brings_cases_of_its_own_kind_and_a_definition(word: str) -> None:
+    kind = LAYERS[word]
+    cases = list(kind.cases())
+    assert cases
+    assert all(type(case.layer) is kind for case in cases)
+    assert kind.definition is not Layer.definition
+    assert kind.__doc__
+
+
+def test_every_layer_of_every_file_is_registered_and_public() -> None:
+    defined = set()
+    for found in pkgutil.iter_modules(kitnet.layers.__path__):
+        module = importlib.import_module(f"kitnet.layers.{found.name}")
+        for _, kind in inspect.getmembers(module, inspect.isclass):
+            if issubclass(kind, Layer) and kind.__module__ == module.__name__:
+                defined.add(kind)
+    defined -= {Layer, Loss}
+    assert defined == set(LAYERS.values())
+    assert all(getattr(kitnet.layers, kind.__name__) is kind for kind in defined)
+    assert {kind.__name__ for kind in defined} <= set(kitnet.layers.__all__)
+
+
+def test_words_are_what_the_registry_says() -> None:
+    assert all(kind.word == word for word, kind in LAYERS.items())
+
+
+@pytest.mark.parametrize("word", EVERY)
+def test_a_layer_is_final(word: str) -> None:
+    kind = LAYERS[word]
+    with pytest.raises(TypeError) as caught:
+        type("Wider", (kind,), {"word": "wider"})
+    assert str(caught.value) == (
+        f"Wider: layers are final; write a new one instead of extending {kind.__name__}"
+    )
+    assert "wider" not in LAYERS
+
+
+@pytest.mark.parametrize("word", ["conv", "two words", "conv2", "a-b"])
+def test_a_word_must_be_free_and_readable(word: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        type("Other", (Layer,), {"word": word})
+    assert str(caught.value) == f"Other: {word!r} is not a free word of the language"

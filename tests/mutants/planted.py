@@ -1,0 +1,613 @@
+"""One-line bugs: the file, the line's fragment as it is, the fragment with the bug, and the test that must
+fail. A bug that survives is a test that is missing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """`right` occurs once in kitnet/`file`; with `wrong` in its place, tests/`test` fails."""
+
+    file: str
+    right: str
+    wrong: str
+    test: str
+
+
+SHAPE, SPEC, RANDOM, ERROR = "base/shape.py", "base/spec.py", "base/random.py", "base/error.py"
+CONV, WINDOW, TABLE = "layers/convolution.py", "layers/window.py", "layers/connection_table.py"
+MAX, MEAN, SUB = "layers/max_pool.py", "layers/mean_pool.py", "layers/subsampling.py"
+SOFTMAX, CROSS, BINARY = (
+    "layers/softmax.py",
+    "layers/softmax_cross_entropy.py",
+    "layers/sigmoid_cross_entropy.py",
+)
+RADIAL, JOIN, VALUE = "layers/radial_basis.py", "layers/join.py", "layers/value.py"
+TAPE, LANGUAGE, BLOCK, GRAPH = "net/reference.py", "net/language.py", "net/block.py", "net/graph.py"
+LEDGER, WEIGHTS, NET, OBJECTIVE = "net/ledger.py", "net/weights.py", "net/network.py", "net/objective.py"
+
+T_SHAPE, T_STREAM, T_INIT = "base/test_shape.py::", "base/test_streams.py::", "base/test_initialisers.py::"
+T_CONV, T_POOL, T_LOSS = (
+    f"layers/test_{name}.py::" for name in ("convolution_formulas", "pooling", "activations_and_losses")
+)
+T_TABLE, T_WORKED, T_ALL = (
+    f"layers/test_{name}.py::" for name in ("connection_tables", "worked_examples", "conformance")
+)
+T_TAPE, T_LANGUAGE, T_BLOCK, T_LEDGER, T_WEIGHTS, T_OBJECTIVE = (
+    f"net/test_{name}.py::" for name in ("tape", "language", "blocks", "ledger", "weights", "objective")
+)
+
+MUTANTS = [
+    Mutant(
+        SHAPE, "before, after, steps + 1))", "before, after, steps))", T_SHAPE + "test_number_of_positions"
+    ),
+    Mutant(
+        SHAPE,
+        "return self.dilation * (self.window - 1) + 1",
+        "return self.dilation * self.window",
+        T_SHAPE + "test_windows_fit_and_no_further_one_would",
+    ),
+    Mutant(
+        SHAPE,
+        "extents = tuple(d * (k - 1) + 1",
+        "extents = tuple(d * k",
+        T_SHAPE + "test_windows_fit_and_no_further_one_would",
+    ),
+    Mutant(
+        SHAPE,
+        "return [(e - 1, e - 1) for e in extents]",
+        "return [(e, e) for e in extents]",
+        T_SHAPE + "test_named_pads",
+    ),
+    Mutant(
+        SHAPE,
+        "return [(t // 2, t - t // 2) for t in totals]",
+        "return [(t - t // 2, t // 2) for t in totals]",
+        T_SHAPE + "test_named_pads",
+    ),
+    Mutant(
+        SHAPE,
+        "steps, left = divmod(n + before + after - e, s)",
+        "steps, left = divmod(n + before - e, s)",
+        T_SHAPE + "test_a_pad_may_differ_by_axis_and_side",
+    ),
+    Mutant(
+        SHAPE,
+        'if left and on_misfit == "error" and pad != "same":',
+        'if left and on_misfit == "error":',
+        T_SHAPE + "test_same_gives_one_output_a_stride",
+    ),
+    Mutant(
+        SHAPE,
+        "e, s, (before, after) = extents[axis], strides[axis], pads[axis]",
+        "e, s, (before, after) = extents[axis], strides[0], pads[axis]",
+        T_SHAPE + "test_window_stride_and_dilation_may_differ_by_axis",
+    ),
+    Mutant(
+        SHAPE,
+        "need = max(-(-(e - n) // 2)",
+        "need = max((e - n) // 2",
+        T_SHAPE + "test_the_pad_that_the_error_proposes_helps",
+    ),
+    Mutant(
+        SHAPE,
+        "if any(min(pair) < 0 for pair in pairs):",
+        "if any(max(pair) < 0 for pair in pairs):",
+        T_SHAPE + "test_every_misfit_in_its_own_words",
+    ),
+    Mutant(ERROR, "word.lower(), list(known)", "word, list(known)", "base/test_error.py::" + "test_nearest"),
+    Mutant(
+        RANDOM,
+        "counter=[first_sample * blocks, 0, 0, step]",
+        "counter=[0, 0, 0, step]",
+        T_STREAM + "test_a_batch_and_its_shards_draw_the_same_bits",
+    ),
+    Mutant(
+        RANDOM,
+        "counter=[first_sample * blocks, 0, 0, step]",
+        "counter=[first_sample, 0, 0, step]",
+        T_STREAM + "test_a_batch_and_its_shards_draw_the_same_bits",
+    ),
+    Mutant(
+        RANDOM,
+        "counter=[first_sample * blocks, 0, 0, step]",
+        "counter=[first_sample * blocks + step, 0, 0, 0]",
+        T_STREAM + "test_steps_share_no_bits",
+    ),
+    Mutant(
+        RANDOM,
+        "key=_key(seed, name), counter=[0, 0, 0, step]",
+        "key=_key(0, name), counter=[0, 0, 0, step]",
+        T_STREAM + "test_seed_name_and_step_each_make_another_stream",
+    ),
+    Mutant(SPEC, "lambda i, o: 2.4 / i", "lambda i, o: 2.4 / i**0.5", T_INIT + "test_uniform_bounds"),
+    Mutant(SPEC, "(6.0 / (i + o)) ** 0.5", "(6.0 / (2 * i)) ** 0.5", T_INIT + "test_uniform_bounds"),
+    Mutant(SPEC, "(2.0 / i) ** 0.5", "(1.0 / i) ** 0.5", T_INIT + "test_normal_deviations"),
+    Mutant(
+        SPEC,
+        "random.standard_normal(p.shape) * deviation",
+        "random.uniform(-1, 1, p.shape) * 3**0.5 * deviation",
+        T_INIT + "test_normal_deviations",
+    ),
+    Mutant(
+        SPEC, "np.ones(p.shape) / np.asarray(p.fan_in, float)", "np.ones(p.shape)", T_INIT + "test_constants"
+    ),
+    Mutant(
+        WINDOW,
+        "positions = (step * a.stride for",
+        "positions = (step * a.dilation for",
+        T_CONV + "test_loops_and_im2col_and_scipy_agree",
+    ),
+    Mutant(
+        WINDOW,
+        "starts = [t * a.dilation for",
+        "starts = [t for",
+        T_CONV + "test_col2im_is_the_adjoint_of_im2col",
+    ),
+    Mutant(
+        WINDOW, "dx[:, *where] += d", "dx[:, *where] = d", T_CONV + "test_col2im_is_the_adjoint_of_im2col"
+    ),
+    Mutant(
+        WINDOW,
+        "o * a.stride + t * a.dilation - a.before",
+        "o * a.stride + t * a.dilation",
+        T_CONV + "test_loops_and_im2col_and_scipy_agree",
+    ),
+    Mutant(
+        WINDOW,
+        "*((a.before, a.after) for a in axes)",
+        "*((a.after, a.before) for a in axes)",
+        T_CONV + "test_loops_and_im2col_and_scipy_agree",
+    ),
+    Mutant(
+        WINDOW,
+        "a.before >= a.extent",
+        "a.before > a.extent",
+        T_POOL + "test_a_window_in_padding_alone_is_refused",
+    ),
+    Mutant(
+        WINDOW,
+        "(a.output - 1) * a.stride - a.before >= a.size",
+        "a.output * a.stride - a.before >= a.size",
+        T_ALL + "test_layer",
+    ),
+    Mutant(
+        CONV,
+        "return np.flip(w, tuple(range(w.ndim - 2))).swapaxes(-2, -1)",
+        "return w.swapaxes(-2, -1)",
+        T_CONV + "test_gradients_are_convolutions",
+    ),
+    Mutant(
+        CONV,
+        "return np.flip(w, tuple(range(w.ndim - 2))).swapaxes(-2, -1)",
+        "return np.flip(w, 0).swapaxes(-2, -1)",
+        T_CONV + "test_turn_turns_every_axis_and_exchanges_maps_and_filters",
+    ),
+    Mutant(
+        CONV,
+        "slice(None, None, a.stride) for a in axes)] = dy",
+        "slice(None, None, a.dilation) for a in axes)] = dy",
+        T_CONV + "test_gradients_are_convolutions",
+    ),
+    Mutant(
+        CONV,
+        "Axis(n, a.window, 1, a.dilation,",
+        "Axis(n, a.window, 1, 1,",
+        T_CONV + "test_gradients_are_convolutions",
+    ),
+    Mutant(
+        CONV,
+        "slice(a.before, a.before + a.size) for a in axes)]\n\n\ndef input_gradient_by",
+        "slice(a.after, a.after + a.size) for a in axes)]\n\n\ndef input_gradient_by",
+        T_CONV + "test_gradients_are_convolutions",
+    ),
+    Mutant(
+        CONV,
+        "a.output, a.dilation, a.stride, a.before",
+        "a.output, a.stride, a.dilation, a.before",
+        T_CONV + "test_gradients_are_convolutions",
+    ),
+    Mutant(
+        CONV,
+        "correlate(x.swapaxes(0, -1),",
+        "correlate(np.moveaxis(x, 0, -1),",
+        T_CONV + "test_gradients_are_convolutions",
+    ),
+    Mutant(
+        CONV,
+        "y = np.concatenate([correlate(m, f, axes)",
+        "y = np.concatenate([correlate(maps[0], f, axes)",
+        T_CONV + "test_the_layer_is_the_formulas_group_by_group",
+    ),
+    Mutant(
+        CONV,
+        'return Forward(y + w["bias"] if self.bias else y)',
+        "return Forward(y)",
+        T_CONV + "test_bias_is_one_number_a_filter",
+    ),
+    Mutant(
+        CONV,
+        '{"bias": dy.sum(tuple(range(dy.ndim - 1)))}',
+        '{"bias": dy.mean(tuple(range(dy.ndim - 1)))}',
+        T_CONV + "test_the_layer_is_the_formulas_group_by_group",
+    ),
+    Mutant(CONV, "if all(kept.wants):", "if True:", T_CONV + "test_dx_is_left_out_where_nobody_wants_it"),
+    Mutant(
+        CONV,
+        "each = sum(p.size for p in self.params(*x).values())",
+        'each = self.params(*x)["weight"].size',
+        T_CONV + "test_counts_are_those_of_the_loops",
+    ),
+    Mutant(
+        CONV,
+        "fan_in, fan_out = taps * depth,",
+        "fan_in, fan_out = taps * volume[-1],",
+        T_CONV + "test_fans_are_the_connections_of_one_unit",
+    ),
+    Mutant(
+        CONV,
+        "taps * len(self.table.columns[k])",
+        "taps * depth",
+        T_TABLE + "test_fan_in_is_that_of_each_filter",
+    ),
+    Mutant(
+        CONV,
+        '"bias": Param((self.filters,), decay=False)',
+        '"bias": Param((self.filters,))',
+        T_CONV + "test_fans_are_the_connections_of_one_unit",
+    ),
+    Mutant(
+        CONV,
+        "if depth % groups or self.filters % groups:",
+        "if depth % groups:",
+        T_CONV + "test_misfits_in_their_own_words",
+    ),
+    Mutant(
+        CONV,
+        "if max(map(max, columns)) >= depth:",
+        "if max(map(max, columns)) > depth:",
+        T_TABLE + "test_misfits_in_their_own_words",
+    ),
+    Mutant(TABLE, '"0145", "0125"', '"0125", "0145"', T_TABLE + "test_98_neighbours_wrap_around"),
+    Mutant(
+        TABLE,
+        "k for k, column in enumerate(self.columns) for _ in column",
+        "k for _ in self.columns[0] for k in range(len(self.columns))",
+        T_TABLE + "test_links_are_ordered_by_filter_then_by_map",
+    ),
+    Mutant(MAX, "fill=-np.inf", "fill=0.0", T_POOL + "test_padding_never_wins"),
+    Mutant(
+        MAX,
+        "winners = seen.argmax(-2, keepdims=True)",
+        "winners = seen.shape[-2] - 1 - np.flip(seen, -2).argmax(-2, keepdims=True)",
+        T_POOL + "test_of_equal_values_the_first_wins",
+    ),
+    Mutant(
+        MAX,
+        "if taps <= 256 else",
+        "if taps <= 300 else",
+        T_POOL + "test_switches_take_the_smallest_type_that_counts_the_window",
+    ),
+    Mutant(
+        MAX,
+        "stride = self.window if self.stride is None else self.stride",
+        "stride = self.stride or 1",
+        T_POOL + "test_windows_lie_side_by_side_unless_a_stride_is_given",
+    ),
+    Mutant(
+        MEAN,
+        "return Forward(total / inside(axes)[..., None].astype(x[0].dtype))",
+        "return Forward(total / area(axes))",
+        T_POOL + "test_mean_pooling_counts_no_padding",
+    ),
+    Mutant(
+        MEAN,
+        "share = dy / inside(axes)[..., None].astype(dy.dtype)",
+        "share = dy",
+        T_POOL + "test_51_mean_pooling_sends_back_a_kronecker_product",
+    ),
+    Mutant(
+        SUB,
+        '* self._sums(x[0]) + w["bias"])',
+        "* self._sums(x[0]))",
+        T_POOL + "test_97_subsampling_is_a_coefficient_and_a_bias_a_map",
+    ),
+    Mutant(
+        SUB,
+        'share = np.expand_dims(w["coefficient"] * dy,',
+        "share = np.expand_dims(dy,",
+        T_ALL + "test_layer[check_gradient-subsample]",
+    ),
+    Mutant(
+        SUB,
+        "(area(self.axes(x[0])) + 1) *",
+        "area(self.axes(x[0])) *",
+        T_POOL + "test_97_subsampling_is_a_coefficient_and_a_bias_a_map",
+    ),
+    Mutant("layers/relu.py", "kept.y > 0", "kept.y >= 0", T_LOSS + "test_relu_and_its_gradient_at_zero"),
+    Mutant(
+        "layers/relu.py",
+        "np.where(kept.y > 0, dy, 0)",
+        "np.where(kept.y > 0, -dy, 0)",
+        T_ALL + "test_layer[check_gradient-relu]",
+    ),
+    Mutant(
+        "layers/sigmoid.py",
+        "y * (1 - y) * dy",
+        "y * (1 + y) * dy",
+        T_ALL + "test_layer[check_gradient-sigmoid]",
+    ),
+    Mutant(
+        "layers/sigmoid.py",
+        "return np.where(x >= 0, 1, e) / (1 + e)",
+        "return 1 / (1 + np.exp(-x))",
+        T_LOSS + "test_sigmoid_does_not_overflow",
+    ),
+    Mutant(
+        "layers/tanh.py",
+        "Backward(((1 - kept.y**2) * dy,))",
+        "Backward(((1 + kept.y**2) * dy,))",
+        T_ALL + "test_layer[check_gradient-tanh]",
+    ),
+    Mutant(
+        "layers/tanh.py",
+        "SLOPE * (AMPLITUDE - kept.y**2 / AMPLITUDE)",
+        "SLOPE * (AMPLITUDE - kept.y**2)",
+        T_ALL + "test_layer[check_gradient-lecuntanh]",
+    ),
+    Mutant(
+        "layers/tanh.py",
+        "AMPLITUDE, SLOPE = 1.7159, 2 / 3",
+        "AMPLITUDE, SLOPE = 1.7519, 2 / 3",
+        T_LOSS + "test_lecuns_tanh_passes_through_one",
+    ),
+    Mutant(
+        SOFTMAX,
+        "e = np.exp(x - x.max(-1, keepdims=True))",
+        "e = np.exp(x)",
+        T_LOSS + "test_softmax_sums_to_one_and_does_not_overflow",
+    ),
+    Mutant(SOFTMAX, "return top + np.log", "return np.log", T_LOSS + "test_log_sum_exp_of_large_and_small"),
+    Mutant(
+        SOFTMAX,
+        "y * (dy - (dy * y).sum(-1, keepdims=True))",
+        "y * (dy - (dy * y).sum())",
+        T_ALL + "test_layer[check_gradient-softmax]",
+    ),
+    Mutant(
+        CROSS,
+        "softmax(z) * t.sum(-1, keepdims=True) - t",
+        "softmax(z) - t",
+        T_ALL + "test_layer[check_gradient-softmax_cross_entropy]",
+    ),
+    Mutant(
+        CROSS,
+        'absorbs = "softmax"',
+        'absorbs = ""',
+        T_OBJECTIVE + "test_a_loss_reads_what_is_before_the_activation_that_it_contains",
+    ),
+    Mutant(
+        BINARY,
+        "np.log1p(np.exp(-np.abs(z)))",
+        "np.log1p(np.exp(z)) - np.maximum(z, 0)",
+        T_LOSS + "test_losses_of_huge_scores_are_finite",
+    ),
+    Mutant(
+        BINARY,
+        "(dy * (sigmoid(z) - t), -dy * z)",
+        "(dy * (sigmoid(z) - t), dy * z)",
+        T_ALL + "test_layer[check_gradient-sigmoid_cross_entropy]",
+    ),
+    Mutant(
+        "layers/quadratic.py",
+        "return Backward((d, -d))",
+        "return Backward((d, d))",
+        T_LOSS + "test_46_quadratic",
+    ),
+    Mutant(
+        "layers/quadratic.py",
+        ".sum(tuple(range(1, a.ndim))) / 2",
+        ".sum(tuple(range(1, a.ndim)))",
+        T_LOSS + "test_46_quadratic",
+    ),
+    Mutant(RADIAL, "dx = 2 * (dy", "dx = (dy", T_ALL + "test_layer[check_gradient-rbf]"),
+    Mutant(
+        RADIAL,
+        "np.where(ink, 1.0, -1.0)",
+        "np.where(ink, 1.0, 0.0)",
+        T_LOSS + "test_digit_bitmaps_are_ink_and_paper",
+    ),
+    Mutant(
+        RADIAL,
+        "-self.rubbish, y.dtype",
+        "self.rubbish, y.dtype",
+        T_LOSS + "test_radial_basis_penalty_is_equation_9",
+    ),
+    Mutant(
+        JOIN,
+        "accumulate(shape[-1] for shape in kept.shapes)",
+        "accumulate(shape[1] for shape in kept.shapes)",
+        T_ALL + "test_layer[check_gradient-concat]",
+    ),
+    Mutant(JOIN, "for other in x[2:]:", "for other in x[3:]:", T_ALL + "test_layer[check_definition-add]"),
+    Mutant(
+        "layers/linear.py",
+        '(dy @ w["weight"].T)',
+        '(-dy @ w["weight"].T)',
+        T_ALL + "test_layer[check_gradient-fc]",
+    ),
+    Mutant(
+        "layers/linear.py",
+        'return Forward(y + w["bias"] if self.bias else y)',
+        "return Forward(y)",
+        T_ALL + "test_layer[check_definition-fc]",
+    ),
+    Mutant(
+        TAPE,
+        "grown[j] = grown[j] + dx if j in grown else dx",
+        "grown[j] = dx",
+        T_TAPE + "test_the_gradients_of_all_consumers_are_summed",
+    ),
+    Mutant(
+        TAPE,
+        "wanted = [operands] *",
+        "wanted = [True] *",
+        T_TAPE + "test_operands_are_left_out_where_nobody_wants_them",
+    ),
+    Mutant(
+        TAPE,
+        "bool(self._weights.of(node.path)) or any(",
+        "any(",
+        T_TAPE + "test_operands_are_left_out_where_nobody_wants_them",
+    ),
+    Mutant(
+        TAPE,
+        "if x.shape[1:] != shape or x.ndim != 1 + len(shape):",
+        "if x.size % np.prod(shape):",
+        T_TAPE + "test_an_operand_of_the_wrong_shape",
+    ),
+    Mutant(
+        TAPE,
+        "{**state_in, **made.state}",
+        "state_in",
+        "testing/test_own_layer.py::" + "test_a_layer_with_state_passes",
+    ),
+    Mutant(
+        BLOCK,
+        "scope.graph.add(path, Add(), y, other)",
+        "scope.graph.add(path, Add(), y, y)",
+        T_BLOCK + "test_a_residual_adds_its_input",
+    ),
+    Mutant(
+        BLOCK, "if self.shortcut else x", "if False else x", T_BLOCK + "test_a_residual_adds_its_shortcut"
+    ),
+    Mutant(
+        BLOCK,
+        'Concatenate() if self.join == "concat" else Add(), *ends',
+        'Concatenate() if self.join == "concat" else Add(), *ends[::-1]',
+        T_BLOCK + "test_branches_are_numbered_from_0_and_joined_in_order",
+    ),
+    Mutant(
+        BLOCK,
+        "x = wire(inner, str(i), self.part, x)",
+        "x = wire(inner, str(i + 1), self.part, x)",
+        T_BLOCK + "test_repetitions_of_a_name_are_numbered_from_0",
+    ),
+    Mutant(
+        GRAPH,
+        "if node.path in self._places:",
+        "if False:",
+        T_BLOCK + "test_an_error_names_the_layer_at_fault",
+    ),
+    Mutant(
+        GRAPH,
+        'f"{path}: {error.reason}{self._origin(inputs)}{remedy}"',
+        'f"{error.reason}{self._origin(inputs)}{remedy}"',
+        T_BLOCK + "test_an_error_names_the_layer_at_fault",
+    ),
+    Mutant(
+        GRAPH,
+        "if len(self.nodes) >= MOST_VALUES:",
+        "if len(self.nodes) > MOST_VALUES:",
+        T_BLOCK + "test_a_graph_is_bounded",
+    ),
+    Mutant(
+        LANGUAGE, "dropped = not self._optional", "dropped = self._optional", T_LANGUAGE + "TestOptionalParts"
+    ),
+    Mutant(
+        LANGUAGE,
+        "if dropped or not times or part == Chain(()):",
+        "if dropped or part == Chain(()):",
+        T_LANGUAGE + "TestLetters::test_the_grammar_of_the_material",
+    ),
+    Mutant(
+        LANGUAGE,
+        "times *= self._times(token)",
+        "times = self._times(token)",
+        T_LANGUAGE + "test_a_line_prints_in_one_way",
+    ),
+    Mutant(
+        LANGUAGE, "if times > MOST_TIMES:", "if False:", T_LANGUAGE + "test_every_refusal_in_its_own_words"
+    ),
+    Mutant(
+        LANGUAGE, "        self._depth -= 1\n", "", T_LANGUAGE + "test_brackets_side_by_side_are_not_deep"
+    ),
+    Mutant(LANGUAGE, "if self._depth > DEEPEST:", "if False:", T_LANGUAGE + "test_bombs_end_quickly"),
+    Mutant(
+        LANGUAGE, '(f"*{times}" if times > 1 else "")', '""', T_LANGUAGE + "test_what_is_written_is_read_back"
+    ),
+    Mutant(
+        LANGUAGE,
+        "if getattr(layer, name) != default",
+        'if getattr(layer, name) != default and name != "groups"',
+        T_LANGUAGE + "test_what_is_written_is_read_back",
+    ),
+    Mutant(
+        LANGUAGE,
+        "chain if chain.terms else Chain((Term(Identity()),)) for",
+        "chain for",
+        T_LANGUAGE + "TestOptionalParts::test_an_empty_branch_passes_its_input_on",
+    ),
+    Mutant(LANGUAGE, "return given or shape, chain", "return shape, chain", T_LANGUAGE + "TestInput"),
+    Mutant(
+        VALUE, "if len(text) > DIGITS:", "if len(text) > 10_000:", T_LANGUAGE + "TestInput::test_no_volumes"
+    ),
+    Mutant(
+        VALUE,
+        'else f"{p[0]}:{p[1]}" for p in pad',
+        'else f"{p[1]}:{p[0]}" for p in pad',
+        T_LANGUAGE + "test_what_is_written_is_read_back",
+    ),
+    Mutant(
+        LEDGER,
+        "math.prod(node.shape) * BYTES * batch",
+        "math.prod(node.shape) * BYTES",
+        T_LEDGER + "test_bytes_are_of_the_whole_batch_and_the_rest_of_one_sample",
+    ),
+    Mutant(
+        LEDGER,
+        "sum(p.size for p in node.layer.params(*x).values())",
+        "sum(p.size for p in node.layer.params(*x).values() if p.decay)",
+        T_LEDGER + "test_88_vgg16_weights_row_by_row",
+    ),
+    Mutant(
+        WEIGHTS,
+        "size += -(-param.size // step) * step",
+        "size += param.size",
+        T_WEIGHTS + "test_every_array_begins_on_a_cache_line_and_none_overlap",
+    ),
+    Mutant(
+        WEIGHTS,
+        "size += -(-param.size // step) * step",
+        "size += param.size // step * step",
+        T_WEIGHTS + "test_every_array_begins_on_a_cache_line_and_none_overlap",
+    ),
+    Mutant(
+        WEIGHTS,
+        "mask[path][...] = param.decay",
+        "mask[path][...] = 1",
+        T_WEIGHTS + "test_the_mask_of_weight_decay_has_the_layout_of_flat",
+    ),
+    Mutant(
+        NET,
+        "(self.input_shape, self.body) == (other.input_shape, other.body)",
+        "self.body == other.body",
+        T_LANGUAGE + "test_nets_differ_by_input_and_by_body",
+    ),
+    Mutant(
+        OBJECTIVE, "last.word in loss.suits", "last.word == loss.absorbs", T_OBJECTIVE + "test_the_usual_loss"
+    ),
+    Mutant(
+        OBJECTIVE,
+        "return last.inputs[0] if",
+        "return graph.output if",
+        T_OBJECTIVE + "test_absorbed_or_not_the_loss_is_the_same_number",
+    ),
+    Mutant(
+        WEIGHTS,
+        "initial(stream(seed, path), param",
+        'initial(stream(seed, "weight"), param',
+        T_WEIGHTS + "test_paths_of_one_shape_are_drawn_differently",
+    ),
+]

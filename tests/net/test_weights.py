@@ -1,0 +1,106 @@
+"""Weights: one aligned buffer, a view for each path."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kitnet.base.spec import Param
+from kitnet.net import Weights, parse
+from kitnet.net.weights import LINE, aligned
+
+PARAMS = {
+    "conv1.weight": Param((3, 3, 2, 5), "he", 18, 45),
+    "conv1.bias": Param((5,), decay=False),
+    "stage.0.norm.scale": Param((5,), "ones", decay=False),
+    "fc1.weight": Param((7, 3), "glorot", 7, 3),
+}
+
+
+@given(size=st.integers(1, 300), dtype=st.sampled_from([np.float32, np.float64, np.uint8]))
+def test_aligned_rows(size: int, dtype: type) -> None:
+    row = aligned(size, dtype)
+    assert (row.shape, row.dtype) == ((size,), dtype)
+    assert row.ctypes.data % LINE == 0
+    assert not row.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_array_begins_on_a_cache_line_and_none_overlap(dtype: type) -> None:
+    weights = Weights(PARAMS, dtype)
+    assert list(weights) == list(PARAMS)
+    assert len(weights) == 4
+    for i, (path, view) in enumerate(weights.items()):
+        assert view.shape == PARAMS[path].shape
+        assert view.dtype == dtype
+        assert view.ctypes.data % LINE == 0
+        assert view.ctypes.data == weights.flat.ctypes.data + weights.offsets[path] * view.itemsize
+        view[...] = i + 1
+    assert [np.count_nonzero(weights.flat == i + 1) for i in range(4)] == [90, 5, 5, 21]
+
+
+def test_views_and_the_flat_row_are_one_memory() -> None:
+    weights = Weights(PARAMS)
+    weights.flat[...] = 3
+    assert all((view == 3).all() for view in weights.values())
+    weights["fc1.weight"][2, 1] = 8
+    assert weights.flat[weights.offsets["fc1.weight"] + 7] == 8
+
+
+def test_of_gives_a_layers_arrays_by_their_own_names() -> None:
+    weights = Weights(PARAMS)
+    assert set(weights.of("conv1")) == {"weight", "bias"}
+    assert weights.of("conv1")["bias"] is weights["conv1.bias"]
+    assert set(weights.of("stage.0.norm")) == {"scale"}
+    assert weights.of("relu1") == {}
+
+
+def test_the_mask_of_weight_decay_has_the_layout_of_flat() -> None:
+    weights = Weights(PARAMS)
+    mask = weights.decayed()
+    assert mask.shape == weights.flat.shape
+    assert mask.sum() == 90 + 21
+    for path, param in PARAMS.items():
+        start = weights.offsets[path]
+        assert (mask[start : start + param.size] == param.decay).all()
+
+
+def test_like_is_zero_in_the_same_layout() -> None:
+    weights = Weights(PARAMS, np.float64).draw(0)
+    other = weights.like()
+    assert not other.flat.any()
+    assert other.offsets == weights.offsets
+    assert other.dtype == np.float64
+    assert not np.shares_memory(other.flat, weights.flat)
+
+
+def test_astype_copies_every_value() -> None:
+    weights = Weights(PARAMS).draw(0)
+    wide = weights.astype(np.float64)
+    assert wide.dtype == np.float64
+    assert all(np.array_equal(wide[path], weights[path]) for path in weights)
+    assert not np.shares_memory(wide.flat, weights.flat)
+
+
+def test_draw_fills_by_seed_and_path_and_leaves_gaps_zero() -> None:
+    weights = Weights(PARAMS).draw(5)
+    fewer = Weights({"fc1.weight": PARAMS["fc1.weight"]}).draw(5)
+    assert np.array_equal(weights["fc1.weight"], fewer["fc1.weight"])
+    assert (weights["stage.0.norm.scale"] == 1).all()
+    assert not weights["conv1.bias"].any()
+    assert np.count_nonzero(weights.flat) == 90 + 5 + 21
+    assert not np.array_equal(weights["fc1.weight"], Weights(PARAMS).draw(6)["fc1.weight"])
+
+
+def test_paths_of_one_shape_are_drawn_differently() -> None:
+    weights = Weights({path: Param((50,), "he", 3) for path in ("a.weight", "b.weight", "a.other")}).draw(0)
+    assert len({view.tobytes() for view in weights.values()}) == 3
+
+
+def test_no_parameters_at_all() -> None:
+    net = parse("4 -> relu")
+    assert len(net.weights) == 0
+    assert net.weights.flat.shape == (0,)
+    assert net(np.array([[-1.0, 2, 0, 3]])).tolist() == [[0, 2, 0, 3]]

@@ -1,0 +1,156 @@
+"""The floors of the house: a file imports its own folder and lower floors, never up and never sideways; and
+`import kitnet` needs NumPy alone and is quick."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kitnet
+
+PACKAGE = Path(kitnet.__file__).parent
+FLOORS = {
+    **dict.fromkeys(["base"], 0),
+    **dict.fromkeys(["layers", "kernels", "data", "optim"], 1),
+    **dict.fromkeys(["net"], 2),
+    **dict.fromkeys(["engine", "zoo", "testing"], 3),
+    **dict.fromkeys(["train", "interop", "look"], 4),
+    **dict.fromkeys(["distributed", "studio"], 5),
+    **dict.fromkeys(["cli.py"], 6),
+}
+DOORS = ("__init__.py", "__main__.py")  # of the whole package: may import anything
+LAZY = [
+    "numba",
+    "llvmlite",
+    "matplotlib",
+    "sklearn",
+    "onnx",
+    "PIL",
+    "rich",
+    "cyclopts",
+    "pooch",
+    "safetensors",
+]
+MOST_SECONDS = 0.2  # of `import kitnet` over `import numpy`
+
+
+def imported(source: str, package: str) -> set[str]:
+    """The modules of kitnet that a file of `package` ('kitnet.net') imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            # `from kitnet import net` imports kitnet.net, `from kitnet.net import parse` nothing further
+            found |= {f"{origin}.{alias.name}" for alias in node.names} if origin == "kitnet" else {origin}
+    return {name for name in found if name.split(".")[0] == "kitnet"}
+
+
+def known(module: str) -> str:
+    """The folder or file of kitnet that a module belongs to; 'kitnet' itself for the public names."""
+    parts = module.split(".")[1:2]
+    return next((name for part in parts for name in (part, f"{part}.py") if name in FLOORS), "kitnet")
+
+
+def floor(place: str) -> int:
+    """The public names of `kitnet` stand as high as the highest floor that `import kitnet` loads."""
+    if place != "kitnet":
+        return FLOORS[place]
+    top = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    loaded = ast.Module([node for node in top.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    return max(FLOORS[known(name)] for name in imported(ast.unparse(loaded), "kitnet"))
+
+
+def trespasses(source: str, home: str, folder: bool = True) -> list[str]:
+    """What a file of this folder of kitnet (or this file of kitnet itself) imports though it must not."""
+    return [
+        f"{name} is on floor {floor(known(name))}, {home} on {FLOORS[home]}"
+        for name in sorted(imported(source, f"kitnet.{home}" if folder else "kitnet"))
+        if known(name) != home and floor(known(name)) >= FLOORS[home]
+    ]
+
+
+def files() -> list[Path]:
+    return sorted(
+        path.relative_to(PACKAGE)
+        for path in PACKAGE.rglob("*.py")
+        if path.name not in DOORS or path.parent != PACKAGE
+    )
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_imports_go_down(path: Path) -> None:
+    assert path.parts[0] in FLOORS, (
+        f"kitnet/{path.parts[0]} has no floor; the house and this test give it one"
+    )
+    source = (PACKAGE / path).read_text("utf-8")
+    package = ".".join(path.parts[:-1])
+    assert trespasses(source, path.parts[0], folder=bool(package)) == []
+
+
+def test_every_folder_has_a_floor() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert folders <= set(FLOORS)
+
+
+@pytest.mark.parametrize(
+    ("source", "home", "found"),
+    [
+        ("from kitnet.net import parse", "layers", ["kitnet.net is on floor 2, layers on 1"]),
+        ("import kitnet.net.graph", "layers", ["kitnet.net.graph is on floor 2, layers on 1"]),
+        ("from kitnet import net", "base", ["kitnet.net is on floor 2, base on 0"]),
+        ("from ..net import graph", "layers", ["kitnet.net is on floor 2, layers on 1"]),
+        ("from .. import net", "layers", ["kitnet.net is on floor 2, layers on 1"]),
+        ("from kitnet.optim import sgd", "data", ["kitnet.optim is on floor 1, data on 1"]),  # sideways
+        ("from kitnet.zoo import lenet5", "testing", ["kitnet.zoo is on floor 3, testing on 3"]),
+        ("def f():\n    from kitnet.train import fit", "engine", ["kitnet.train is on floor 4, engine on 3"]),
+        ("import kitnet", "net", ["kitnet is on floor 2, net on 2"]),
+        ("from kitnet import parse", "data", ["kitnet.parse is on floor 2, data on 1"]),
+        ("from kitnet import parse", "train", []),
+        ("import kitnet.cli", "studio", ["kitnet.cli is on floor 6, studio on 5"]),
+        ("from kitnet.base.shape import say", "layers", []),
+        ("from kitnet.layers.contract import Layer", "layers", []),
+        ("from .contract import Layer", "layers", []),
+        ("from . import contract", "layers", []),
+        ("import numpy, kitnetworks", "base", []),
+        ("from kitnet.net import parse\nfrom kitnet.studio import page", "cli.py", []),
+    ],
+)
+def test_planted_imports_are_seen(source: str, home: str, found: list[str]) -> None:
+    assert trespasses(source, home) == found
+
+
+def python(code: str) -> str:
+    root = str(PACKAGE.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+def test_importing_kitnet_loads_numpy_alone() -> None:
+    loaded = python(
+        "import sys, kitnet; print(' '.join(sorted({m.split('.')[0] for m in sys.modules})))"
+    ).split()
+    assert "numpy" in loaded
+    assert [name for name in loaded if name in LAZY] == []
+
+
+def test_the_list_of_lazy_modules_would_see_one() -> None:
+    loaded = python("import sys, kitnet, PIL; print(' '.join(sys.modules))").split()
+    assert [name for name in loaded if name in LAZY] == ["PIL"]
+
+
+def test_importing_kitnet_is_quick() -> None:
+    """The median of five; processor time, which other work on the machine stretches little."""
+    code = "import time, numpy; t = time.process_time(); import kitnet; print(time.process_time() - t)"
+    python(code)  # writes the compiled files
+    times = [float(python(code)) for _ in range(5)]
+    assert statistics.median(times) < MOST_SECONDS, times
