@@ -65,14 +65,16 @@ class Program:
 
     number of stages; for each stage its tasks, its number of calls, the address of its calls; for each call
     the address of its function and of its arguments; the arguments' addresses.
+
+    `scratch_bytes` asks for more of every thread's own memory than the kernels do by themselves.
     """
 
-    def __init__(self, stages: Sequence[Sequence[Call]]) -> None:
+    def __init__(self, stages: Sequence[Sequence[Call]], scratch_bytes: int = 0) -> None:
         if not stages or not all(stages):
             raise ValueError("a program needs a stage, and every stage a call")
         self.stages = tuple(tuple(stage) for stage in stages)
         calls = [call for stage in self.stages for call in stage]
-        self.scratch_bytes = max(call.kernel.scratch_bytes for call in calls)
+        self.scratch_bytes = max(scratch_bytes, *(call.kernel.scratch_bytes for call in calls))
         here = 1 + 3 * len(self.stages)
         end = here + 2 * len(calls)
         self._places: dict[Call, int] = {}

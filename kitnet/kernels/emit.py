@@ -357,7 +357,8 @@ class Kernel:
     """`void name(args, task, scratch)`, written statement by statement for one processor.
 
     `arguments` names the pointers that a call must give, with the types of their elements. They may overlap:
-    what is stored through one is seen by later loads through another, in the order written.
+    what is stored through one is seen by later loads through another, in the order written. For those named
+    in `own` a call gives no address but an offset in bytes into the scratch memory of whoever runs the task.
     """
 
     def __init__(self, name: str, cpu: Cpu, tasks: int, /, **arguments: Type) -> None:
@@ -376,14 +377,18 @@ class Kernel:
         ] = {}  # a set that keeps its order, so that the text is the same every time
         self._unrolls: list[int] = []
         self.task = Int(self, "%task")
-        self.pointers = tuple(self._argument(i, each) for i, each in enumerate(arguments.values()))
+        self.pointers = tuple(Pointer(self, each, f"%argument{i}") for i, each in enumerate(arguments.values()))
+        self.own: frozenset[str] = frozenset()  # arguments that lie in the calling thread's scratch memory
 
-    def _argument(self, position: int, type: Type) -> Pointer:
-        self._entry += [
-            f"%place{position} = getelementptr ptr, ptr %args, i64 {position}",
-            f"%argument{position} = load ptr, ptr %place{position}",
-        ]
-        return Pointer(self, type, f"%argument{position}")
+    def _arguments(self) -> Iterator[str]:
+        """Read the table of arguments: addresses, or offsets into scratch of what is the thread's own."""
+        for position, name in enumerate(self.arguments):
+            yield f"%place{position} = getelementptr i64, ptr %args, i64 {position}"
+            if name in self.own:
+                yield f"%offset{position} = load i64, ptr %place{position}"
+                yield f"%argument{position} = getelementptr i8, ptr %scratch, i64 %offset{position}"
+            else:
+                yield f"%argument{position} = load ptr, ptr %place{position}"
 
     @property
     def text(self) -> str:
@@ -398,6 +403,7 @@ class Kernel:
                 *(f"declare {each}" for each in self._declared),
                 f"define void @{self.name}({parameters}) nounwind {{",
                 "entry:",
+                *self._arguments(),
                 *self._entry,
                 "br label %body",
                 "body:",

@@ -25,12 +25,14 @@ class Batch:
 class Volume:
     """One value: `channels` of the `pitch` channels that a position has in memory, so that a slice is a volume too.
 
-    A pointer to it points to its first channel of the first position of the first group.
+    A pointer to it points to its first channel of the first position of the first group. An `own` volume holds one group,
+    the one that a thread is at: it lies in the thread's own memory, where the next group takes its place.
     """
 
     sizes: Triple
     channels: int
     pitch: int
+    own: bool = False
 
     @property
     def positions(self) -> int:
@@ -38,7 +40,7 @@ class Volume:
 
     def group_stride(self, batch: Batch) -> int:
         """Elements from one group to the next."""
-        return self.positions * self.pitch * batch.images
+        return 0 if self.own else self.positions * self.pitch * batch.images
 
 
 @dataclass(frozen=True)

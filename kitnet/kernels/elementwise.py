@@ -1,0 +1,89 @@
+"""What treats every number by itself: activations and their gradients, sums of volumes, copies, zeros.
+
+Volumes may be slices (pitch above channels), and are alike where only one is given. Positions are cut into
+blocks, or vectors where nothing lies between them. Operands may be one memory where their volumes are equal.
+"""
+
+from __future__ import annotations
+
+from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.cpu import Cpu
+from kitnet.kernels.emit import F32, Index, Kernel
+from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.walk import each_vector, over, put
+
+_UNROLLED = 4  # of a loop that does little; LLVM decides about the others
+
+
+def activate(
+    name: str, cpu: Cpu, batch: Batch, x: Volume, kind: str, y: Volume | None = None, blocks: int = 1
+) -> Kernel:
+    """x -> y = f(x); `kind` is a word of ACTIVATIONS."""
+    k = over(name, cpu, batch, blocks, x=F32, y=F32)
+    px, py = k.pointers
+
+    def body(at_x: Index, at_y: Index) -> None:
+        k.store(ACTIVATIONS[kind].value(k.vector(px, at_x)), py, at_y)
+
+    each_vector(k, batch, [x, y or x], body)
+    return k
+
+
+def activation_gradient(
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    y: Volume,
+    kind: str,
+    dy: Volume | None = None,
+    dx: Volume | None = None,
+    accumulate: bool = False,
+    blocks: int = 1,
+) -> Kernel:
+    """y, dy -> dx = f'(x) dy, where f' is taken from y."""
+    k = over(name, cpu, batch, blocks, y=F32, dy=F32, dx=F32)
+    py, pdy, pdx = k.pointers
+
+    def body(at_y: Index, at_dy: Index, at_dx: Index) -> None:
+        value = ACTIVATIONS[kind].back(k.vector(py, at_y), k.vector(pdy, at_dy))
+        put(k, value, pdx, at_dx, accumulate)
+
+    each_vector(k, batch, [y, dy or y, dx or y], body, _UNROLLED)
+    return k
+
+
+def add(
+    name: str, cpu: Cpu, batch: Batch, y: Volume, n: int, x: Volume | None = None, blocks: int = 1
+) -> Kernel:
+    """x0, x1, ... -> y = x0 + x1 + ..., n of them, from left to right."""
+    k = over(name, cpu, batch, blocks, **{f"x{i}": F32 for i in range(n)}, y=F32)
+    *terms, py = k.pointers
+
+    def body(at_x: Index, at_y: Index) -> None:
+        first, *others = (k.vector(term, at_x) for term in terms)
+        k.store(sum(others, first), py, at_y)
+
+    each_vector(k, batch, [x or y, y], body, _UNROLLED)
+    return k
+
+
+def copy(
+    name: str, cpu: Cpu, batch: Batch, x: Volume, y: Volume, accumulate: bool = False, blocks: int = 1
+) -> Kernel:
+    """x -> y = x, between volumes of different pitch: parts of a concatenation, the flat form of a slice."""
+    k = over(name, cpu, batch, blocks, x=F32, y=F32)
+    px, py = k.pointers
+
+    def body(at_x: Index, at_y: Index) -> None:
+        put(k, k.vector(px, at_x), py, at_y, accumulate)
+
+    each_vector(k, batch, [x, y], body, _UNROLLED)
+    return k
+
+
+def fill(name: str, cpu: Cpu, batch: Batch, y: Volume, blocks: int = 1) -> Kernel:
+    """y = 0."""
+    k = over(name, cpu, batch, blocks, y=F32)
+    (py,) = k.pointers
+    each_vector(k, batch, [y], lambda at: k.store(k.zero(), py, at), _UNROLLED)
+    return k

@@ -1,0 +1,167 @@
+"""Windows that slide over volumes, without products: which taps of a window lie on its input, which windows
+cover a place, and the way back from outputs to inputs.
+
+Bounds are Python integers wherever every window lies on the input, so that loops over them unroll or stay
+free of tests; where there is padding they are clipped at run time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from kitnet.base.shape import Axis
+from kitnet.kernels.emit import Index, Kernel, Pointer, Value
+from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.walk import (
+    Place,
+    Vectors,
+    each_position,
+    each_tile,
+    higher,
+    lower,
+    place_offset,
+    put,
+)
+
+Axes = tuple[Axis, Axis, Axis]
+Bounds = tuple[Index, Index]
+
+# What a window sends back: given its group, place and the vectors wanted, a function from a tap to the values
+# for that tap. What does not depend on the tap is read in the first call.
+PerTap = Callable[[Place], list[Value]]
+Sends = Callable[[Index, Place, Vectors], PerTap]
+
+_UNROLLED = 16  # taps at most that are written out one by one; more are loops
+
+
+def axes(window: Window, x: Volume, y: Volume) -> Axes:
+    """The window along each axis; `after` is below zero where the last places of the input are not seen."""
+    if window.dilation != (1, 1, 1):
+        raise ValueError(f"a pooling window has no dilation, but {window.dilation} was given")
+    if x.channels != y.channels:
+        raise ValueError(f"pooling keeps the channels, but {x.channels} become {y.channels}")
+
+    def axis(i: int) -> Axis:
+        n, o, f, s, b = x.sizes[i], y.sizes[i], window.size[i], window.stride[i], window.before[i]
+        after = (o - 1) * s + f - n - b
+        if b >= f or after >= f:
+            raise ValueError(f"windows of {f} with {b} and {after} places of padding: one lies wholly in it")
+        return Axis(n, f, s, 1, b, after, o)
+
+    return axis(0), axis(1), axis(2)
+
+
+def taps_inside(axis: Axis, position: Index) -> Bounds:
+    """The taps of the window at this position that lie on the input."""
+    first = higher(axis.before - position * axis.stride, 0) if axis.before > 0 else 0
+    end = axis.size + axis.before - position * axis.stride
+    return first, lower(end, axis.window) if axis.after > 0 else axis.window
+
+
+def covering(axis: Axis, place: Index) -> Bounds:
+    """The positions of the windows that cover this place of the input."""
+    place = place + axis.before
+    first = (place - axis.window) // axis.stride + 1
+    return higher(first, 0), lower(place // axis.stride + 1, axis.output)
+
+
+def each(k: Kernel, bounds: Sequence[Bounds], body: Callable[[Place], None], backwards: bool = False) -> None:
+    """`body` for every place within the bounds, the last axis fastest."""
+    known = [(first, end) for first, end in bounds if isinstance(first, int) and isinstance(end, int)]
+    unroll = len(known) == 3 and math.prod(end - first for first, end in known) <= _UNROLLED
+    with ExitStack() as loops:
+
+        def along(axis: int, before: tuple[Index, ...]) -> None:
+            if axis == 3:
+                body((before[0], before[1], before[2]))
+                return
+            first, end = bounds[axis]
+            turns = range(*known[axis]) if unroll else [loops.enter_context(k.loop(first, end))]
+            for i in turns:
+                along(axis + 1, (*before, first + end - 1 - i if backwards else i))
+
+        along(0, ())
+
+
+def tap_place(axes: Axes, position: Place, tap: Place) -> Place:
+    """Where in the input a tap lies."""
+    d, h, w = (p * a.stride - a.before + t for a, p, t in zip(axes, position, tap, strict=True))
+    return d, h, w
+
+
+def tap_number(axes: Axes, tap: Place) -> Index:
+    """A tap as one number, the last axis fastest."""
+    return (tap[0] * axes[1].window + tap[1]) * axes[2].window + tap[2]
+
+
+def window_sums(
+    k: Kernel,
+    batch: Batch,
+    axes: Axes,
+    x: Volume,
+    source: Pointer,
+    group: Index,
+    position: Place,
+    vectors: Vectors,
+) -> list[Value]:
+    """The sum of the taps on the input, for every vector wanted."""
+    start = group * x.group_stride(batch)
+    sums = [k.register(k.constant(-0.0)) for _ in vectors]  # -0 + v is v for every v, so it costs nothing
+
+    def add(tap: Place) -> None:
+        here = start + place_offset(x, batch, tap_place(axes, position, tap))
+        for total, (_, v) in zip(sums, vectors, strict=True):
+            total.set(total.get() + k.vector(source, here + v))
+
+    each(k, [taps_inside(a, p) for a, p in zip(axes, position, strict=True)], add)
+    return [total.get() for total in sums]
+
+
+def send_back(
+    k: Kernel, batch: Batch, axes: Axes, dx: Volume, target: Pointer, accumulate: bool, sends: Sends
+) -> None:
+    """Write, or add, to every place of dx the sum of what the windows that cover it send there.
+
+    Windows side by side write their own places, so that each is visited once. Otherwise every place asks the
+    windows over it, in the order of their taps there, which is the order of the formula's sum.
+    """
+
+    def place_at(group: Index, place: Place) -> Index:
+        return group * dx.group_stride(batch) + place_offset(dx, batch, place)
+
+    if all(a.window == a.stride and a.before == a.after == 0 for a in axes):
+        d, h, w = (a.output for a in axes)
+        with each_position(k, batch, (d, h, w)) as (group, position):
+
+            def scatter(vectors: Vectors) -> None:
+                values = sends(group, position, vectors)
+
+                def write(tap: Place) -> None:
+                    start = place_at(group, tap_place(axes, position, tap))
+                    for value, (_, v) in zip(values(tap), vectors, strict=True):
+                        put(k, value, target, start + v, accumulate)
+
+                each(k, [(0, a.window) for a in axes], write)
+
+            each_tile(k, batch, dx.channels, scatter)
+        return
+
+    with each_position(k, batch, dx.sizes) as (group, place):
+        windows = [covering(a, p) for a, p in zip(axes, place, strict=True)]
+        start = place_at(group, place)
+
+        def collect(vectors: Vectors) -> None:
+            sums = [k.register(k.zero()) for _ in vectors]
+
+            def add(position: Place) -> None:
+                d, h, w = (p + a.before - o * a.stride for a, p, o in zip(axes, place, position, strict=True))
+                for total, value in zip(sums, sends(group, position, vectors)((d, h, w)), strict=True):
+                    total.set(total.get() + value)
+
+            each(k, windows, add, backwards=True)
+            for total, (_, v) in zip(sums, vectors, strict=True):
+                put(k, total.get(), target, start + v, accumulate)
+
+        each_tile(k, batch, dx.channels, collect)

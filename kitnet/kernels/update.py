@@ -1,0 +1,66 @@
+"""What happens to flat runs of numbers: the optimiser's step, the sum of partial gradients, and the way
+between a connection table's packed filters and dense ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kitnet.kernels.cpu import Cpu
+from kitnet.kernels.emit import F32, I32, Index, Kernel
+
+
+def sgd(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
+    """w, dw, v, decayed (1 or 0), rates (rate, momentum, decay) -> v and w in place, in one pass:
+    v = momentum v + dw + decay decayed w, w = w - rate v.
+    """
+    k = Kernel(name, cpu, tasks, w=F32, dw=F32, v=F32, decayed=F32, rates=F32)
+    w, dw, v, decayed, rates = k.pointers
+    rate, momentum, decay = (k.splat(rates, i) for i in range(3))
+
+    def body(i: Index, count: Index) -> None:
+        weight = k.vector(w, i, count)
+        velocity = k.fma(momentum, k.vector(v, i, count), k.vector(dw, i, count))
+        velocity = k.fma(decay * k.vector(decayed, i, count), weight, velocity)
+        k.store(velocity, v, i, count)
+        k.store(k.fma(-rate, velocity, weight), w, i, count)
+
+    _sweep(k, size, body)
+    return k
+
+
+def reduce(name: str, cpu: Cpu, chunks: int, size: int, tasks: int = 1) -> Kernel:
+    """partial (chunks, size) -> y (size), summed from the first chunk to the last."""
+    k = Kernel(name, cpu, tasks, partial=F32, y=F32)
+    partial, y = k.pointers
+
+    def body(i: Index, count: Index) -> None:
+        total = k.register(k.vector(partial, i, count))
+        with k.loop(1, chunks) as chunk:
+            total.set(total.get() + k.vector(partial, chunk * size + i, count))
+        k.store(total.get(), y, i, count)
+
+    _sweep(k, size, body)
+    return k
+
+
+def gather(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
+    """x, index (int32) -> y[i] = x[index[i]], and 0 where the index is -1."""
+    k = Kernel(name, cpu, tasks, x=F32, index=I32, y=F32)
+    x, index, y = k.pointers
+    with k.loop(k.task * size // tasks, (k.task + 1) * size // tasks, unroll=4) as i:
+        place = k.index(k.scalar(index, i))
+        value = k.scalar(x, place.at_least(0))  # read in any case, which is cheaper than to jump
+        k.store(k.select(place < 0, k.constant(0.0, F32, 1), value), y, i)
+    return k
+
+
+def _sweep(k: Kernel, size: int, body: Callable[[Index, Index], None]) -> None:
+    """`body(i, count)` over the task's share of range(size): whole vectors; the last task has the rest."""
+    whole, rest = divmod(size, k.lanes)
+    first, last = k.task * whole // k.tasks, (k.task + 1) * whole // k.tasks
+    with k.loop(first * k.lanes, last * k.lanes, k.lanes, unroll=4) as i:
+        body(i, k.lanes)
+    if rest:
+        with k.when((k.task + 1).equals(k.tasks)):
+            body(whole * k.lanes, rest)

@@ -1,0 +1,231 @@
+"""Activations, sums and copies against their formulas, between volumes of every pitch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from volumes import Slab, run, volume
+
+from kitnet.kernels import elementwise
+from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.cpu import Cpu, detect, levels
+from kitnet.kernels.jit import build
+from kitnet.kernels.spec import Batch, Volume
+from kitnet.layers import LecunTanh, Relu, Sigmoid, Tanh
+from kitnet.layers.contract import Context, Kept
+
+LAYERS = {"relu": Relu(), "tanh": Tanh(), "lecuntanh": LecunTanh(), "sigmoid": Sigmoid()}
+EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
+EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
+EACH_KIND = pytest.mark.parametrize("kind", ACTIVATIONS)
+# y's error in roundings, the polynomial's own and those around it (the argument of lecuntanh is rounded too,
+# and tanh carries that on at most as it is)
+ROUNDINGS = {"relu": 0, "tanh": 3, "lecuntanh": 6, "sigmoid": 5}
+# the largest value of |terms of f'| for |y| at its largest: f' is a difference
+SLOPES = {"relu": 1.0, "tanh": 2.0, "lecuntanh": 2.4, "sigmoid": 1.0}
+
+
+@dataclass(frozen=True)
+class Trial:
+    volumes: tuple[Volume, ...]  # of one shape
+    batch: Batch
+    blocks: int
+    accumulate: bool
+
+    def slabs(self, rng: np.random.Generator, count: int) -> list[Slab]:
+        """So many full of normal numbers, the others of poison."""
+        at = "end" if rng.random() < 0.7 else "start"
+        made = [Slab(volume, self.batch, at=at) for volume in self.volumes]
+        for slab in made[:count]:
+            slab.lanes[...] = 2 * rng.standard_normal(slab.lanes.shape)
+        return made
+
+
+def trials(cpu: Cpu, seed: int, count: int, volumes: int) -> list[Trial]:
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        rank = int(rng.integers(0, 4))
+        shape = (*(int(n) for n in rng.integers(1, 6, rank)), int(rng.integers(1, 8)))
+        dense = rng.random() < 0.4
+        made.append(
+            Trial(
+                tuple(volume(*shape, extra=0 if dense else int(rng.integers(0, 3))) for _ in range(volumes)),
+                Batch(int(rng.integers(1, 4)), cpu.lanes * int(rng.integers(1, 4))),
+                int(rng.integers(1, 5)),
+                bool(rng.random() < 0.5),
+            )
+        )
+    return made
+
+
+def value(kind: str, x: np.ndarray) -> np.ndarray:
+    return LAYERS[kind].forward({}, {}, Context(), x).y
+
+
+def way_back(kind: str, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    (dx,) = LAYERS[kind].backward({}, Kept((y.shape,), y=y), dy).dx
+    assert dx is not None
+    return dx
+
+
+@EACH_LEVEL
+@EACH_KIND
+def test_activation(kind, cpu):
+    made = trials(cpu, 1, 6, 2)
+    codes = build(
+        [
+            elementwise.activate("activate", cpu, t.batch, t.volumes[0], kind, t.volumes[1], t.blocks)
+            for t in made
+        ]
+    )
+    rng = np.random.default_rng(2)
+    for t, code in zip(made, codes, strict=True):
+        x, y = t.slabs(rng, 1)
+        run(code, ("y",), x=x, y=y)
+        want = value(kind, x.get().astype(float))
+        assert (abs(y.get() - want) <= ROUNDINGS[kind] * EPS * abs(want)).all()
+
+
+@EACH_LEVEL
+@EACH_KIND
+def test_activation_gradient(kind, cpu):
+    made = trials(cpu, 3, 6, 3)
+    codes = build(
+        [
+            elementwise.activation_gradient(
+                "back", cpu, t.batch, t.volumes[0], kind, *t.volumes[1:], t.accumulate, t.blocks
+            )
+            for t in made
+        ]
+    )
+    rng = np.random.default_rng(4)
+    for t, code in zip(made, codes, strict=True):
+        y, dy, dx = t.slabs(rng, 3 if t.accumulate else 2)
+        y.lanes[...] = value(kind, y.lanes)
+        old = dx.get() if t.accumulate else np.float32(0)
+        run(code, ("dx",), y=y, dy=dy, dx=dx)
+        if kind == "relu":
+            np.testing.assert_array_equal(dx.get(), old + way_back(kind, y.get(), dy.get()))
+            continue
+        want = old + way_back(kind, y.get().astype(float), dy.get().astype(float))
+        bound = 5 * EPS * SLOPES[kind] * abs(dy.get()) + EPS * abs(want)
+        assert (abs(dx.get() - want) <= bound).all()
+
+
+@EACH_KIND
+def test_in_place(kind):
+    """y may be the memory of x, and dx that of dy."""
+    cpu = detect()
+    batch, x = Batch(2, cpu.lanes), volume(3, 2, 5, extra=1)
+    forward, back = build(
+        [
+            elementwise.activate("activate", cpu, batch, x, kind),
+            elementwise.activation_gradient("back", cpu, batch, x, kind),
+        ]
+    )
+    rng = np.random.default_rng(5)
+    values, y, dy, dx = (Slab(x, batch) for _ in range(4))
+    values.lanes[...] = rng.standard_normal(values.lanes.shape)
+    dy.lanes[...] = rng.standard_normal(dy.lanes.shape)
+    run(forward, ("y",), x=values, y=y)
+    run(forward, ("x", "y"), x=values, y=values)
+    np.testing.assert_array_equal(values.get(), y.get())
+    run(back, ("dx",), y=y, dy=dy, dx=dx)
+    run(back, ("dx", "dy"), y=y, dy=dy, dx=dy)
+    np.testing.assert_array_equal(dy.get(), dx.get())
+
+
+def test_relu_keeps_nan_and_stops_the_gradient_at_zero():
+    cpu = detect()
+    batch, x = Batch(1, cpu.lanes), volume(4)
+    forward, back = build(
+        [
+            elementwise.activate("activate", cpu, batch, x, "relu"),
+            elementwise.activation_gradient("back", cpu, batch, x, "relu"),
+        ]
+    )
+    values = np.tile(np.array([np.nan, 0, -1, 2], np.float32), (cpu.lanes, 1))
+    slab, dx = Slab(x, batch).put(values), Slab(x, batch)
+    run(back, ("dx",), y=slab, dy=Slab(x, batch).put(np.ones_like(values)), dx=dx)
+    assert dx.get(1).ravel().tolist() == [0, 0, 0, 1]
+    run(forward, ("x", "y"), x=slab, y=slab)
+    np.testing.assert_array_equal(slab.get(1).ravel(), [np.nan, 0, 0, 2])
+
+
+@EACH_LEVEL
+def test_add(cpu):
+    made = trials(cpu, 6, 8, 2)
+    codes = build(
+        [
+            elementwise.add("add", cpu, t.batch, t.volumes[1], 1 + i % 4, t.volumes[0], t.blocks)
+            for i, t in enumerate(made)
+        ]
+    )
+    rng = np.random.default_rng(7)
+    for i, (t, code) in enumerate(zip(made, codes, strict=True)):
+        terms, (_, y) = [t.slabs(rng, 1)[0] for _ in range(1 + i % 4)], t.slabs(rng, 0)
+        run(code, ("y",), **{f"x{j}": term for j, term in enumerate(terms)}, y=y)
+        np.testing.assert_array_equal(y.get(), sum((term.get() for term in terms[1:]), terms[0].get()))
+
+
+@EACH_LEVEL
+def test_copy(cpu):
+    made = trials(cpu, 8, 10, 2)
+    codes = build([elementwise.copy("copy", cpu, t.batch, *t.volumes, t.accumulate, t.blocks) for t in made])
+    rng = np.random.default_rng(9)
+    for t, code in zip(made, codes, strict=True):
+        x, y = t.slabs(rng, 2 if t.accumulate else 1)
+        want = x.get() + (y.get() if t.accumulate else np.float32(0))
+        run(code, ("y",), x=x, y=y)
+        np.testing.assert_array_equal(y.get(), want)
+
+
+@EACH_LEVEL
+def test_copy_between_a_volume_and_its_flat_form(cpu):
+    """Flat, a volume's numbers lie in the order of its positions, then channels, as in the formula."""
+    cases = [(volume(2, 3, 5, extra=2), volume(30, extra=3), 2), (volume(4, 3), volume(12, extra=1), 5)]
+    batch = Batch(2, 2 * cpu.lanes)
+    there = build([elementwise.copy("copy", cpu, batch, x, y, blocks=blocks) for x, y, blocks in cases])
+    back = build([elementwise.copy("copy", cpu, batch, y, x, blocks=blocks) for x, y, blocks in cases])
+    rng = np.random.default_rng(10)
+    for (x, y, _), one, other in zip(cases, there, back, strict=True):
+        values, flat, again = Slab(x, batch), Slab(y, batch), Slab(x, batch)
+        values.lanes[...] = rng.standard_normal(values.lanes.shape)
+        run(one, ("y",), x=values, y=flat)
+        np.testing.assert_array_equal(flat.get().ravel(), values.get().ravel())
+        run(other, ("y",), x=flat, y=again)
+        np.testing.assert_array_equal(again.get(), values.get())
+
+
+@EACH_LEVEL
+def test_fill(cpu):
+    made = trials(cpu, 11, 6, 1)
+    codes = build([elementwise.fill("fill", cpu, t.batch, *t.volumes, t.blocks) for t in made])
+    for t, code in zip(made, codes, strict=True):
+        (y,) = t.slabs(np.random.default_rng(12), 0)
+        run(code, ("y",), y=y)
+        assert (y.lanes.view(np.uint32) == 0).all()
+
+
+def test_blocks_change_no_bit():
+    cpu = detect()
+    batch, x = Batch(2, cpu.lanes), volume(3, 4, 3)
+    seen = set()
+    for blocks in (1, 2, 5, 50):
+        for pitched in (x, volume(3, 4, 3, extra=1)):
+            (code,) = build([elementwise.activate("activate", cpu, batch, x, "tanh", pitched, blocks=blocks)])
+            assert code.tasks == 2 * blocks
+            values, y = Slab(x, batch), Slab(pitched, batch)
+            values.lanes[...] = np.linspace(-3, 3, values.lanes.size).reshape(values.lanes.shape)
+            run(code, ("y",), x=values, y=y)
+            seen.add(y.get().tobytes())
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("other", [volume(2, 4, 3), volume(2, 3, 4), volume(17), volume(3, 2, 3, 2)])
+def test_volumes_of_different_shapes_are_refused(other):
+    with pytest.raises(ValueError, match="different shapes cannot be walked together"):
+        elementwise.copy("copy", detect(), Batch(1, 64), volume(2, 3, 3), other)
