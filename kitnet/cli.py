@@ -7,11 +7,15 @@ exit status 2.
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -59,7 +63,14 @@ out = Console(highlight=False)
 
 def main() -> None:
     """Run the command line and end the process with its exit status."""
-    sys.exit(run(sys.argv[1:]))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has seen enough; what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -68,14 +79,15 @@ def run(arguments: list[str]) -> int:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KitnetError as error:
         return _complain(str(error))
+    except cyclopts.UnusedCliTokensError as error:
+        return _complain(f"too many words: {shlex.join(error.unused_tokens or ())}")
     except cyclopts.CycloptsError as error:
         return _complain(" ".join(str(error).split()))
     except MemoryError:
         return _complain("there is not enough memory for this; use a smaller network or batch")
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        sys.stderr.close()
+    except BrokenPipeError:
         return 0
     return status if isinstance(status, int) else 0
 
@@ -89,6 +101,21 @@ def _print_json(document: object) -> None:
     print(json.dumps(document, indent=2))
 
 
+def _say(text: str, style: str = "") -> None:
+    """A line for people; where the output is no terminal it stays one line, however long."""
+    out.print(text, style=style, markup=False, soft_wrap=True)
+
+
+def _whole(kind: type, tokens: Sequence[cyclopts.Token]) -> int:
+    """cyclopts would round 2.5 to 2."""
+    if not re.fullmatch(r"[+-]?[0-9]+", tokens[0].value):
+        raise ValueError(f"{tokens[0].value!r} is no whole number")
+    return int(tokens[0].value)
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+
+
 # ---------------------------------------------------------------------------------------------------- train
 
 
@@ -99,13 +126,13 @@ def train_command(
     *,
     data: str | None = None,
     data_dir: str | None = None,
-    epochs: int | None = None,
-    batch: int | None = None,
+    epochs: Whole | None = None,
+    batch: Whole | None = None,
     lr: float | None = None,
     momentum: float | None = None,
     decay: float | None = None,
     loss: str | None = None,
-    seed: int | None = None,
+    seed: Whole | None = None,
     runs: str | None = None,
     name: str | None = None,
     resume_run: Annotated[Path | None, Parameter(name="--resume")] = None,
@@ -200,22 +227,28 @@ def _show_training(events: Iterable[Event]) -> int:
         ),
         TimeRemainingColumn(),
     )
-    # the bar is drawn on standard error and only for people; results go to standard output
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with bar:
-        task = bar.add_task("", epoch="", loss=float("nan"), accuracy=float("nan"), speed=0)
+    # The bar is for people only. Where they see the results too, one console draws both, so that they do not
+    # run into each other.
+    console = out if sys.stdout.isatty() else Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.file.isatty()) as bar:
         for event in events:
             match event:
                 case Started():
-                    out.print(escape(event.line), soft_wrap=True)
-                    out.print(
+                    _say(event.line)
+                    _say(
                         f"{event.data}: {event.samples:,} images to train with, {event.test_samples:,} to "
-                        "test; "
-                        f"run folder {escape(str(event.folder))}",
-                        soft_wrap=True,
+                        f"test; run folder {event.folder}"
                     )
                     epochs = event.epochs
-                    bar.update(task, total=event.steps, completed=event.first_step)
+                    task = bar.add_task(
+                        "",
+                        total=event.steps,
+                        completed=event.first_step,
+                        epoch=f"{event.epoch}/{epochs}",
+                        loss=0.0,
+                        accuracy=0.0,
+                        speed=0.0,
+                    )
                 case Stepped(epoch, step, loss, accuracy, speed):
                     bar.update(
                         task,
@@ -226,28 +259,26 @@ def _show_training(events: Iterable[Event]) -> int:
                         speed=speed,
                     )
                 case EpochEnded():
-                    out.print(
+                    _say(
                         f"epoch {event.epoch:>3}  train loss {event.train_loss:.4f} accuracy "
                         f"{event.train_accuracy:7.2%}  test loss {event.test_loss:.4f} accuracy "
                         f"{event.test_accuracy:7.2%}  {event.seconds:6.1f} s  "
-                        f"{event.images_per_second:9,.0f} images/s",
-                        soft_wrap=True,
+                        f"{event.images_per_second:9,.0f} images/s"
                     )
-                case Stopped(folder, epoch, step):
-                    print(
-                        f"kitnet: stopped after step {step} of epoch {epoch}, everything is saved; "
-                        f"go on with: kitnet train --resume {folder}",
-                        file=sys.stderr,
-                    )
-                    return INTERRUPTED
                 case Finished(folder, summary):
-                    out.print(
+                    _say(
                         f"{summary['test_accuracy']:.2%} of the test images right after "
                         f"{summary['seconds']:.1f} s; "
-                        f"try: kitnet predict {escape(str(folder))} IMAGE.png",
-                        soft_wrap=True,
+                        f"try: kitnet predict {shlex.quote(str(folder))} IMAGE.png"
                     )
-    return 0
+    if not isinstance(event, Stopped):
+        return 0
+    print(
+        f"kitnet: stopped after step {event.step} of epoch {event.epoch}, everything is saved; "
+        f"go on with: kitnet train --resume {shlex.quote(str(event.folder))}",
+        file=sys.stderr,
+    )
+    return INTERRUPTED
 
 
 # ---------------------------------------------------------------------------------------------------- use
@@ -294,9 +325,7 @@ def evaluate_command(
             }
         )
         return
-    out.print(
-        f"{test.name}: {score.accuracy:.2%} of {score.samples:,} test images right, loss {score.loss:.4f}"
-    )
+    _say(f"{test.name}: {score.accuracy:.2%} of {score.samples:,} test images right, loss {score.loss:.4f}")
 
 
 @app.command(name="predict")
@@ -304,7 +333,7 @@ def predict_command(
     run: str,
     /,
     *files: str,
-    top: int = 3,
+    top: Whole = 3,
     invert: bool = False,
     json: bool = False,
 ) -> None:
@@ -341,10 +370,7 @@ def predict_command(
         )
         return
     for file, one in zip(files, found, strict=True):
-        out.print(
-            f"{escape(file)}: " + "  ".join(f"{escape(name)} {p:.1%}" for name, p in one.classes),
-            soft_wrap=True,
-        )
+        _say(f"{file}: " + "  ".join(f"{name} {p:.1%}" for name, p in one.classes))
 
 
 @app.command(name="verify")
@@ -362,10 +388,7 @@ def verify_command(file: str, /, *, json: bool = False) -> None:
     if json:
         _print_json({"file": file, "images": images, "largest_difference": difference})
         return
-    out.print(
-        f"{escape(file)}: {images} golden images give the recorded scores (largest difference "
-        f"{difference:.1g})"
-    )
+    _say(f"{file}: {images} golden images give the recorded scores (largest difference {difference:.1g})")
 
 
 # ---------------------------------------------------------------------------------------------------- look
@@ -389,7 +412,7 @@ def show_command(
     /,
     *,
     input: str | None = None,
-    batch: int = 1,
+    batch: Whole = 1,
     optional: Annotated[bool, Parameter(negative="--no-optional")] = True,
     json: bool = False,
 ) -> None:
@@ -433,16 +456,16 @@ def show_command(
     table.add_section()
     table.add_row("total", "", "", *(f"{total:,}" for total in ledger.totals.values()), style="bold")
     if card:
-        out.print(f"[bold]{escape(card.title)}[/]", soft_wrap=True)
-    out.print(escape(str(net)), soft_wrap=True)
-    out.print()
+        _say(card.title, style="bold")
+    _say(str(net))
+    _say("")
     Console(highlight=False, width=200).print(table)  # a cut number would be worse than a wrapped line
     if card:
-        out.print(f"\nSource: {escape(card.source)}", soft_wrap=True)
+        _say(f"\nSource: {card.source}")
         if card.differences:
-            out.print("Differences:")
+            _say("Differences:")
         for difference in card.differences:
-            out.print(f"- {escape(difference)}", soft_wrap=True)
+            _say(f"- {difference}")
 
 
 @app.command(name="layers")
@@ -475,7 +498,7 @@ def layers_command(*, json: bool = False) -> None:
         arguments: Any = row["arguments"]
         for argument in arguments:
             default = f", usually {argument['default']}" if argument["default"] else ", always given"
-            out.print(escape(f"    {argument['name']}: {argument['expected']}{default}"), soft_wrap=True)
+            _say(f"    {argument['name']}: {argument['expected']}{default}")
 
 
 @app.command(name="models")
@@ -505,4 +528,4 @@ def models_command(*, json: bool = False) -> None:
             f"[bold]{row['name']}[/]  {escape(str(row['title']))}, {row['parameters']:,} parameters",
             soft_wrap=True,
         )
-        out.print(f"    {escape(str(row['network']))}", soft_wrap=True)
+        _say(f"    {row['network']}")

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +37,22 @@ class RunFolder:
         runs = Path(settings.runs)
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            path = _make(runs, name)
-        except FileExistsError as error:
-            raise RunError(
-                f"{error.filename}: exists already; choose another --name, or go on with kitnet train "
-                "--resume"
-            ) from None
+            folder = cls(_make(runs, name))
         except OSError as error:
+            if isinstance(error, FileExistsError) and runs.is_dir():
+                raise RunError(
+                    f"{runs / name}: exists already; choose another --name, or go on with "
+                    f"kitnet train --resume {shlex.quote(str(runs / name))}"
+                ) from None
             raise RunError(
                 f"{runs}: a run folder cannot be made there ({error.strerror}); choose another place with "
                 "--runs"
             ) from None
-        folder = cls(path)
-        write_whole(path / "args.toml", settings.to_toml())
+        try:
+            folder.write_settings(settings)
+        except RunError:
+            folder.path.rmdir()
+            raise
         return folder
 
     @classmethod
@@ -67,6 +71,13 @@ class RunFolder:
     def checkpoint(self) -> Path:
         return self.path / "checkpoint.safetensors"
 
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+    def write_settings(self, settings: Settings) -> None:
+        write_whole(self.path / "args.toml", settings.to_toml())
+
     def write_rows(self, rows: list[EpochEnded]) -> None:
         """results.csv, whole, so that a row is there or not."""
         text = io.StringIO()
@@ -78,7 +89,7 @@ class RunFolder:
         write_whole(self.path / "results.csv", text.getvalue())
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        write_whole(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+        write_whole(self.summary, json.dumps(summary, indent=2) + "\n")
 
 
 def _make(runs: Path, name: str) -> Path:

@@ -18,6 +18,7 @@ from kitnet.base.error import KitnetError, ModelFileError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data import Preparation
+from kitnet.data.check import check_images
 from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape, parse
 from kitnet.net.objective import loss_by_name, scores_of
@@ -92,9 +93,8 @@ class Model:
             "loss": self.loss.word,
             "classes": json.dumps(self.classes),
             "preparation": json.dumps(self.preparation.to_json()),
-            "sha256": _digest(arrays),
         }
-        write_whole(path, save(arrays, metadata))
+        write_whole(path, save(arrays, {**metadata, "sha256": _digest(arrays, metadata)}))
 
     @classmethod
     def load(cls, where: str | Path) -> Model:
@@ -126,16 +126,16 @@ def _file(where: str | Path) -> Path:
         if not (path / FILE).exists():
             raise ModelFileError(f"{path}: holds no {FILE}; give a finished run folder, or a model file")
         return path / FILE
-    if not path.exists():
+    if not path.is_file():
         raise ModelFileError(
             f"{path}: no such file; give a run folder such as runs/lenet5-1, or a model file"
         )
     return path
 
 
-def _digest(arrays: Mapping[str, Array]) -> str:
-    """SHA-256 over every array by name."""
-    digest = hashlib.sha256()
+def _digest(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> str:
+    """SHA-256 over the metadata and every array by name."""
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())
         digest.update(arrays[name].data)
@@ -147,7 +147,7 @@ def _read(path: Path) -> tuple[Model, dict[str, Array]]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+            metadata = dict(file.metadata() or {})
             if metadata.get("format") != FORMAT:
                 raise ModelFileError(
                     f"{path}: a safetensors file, but not a model of kitnet; give a file that kitnet wrote"
@@ -155,15 +155,13 @@ def _read(path: Path) -> tuple[Model, dict[str, Array]]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror or error}); check the file") from None
-    except SafetensorError as error:
+    except (SafetensorError, TypeError) as error:  # TypeError: NumPy has no such type, as bfloat16
         raise ModelFileError(f"{path}: truncated, or not a model file ({error}); take a fresh copy") from None
-    if _digest(arrays) != metadata.get("sha256"):
-        raise ModelFileError(
-            f"{path}: its arrays are not those that were written (wrong checksum); take a fresh copy"
-        )
+    if metadata.pop("sha256", "") != _digest(arrays, metadata):
+        raise ModelFileError(f"{path}: not as it was written (wrong checksum); take a fresh copy")
     try:
         net = parse(metadata["network"])
-        classes = tuple(map(str, json.loads(metadata["classes"])))
+        classes = _classes(json.loads(metadata["classes"]))
         preparation = Preparation.from_json(json.loads(metadata["preparation"]))
         loss = loss_by_name(metadata["loss"])
         _fill(net, arrays)
@@ -173,10 +171,19 @@ def _read(path: Path) -> tuple[Model, dict[str, Array]]:
             )
         if len(classes) != int(np.prod(net.output_shape)):
             raise KitnetError(f"{len(classes)} classes for an output of {say(net.output_shape)}")
-    except (KeyError, ValueError, KitnetError) as error:
+        check_images(arrays["golden/images"])
+        if arrays["golden/scores"].shape != (len(arrays["golden/images"]), len(classes)):
+            raise KitnetError("its golden images and scores do not fit each other")
+    except (KeyError, ValueError, RecursionError, KitnetError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
         raise ModelFileError(f"{path}: not a whole model of kitnet ({reason}); take a fresh copy") from None
     return Model(net, loss, classes, preparation), arrays
+
+
+def _classes(names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise KitnetError("its classes are no list of names")
+    return tuple(names)
 
 
 def _fill(net: Net, arrays: Mapping[str, Array]) -> None:

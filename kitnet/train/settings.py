@@ -6,10 +6,13 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import tomli_w
 
-from kitnet.base.error import KitnetError, RunError
+from kitnet.base.error import KitnetError, RunError, nearest
+
+_KINDS = {int: "a whole number", float: "a number", str: "a text in quotes"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Settings:
                 raise KitnetError(f"--{name} {value} is not possible; use 1 or more")
         if not 0 <= self.seed < 2**63:
             raise KitnetError(f"--seed {self.seed} is not possible; use 0 or more, below 2**63")
+        for name, value in vars(self).items():
+            if isinstance(value, str) and value.encode(errors="replace").decode() != value:
+                raise KitnetError(f"--{name.replace('_', '-')} {value!r} is not UTF-8, as args.toml must be")
 
     def to_toml(self) -> str:
         """The settings as text; what is None is left out, since TOML has no word for it."""
@@ -45,10 +51,18 @@ class Settings:
     def read(cls, path: Path) -> Settings:
         """The inverse. Raises RunError for a file that is missing or not such a text."""
         try:
-            return cls(**tomllib.loads(path.read_text()))
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise RunError(
                 f"{path}: cannot be read ({error.strerror}); give a run folder of kitnet"
             ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{path}: not the arguments of a run ({error})") from None
+        kinds = get_type_hints(cls)
+        for name, value in given.items():
+            if name not in kinds:
+                raise RunError(f"{path}: unknown argument {name!r}{nearest(name, kinds)}")
+            kind = next(iter(get_args(kinds[name])), kinds[name])
+            if type(value) is not kind and (kind, type(value)) != (float, int):
+                raise RunError(f"{path}: {name} is {value!r}; expected {_KINDS[kind]}")
+        return cls(**given)

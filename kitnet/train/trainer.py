@@ -28,7 +28,7 @@ from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped
 from kitnet.train.folder import RunFolder
 from kitnet.train.metrics import Score, evaluate
-from kitnet.train.model import Model
+from kitnet.train.model import GOLDEN, Model
 from kitnet.train.settings import Settings
 from kitnet.train.step import FormulaStep
 from kitnet.zoo import Card, find
@@ -55,8 +55,10 @@ def resume(
         settings = replace(settings, epochs=epochs)
     run = _Run(settings)
     progress = load_checkpoint(folder.checkpoint, run.model.net, run.memory)
-    if progress.epoch >= run.epochs:
+    if progress.epoch > run.epochs or (progress.epoch == run.epochs and folder.summary.exists()):
         raise RunError(f"{folder.path}: all {progress.epoch} epochs are done; ask for more with --epochs")
+    if epochs is not None:
+        folder.write_settings(run.settings)  # so that a run that is stopped again goes on to the same end
     return run.go(folder, progress, stop or threading.Event())
 
 
@@ -106,12 +108,13 @@ class _Run:
         )
         self.model = Model(net.initialise(settings.seed), loss, classes, preparation)
         self.memory: dict[str, Array] = {name: net.weights.like().flat for name in self.rule.memory}
+        self.good = net.weights.flat.copy()  # the last weights that gave a finite loss
 
     def go(self, folder: RunFolder, progress: Progress, stop: threading.Event) -> Iterator[Event]:
         """Train from where `progress` says to the end."""
         net, rule, steps = self.model.net, self.rule, self.loader.steps
         decayed = net.weights.decayed()
-        good = net.weights.flat.copy()  # the last weights that gave a finite loss
+        self.good[...] = net.weights.flat
         step_of = FormulaStep(self.model, self.settings.seed)
         yield Started(
             folder.path,
@@ -130,9 +133,9 @@ class _Run:
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
                     losses, scores = step_of(x, labels, epoch * steps + progress.step)
                 if not np.isfinite(losses).all():
-                    net.weights.flat[...] = good
-                    raise self._lost(folder, float(losses.mean()), epoch, progress)
-                good[...] = net.weights.flat
+                    where = f"at step {progress.step + 1} of epoch {epoch + 1}"
+                    raise self._lost(folder, float(losses.mean()), where, progress)
+                self.good[...] = net.weights.flat
                 rule.update(net.weights.flat, step_of.gradient.flat, self.memory, decayed)
                 progress.step += 1
                 progress.epoch_seconds = before + time.perf_counter() - begun
@@ -141,6 +144,7 @@ class _Run:
                 speed = progress.score.samples / progress.epoch_seconds
                 yield Stepped(epoch + 1, progress.step, progress.score.loss, progress.score.accuracy, speed)
                 if stop.is_set() and progress.step < steps:
+                    self._tested(folder, self.data.test.subset(slice(GOLDEN)), progress)
                     self._save(folder, progress)
                     yield Stopped(folder.path, epoch + 1, progress.step)
                     return
@@ -151,7 +155,7 @@ class _Run:
         yield Finished(folder.path, self._summarise(folder, progress, step_of.engine))
 
     def _end_epoch(self, folder: RunFolder, progress: Progress) -> EpochEnded:
-        score, test = progress.score, evaluate(self.model, self.data.test)
+        score, test = progress.score, self._tested(folder, self.data.test, progress)
         row = EpochEnded(
             epoch=progress.epoch + 1,
             train_loss=score.loss,
@@ -169,23 +173,38 @@ class _Run:
             0.0,
             Score(),
         )
-        self._save(folder, progress)
         folder.write_rows(progress.rows)
+        self._save(folder, progress)
         return row
+
+    def _tested(self, folder: RunFolder, images: Dataset, progress: Progress) -> Score:
+        """The score on test images. Raises TrainingError where the last step has spoiled the weights."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            score = evaluate(self.model, images)
+        if not np.isfinite(score.loss):
+            where = f"after step {progress.step} of epoch {progress.epoch + 1}"
+            raise self._lost(folder, score.loss, where, progress)
+        return score
 
     def _save(self, folder: RunFolder, progress: Progress) -> None:
         self.model.save(folder.model, self.data.test.images)
         save_checkpoint(folder.checkpoint, self.model.net, self.memory, progress)
 
-    def _lost(self, folder: RunFolder, loss: float, epoch: int, progress: Progress) -> TrainingError:
+    def _lost(self, folder: RunFolder, loss: float, where: str, progress: Progress) -> TrainingError:
         """The error for a loss that is no number, after keeping a model whose loss is one."""
-        kept = f"the model of epoch {progress.epoch}"
+        kept = "the model that was saved last"
         if not folder.model.exists():
+            if not progress.step:
+                return TrainingError(
+                    f"the loss is {loss} {where}, with the weights as they begin; "
+                    "give the layers another init"
+                )
+            self.model.net.weights.flat[...] = self.good
             self.model.save(folder.model, self.data.test.images)
-            kept = f"the model before step {max(progress.step, 1)}"
+            kept = f"the model before step {progress.step}"
         return TrainingError(
-            f"the loss became {loss} at step {progress.step + 1} of epoch {epoch + 1}; {kept} is kept in "
-            f"{folder.model}; try a smaller --lr than {self.rule.rate:g}"
+            f"the loss became {loss} {where}; {kept} is kept in {folder.model}; "
+            f"try a smaller --lr than {self.rule.rate:g}"
         )
 
     def _summarise(self, folder: RunFolder, progress: Progress, engine: str) -> dict[str, Any]:

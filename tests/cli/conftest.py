@@ -1,0 +1,147 @@
+"""The command line in this process and in one of its own, and small data for it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kitnet
+from kitnet.cli import run
+from kitnet.data import write_idx
+
+Said = namedtuple("Said", "status out err")
+LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
+
+
+def patterns(count, seed):
+    """uint8 (count,8,8) and labels: class k has one bright square of 2x2, the rest is faint noise."""
+    labels = (np.arange(count) % 10).astype(np.uint8)
+    images = np.random.default_rng(seed).integers(0, 40, (count, 8, 8), np.uint8)
+    for image, k in zip(images, labels, strict=True):
+        image[k // 4 * 2 : k // 4 * 2 + 2, k % 4 * 2 : k % 4 * 2 + 2] = 255
+    return images, labels
+
+
+def write_folder(folder, train, test):
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, (images, labels) in (("train", train), ("t10k", test)):
+        write_idx(folder / f"{part}-images-idx3-ubyte", images)
+        write_idx(folder / f"{part}-labels-idx1-ubyte", labels)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Every command runs in an empty folder of its own."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+@pytest.fixture(scope="session")
+def easy(tmp_path_factory):
+    return str(write_folder(tmp_path_factory.mktemp("data") / "easy", patterns(100, 0), patterns(40, 1)))
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory):
+    """As easy, but enough of it that an epoch takes a while."""
+    return str(write_folder(tmp_path_factory.mktemp("data") / "many", patterns(3000, 0), patterns(40, 1)))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, easy):
+    """The run folder of a network that knows all ten patterns."""
+    runs = tmp_path_factory.mktemp("trained")
+    line = ["train", LINE, "--data", easy, "--epochs", "15", "--batch", "16", "--runs", str(runs)]
+    assert run(line) == 0
+    return str(runs / "net-1")
+
+
+@pytest.fixture
+def say(capsys):
+    """say("show", "lenet5") -> status, standard output, standard error."""
+
+    def command(*words):
+        capsys.readouterr()
+        status = run([str(word) for word in words])
+        return Said(status, *capsys.readouterr())
+
+    return command
+
+
+@pytest.fixture
+def say_json(say):
+    """The one JSON document that a command printed."""
+
+    def command(*words):
+        said = say(*words, "--json")
+        assert (said.status, said.err) == (0, "")
+        return json.loads(said.out)  # fails on anything before or behind it
+
+    return command
+
+
+@pytest.fixture
+def refused(say):
+    """The error's text, after checking that there is nothing else: status 2, one line, no output."""
+
+    def command(*words, lines=1):
+        said = say(*words)
+        assert (said.status, said.out) == (2, "")
+        assert said.err.startswith("kitnet: ") and said.err.endswith("\n")
+        assert said.err.count("\n") == lines
+        return said.err.removeprefix("kitnet: ").removesuffix("\n")
+
+    return command
+
+
+@pytest.fixture
+def start(here):
+    """A process of its own: start("train") is `python -m kitnet train`."""
+    source = str(Path(kitnet.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": source, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
+    environment.pop("PYTHONUNBUFFERED", None)  # as most people have it
+    running = []
+
+    def command(*words, program=("-m", "kitnet"), **options):
+        process = subprocess.Popen(
+            [sys.executable, *program, *words],
+            **{
+                "cwd": here,
+                "env": environment,
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "text": True,
+                **options,
+            },
+        )
+        running.append(process)
+        return process
+
+    yield command
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """Saves pattern k as a picture file: picture("a.png", 3, scale=5, colour=True)."""
+
+    def save(name, k, scale=1, colour=False, invert=False):
+        pixels = patterns(k + 1, 2)[0][k].repeat(scale, 0).repeat(scale, 1)
+        pixels = 255 - pixels if invert else pixels
+        path = tmp_path / name
+        Image.fromarray(np.stack([pixels] * 3, 2) if colour else pixels).save(path)
+        return str(path)
+
+    return save

@@ -1,0 +1,353 @@
+"""What each command does and prints, for people and as JSON."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kitnet
+from kitnet.data import load
+from kitnet.layers import LAYERS
+from kitnet.train import Model
+from kitnet.zoo import MODELS
+
+LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
+COMMANDS = ("train", "evaluate", "predict", "verify", "show", "layers", "models")
+
+
+def names(folder):
+    """What lies in a folder, hidden files too."""
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+# ---------------------------------------------------------------------------------------------------- help
+
+
+def test_alone_it_prints_its_help(say):
+    said = say()
+    assert (said.status, said.err) == (0, "")
+    assert said == say("--help")
+    for command in COMMANDS:
+        assert re.search(rf"^│ {command} ", said.out, re.MULTILINE), command
+
+
+def test_the_version(say):
+    assert say("--version") == (0, f"{kitnet.__version__}\n", "")
+
+
+OPTIONS = {
+    "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
+    "--resume",
+    "evaluate": "RUN --data --data-dir --json",
+    "predict": "RUN FILES --top --invert --json",
+    "verify": "FILE --json",
+    "show": "MODEL --input --batch --no-optional --json",
+    "layers": "--json",
+    "models": "--json",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_tells_of_every_option(say, command):
+    said = say(command, "--help")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith(f"Usage: kitnet {command}")
+    for option in OPTIONS[command].split():
+        # its name, and behind it what it is for
+        assert re.search(rf"{option}\b.*?[a-z]{{3}}", said.out, re.DOTALL), option
+    assert set(re.findall(r"(?<![\w-])--[a-z-]+", said.out)) <= {*OPTIONS[command].split(), "--optional"}
+
+
+# ---------------------------------------------------------------------------------------------------- show
+
+
+def test_show_gives_the_numbers_of_lenet5(say_json):
+    shown = say_json("show", "lenet5")
+    assert (shown["model"], shown["input"], shown["batch"]) == ("lenet5", "32x32x1", 1)
+    rows = {row["path"]: row for row in shown["layers"]}
+    paper = {
+        "C1": ("conv", "28x28x6", 156, 122_304, 28 * 28 * 6 * 25),
+        "S2": ("subsample", "14x14x6", 12, 5_880, 14 * 14 * 6),
+        "C3": ("conv", "10x10x16", 1_516, 151_600, 100 * 60 * 25),
+        "S4": ("subsample", "5x5x16", 32, 2_000, 400),
+        "C5": ("conv", "1x1x120", 48_120, 48_120, 48_000),
+        "F6": ("fc", "84", 10_164, 10_164, 10_080),
+        "output": ("fc", "10", 850, 850, 840),
+    }
+    for path, numbers in paper.items():
+        row = rows.pop(path)
+        assert tuple(row.values())[1:-1] == numbers, path
+        assert row["activation_bytes"] == 4 * int(np.prod([int(n) for n in numbers[1].split("x")]))
+    assert {row["kind"] for row in rows.values()} == {"lecuntanh"}
+    assert all(row["parameters"] == row["connections"] == 0 for row in rows.values())
+    for row in shown["layers"]:
+        assert list(row) == [
+            *("path", "kind", "output", "parameters", "connections", "multiply_adds", "activation_bytes"),
+        ]
+    assert shown["totals"] == {
+        name: sum(row[name] for row in shown["layers"])
+        for name in ("parameters", "connections", "multiply_adds", "activation_bytes")
+    }
+    assert shown["totals"]["parameters"] == 60_850
+    assert any("print 12" in text for text in shown["differences"])
+    assert "1998" in shown["source"] and shown["network"] == MODELS["lenet5"].line
+
+
+def test_show_gives_the_papers_totals(say_json):
+    totals = say_json("show", "lenet5-rbf")["totals"]
+    assert (totals["parameters"], totals["connections"]) == (60_000, 340_908)
+
+
+def test_show_for_people(say):
+    said = say("show", "lenet5")
+    assert (said.status, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert lines[0] == "LeNet-5 of 1998 with a softmax output"
+    assert lines[1] == MODELS["lenet5"].line
+    table = [line.split() for line in lines[3:18]]
+    assert table[0] == [
+        *("layer", "kind", "output", "parameters", "connections", "multiply-adds", "activation", "bytes"),
+    ]
+    assert ["C1", "conv", "28x28x6", "156", "122,304", "117,600", "18,816"] in table
+    assert ["S4", "subsample", "5x5x16", "32", "2,000", "400", "1,600"] in table
+    assert table[-1][:3] == ["total", "60,850", "340,918"]
+    assert len({len(line) for line in lines[3:18]}) == 1  # the columns are aligned
+    assert lines[19].startswith("Source: LeCun") and lines[20] == "Differences:"
+    assert all(line.startswith("- ") and line.endswith(".") for line in lines[21:])
+
+
+def test_show_a_line(say, say_json):
+    shown = say_json("show", "9x7x2 -> conv3-4 -> residual[conv3-4 same -> relu] -> fc3")
+    assert [row["path"] for row in shown["layers"]] == [
+        *("conv1", "residual1.body.conv1", "residual1.body.relu1", "residual1", "fc1"),
+    ]
+    assert "title" not in shown and "differences" not in shown
+    assert shown["layers"][0]["parameters"] == 3 * 3 * 2 * 4 + 4
+    said = say("show", "9x7x2 → fc3")  # the literature's arrow
+    assert said.out.startswith("9x7x2 -> fc3\n")
+
+
+def test_show_with_another_input(say_json):
+    shown = say_json("show", "lenet5-modern", "--input", "36x36x3")
+    rows = {row["path"]: row for row in shown["layers"]}
+    assert shown["input"] == "36x36x3"
+    assert rows["C1"]["output"] == "32x32x6" and rows["C1"]["parameters"] == 6 * (75 + 1)
+    assert say_json("show", "INPUT -> fc10", "--input", "5")["totals"]["parameters"] == 60
+
+
+def test_show_with_a_batch(say_json):
+    one, many = (say_json("show", "lenet5", "--batch", n)["totals"] for n in ("1", "64"))
+    assert many.pop("activation_bytes") == 64 * one.pop("activation_bytes")
+    assert many == one  # the others are of the network, or of one image
+
+
+def test_show_without_optional_parts(say_json):
+    line = "8x8x1 -> conv3-4 same -> relu? -> [maxpool2]? -> fc10"
+    whole, less = say_json("show", line), say_json("show", line, "--no-optional")
+    assert [row["kind"] for row in whole["layers"]] == ["conv", "relu", "maxpool", "fc"]
+    assert [row["kind"] for row in less["layers"]] == ["conv", "fc"]
+
+
+# ------------------------------------------------------------------------------------------ layers, models
+
+
+def test_layers(say, say_json):
+    rows = {row["word"]: row for row in say_json("layers")}
+    assert list(rows) == sorted(LAYERS)
+    assert {rows["conv"]["kind"], rows["quadratic"]["kind"], rows["add"]["kind"]} == {
+        "layer",
+        "loss",
+        "block",
+    }
+    assert rows["conv"]["numbers"] == ["window", "filters"]
+    conv = {one["name"]: one for one in rows["conv"]["arguments"]}
+    assert (conv["stride"]["default"], conv["pad"]["default"], conv["window"]["default"]) == (
+        "1",
+        "valid",
+        "",
+    )
+    assert all(row["about"] for row in rows.values())
+    said = say("layers")
+    assert (said.status, said.err) == (0, "")
+    for row in rows.values():
+        assert f"\n{row['word']} ({row['kind']})  {row['about']}\n" in "\n" + said.out
+        for one in row["arguments"]:
+            assert f"\n    {one['name']}: {one['expected']}, " in said.out
+
+
+def test_models(say, say_json):
+    rows = {row["name"]: row for row in say_json("models")}
+    assert list(rows) == list(MODELS)
+    assert rows["lenet5-rbf"]["parameters"] == 60_000
+    said = say("models")
+    assert (said.status, said.err) == (0, "")
+    for name, row in rows.items():
+        assert f"{name}  {row['title']}, {row['parameters']:,} parameters\n    {row['network']}\n" in said.out
+
+
+# --------------------------------------------------------------------------------------------------- train
+
+
+def test_train(say, easy, here):
+    said = say("train", LINE, "--data", easy, "--epochs", "2", "--batch", "25", "--seed", "9")
+    assert (said.status, said.err) == (0, "")
+    lines = said.out.splitlines()
+    folder = Path("runs", "net-1")
+    assert lines[0] == LINE
+    assert lines[1] == f"{easy}: 100 images to train with, 40 to test; run folder {folder}"
+    number = r" *[\d,]+\.?\d*"
+    for epoch, line in enumerate(lines[2:4], 1):
+        assert re.fullmatch(
+            rf"epoch   {epoch}  train loss {number} accuracy {number}%  test loss {number} accuracy {number}%"
+            rf"  {number} s  {number} images/s",
+            line,
+        )
+    assert re.fullmatch(
+        rf"{number}% of the test images right after {number} s; try: kitnet predict {folder} IMAGE.png",
+        lines[4],
+    )
+    assert len(lines) == 5
+    summary = json.loads((here / folder / "summary.json").read_text())
+    assert f"{summary['test_accuracy']:.2%} of the test images" in lines[4]
+    assert (summary["seed"], summary["batch"], summary["epochs"]) == (9, 25, 2)
+    assert names(here) == ["runs"]
+
+
+def test_train_with_every_option(say, easy, here):
+    said = say(
+        *("train", LINE, "--data", easy, "--epochs", "1", "--batch", "50", "--lr", "0.125"),
+        *("--momentum", "0.5", "--decay", "1e-3", "--loss", "quadratic", "--seed", "3"),
+        *("--runs", "my runs/ü", "--name", "first"),
+    )
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines()[-1].endswith("kitnet predict 'my runs/ü/first-1' IMAGE.png")
+    summary = json.loads((here / "my runs" / "ü" / "first-1" / "summary.json").read_text())
+    expected = {"lr": 0.125, "momentum": 0.5, "decay": 1e-3, "loss": "quadratic", "seed": 3, "batch": 50}
+    assert {key: summary[key] for key in expected} == expected
+
+
+def test_train_a_name_from_a_folder_of_the_users(say, easy, here):
+    """--data-dir holds the files of the named set, or a folder of its name with them."""
+    shutil.copytree(easy, here / "mine" / "mnist")
+    for folder in (easy, "mine"):
+        said = say("train", LINE, "--data", "mnist", "--data-dir", folder, "--epochs", "1")
+        assert said.status == 0, said.err
+        assert said.out.splitlines()[1].startswith("mnist: 100 images to train with, 40 to test; ")
+
+
+def test_train_lenet5_on_digits_for_two_epochs(say, here):
+    said = say("train", "--epochs", "2")
+    assert (said.status, said.err) == (0, "")
+    summary = json.loads((here / "runs" / "lenet5-1" / "summary.json").read_text())
+    assert (summary["model"], summary["data"]) == ("lenet5", "digits")
+    assert summary["test_accuracy"] > 0.8
+
+
+def test_resume_with_more_epochs(say, easy, here):
+    say("train", LINE, "--data", easy, "--epochs", "1")
+    said = say("train", "--resume", "runs/net-1", "--epochs", "3")
+    assert (said.status, said.err) == (0, "")
+    assert [line[:9] for line in said.out.splitlines()[2:4]] == ["epoch   2", "epoch   3"]
+    assert json.loads((here / "runs" / "net-1" / "summary.json").read_text())["epochs"] == 3
+
+
+# ----------------------------------------------------------------------------------------------- evaluate
+
+
+def test_evaluate(say, say_json, trained, easy):
+    _, test = load(easy)
+    model = Model.load(trained)
+    right = sum(
+        one.classes[0][0] == str(k) for one, k in zip(model.predict(test.images, 1), test.labels, strict=True)
+    )
+    for where in (trained, f"{trained}/model.safetensors"):
+        found = say_json("evaluate", where, "--data", easy)
+        loss = found.pop("test_loss")
+        assert found == {"run": where, "data": easy, "images": 40, "test_accuracy": right / 40}
+        said = say("evaluate", where, "--data", easy)
+        assert said == (0, f"{easy}: {right / 40:.2%} of 40 test images right, loss {loss:.4f}\n", "")
+    summary = json.loads(Path(trained, "summary.json").read_text())
+    assert loss == pytest.approx(summary["test_loss"])
+
+
+def test_evaluate_on_other_data(say_json, trained):
+    found = say_json("evaluate", trained, "--data", "digits")
+    assert found["images"] == 360 and 0 <= found["test_accuracy"] <= 1
+
+
+# ------------------------------------------------------------------------------------------------ predict
+
+
+@pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
+@pytest.mark.parametrize(
+    ("name", "scale"), [("a.png", 1), ("a.png", 13), ("a.jpg", 30), ("ein Bild 日本 [b].png", 2)]
+)
+def test_predict_reads_any_picture(say, say_json, trained, picture, name, scale, colour):
+    for k in (0, 7):
+        file = picture(name, k, scale, colour)
+        (found,) = say_json("predict", trained, file)
+        assert found["file"] == file and len(found["classes"]) == 3
+        assert found["classes"][0]["class"] == str(k) and found["classes"][0]["probability"] > 0.5
+        said = say("predict", trained, file)
+        told = "  ".join(f"{one['class']} {one['probability']:.1%}" for one in found["classes"])
+        assert said == (0, f"{file}: {told}\n", "")
+
+
+def test_predict_several_files_in_order(say, say_json, trained, picture):
+    files = [picture(f"{k}.png", k, colour=k % 2 == 0) for k in (9, 0, 4, 4)]
+    found = say_json("predict", trained, *files)
+    assert [one["file"] for one in found] == files
+    assert [one["classes"][0]["class"] for one in found] == ["9", "0", "4", "4"]
+    lines = say("predict", f"{trained}/model.safetensors", *files).out.splitlines()
+    assert [line.split(": ")[1][0] for line in lines] == ["9", "0", "4", "4"]
+
+
+def test_predict_top(say_json, trained, picture):
+    file = picture("a.png", 5)
+    for top, expected in ((1, 1), (10, 10), (99, 10)):
+        (found,) = say_json("predict", trained, file, "--top", top)
+        probabilities = [one["probability"] for one in found["classes"]]
+        assert len(probabilities) == expected and probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) == pytest.approx(1, abs=1e-5)
+    assert sorted(one["class"] for one in found["classes"]) == list("0123456789")
+
+
+def test_predict_inverted(say_json, trained, picture):
+    """Dark ink on white paper is what light on dark is to the model."""
+    plain = say_json("predict", trained, picture("a.png", 6))
+    dark = say_json("predict", trained, picture("b.png", 6, invert=True), "--invert")
+    assert dark[0]["classes"] == plain[0]["classes"]
+    assert say_json("predict", trained, picture("b.png", 6, invert=True))[0]["classes"] != plain[0]["classes"]
+
+
+# ------------------------------------------------------------------------------------------------- verify
+
+
+def test_verify(say, say_json, trained):
+    for where in (trained, f"{trained}/model.safetensors"):
+        assert say_json("verify", where) == {"file": where, "images": 8, "largest_difference": 0.0}
+        assert say("verify", where) == (
+            0,
+            f"{where}: 8 golden images give the recorded scores (largest difference 0)\n",
+            "",
+        )
+
+
+# ------------------------------------------------------------------------------------- one line is one line
+
+
+def test_no_line_is_broken_where_the_output_is_no_terminal(say, easy, here, picture):
+    """Names are far longer than 80 columns here, and paths with brackets are no markup."""
+    runs = here / ("[bold]" + "very-long-" * 12)
+    assert len(say("train", LINE, "--data", easy, "--epochs", "1", "--runs", runs).out.splitlines()) == 4
+    folder = runs / "net-1"
+    said = say("predict", folder, picture("a.png", 1), "--top", "10")
+    assert said.out.count("\n") == 1
+    for words in (("verify", folder), ("evaluate", folder, "--data", easy)):
+        said = say(*words)
+        assert said.status == 0 and said.out.count("\n") == 1
+    assert said.err == ""
+    assert str(folder) in say("verify", folder).out

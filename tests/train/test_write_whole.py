@@ -1,0 +1,91 @@
+"""A file is the old one or the new one, whole."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kitnet.base.error import RunError
+from kitnet.train.files import write_whole
+
+
+def names(folder):
+    """What lies in a folder, hidden files too."""
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_it_writes_bytes_and_text(tmp_path):
+    path = tmp_path / "a"
+    write_whole(path, b"\0\xff")
+    assert path.read_bytes() == b"\0\xff"
+    write_whole(path, "ü\n")
+    assert path.read_bytes() == "ü\n".encode()
+    assert names(tmp_path) == ["a"]
+
+
+def test_the_new_file_has_the_usual_rights(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_whole(tmp_path / "a", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("at", ["fsync", "replace"])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, at):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    def fail(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    if at == "fsync":
+        monkeypatch.setattr(os, "fsync", fail)
+    else:
+        monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(RunError) as caught:
+        write_whole(path, b"new")
+    assert str(caught.value) == (
+        f"{path}: cannot be written (No space left on device); choose another folder with --runs"
+    )
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a"]
+
+
+def test_ctrl_c_while_writing_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    def interrupt(handle):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a"]
+
+
+def test_everything_is_on_disk_before_the_name_changes(tmp_path, monkeypatch):
+    """What fsync sees is the whole content, and the old file is still there then."""
+    path, seen = tmp_path / "a", []
+    path.write_bytes(b"old")
+    sync = os.fsync
+
+    def look(handle):
+        seen.append((os.fstat(handle).st_size, path.read_bytes()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", look)
+    write_whole(path, b"x" * 100_000)
+    assert seen == [(100_000, b"old")]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    path = tmp_path / "no" / "a"
+    with pytest.raises(RunError) as caught:
+        write_whole(path, b"")
+    assert str(caught.value) == (
+        f"{path}: cannot be written (No such file or directory); choose another folder with --runs"
+    )
