@@ -33,7 +33,7 @@ from kitnet.base.error import KitnetError
 from kitnet.base.shape import Shape, say
 from kitnet.data import load, open_image
 from kitnet.layers import LAYERS, Loss
-from kitnet.net import Net, parse
+from kitnet.net import Net, parse, usual_loss
 from kitnet.net.language import BLOCKS, describe, read_volume
 from kitnet.train import (
     EpochEnded,
@@ -45,6 +45,7 @@ from kitnet.train import (
     Stepped,
     Stopped,
     evaluate,
+    pick_engine,
     resume,
     train,
 )
@@ -135,6 +136,8 @@ def train_command(
     seed: Whole | None = None,
     runs: str | None = None,
     name: str | None = None,
+    engine: str | None = None,
+    threads: Whole | None = None,
     resume_run: Annotated[Path | None, Parameter(name="--resume")] = None,
 ) -> int:
     """Train a network; without arguments LeNet-5 on the digits that come with kitnet.
@@ -166,6 +169,10 @@ def train_command(
         Folder for the run folders.
     name
         The run folder is NAME-1, or the next free number.
+    engine
+        compiled (usual) or formula, the readable executor.
+    threads
+        Of the compiled engine; usually all cores. The results are the same bits.
     resume_run
         A run folder: go on where it was stopped; only --epochs may be given with it.
     """
@@ -183,6 +190,8 @@ def train_command(
             "seed": seed,
             "runs": runs,
             "name": name,
+            "engine": engine,
+            "threads": threads,
         }.items()
         if value is not None
     }
@@ -193,8 +202,15 @@ def train_command(
                     f"--resume goes on with the run's own arguments; leave out "
                     f"{', '.join(_flag(key) for key in given)}"
                 )
-            return _show_training(resume(resume_run, epochs, stop))
-        return _show_training(train(Settings(**given, epochs=epochs), stop))
+            return _show_training(resume(resume_run, epochs, stop, _show_compiling))
+        return _show_training(train(Settings(**given, epochs=epochs), stop, _show_compiling))
+
+
+def _show_compiling(ready: int, kernels: int) -> None:
+    """A line that is written over, for people only."""
+    if sys.stderr.isatty():
+        end = "\r\x1b[K" if ready == kernels else ""
+        print(f"\rcompiling kernels {ready}/{kernels}", end=end, file=sys.stderr, flush=True)
 
 
 def _flag(key: str) -> str:
@@ -291,6 +307,8 @@ def evaluate_command(
     *,
     data: str,
     data_dir: str | None = None,
+    engine: str | None = None,
+    threads: Whole | None = None,
     json: bool = False,
 ) -> None:
     """Loss and accuracy of a trained model on the test images of a data set.
@@ -303,6 +321,10 @@ def evaluate_command(
         digits, mnist, fashion-mnist, kmnist, or a folder with idx files.
     data_dir
         Where the files of a named data set lie.
+    engine
+        compiled (usual) or formula, the readable executor.
+    threads
+        Of the compiled engine; usually all cores.
     json
         Print one JSON document.
     """
@@ -313,6 +335,8 @@ def evaluate_command(
             f"{run}: the model knows {len(model.classes)} classes but {test.name} has {len(test.classes)}; "
             "give the data that it was trained for"
         )
+    if pick_engine(engine) == "compiled":
+        model.compile(threads=threads, progress=_show_compiling)
     score = evaluate(model, test)
     if json:
         _print_json(
@@ -466,6 +490,62 @@ def show_command(
             _say("Differences:")
         for difference in card.differences:
             _say(f"- {difference}")
+
+
+@app.command(name="explain")
+def explain_command(
+    model: str,
+    /,
+    *,
+    input: str | None = None,
+    batch: Whole = 1,
+    train: bool = False,
+    forbid: tuple[str, ...] = (),
+    json: bool = False,
+) -> None:
+    """How the engine computes each layer of a network, and why not by something faster.
+
+    Parameters
+    ----------
+    model
+        A name (see `kitnet models`) or a line of the language.
+    input
+        Another input volume, such as 64x64x3.
+    batch
+        Images at once.
+    train
+        A whole training step instead of the scores alone.
+    forbid
+        An implementation that may not be used, by the name that is printed; may be given several times.
+    json
+        Print one JSON document.
+    """
+    from kitnet.engine import explain, make_plan
+    from kitnet.kernels.cpu import detect
+
+    if batch < 1:
+        raise KitnetError(f"--batch {batch} is not possible; use 1 or more")
+    net, _ = _network(model, _volume("--input", input), optional=True)
+    cpu = detect()
+    plan = make_plan(net, batch, cpu, loss=usual_loss(net.graph), train=train, avoid=frozenset(forbid))
+    found: Any = explain(plan)
+    if json:
+        _print_json({"model": model, "network": str(net), "processor": str(cpu), **found})
+        return
+    _say(str(net))
+    way = "one group after the other" if plan.own_arena.size else "layer after layer, each cut into blocks"
+    _say(
+        f"{cpu}\n{found['groups']} groups of {found['images_in_lanes']} images in the lanes, {way}; "
+        f"{found['steps']} steps in {found['stages']} stages, {found['formula_steps']} of them formulas; "
+        f"{plan.arena.size:,} bytes between stages and {plan.own_arena.size:,} of each thread's own"
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("layer", "kind", "implementation", "refused"):
+        table.add_column(name)
+    for row in found["layers"]:
+        refused = "; ".join(f"{r['implementation']}: {r['reason']}" for r in row["refused"])
+        table.add_row(*map(escape, (row["path"], row["kind"], row["implementation"], refused)))
+    Console(highlight=False, width=200).print(table)
 
 
 @app.command(name="layers")

@@ -21,6 +21,14 @@ settings.register_profile(
 settings.load_profile("kitnet")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiled code goes to a folder of the tests' own, not to the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KITNET_CACHE", str(tmp_path_factory.mktemp("compiled") / "cache"))
+        yield
+
+
 @pytest.fixture
 def own_layers() -> Iterator[None]:
     """Layers that the test registers are taken out of the registry again."""

@@ -377,7 +377,9 @@ class Kernel:
         ] = {}  # a set that keeps its order, so that the text is the same every time
         self._unrolls: list[int] = []
         self.task = Int(self, "%task")
-        self.pointers = tuple(Pointer(self, each, f"%argument{i}") for i, each in enumerate(arguments.values()))
+        self.pointers = tuple(
+            Pointer(self, each, f"%argument{i}") for i, each in enumerate(arguments.values())
+        )
         self.own: frozenset[str] = frozenset()  # arguments that lie in the calling thread's scratch memory
 
     def _arguments(self) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """What kernels know of a problem: how values lie in memory, and how a window slides over them.
 
-The batch lies innermost: a value is (groups, depth, height, width, pitch, images) float32, `images` pictures side by side in
-the vector lanes. Whatever the number of channels, no lane is wasted, nothing is packed, a row of taps is one run of
-memory, and everything around the products is plain vector code. Ranks below three have sizes of 1 in front.
+The batch lies innermost: a value is (groups, depth, height, width, pitch, images) float32, `images` pictures
+side by side in the vector lanes. Whatever the number of channels, no lane is wasted, nothing is packed, a row
+of taps is one run of memory, and everything around the products is plain vector code. Ranks below three have
+sizes of 1 in front.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ Triple = tuple[int, int, int]  # depth, height, width
 
 @dataclass(frozen=True)
 class Batch:
-    """`groups` of `images` pictures; `images` is a multiple of the processor's lanes. Unused places hold zeros."""
+    """`groups` of `images` pictures; `images` is a multiple of the processor's lanes. Unused places hold
+    zeros.
+    """
 
     groups: int
     images: int
@@ -23,10 +26,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Volume:
-    """One value: `channels` of the `pitch` channels that a position has in memory, so that a slice is a volume too.
+    """One value: `channels` of the `pitch` channels that a position has in memory, so that a slice is a
+    volume too.
 
-    A pointer to it points to its first channel of the first position of the first group. An `own` volume holds one group,
-    the one that a thread is at: it lies in the thread's own memory, where the next group takes its place.
+    A pointer to it points to its first channel of the first position of the first group. An `own` volume
+    holds one group, the one that a thread is at: it lies in the thread's own memory, where the next group
+    takes its place.
     """
 
     sizes: Triple
@@ -45,7 +50,9 @@ class Volume:
 
 @dataclass(frozen=True)
 class Window:
-    """A window along each axis, and the places of padding before the input (those behind follow from the output)."""
+    """A window along each axis, and the places of padding before the input (those behind follow from the
+    output).
+    """
 
     size: Triple
     stride: Triple = (1, 1, 1)

@@ -4,6 +4,7 @@ from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, S
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import Model, Prediction
 from kitnet.train.settings import Settings
+from kitnet.train.step import pick_engine
 from kitnet.train.trainer import resume, train
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Stepped",
     "Stopped",
     "evaluate",
+    "pick_engine",
     "resume",
     "train",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +46,22 @@ class Model:
     loss: Loss
     classes: tuple[str, ...]
     preparation: Preparation
+    compiled: Callable[[Array], Array] | None = None  # scores by the engine; None: by the formulas
+
+    def compile(
+        self, batch: int = 128, threads: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Let the engine compute scores from now on, so many images at once."""
+        from kitnet.engine import Scores
+
+        self.compiled = Scores(self.net, self.loss, batch, threads=threads, progress=progress)
 
     def scores(self, x: Array) -> Array:
         """Prepared images (N, *input_shape) -> scores (N, classes), as the loss reads them."""
+        return self.compiled(x) if self.compiled else self.formula_scores(x)
+
+    def formula_scores(self, x: Array) -> Array:
+        """The same by the formulas."""
         net = self.net
         tape = Tape(net.graph, net.weights, net.state, Context(), {"input": x})
         return tape.values[scores_of(net.graph, self.loss)].reshape(len(x), -1)
@@ -82,7 +95,7 @@ class Model:
                 for name, array in held.items()
             },
             "golden/images": golden,
-            "golden/scores": self.scores(self.preparation.prepare(golden)),
+            "golden/scores": self.formula_scores(self.preparation.prepare(golden)),
         }
         # safetensors 0.8 writes strided arrays wrongly and says nothing
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

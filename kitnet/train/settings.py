@@ -31,9 +31,11 @@ class Settings:
     seed: int = 0
     runs: str = "runs"
     name: str | None = None
+    engine: str | None = None  # compiled or formula; compiled where llvmlite is there
+    threads: int | None = None  # of the compiled engine, changing no bit; all usable cores
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch"):
+        for name in ("epochs", "batch", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise KitnetError(f"--{name} {value} is not possible; use 1 or more")

@@ -30,24 +30,30 @@ from kitnet.train.folder import RunFolder
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import GOLDEN, Model
 from kitnet.train.settings import Settings
-from kitnet.train.step import FormulaStep
+from kitnet.train.step import Progress as Compiling
+from kitnet.train.step import make_step, pick_engine
 from kitnet.zoo import Card, find
 
 
-def train(settings: Settings, stop: threading.Event | None = None) -> Iterator[Event]:
+def train(
+    settings: Settings, stop: threading.Event | None = None, compiling: Compiling | None = None
+) -> Iterator[Event]:
     """Train as `settings` say, into a new run folder; yields what happens. `stop` asks it to save and end
-    after a step.
+    after a step; `compiling` hears how many kernels are ready, of how many.
 
     Raises KitnetError before anything is written where the settings, the data or the network do not fit, and
     TrainingError when the loss is no longer a number.
     """
     run = _Run(settings)
     folder = RunFolder.create(run.settings, run.settings.name or run.name)
-    return run.go(folder, Progress(), stop or threading.Event())
+    return run.go(folder, Progress(), stop or threading.Event(), compiling)
 
 
 def resume(
-    where: str | Path, epochs: int | None = None, stop: threading.Event | None = None
+    where: str | Path,
+    epochs: int | None = None,
+    stop: threading.Event | None = None,
+    compiling: Compiling | None = None,
 ) -> Iterator[Event]:
     """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended."""
     folder, settings = RunFolder.open(where)
@@ -59,7 +65,7 @@ def resume(
         raise RunError(f"{folder.path}: all {progress.epoch} epochs are done; ask for more with --epochs")
     if epochs is not None:
         folder.write_settings(run.settings)  # so that a run that is stopped again goes on to the same end
-    return run.go(folder, progress, stop or threading.Event())
+    return run.go(folder, progress, stop or threading.Event(), compiling)
 
 
 def network(model: str) -> tuple[Net, Card]:
@@ -105,17 +111,33 @@ class _Run:
             lr=self.rule.rate,
             momentum=momentum,
             loss=loss.word,
+            engine=pick_engine(settings.engine),
         )
         self.model = Model(net.initialise(settings.seed), loss, classes, preparation)
         self.memory: dict[str, Array] = {name: net.weights.like().flat for name in self.rule.memory}
         self.good = net.weights.flat.copy()  # the last weights that gave a finite loss
+        self.before = net.weights.flat.copy()  # the weights at the beginning of a step
 
-    def go(self, folder: RunFolder, progress: Progress, stop: threading.Event) -> Iterator[Event]:
+    def go(
+        self,
+        folder: RunFolder,
+        progress: Progress,
+        stop: threading.Event,
+        compiling: Compiling | None = None,
+    ) -> Iterator[Event]:
         """Train from where `progress` says to the end."""
-        net, rule, steps = self.model.net, self.rule, self.loader.steps
-        decayed = net.weights.decayed()
+        net, steps = self.model.net, self.loader.steps
         self.good[...] = net.weights.flat
-        step_of = FormulaStep(self.model, self.settings.seed)
+        step_of = make_step(
+            pick_engine(self.settings.engine),
+            self.model,
+            self.batch,
+            self.rule,
+            self.memory,
+            self.settings.seed,
+            self.settings.threads,
+            compiling,
+        )
         yield Started(
             folder.path,
             str(net),
@@ -130,13 +152,13 @@ class _Run:
         for epoch in range(progress.epoch, self.epochs):
             begun, before = time.perf_counter(), progress.epoch_seconds
             for x, labels in self.loader.epoch(epoch, progress.step):
+                self.before[...] = net.weights.flat
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
                     losses, scores = step_of(x, labels, epoch * steps + progress.step)
                 if not np.isfinite(losses).all():
                     where = f"at step {progress.step + 1} of epoch {epoch + 1}"
                     raise self._lost(folder, float(losses.mean()), where, progress)
-                self.good[...] = net.weights.flat
-                rule.update(net.weights.flat, step_of.gradient.flat, self.memory, decayed)
+                self.good, self.before = self.before, self.good
                 progress.step += 1
                 progress.epoch_seconds = before + time.perf_counter() - begun
                 guessed = self.model.loss.probabilities(scores).argmax(1)

@@ -15,7 +15,7 @@ from kitnet.train import Model
 from kitnet.zoo import MODELS
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
-COMMANDS = ("train", "evaluate", "predict", "verify", "show", "layers", "models")
+COMMANDS = ("train", "evaluate", "predict", "verify", "show", "explain", "layers", "models")
 
 
 def names(folder):
@@ -40,8 +40,9 @@ def test_the_version(say):
 
 OPTIONS = {
     "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
-    "--resume",
-    "evaluate": "RUN --data --data-dir --json",
+    "--engine --threads --resume",
+    "evaluate": "RUN --data --data-dir --engine --threads --json",
+    "explain": "MODEL --input --batch --train --forbid --json",
     "predict": "RUN FILES --top --invert --json",
     "verify": "FILE --json",
     "show": "MODEL --input --batch --no-optional --json",
@@ -351,3 +352,18 @@ def test_no_line_is_broken_where_the_output_is_no_terminal(say, easy, here, pict
         assert said.status == 0 and said.out.count("\n") == 1
     assert said.err == ""
     assert str(folder) in say("verify", folder).out
+
+
+def test_explain_tells_how_and_why_not(say):
+    said = say("explain", "lenet5", "--batch", "64", "--train", "--json")
+    found = json.loads(said.out)
+    assert (said.status, said.err, found["formula_steps"], found["mode"]) == (0, "", 0, "train")
+    assert [row["path"] for row in found["layers"]][:2] == ["C1", "lecuntanh1"]
+    assert found["layers"][1]["implementation"] == "in the step before"
+    said = say("explain", "8x8x1 -> conv3-3 -> fc10", "--forbid", "direct, batch in the lanes", "--json")
+    found = json.loads(said.out)
+    assert found["formula_steps"] == 2
+    assert found["layers"][0]["refused"] == [
+        {"implementation": "direct, batch in the lanes", "reason": "forbidden by an option"}
+    ]
+    assert "forbidden by an option" in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials").out

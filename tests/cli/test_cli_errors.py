@@ -379,7 +379,7 @@ def test_too_little_memory(refused, monkeypatch):
 # -------------------------------------------------------------------------------------------------- words
 
 
-COMMANDS = "Available commands: train, evaluate, predict, verify, show, layers, models."
+COMMANDS = "Available commands: train, evaluate, predict, verify, show, explain, layers, models."
 LOSSES = "known: quadratic, softmax_cross_entropy, rbf_penalty, sigmoid_cross_entropy"
 
 

@@ -101,7 +101,7 @@ main()
 
 
 def test_a_second_ctrl_c_ends_it_at_once(start, here, easy):
-    process = start("train", "8x8x1 -> fc10", "--data", easy, program=("-c", SLOW))
+    process = start("train", "8x8x1 -> fc10", "--data", easy, "--engine", "formula", program=("-c", SLOW))
     wait_for(process, "in a step")
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)

@@ -215,6 +215,7 @@ def test_what_a_run_folder_holds(settings, easy):
         "lr": 0.05,  # the usual one
         "momentum": 0.9,
         "decay": 0.0,
+        "engine": "compiled",
         "loss": "softmax_cross_entropy",
         "seed": 11,
         "runs": str(folder.parent),
@@ -240,7 +241,7 @@ def test_what_a_run_folder_holds(settings, easy):
     assert summary["seconds"] == pytest.approx(sum(event.seconds for event in rows(events)))
     assert summary["images_per_second"] == pytest.approx(300 / summary["seconds"])
     assert summary["parameters"] == 3 * 3 * 4 + 4 + 64 * 10 + 10
-    assert summary["network"] == settings().model and summary["engine"] == "formula"
+    assert summary["network"] == settings().model and summary["engine"] == "compiled"
     assert (summary["batch"], summary["lr"], summary["momentum"], summary["decay"]) == (16, 0.05, 0.9, 0.0)
     assert summary["kitnet"] == kitnet.__version__
 

@@ -1,0 +1,7 @@
+"""Floor 3: the fast road. A network becomes a plan of compiled steps, tested against the formulas."""
+
+from kitnet.engine.explain import explain
+from kitnet.engine.plan import Choice, Plan, make_plan
+from kitnet.engine.run import Scores, TrainingStep
+
+__all__ = ["Choice", "Plan", "Scores", "TrainingStep", "explain", "make_plan"]

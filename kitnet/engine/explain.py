@@ -1,0 +1,39 @@
+"""What a plan does with each layer, and why not something faster."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from kitnet.engine.plan import Plan
+from kitnet.engine.step import KernelStep
+
+
+def explain(plan: Plan) -> dict[str, object]:
+    """The plan in words and numbers, ready for JSON: layers with their implementation and the refused ones,
+    and sums.
+    """
+    kernels: dict[str, list[str]] = defaultdict(list)
+    for step in plan.steps:
+        name = step.kernel.name if isinstance(step, KernelStep) else "formula"
+        kernels[step.label.split(" ")[0]].append(name)
+    return {
+        "mode": "train" if plan.train else "infer",
+        "batch": plan.samples,
+        "groups": plan.batch.groups,
+        "images_in_lanes": plan.batch.images,
+        "layers": [
+            {
+                "path": choice.path,
+                "kind": choice.kind,
+                "implementation": choice.name,
+                "kernels": kernels[choice.path],
+                "refused": [{"implementation": r.name, "reason": r.reason} for r in choice.refusals],
+            }
+            for choice in plan.choices
+        ],
+        "steps": len(plan.steps),
+        "stages": max(plan.stages) + 1,
+        "formula_steps": plan.formula_steps,
+        "arena_bytes": plan.arena.size,
+        "arena_lower_bound": plan.arena.lower_bound,
+    }

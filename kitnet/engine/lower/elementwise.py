@@ -1,0 +1,112 @@
+"""Activations of their own, sums, concatenations, and layers that only say the same in another shape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import accumulate
+
+from kitnet.engine.builder import Builder
+from kitnet.engine.lower.contract import Implementation
+from kitnet.engine.step import Place
+from kitnet.kernels import elementwise
+from kitnet.layers import Add, Concatenate, Flatten, Identity, LecunTanh, Relu, Sigmoid, Tanh
+
+
+def _activate(b: Builder, i: int) -> None:
+    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
+    assert node.layer is not None
+    blocks = b.blocks(y.volume.positions)
+    kernel = elementwise.activate(
+        "activate", b.cpu, b.batch, x=x.volume, y=y.volume, kind=node.layer.word, blocks=blocks
+    )
+    b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
+
+
+def _activate_backward(b: Builder, i: int) -> None:
+    node, y, dy = b.node(i), b.place(i), b.dy(i)
+    if dy is None or not b.wants(node.inputs[0]):
+        return
+    assert node.layer is not None
+    dx, accumulate = b.dx(node.inputs[0])
+    kernel = elementwise.activation_gradient(
+        "activation_gradient",
+        b.cpu,
+        b.batch,
+        kind=node.layer.word,
+        y=y.volume,
+        dy=dy.volume,
+        dx=dx.volume,
+        accumulate=accumulate,
+        blocks=b.blocks(y.volume.positions),
+    )
+    b.call(f"{node.path} backward", kernel, {"y": y.ref, "dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
+
+
+def _add(b: Builder, i: int) -> None:
+    node, y = b.node(i), b.place(i)
+    xs = [b.place(j) for j in node.inputs]
+    blocks = b.blocks(y.volume.positions)
+    kernel = elementwise.add("add", b.cpu, b.batch, y=y.volume, n=len(xs), blocks=blocks)
+    b.call(f"{node.path} forward", kernel, {f"x{j}": x.ref for j, x in enumerate(xs)}, {"y": y.ref})
+
+
+def _add_backward(b: Builder, i: int) -> None:
+    node, dy = b.node(i), b.dy(i)
+    if dy is None:
+        return
+    for j in node.inputs:
+        if b.wants(j):
+            _copy(b, f"{node.path} backward to {b.node(j).path}", dy, *b.dx(j))
+
+
+def _concatenate(b: Builder, i: int) -> None:
+    node, whole = b.node(i), b.place(i)
+    for j, part in zip(node.inputs, _slices(b, i, whole), strict=True):
+        _copy(b, f"{node.path} forward from {b.node(j).path}", b.place(j), part, False)
+
+
+def _concatenate_backward(b: Builder, i: int) -> None:
+    node, dy = b.node(i), b.dy(i)
+    if dy is None:
+        return
+    for j, part in zip(node.inputs, _slices(b, i, dy), strict=True):
+        if b.wants(j):
+            _copy(b, f"{node.path} backward to {b.node(j).path}", part, *b.dx(j))
+
+
+def _slices(b: Builder, i: int, whole: Place) -> list[Place]:
+    """The part of a joined value that each branch is."""
+    depths = [b.node(j).shape[-1] for j in b.node(i).inputs]
+    return [
+        Place(whole.ref.plus(first * b.batch.images), replace(whole.volume, channels=depth))
+        for first, depth in zip(accumulate([0, *depths]), depths, strict=False)
+    ]
+
+
+def _copy(b: Builder, label: str, source: Place, target: Place, accumulate: bool) -> None:
+    kernel = elementwise.copy(
+        "copy",
+        b.cpu,
+        b.batch,
+        source.volume,
+        target.volume,
+        accumulate=accumulate,
+        blocks=b.blocks(source.volume.positions),
+    )
+    b.call(label, kernel, {"x": source.ref}, {"y": target.ref}, adds=accumulate)
+
+
+def _same(b: Builder, i: int) -> None:
+    b.alias(i, b.node(i).inputs[0])
+
+
+def _nothing(b: Builder, i: int) -> None:
+    """The gradient lies where it should already."""
+
+
+ACTIVATION = Implementation(
+    "vector polynomials", (Relu, Tanh, LecunTanh, Sigmoid), _activate, _activate_backward
+)
+ADD = Implementation("one pass", (Add,), _add, _add_backward)
+CONCATENATE = Implementation("copies into slices", (Concatenate,), _concatenate, _concatenate_backward)
+SAME = Implementation("no step at all", (Flatten, Identity), _same, _nothing)

@@ -1,0 +1,229 @@
+"""Plans at work: memory, machine code, and the threads that go through it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from kitnet.base.error import ShapeError
+from kitnet.base.shape import Shape
+from kitnet.base.spec import Array
+from kitnet.engine.arena import rounded
+from kitnet.engine.plan import Plan, make_plan
+from kitnet.engine.step import FLOAT, FormulaStep, KernelStep, Place, Ref
+from kitnet.kernels.cpu import Cpu, detect
+from kitnet.kernels.crew import Call, Crew, Program
+from kitnet.kernels.jit import aligned, build
+from kitnet.layers import Context, Kept, Loss
+from kitnet.net.network import Net
+from kitnet.net.weights import Weights
+from kitnet.optim import Sgd
+
+Progress = Callable[[int, int], None]  # kernels ready, kernels in all
+
+
+class Machine:
+    """One plan with its memory and code; what formula steps see as `Memory`.
+
+    `outside` are the arrays of the plan's `@` buffers. They are used where they lie and must stay alive and
+    in place.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        net: Net,
+        gradient: Weights,
+        outside: Mapping[str, Array],
+        crew: Crew,
+        progress: Progress | None = None,
+    ) -> None:
+        self.plan, self.weights, self.gradient, self.state = plan, net.weights, gradient, net.state
+        self.kept: dict[str, Kept] = {}
+        self._crew, self._context, self._count = crew, Context(), 0
+        self._arena = aligned(plan.arena.size)
+        self._outside = {**outside, **plan.constants}
+        kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
+        self._own = rounded(
+            max(kernel.scratch_bytes for kernel in kernels)
+        )  # values lie behind kernels' scratch
+        compiled = iter(build(kernels, progress))
+        self._segments: list[Program | FormulaStep] = []
+        waiting: list[list[Call]] = []
+        stage = -1
+        for step, number in zip(plan.steps, plan.stages, strict=True):
+            if isinstance(step, FormulaStep):
+                self._close(waiting)
+                self._segments.append(step)
+                waiting, stage = [], -1
+                continue
+            call = Call(next(compiled), **{name: self._address(ref) for name, ref in step.arguments.items()})
+            if number != stage:
+                waiting.append([])
+            waiting[-1].append(call)
+            stage = number
+        self._close(waiting)
+
+    def _close(self, stages: list[list[Call]]) -> None:
+        if stages:
+            self._segments.append(Program(stages, self._own + self.plan.own_arena.size))
+
+    def _address(self, ref: Ref) -> int:
+        if ref.outside:
+            return int(self._outside[ref.buffer].ctypes.data) + ref.offset
+        if ref.buffer in self.plan.own_arena.offsets:
+            return self._own + self.plan.own_arena.offsets[ref.buffer] + ref.offset
+        return int(self._arena.ctypes.data) + self.plan.arena.offsets[ref.buffer] + ref.offset
+
+    def run(self, count: int, context: Context) -> None:
+        """All steps once, for the first `count` samples of the batch."""
+        self._count, self._context = count, context
+        for segment in self._segments:
+            if isinstance(segment, Program):
+                self._crew.run(segment)
+            else:
+                segment.run(self)
+
+    # What formula steps see
+
+    def context(self, path: str) -> Context:
+        return replace(self._context, path=path)
+
+    def read(self, place: Place, shape: Shape) -> Array:
+        lanes = np.moveaxis(self._view(place), -1, 1)  # groups, images, positions, channels
+        return lanes.reshape(-1, *shape)[: self._count].copy()
+
+    def write(self, place: Place, value: Array) -> None:
+        view = self._view(place)
+        groups, positions, channels, images = view.shape
+        whole = np.zeros((groups * images, positions, channels), np.float32)
+        whole[: self._count] = value.reshape(self._count, positions, channels)
+        view[...] = np.moveaxis(whole.reshape(groups, images, positions, channels), 1, -1)
+
+    def _view(self, place: Place) -> Array:
+        """(groups, positions, channels, images) of the arena."""
+        volume, batch = place.volume, self.plan.batch
+        start = self.plan.arena.offsets[place.ref.buffer] + place.ref.offset
+        size = FLOAT * batch.groups * volume.group_stride(batch)
+        whole = self._arena[start : start + size].view(np.float32)
+        return whole.reshape(batch.groups, volume.positions, volume.pitch, batch.images)[
+            :, :, : volume.channels
+        ]
+
+
+class Scores:
+    """The compiled network: prepared images (N, *input) -> scores (N, classes) as `loss` reads them, for any
+    N.
+
+    Weights are read where they lie, so a network that goes on learning needs no new plan.
+    """
+
+    engine = "compiled"
+
+    def __init__(
+        self,
+        net: Net,
+        loss: Loss,
+        batch: int,
+        *,
+        threads: int | None = None,
+        cpu: Cpu | None = None,
+        fuse: bool = True,
+        avoid: frozenset[str] = frozenset(),
+        progress: Progress | None = None,
+    ) -> None:
+        self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=False, fuse=fuse, avoid=avoid)
+        self._images = np.zeros((batch, *net.input_shape), np.float32)
+        self._scores = np.zeros((batch, math.prod(self.plan.graph.nodes[self.plan.scores].shape)), np.float32)
+        self._count = np.zeros(1, np.int64)
+        outside = {
+            "@weights": net.weights.flat,
+            "@images": self._images,
+            "@count": self._count,
+            "@scores": self._scores,
+        }
+        self._machine = Machine(self.plan, net, net.weights.like(), outside, Crew(threads), progress)
+
+    def __call__(self, x: Array) -> Array:
+        _check(x, self._images)
+        found = np.empty((len(x), self._scores.shape[1]), np.float32)
+        for start in range(0, len(x), self.plan.samples):
+            part = x[start : start + self.plan.samples]
+            self._images[: len(part)] = part
+            self._count[0] = len(part)
+            self._machine.run(len(part), Context())
+            found[start : start + len(part)] = self._scores[: len(part)]
+        return found
+
+
+class TrainingStep:
+    """Forward, loss, backward and the update of the weights, as one plan.
+
+    Call it with prepared images (n, *input), classes (n,) and the number of the step, n at most `batch`; it
+    gives losses (n,) and scores (n, classes) from before the update, and leaves the mean gradient in
+    `gradient`.
+    """
+
+    engine = "compiled"
+
+    def __init__(
+        self,
+        net: Net,
+        loss: Loss,
+        batch: int,
+        rule: Sgd,
+        memory: Mapping[str, Array],
+        *,
+        seed: int = 0,
+        threads: int | None = None,
+        cpu: Cpu | None = None,
+        fuse: bool = True,
+        avoid: frozenset[str] = frozenset(),
+        progress: Progress | None = None,
+    ) -> None:
+        self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=True, fuse=fuse, avoid=avoid)
+        self._net, self._seed, self.gradient = net, seed, net.weights.like()
+        places = self.plan.batch.groups * self.plan.batch.images
+        self._images = np.zeros((batch, *net.input_shape), np.float32)
+        self._labels, self._losses = np.zeros(places, np.int32), np.zeros(places, np.float32)
+        self._scores = np.zeros((batch, math.prod(self.plan.graph.nodes[self.plan.scores].shape)), np.float32)
+        self._count = np.zeros(1, np.int64)
+        outside = {
+            "@weights": net.weights.flat,
+            "@gradient": self.gradient.flat,
+            "@velocity": memory["velocity"],
+            "@decayed": net.weights.decayed(),
+            "@rates": np.array([rule.rate, rule.momentum, rule.decay], np.float32),
+            "@images": self._images,
+            "@labels": self._labels,
+            "@count": self._count,
+            "@losses": self._losses,
+            "@scores": self._scores,
+        }
+        self._machine = Machine(self.plan, net, self.gradient, outside, Crew(threads), progress)
+
+    def __call__(self, x: Array, labels: Array, step: int) -> tuple[Array, Array]:
+        _check(x, self._images)
+        n = len(x)
+        if n > len(self._images):
+            raise ShapeError(f"input: {n} samples for a plan of {len(self._images)}; make a plan for more")
+        self._images[:n] = x
+        self._labels[:n] = labels
+        self._count[0] = n
+        self._machine.state = self._net.state
+        self._machine.run(n, Context(train=True, seed=self._seed, step=step))
+        self._net.state = self._machine.state
+        return self._losses[:n].copy(), self._scores[:n].copy()
+
+
+def _check(x: Array, images: Array) -> None:
+    shape = images.shape[1:]
+    if x.shape[1:] != shape:
+        raise ShapeError(
+            f"input: expected an array of shape (N, {', '.join(map(str, shape))}), samples first and "
+            "channels "
+            f"last, but got {x.shape}"
+        )

@@ -1,0 +1,57 @@
+"""A plan beside the formulas, for tests: the same network, the same steps, and how far apart they end."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kitnet.base.spec import Array
+from kitnet.engine import TrainingStep
+from kitnet.layers import Context, Loss
+from kitnet.net import Net, Tape, Weights, with_loss
+from kitnet.optim import Sgd
+
+EPS = float(np.finfo(np.float32).eps)
+
+
+def formula_gradient(net: Net, loss: Loss, x: Array, labels: Array) -> tuple[Array, Weights]:
+    """Losses and the gradient of their mean by the formulas in float64."""
+    weights = net.weights.astype(np.float64)
+    graph = with_loss(net.graph, loss)
+    target_shape = graph.nodes[graph.find("target")].shape
+    classes = int(np.prod(target_shape))
+    target = np.eye(classes)[labels].reshape(len(x), *target_shape)
+    tape = Tape(graph, weights, net.state, Context(train=True), {"input": x, "target": target})
+    found = tape.backward(np.full(len(x), 1 / len(x)), operands=False)
+    gradient = weights.like()
+    for path, view in gradient.items():
+        view[...] = found[path]
+    return tape.output, gradient
+
+
+def coarse(net: Net, seed: int) -> Net:
+    """Weights in eighths. With images in quarters, sums are exact in float32, so that no ReLU and no maximum
+    decides otherwise than in float64.
+    """
+    return coarsen(net.initialise(seed))
+
+
+def coarsen(net: Net) -> Net:
+    net.weights.flat[...] = np.round(net.weights.flat * 8) / 8
+    return net
+
+
+def coarse_images(random: np.random.Generator, net: Net, count: int) -> Array:
+    return np.round(random.standard_normal((count, *net.input_shape), np.float32) * 4) / 4
+
+
+def training(net: Net, loss: Loss, batch: int, **how: object) -> TrainingStep:
+    memory = {"velocity": net.weights.like().flat}
+    return TrainingStep(net, loss, batch, Sgd(0.01, 0.9), memory, **how)  # type: ignore[arg-type]
+
+
+def assert_gradients_close(got: Weights, want: Weights) -> None:
+    """Every array within some hundred roundings of its largest value, which a wrong formula misses by far."""
+    for path in want:
+        scale = float(np.abs(want[path]).max()) + 1e-30
+        worst = float(np.abs(got[path] - want[path]).max())
+        assert worst <= 400 * EPS * scale, f"{path}: differs by {worst:.3g} of {scale:.3g}"

@@ -1,0 +1,185 @@
+"""Plans against the formulas: the third oracle, over every registered layer and over whole networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from plans import EPS, assert_gradients_close, coarse, coarse_images, coarsen, formula_gradient, training
+
+import kitnet
+from kitnet.base.error import ShapeError
+from kitnet.base.shape import say
+from kitnet.engine import Scores, make_plan
+from kitnet.kernels.cpu import detect, levels
+from kitnet.layers import LAYERS, Case, Loss
+from kitnet.net import Net, usual_loss
+from kitnet.net.language import write
+from kitnet.net.objective import losses, scores_of
+from kitnet.zoo import MODELS
+
+
+def net_around(case: Case) -> Net:
+    """A network whose gradients tell of every gradient of the case's layer: something to learn before and
+    behind it.
+    """
+    (shape,) = case.shapes
+    before = f"conv{'x'.join('1' * (len(shape) - 1))}-{shape[-1]}" if len(shape) > 1 else f"fc{shape[-1]}"
+    first = say((*shape[:-1], 2))
+    return kitnet.parse(f"{first} -> {before} -> {write(case.layer)} -> fc3")
+
+
+CASES = [
+    pytest.param(case, id=f"{word}-{i}")
+    for word, layer in LAYERS.items()
+    if not issubclass(layer, Loss) and word not in ("add", "concat")
+    for i, case in enumerate(layer.cases())
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("batch", [3, 40])
+def test_layer_in_a_training_plan(case: Case, batch: int) -> None:
+    random = np.random.default_rng(batch)
+    net = net_around(case).initialise(1)
+    loss = usual_loss(net.graph)
+    x, labels = random.standard_normal((batch, *net.input_shape), np.float32), random.integers(0, 3, batch)
+    want_losses, want = formula_gradient(net, loss, x, labels)
+    step = training(net, loss, batch)
+    got, _ = step(x, labels, 0)
+    np.testing.assert_allclose(got, want_losses, rtol=0, atol=100 * EPS * want_losses.max())
+    assert_gradients_close(step.gradient, want)
+    assert step.plan.formula_steps == 0
+
+
+NETS = {
+    **{name: card.line for name, card in MODELS.items()},
+    "residual": "8x8x3 -> conv3-8 same -> stage:residual[conv3-8 same -> relu -> conv3-8 same]*2 -> relu "
+    "-> residual[conv3-12/2 same -> tanh | conv1-12/2 same] -> meanpool4 -> fc10",
+    "branches": "9x9x2 -> conv3-4 -> concat[conv1-3 -> relu | conv3-5 same | identity | maxpool3/1 same] "
+    "-> add[conv1-6 | conv3-6 same -> sigmoid] -> flatten -> fc10 -> softmax",
+    "one axis": "30x3 -> conv5-8 same -> relu -> maxpool2 -> conv3-8/2 floor -> lecuntanh -> fc10",
+    "three axes": "6x6x6x2 -> conv3-4 -> relu -> maxpool2 -> conv2-5 -> tanh -> fc10 -> sigmoid",
+    "shared value": "6x6x2 -> conv3-4 same -> relu -> add[identity | identity] -> fc10",
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("batch", [1, 20, 64, 300])
+def test_training_step_of_whole_networks(name: str, batch: int) -> None:
+    random = np.random.default_rng(batch)
+    net = coarse(kitnet.parse(NETS[name]), 2)
+    loss = usual_loss(net.graph)
+    step = training(net, loss, batch)
+    for number in range(3):
+        count = batch if number != 1 else max(1, batch - 7)  # a short batch between whole ones
+        x, labels = coarse_images(random, coarsen(net), count), random.integers(0, 10, count)
+        want_losses, want = formula_gradient(net, loss, x, labels)
+        got, scores = step(x, labels, number)
+        np.testing.assert_allclose(got, want_losses, rtol=0, atol=100 * EPS * want_losses.max())
+        assert_gradients_close(step.gradient, want)
+        assert scores.shape == (count, 10)
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("batch", [1, 20, 300])
+def test_scores_of_whole_networks(name: str, batch: int) -> None:
+    net = kitnet.parse(NETS[name]).initialise(3)
+    loss = usual_loss(net.graph)
+    x = np.random.default_rng(0).standard_normal((batch + 9, *net.input_shape), np.float32)
+    tape = net.tape(x)
+    want = tape.values[scores_of(net.graph, loss)].reshape(len(x), -1)
+    got = Scores(net, loss, batch)(x)
+    np.testing.assert_allclose(got, want, rtol=0, atol=100 * EPS * np.abs(want).max())
+
+
+@pytest.mark.parametrize("word", losses())
+def test_every_loss(word: str) -> None:
+    net = kitnet.parse("7x7x1 -> conv3-4 -> tanh -> fc5").initialise(4)
+    loss = losses()[word]()
+    random = np.random.default_rng(0)
+    x, labels = random.standard_normal((37, 7, 7, 1), np.float32), random.integers(0, 5, 37)
+    want_losses, want = formula_gradient(net, loss, x, labels)
+    step = training(net, loss, 64)
+    got, _ = step(x, labels, 0)
+    np.testing.assert_allclose(got, want_losses, rtol=100 * EPS)
+    assert_gradients_close(step.gradient, want)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "branches"])
+@pytest.mark.parametrize("batch", [64, 300])
+def test_threads_and_repetition_change_no_bit(name: str, batch: int) -> None:
+    random = np.random.default_rng(0)
+    x, labels = None, random.integers(0, 10, batch)
+    found = []
+    for threads in (1, 1, 2, 3, 4):
+        net = kitnet.parse(NETS[name]).initialise(5)
+        if x is None:
+            x = random.standard_normal((batch, *net.input_shape), np.float32)
+        step = training(net, usual_loss(net.graph), batch, threads=threads)
+        for number in range(3):
+            step(x, labels, number)
+        found.append(net.weights.flat.copy())
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "residual", "branches"])
+def test_fusion_changes_nothing_but_time(name: str) -> None:
+    random = np.random.default_rng(0)
+    grads = []
+    for fuse in (True, False):
+        net = kitnet.parse(NETS[name]).initialise(6)
+        x, labels = (
+            np.random.default_rng(1).standard_normal((40, *net.input_shape), np.float32),
+            random.integers(0, 10, 40) * 0 + 3,
+        )
+        step = training(net, usual_loss(net.graph), 40, fuse=fuse)
+        step(x, labels, 0)
+        grads.append(step.gradient)
+    np.testing.assert_array_equal(grads[0].flat, grads[1].flat)
+
+
+@pytest.mark.parametrize("level", levels())
+def test_every_instruction_set(level: str) -> None:
+    random = np.random.default_rng(0)
+    net = coarse(kitnet.parse(NETS["lenet5-modern"]), 7)
+    loss = usual_loss(net.graph)
+    x, labels = coarse_images(random, net, 50), random.integers(0, 10, 50)
+    want_losses, want = formula_gradient(net, loss, x, labels)
+    step = training(net, loss, 50, cpu=detect(level))
+    got, _ = step(x, labels, 0)
+    np.testing.assert_allclose(got, want_losses, rtol=200 * EPS)
+    assert_gradients_close(step.gradient, want)
+
+
+@pytest.mark.parametrize("batch", [20, 300])
+def test_a_layer_without_a_lowering_runs_its_formula(batch: int) -> None:
+    names = frozenset(("direct, batch in the lanes", "switches", "sums"))
+    net = coarse(kitnet.parse(NETS["lenet5-modern"]), 8)
+    loss = usual_loss(net.graph)
+    random = np.random.default_rng(0)
+    x, labels = coarse_images(random, net, batch), random.integers(0, 10, batch)
+    want_losses, want = formula_gradient(net, loss, x, labels)
+    step = training(net, loss, batch, avoid=names)
+    got, _ = step(x, labels, 0)
+    np.testing.assert_allclose(got, want_losses, rtol=200 * EPS)
+    assert_gradients_close(step.gradient, want)
+    assert step.plan.formula_steps == 14  # forward and backward of five layers with weights and two pools
+
+
+def test_own_memory_does_not_grow_with_the_batch() -> None:
+    net = kitnet.parse(NETS["lenet5"])
+    small, large = (
+        make_plan(net, n, detect("baseline"), loss=usual_loss(net.graph), train=False) for n in (256, 2048)
+    )
+    assert small.own_arena.size == large.own_arena.size > 0
+
+
+def test_a_wrong_image_is_refused() -> None:
+    net = kitnet.parse(NETS["lenet5"])
+    with pytest.raises(ShapeError) as caught:
+        Scores(net, usual_loss(net.graph), 8)(np.zeros((2, 28, 28, 1), np.float32))
+    assert str(caught.value) == (
+        "input: expected an array of shape (N, 32, 32, 1), samples first and channels last, but got "
+        "(2, 28, 28, 1)"
+    )

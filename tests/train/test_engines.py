@@ -1,0 +1,81 @@
+"""Both engines train the same network the same way."""
+
+import numpy as np
+import pytest
+
+import kitnet
+from kitnet.base.error import KitnetError
+from kitnet.data import Preparation
+from kitnet.net import usual_loss
+from kitnet.optim import Sgd
+from kitnet.train import EpochEnded, Finished, Model, Settings, pick_engine, train
+from kitnet.train.step import make_step
+from kitnet.zoo import MODELS
+
+RESIDUAL = (
+    "12x12x3 -> conv3-8 same -> relu -> residual[conv3-8 same -> relu -> conv3-8 same]*2 "
+    "-> residual[conv3-16/2 same | conv1-16/2 same] -> relu -> meanpool6 -> fc10"
+)
+
+
+def flat(shape):
+    """A preparation, which a model must have."""
+    return Preparation(shape, shape[:2], (0.0,) * shape[2], (1.0,) * shape[2])
+
+
+@pytest.mark.parametrize("line", [*(card.line for card in MODELS.values()), RESIDUAL])
+def test_the_first_twenty_losses_agree(line):
+    found = {}
+    for engine in ("formula", "compiled"):
+        net = kitnet.parse(line).initialise(3)
+        loss = usual_loss(net.graph)
+        model = Model(net, loss, tuple("0123456789"), flat(net.input_shape))
+        memory = {"velocity": net.weights.like().flat}
+        rate = 0.0005 if "rbf" in line else 0.02
+        step = make_step(engine, model, 32, Sgd(rate, 0.9, 0.0005), memory, seed=3)
+        assert step.engine == engine
+        random = np.random.default_rng(0)
+        losses = []
+        for number in range(20):
+            x = random.standard_normal((32, *net.input_shape), np.float32)
+            losses.append(step(x, random.integers(0, 10, 32), number)[0].mean())
+        found[engine] = losses
+    np.testing.assert_allclose(found["compiled"], found["formula"], rtol=1e-4)
+    assert len(set(found["formula"])) == 20
+
+
+def test_threads_change_no_bit_of_a_run(settings, tmp_path):
+    rows = []
+    for threads in (1, 2, 3):
+        events = list(train(settings(threads=threads, runs=str(tmp_path / str(threads)))))
+        rows.append([(e.train_loss, e.test_loss) for e in events if isinstance(e, EpochEnded)])
+        assert isinstance(events[-1], Finished) and events[-1].summary["engine"] == "compiled"
+    assert rows[0] == rows[1] == rows[2]
+
+
+def test_both_engines_end_an_epoch_alike(settings):
+    runs = [list(train(settings(engine=engine))) for engine in ("formula", "compiled")]
+    one, two = (next(e for e in events if isinstance(e, EpochEnded)) for events in runs)
+    assert one.train_loss == pytest.approx(two.train_loss, rel=1e-4)
+    assert one.test_loss == pytest.approx(two.test_loss, rel=1e-4)
+
+
+def test_which_engine_is_picked(monkeypatch):
+    assert pick_engine(None) == pick_engine("compiled") == "compiled"
+    assert pick_engine("formula") == "formula"
+    with pytest.raises(KitnetError) as caught:
+        pick_engine("compild")
+    assert (
+        str(caught.value) == "unknown engine 'compild' (did you mean 'compiled'?); known: compiled, formula"
+    )
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert pick_engine(None) == "formula"
+    with pytest.raises(KitnetError) as caught:
+        pick_engine("compiled")
+    assert str(caught.value) == "the compiled engine needs llvmlite; install it, or use --engine formula"
+
+
+def test_threads_below_one_are_refused():
+    with pytest.raises(KitnetError) as caught:
+        Settings(threads=0)
+    assert str(caught.value) == "--threads 0 is not possible; use 1 or more"
