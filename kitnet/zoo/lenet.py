@@ -62,7 +62,7 @@ LENET5_MODERN = Card(
     title="LeNet-5 as it is written today: ReLU, max pooling, every filter of C3 sees every map",
     source=SOURCE,
     line="32x32x1 -> C1:conv5-6 -> relu -> S2:maxpool2 -> C3:conv5-16 -> relu -> S4:maxpool2 "
-    "-> C5:conv5-120 -> relu -> F6:fc84 -> relu -> output:fc10",
+    "-> C5:conv5-120 -> relu -> F6:fc84 -> relu -> output:fc10 init=lecun",
     differences=(
         "ReLU in place of the scaled tanh, max pooling in place of trainable subsampling, no connection "
         "table, "
