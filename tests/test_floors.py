@@ -19,7 +19,7 @@ FLOORS = {
     **dict.fromkeys(["layers", "kernels", "data", "optim"], 1),
     **dict.fromkeys(["net"], 2),
     **dict.fromkeys(["engine", "zoo", "testing"], 3),
-    **dict.fromkeys(["train", "interop", "look"], 4),
+    **dict.fromkeys(["train", "functional", "interop", "look"], 4),
     **dict.fromkeys(["distributed", "studio"], 5),
     **dict.fromkeys(["cli.py"], 6),
 }

@@ -21,23 +21,21 @@ PadLike = str | SupportsIndex | Sequence[SupportsIndex | Sequence[SupportsIndex]
 
 PADS = ("valid", "same", "full")
 ENGINES = ("compiled", "formula")
-AXES = {3: "(N, W, C)", 4: "(N, H, W, C)", 5: "(N, D, H, W, C)"}  # of x, by its dimensions
 
 
 # Arrays
 
 
-def arrays(function: str, **given: ArrayLike) -> list[Array]:
+def arrays(function: str, **given: ArrayLike) -> dict[str, Array]:
     """The arguments as C-contiguous, aligned arrays in native byte order, all float32 or all float64; copied
     only where they are not so already. Raises TypeError.
     """
-    made = [_array(function, name, value) for name, value in given.items()]
-    first = next(iter(given))
-    for name, a in zip(given, made, strict=True):
-        if a.dtype != made[0].dtype:
-            raise TypeError(
-                f"{function}: {first} is {made[0].dtype} but {name} is {a.dtype}; convert one of them"
-            )
+    made = {name: _array(function, name, value) for name, value in given.items()}
+    first, *others = made
+    for name in others:
+        one, other = made[first].dtype, made[name].dtype
+        if one != other:
+            raise TypeError(f"{function}: {first} is {one} but {name} is {other}; convert one of them")
     return made
 
 
@@ -54,10 +52,10 @@ def _array(function: str, name: str, value: ArrayLike) -> Array:
 
 def volume(function: str, x: Array) -> Shape:
     """The shape of x without its samples. Only they may be none at all. Raises ShapeError."""
-    if x.ndim not in AXES:
+    if x.ndim not in (3, 4, 5):
         raise ShapeError(
-            f"{function}: x must be {', '.join(AXES.values())}, samples first and channels last, but its "
-            f"shape is {x.shape}"
+            f"{function}: x must be (N, W, C), (N, H, W, C) or (N, D, H, W, C), samples first and channels "
+            f"last, but its shape is {x.shape}"
         )
     if 0 in x.shape[1:]:
         raise ShapeError(f"{function}: x has the shape {x.shape}; only the number of samples may be 0")
@@ -103,8 +101,8 @@ def padding(function: str, value: PadLike) -> Pad:
         found = _each(value, lambda one: _pair(one) if _number(one) is None else _number(one))
     if found is None:
         raise TypeError(
-            f"{function}: pad must be {', '.join(PADS)}, a whole number, or one number or pair for each axis, "
-            f"but it is {value!r}; write pad=1 or pad=((1, 0), (1, 0))"
+            f"{function}: pad must be {', '.join(PADS)}, a whole number, or one number or pair for each "
+            f"axis, but it is {value!r}; write pad=1 or pad=((1, 0), (1, 0))"
         )
     return found
 
@@ -170,7 +168,7 @@ def _number(value: Any) -> int | None:
 
 
 def _each(value: Any, read: Any) -> Any:
-    """A tuple of what `read` makes of the parts, None where it makes nothing of one, or there are no parts."""
+    """A tuple of what `read` makes of the parts, None where it makes nothing of one."""
     try:
         parts = tuple(read(part) for part in value)
     except TypeError:

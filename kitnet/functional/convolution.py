@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, SupportsIndex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,9 +13,11 @@ from kitnet.base.spec import Array
 from kitnet.functional import argument
 from kitnet.functional.argument import PadLike, SizesLike
 from kitnet.layers import Context, Convolution, Kept
-from kitnet.layers.window import output_sizes
 
-ALGORITHMS = ("direct",)  # compiled ones
+if TYPE_CHECKING:
+    from kitnet.functional.program import Draft, Problem
+
+ALGORITHMS = ("direct",)  # the compiled ones
 
 
 def convolve(
@@ -30,36 +33,34 @@ def convolve(
     algorithm: str | None = None,
     engine: str | None = None,
 ) -> Array:
-    """x (N, *sizes, C), w (*window, C/groups, K), b (K,) -> y (N, *output, K), the correlation of both plus b.
+    """x (N, *sizes, C), w (*window, C/groups, K), b (K,) -> y (N, *output, K), their correlation plus b:
 
         y[n, o, k] = b[k] + sum over r, c of  x[n, stride*o + dilation*r - before, c] * w[r, c, k]
 
     `stride` and `dilation` are one number, or one an axis. `pad` is "valid", "same", "full", a number, or one
     number or pair (before, after) an axis. Where the stride does not divide, `on_misfit="floor"` drops the
-    rest. `algorithm` forces an implementation, "direct" or "formula"; `engine` is "compiled" or "formula",
-    by default compiled for float32 where llvmlite is there. float64 always runs the formula.
+    rest. `algorithm` forces an implementation, "direct" or "formula". `engine` is "compiled" or "formula", by
+    default compiled where llvmlite is there; float64 always runs the formula.
 
-    For the convolution of mathematics turn w: `np.flip(w, (0, 1))` for two axes. Source: LeCun, Bottou,
-    Bengio, Haffner 1998, section II.A; `kitnet.layers.Convolution` is the formula.
+    For the convolution of mathematics turn the filters: `np.flip(w, (0, 1))` with two axes. Source: LeCun,
+    Bottou, Bengio, Haffner 1998, section II.A; the formula is `kitnet.layers.Convolution`.
     """
     name = "convolve"
     given = {"x": x, "w": w} if b is None else {"x": x, "w": w, "b": b}
-    x, w, *biases = argument.arrays(name, **given)
+    weights = argument.arrays(name, **given)
+    x = weights.pop("x")
     fast = argument.compiled(name, x, engine, algorithm, ALGORITHMS)
-    layer = _layer(name, x, w, stride, pad, dilation, groups, on_misfit, bool(biases))
-    weights = {"weight": w}
-    for bias in biases:
-        argument.expect(name, "b", bias, w.shape[-1:], "a number for each filter")
-        weights["bias"] = bias
-    axes = layer.axes(x.shape[1:])
-    if fast or not len(x):
-        y = np.empty((len(x), *output_sizes(axes), layer.filters), x.dtype)
-        if len(x):
-            from kitnet.functional.program import Convolve
+    layer = _layer(name, x, weights["w"], b is not None, stride, pad, dilation, groups, on_misfit)
+    if b is not None:
+        argument.expect(name, "b", weights["b"], (layer.filters,), "a number for each filter")
+    if fast:
+        from kitnet.functional import program
 
-            Convolve(axes, x.shape[-1], layer.filters, layer.groups, layer.bias).run(x=x, y=y, **weights)
-        return y
-    return np.ascontiguousarray(layer.forward(weights, {}, Context(), x).y)
+        problem = _problem(program.convolve, layer, x)
+        return program.run(problem, {"y": (len(x), *problem.y)}, x=x, **weights)[0]
+    words = {"w": "weight", "b": "bias"}
+    named = {words[key]: array for key, array in weights.items()}
+    return np.ascontiguousarray(layer.forward(named, {}, Context(), x).y)
 
 
 def convolve_backward(
@@ -75,43 +76,70 @@ def convolve_backward(
     algorithm: str | None = None,
     engine: str | None = None,
 ) -> tuple[Array, Array, Array]:
-    """The gradients (dx, dw, db) of sum(dy * convolve(x, w, b)), shaped as x, w and b; dy as y.
+    """The gradients (dx, dw, db) of sum(dy * convolve(x, w, b)): shaped as x, w and b. dy is shaped as y.
 
-    Arguments as in `convolve`. Source: Bouvrie, "Notes on convolutional neural networks", 2006, eq. 9-13.
+    The other arguments as in `convolve`. Source: Bouvrie, "Notes on convolutional neural networks", 2006,
+    eq. 9-13.
     """
     name = "convolve_backward"
-    dy, x, w = argument.arrays(name, dy=dy, x=x, w=w)
+    dy, x, w = argument.arrays(name, dy=dy, x=x, w=w).values()
     fast = argument.compiled(name, x, engine, algorithm, ALGORITHMS)
-    layer = _layer(name, x, w, stride, pad, dilation, groups, on_misfit, True)
-    axes = layer.axes(x.shape[1:])
-    argument.expect(name, "dy", dy, (len(x), *output_sizes(axes), layer.filters), "as the output has")
-    if not len(x):
-        return np.empty_like(x), np.zeros_like(w), np.zeros(layer.filters, x.dtype)
+    layer = _layer(name, x, w, True, stride, pad, dilation, groups, on_misfit)
+    argument.expect(name, "dy", dy, (len(x), *layer.output_shape(x.shape[1:])), "that of the output")
     if fast:
-        from kitnet.functional.program import ConvolveBackward
+        from kitnet.functional import program
 
-        dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty(layer.filters, x.dtype)
-        problem = ConvolveBackward(axes, x.shape[-1], layer.filters, layer.groups)
-        problem.run(dy=dy, x=x, weight=w, dx=dx, dw=dw, db=db)
+        shapes = {"dx": x.shape, "dw": w.shape, "db": (layer.filters,)}
+        problem = _problem(program.convolve_backward, layer, x)
+        dx, dw, db = program.run(problem, shapes, x=x, w=w, dy=dy)
         return dx, dw, db
     found = layer.backward({"weight": w}, Kept((x.shape,), (x,)), dy)
-    (dx_,), dw_, db_ = found.dx, found.dw["weight"], found.dw["bias"]
-    return _owned(dx_), _owned(dw_), _owned(db_)
-
-
-def _owned(a: Any) -> Array:
-    return np.ascontiguousarray(a)
+    dx, dw, db = map(np.ascontiguousarray, (found.dx[0], found.dw["weight"], found.dw["bias"]))
+    return dx, dw, db
 
 
 def _layer(
     name: str,
     x: Array,
     w: Array,
+    bias: bool,
     stride: SizesLike,
     pad: PadLike,
     dilation: SizesLike,
     groups: SupportsIndex,
     on_misfit: str,
-    bias: bool,
 ) -> Convolution:
-    """The layer that a call means. Raises ShapeError where x or w does not fit it."""
+    """The layer that a call means; it takes arrays shaped as x and w."""
+    shape = argument.volume(name, x)
+    if w.ndim != x.ndim:
+        raise ShapeError(
+            f"{name}: w must have {x.ndim} dimensions, {len(shape) - 1} of the window and (C/groups, K), but "
+            f"its shape is {w.shape}"
+        )
+    layer = Convolution(
+        w.shape[:-2],
+        w.shape[-1],
+        argument.sizes(name, "stride", stride),
+        argument.padding(name, pad),
+        argument.sizes(name, "dilation", dilation),
+        argument.whole(name, "groups", groups),
+        bias=bias,
+        on_misfit=argument.misfit(name, on_misfit),
+    )
+    with argument.named(name):
+        layer.output_shape(shape)
+    if w.shape[-2] != shape[-1] // layer.groups:
+        cut = f" in {layer.groups} groups" if layer.groups > 1 else ""
+        need = (*w.shape[:-2], shape[-1] // layer.groups, layer.filters)
+        raise ShapeError(
+            f"{name}: filters of depth {w.shape[-2]} do not fit the {shape[-1]} channels of x{cut}",
+            f"w must have the shape {need}",
+        )
+    return layer
+
+
+def _problem(write: Callable[[Draft, Problem], None], layer: Convolution, x: Array) -> Problem:
+    from kitnet.functional.program import Problem
+
+    axes = layer.axes(x.shape[1:])
+    return Problem(write, axes, x.shape[-1], layer.filters, layer.groups, layer.bias)
