@@ -195,7 +195,9 @@ class Convolution(Layer):
         maps, dys = np.split(image, self.groups, -1), np.split(dy, self.groups, -1)
         dx = None
         if all(kept.wants):
-            dx = np.concatenate([input_gradient(d, f, axes) for d, f in zip(dys, filters, strict=True)], -1)
+            strided = any(a.stride > 1 for a in axes)  # then most of what a full correlation multiplies is 0
+            gradient = input_gradient_by_col2im if strided else input_gradient
+            dx = np.concatenate([gradient(d, f, axes) for d, f in zip(dys, filters, strict=True)], -1)
         weight = np.concatenate([filter_gradient(m, d, axes) for m, d in zip(maps, dys, strict=True)], -1)
         if self.table is not None:
             weight = weight[..., *self.table.pairs()]
