@@ -132,13 +132,17 @@ class Builder:
             wanted.append(node.layer is not None and (own or any(wanted[i] for i in node.inputs)))
         return wanted
 
-    # Weights
+    # Weights and state
 
     def weight(self, path: str) -> Ref:
         return Ref("@weights", FLOAT * self.weights.offsets[path])
 
     def weight_gradient(self, path: str) -> Ref:
         return Ref("@gradient", FLOAT * self.weights.offsets[path])
+
+    def state(self, path: str) -> Ref:
+        """An array of a layer's state; it stays where the network has it."""
+        return Ref(f"@state {path}")
 
     # Steps
 
@@ -182,6 +186,7 @@ class Builder:
 
     def chunks(self) -> int:
         """Into how many ranges of groups a sum over the batch is cut, each with partial sums of its own: all
-        groups where they go through the network one by one.
+        groups where they go through the network one by one or make tasks enough; parts of a sum, the other
+        way to make tasks, would each read everything.
         """
-        return self.batch.groups if self.own else 1
+        return self.batch.groups if self.own or 2 * self.batch.groups >= self.tasks else 1

@@ -86,7 +86,7 @@ def make_plan(
     if fuse:
         b.fused = fuse_activations(graph, frozenset((scores,)))
     taken, choices = _choose(b, len(graph.nodes) - 1 if train else scores, avoid)
-    b.own = b.batch.groups >= GROUPS and FORMULA not in taken.values()
+    b.own = b.batch.groups >= GROUPS and not any(one.across for one in taken.values())
     _write(b, taken, scores)
     steps = b.all_steps()
     stages = _stages(steps)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from kitnet.layers import Convolution, LecunTanh, Linear, Relu, Sigmoid, Subsampling, Tanh
+from kitnet.layers import BatchNorm, Convolution, LecunTanh, Linear, Relu, Sigmoid, Subsampling, Tanh
 from kitnet.net.graph import Graph
 
-PRODUCERS = (Convolution, Linear, Subsampling)
+PRODUCERS = (Convolution, Linear, Subsampling, BatchNorm)
 ACTIVATIONS = (Relu, Tanh, LecunTanh, Sigmoid)
 
 

@@ -28,8 +28,8 @@ Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 class Machine:
     """One plan with its memory and code; what formula steps see as `Memory`.
 
-    `outside` are the arrays of the plan's `@` buffers. They are used where they lie and must stay alive and
-    in place.
+    `outside` are the arrays of the plan's `@` buffers. They and the network's state are used where they lie
+    and must stay alive and in place.
     """
 
     def __init__(
@@ -45,7 +45,9 @@ class Machine:
         self.kept: dict[str, Kept] = {}
         self._crew, self._context, self._count = crew, Context(), 0
         self._arena = aligned(plan.arena.size)
-        self._outside = {**outside, **plan.constants}
+        held = ((node, name, array) for node, arrays in net.state.items() for name, array in arrays.items())
+        state = {f"@state {node}.{name}": array for node, name, array in held}
+        self._outside = {**outside, **plan.constants, **state}
         kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
         self._own = rounded(
             max(kernel.scratch_bytes for kernel in kernels)
@@ -185,7 +187,7 @@ class TrainingStep:
         progress: Progress | None = None,
     ) -> None:
         self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=True, fuse=fuse, avoid=avoid)
-        self._net, self._seed, self.gradient = net, seed, net.weights.like()
+        self._seed, self.gradient = seed, net.weights.like()
         places = self.plan.batch.groups * self.plan.batch.images
         self._images = np.zeros((batch, *net.input_shape), np.float32)
         self._labels, self._losses = np.zeros(places, np.int32), np.zeros(places, np.float32)
@@ -213,9 +215,7 @@ class TrainingStep:
         self._images[:n] = x
         self._labels[:n] = labels
         self._count[0] = n
-        self._machine.state = self._net.state
         self._machine.run(n, Context(train=True, seed=self._seed, step=step))
-        self._net.state = self._machine.state
         return self._losses[:n].copy(), self._scores[:n].copy()
 
 

@@ -3,6 +3,7 @@
 Importing this package registers them all; `LAYERS` holds them by their word.
 """
 
+from kitnet.layers.batch_norm import BatchNorm
 from kitnet.layers.contract import (
     LAYERS,
     Backward,
@@ -14,6 +15,7 @@ from kitnet.layers.contract import (
     Loss,
 )
 from kitnet.layers.convolution import Convolution
+from kitnet.layers.dropout import Dropout
 from kitnet.layers.flatten import Flatten
 from kitnet.layers.join import Add, Concatenate, Identity
 from kitnet.layers.linear import Linear
@@ -33,10 +35,12 @@ __all__ = [
     "LAYERS",
     "Add",
     "Backward",
+    "BatchNorm",
     "Case",
     "Concatenate",
     "Context",
     "Convolution",
+    "Dropout",
     "Flatten",
     "Forward",
     "Identity",

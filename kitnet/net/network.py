@@ -69,6 +69,12 @@ class Net:
                     }
         return self
 
+    def keep(self, state: State) -> None:
+        """Take over a state, such as a tape's, into the arrays of this one, where compiled plans find it."""
+        for path, arrays in state.items():
+            for name, array in arrays.items():
+                self.state[path][name][...] = array
+
     def tape(self, x: Array, *, train: bool = False, seed: int = 0, step: int = 0) -> Tape:
         """Run by the formulas and keep every value: `tape['conv1']`, `tape.backward(dy)`,
         `tape.gradient['conv1.weight']`.

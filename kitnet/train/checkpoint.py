@@ -65,7 +65,7 @@ def load_checkpoint(path: Path, net: Net, memory: dict[str, Array]) -> Progress:
             held[...] = arrays[f"memory/{name}"]
         for node, buffers in net.state.items():
             for name in buffers:
-                buffers[name] = arrays[f"state/{node}.{name}"]
+                buffers[name][...] = arrays[f"state/{node}.{name}"]
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise RunError(f"{path}: damaged, or not of this run ({error}); start the run anew") from None
     return progress

@@ -215,4 +215,4 @@ def _fill(net: Net, arrays: Mapping[str, Array]) -> None:
                 raise KitnetError(
                     f"{node}.{name} is {arrays[f'{node}.{name}'].shape}, expected {buffer.shape}"
                 )
-            held[name] = arrays[f"{node}.{name}"].astype(buffer.dtype)
+            buffer[...] = arrays[f"{node}.{name}"]

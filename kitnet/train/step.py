@@ -53,7 +53,7 @@ class FormulaStep:
         found = tape.backward(np.full_like(losses, 1 / len(x)), operands=False)
         for path, view in self.gradient.items():
             view[...] = found[path]
-        net.state = tape.state
+        net.keep(tape.state)
         self._rule.update(net.weights.flat, self.gradient.flat, self._memory, self._decayed)
         return losses, tape.values[self._scores].reshape(len(x), -1)
 

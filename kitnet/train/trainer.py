@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,7 @@ class _Run:
         self.model = Model(net.initialise(settings.seed), loss, classes, preparation)
         self.memory: dict[str, Array] = {name: net.weights.like().flat for name in self.rule.memory}
         self.good = net.weights.flat.copy()  # the last weights that gave a finite loss
+        self.good_state = deepcopy(net.state)  # the state beside them
         self.before = net.weights.flat.copy()  # the weights at the beginning of a step
 
     def go(
@@ -127,7 +129,7 @@ class _Run:
     ) -> Iterator[Event]:
         """Train from where `progress` says to the end."""
         net, steps = self.model.net, self.loader.steps
-        self.good[...] = net.weights.flat
+        self.good[...], self.good_state = net.weights.flat, deepcopy(net.state)
         step_of = make_step(
             pick_engine(self.settings.engine),
             self.model,
@@ -152,13 +154,13 @@ class _Run:
         for epoch in range(progress.epoch, self.epochs):
             begun, before = time.perf_counter(), progress.epoch_seconds
             for x, labels in self.loader.epoch(epoch, progress.step):
-                self.before[...] = net.weights.flat
+                self.before[...], state = net.weights.flat, deepcopy(net.state)
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
                     losses, scores = step_of(x, labels, epoch * steps + progress.step)
                 if not np.isfinite(losses).all():
                     where = f"at step {progress.step + 1} of epoch {epoch + 1}"
                     raise self._lost(folder, float(losses.mean()), where, progress)
-                self.good, self.before = self.before, self.good
+                self.good, self.before, self.good_state = self.before, self.good, state
                 progress.step += 1
                 progress.epoch_seconds = before + time.perf_counter() - begun
                 guessed = self.model.loss.probabilities(scores).argmax(1)
@@ -222,6 +224,7 @@ class _Run:
                     "give the layers another init"
                 )
             self.model.net.weights.flat[...] = self.good
+            self.model.net.keep(self.good_state)
             self.model.save(folder.model, self.data.test.images)
             kept = f"the model before step {progress.step}"
         return TrainingError(

@@ -6,8 +6,9 @@
 from kitnet.base.error import KitnetError, nearest
 from kitnet.zoo.card import Card
 from kitnet.zoo.lenet import LENET5, LENET5_MODERN, LENET5_RBF
+from kitnet.zoo.resnet import RESNET20
 
-MODELS: dict[str, Card] = {card.name: card for card in (LENET5, LENET5_RBF, LENET5_MODERN)}
+MODELS: dict[str, Card] = {card.name: card for card in (LENET5, LENET5_RBF, LENET5_MODERN, RESNET20)}
 
 
 def find(name: str) -> Card:

@@ -364,6 +364,7 @@ def test_explain_tells_how_and_why_not(say):
     found = json.loads(said.out)
     assert found["formula_steps"] == 2
     assert found["layers"][0]["refused"] == [
-        {"implementation": "direct, batch in the lanes", "reason": "forbidden by an option"}
+        {"implementation": "winograd F(4x4,3x3)", "reason": "slower with so few channels, 1 into 3"},
+        {"implementation": "direct, batch in the lanes", "reason": "forbidden by an option"},
     ]
     assert "forbidden by an option" in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials").out

@@ -16,7 +16,7 @@ from kitnet.data import write_idx
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 KNOWN = (
-    "known: lenet5, lenet5-rbf, lenet5-modern, or a line such as "
+    "known: lenet5, lenet5-rbf, lenet5-modern, resnet20, or a line such as "
     "'28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
 )
 

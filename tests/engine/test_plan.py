@@ -11,7 +11,7 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import say
 from kitnet.engine import Scores, make_plan
 from kitnet.kernels.cpu import detect, levels
-from kitnet.layers import LAYERS, Case, Loss
+from kitnet.layers import LAYERS, BatchNorm, Case, Dropout, Loss
 from kitnet.net import Net, usual_loss
 from kitnet.net.language import write
 from kitnet.net.objective import losses, scores_of
@@ -24,6 +24,8 @@ def net_around(case: Case) -> Net:
     """
     (shape,) = case.shapes
     before = f"conv{'x'.join('1' * (len(shape) - 1))}-{shape[-1]}" if len(shape) > 1 else f"fc{shape[-1]}"
+    if isinstance(case.layer, BatchNorm):
+        before += " bias=no"  # it would be taken off again, and its gradient be nothing but rounding
     first = say((*shape[:-1], 2))
     return kitnet.parse(f"{first} -> {before} -> {write(case.layer)} -> fc3")
 
@@ -48,19 +50,24 @@ def test_layer_in_a_training_plan(case: Case, batch: int) -> None:
     got, _ = step(x, labels, 0)
     np.testing.assert_allclose(got, want_losses, rtol=0, atol=100 * EPS * want_losses.max())
     assert_gradients_close(step.gradient, want)
-    assert step.plan.formula_steps == 0
+    assert step.plan.formula_steps == (2 if isinstance(case.layer, Dropout) else 0)
 
 
 NETS = {
-    **{name: card.line for name, card in MODELS.items()},
+    **{name: card.line for name, card in MODELS.items() if name.startswith("lenet")},
     "residual": "8x8x3 -> conv3-8 same -> stage:residual[conv3-8 same -> relu -> conv3-8 same]*2 -> relu "
     "-> residual[conv3-12/2 same -> tanh | conv1-12/2 same] -> meanpool4 -> fc10",
     "branches": "9x9x2 -> conv3-4 -> concat[conv1-3 -> relu | conv3-5 same | identity | maxpool3/1 same] "
     "-> add[conv1-6 | conv3-6 same -> sigmoid] -> flatten -> fc10 -> softmax",
     "one axis": "30x3 -> conv5-8 same -> relu -> maxpool2 -> conv3-8/2 floor -> lecuntanh -> fc10",
     "three axes": "6x6x6x2 -> conv3-4 -> relu -> maxpool2 -> conv2-5 -> tanh -> fc10 -> sigmoid",
+    "norms": "8x8x3 -> conv3-8 same bias=no -> batchnorm -> tanh -> residual[conv3-8 same bias=no "
+    "-> batchnorm -> tanh -> conv3-8 same bias=no -> batchnorm] -> tanh -> residual[conv3-12/2 same bias=no "
+    "-> batchnorm | conv1-12/2 same bias=no -> batchnorm] -> tanh -> meanpool4 -> fc10",
     "shared value": "6x6x2 -> conv3-4 same -> relu -> add[identity | identity] -> fc10",
 }
+
+RELU_NORMS = NETS["norms"].replace("tanh", "relu")
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -105,7 +112,7 @@ def test_every_loss(word: str) -> None:
     assert_gradients_close(step.gradient, want)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "branches"])
+@pytest.mark.parametrize("name", ["lenet5", "branches", "norms"])
 @pytest.mark.parametrize("batch", [64, 300])
 def test_threads_and_repetition_change_no_bit(name: str, batch: int) -> None:
     random = np.random.default_rng(0)
@@ -123,12 +130,12 @@ def test_threads_and_repetition_change_no_bit(name: str, batch: int) -> None:
         np.testing.assert_array_equal(found[0], other)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "residual", "branches"])
+@pytest.mark.parametrize("name", ["lenet5", "residual", "branches", "norms", RELU_NORMS])
 def test_fusion_changes_nothing_but_time(name: str) -> None:
     random = np.random.default_rng(0)
-    grads = []
+    grads, seen = [], []
     for fuse in (True, False):
-        net = kitnet.parse(NETS[name]).initialise(6)
+        net = kitnet.parse(NETS.get(name, name)).initialise(6)
         x, labels = (
             np.random.default_rng(1).standard_normal((40, *net.input_shape), np.float32),
             random.integers(0, 10, 40) * 0 + 3,
@@ -136,7 +143,47 @@ def test_fusion_changes_nothing_but_time(name: str) -> None:
         step = training(net, usual_loss(net.graph), 40, fuse=fuse)
         step(x, labels, 0)
         grads.append(step.gradient)
+        seen.append(len(step.plan.steps))
     np.testing.assert_array_equal(grads[0].flat, grads[1].flat)
+    assert seen[0] < seen[1]
+
+
+@pytest.mark.parametrize("batch", [1, 40, 300])
+def test_running_statistics_are_those_of_the_formula(batch: int) -> None:
+    """Scores made before training read them where training leaves them."""
+    net = coarse(kitnet.parse(NETS["norms"]), 9)
+    loss, random = usual_loss(net.graph), np.random.default_rng(batch)
+    scores, step = Scores(net, loss, batch), training(net, loss, batch)
+    for number in range(3):
+        count = batch if number != 1 else max(1, batch - 7)
+        x, labels = coarse_images(random, net, count), random.integers(0, 10, count)
+        want = net.tape(x, train=True).state
+        step(x, labels, number)
+        for path, arrays in want.items():
+            for name, array in arrays.items():
+                got = net.state[path][name]
+                np.testing.assert_allclose(got, array, rtol=0, atol=100 * EPS * np.abs(array).max())
+    want_scores = net.tape(x).output
+    np.testing.assert_allclose(scores(x), want_scores, rtol=0, atol=200 * EPS * np.abs(want_scores).max())
+
+
+def test_groups_wait_for_each_other_only_where_statistics_need_them_all() -> None:
+    net = kitnet.parse(NETS["norms"])
+    plans = [
+        make_plan(net, 300, detect("baseline"), loss=usual_loss(net.graph), train=train)
+        for train in (True, False)
+    ]
+    assert [plan.own_arena.size > 0 for plan in plans] == [False, True]
+    assert [max(plan.stages) > 20 for plan in plans] == [True, False]
+
+
+def test_dropout_takes_no_step_where_it_drops_nothing() -> None:
+    net = kitnet.parse("6x6x2 -> conv3-4 -> relu -> dropout -> fc3").initialise(1)
+    scores = Scores(net, usual_loss(net.graph), 20)
+    assert scores.plan.formula_steps == 0
+    x = np.random.default_rng(0).standard_normal((20, 6, 6, 2), np.float32)
+    want = net.tape(x).output
+    np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
 
 
 @pytest.mark.parametrize("level", levels())

@@ -23,6 +23,8 @@ SOFTMAX, CROSS, BINARY = (
     "layers/softmax_cross_entropy.py",
     "layers/sigmoid_cross_entropy.py",
 )
+NORM, DROP = "layers/batch_norm.py", "layers/dropout.py"
+K_NORM, L_NORM = "kernels/norm.py", "engine/lower/norm.py"
 RADIAL, JOIN, VALUE = "layers/radial_basis.py", "layers/join.py", "layers/value.py"
 TAPE, LANGUAGE, BLOCK, GRAPH = "net/reference.py", "net/language.py", "net/block.py", "net/graph.py"
 LEDGER, WEIGHTS, NET, OBJECTIVE = "net/ledger.py", "net/weights.py", "net/network.py", "net/objective.py"
@@ -34,6 +36,8 @@ T_CONV, T_POOL, T_LOSS = (
 T_TABLE, T_WORKED, T_ALL = (
     f"layers/test_{name}.py::" for name in ("connection_tables", "worked_examples", "conformance")
 )
+T_NORM, T_K_NORM = "layers/test_norm_and_dropout.py::", "kernels/test_norm.py::"
+T_PLAN = "engine/test_plan.py::"
 T_TAPE, T_LANGUAGE, T_BLOCK, T_LEDGER, T_WEIGHTS, T_OBJECTIVE = (
     f"net/test_{name}.py::" for name in ("tape", "language", "blocks", "ledger", "weights", "objective")
 )
@@ -609,5 +613,64 @@ MUTANTS = [
         "initial(stream(seed, path), param",
         'initial(stream(seed, "weight"), param',
         T_WEIGHTS + "test_paths_of_one_shape_are_drawn_differently",
+    ),
+    Mutant(NORM, "var * (m / max(m - 1, 1))", "var", T_NORM + "test_a_batch_by_hand"),
+    Mutant(NORM, "np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)", T_NORM + "test_a_batch_by_hand"),
+    Mutant(
+        NORM,
+        "share * (dshift + normalised * dscale)",
+        "share * dshift",
+        T_ALL + "test_layer[check_gradient-batchnorm]",
+    ),
+    Mutant(
+        NORM,
+        "var, share, new = state",
+        "var, share, new = 2 * state",
+        T_ALL + "test_layer[check_definition-batchnorm]",
+    ),
+    Mutant(
+        NORM,
+        "share = 1 / max(m, 1)",
+        "share = 1 / max(m - 1, 1)",
+        T_NORM + "test_the_gradient_of_a_batch_by_hand",
+    ),
+    Mutant(
+        NORM,
+        "np.float64).astype(a.dtype)",
+        "np.float32).astype(a.dtype)",
+        T_NORM + "test_many_numbers_keep_their_digits_in_float32",
+    ),
+    Mutant(
+        DROP, "/ (1 - self.drop)).astype", "* 1.0).astype", T_ALL + "test_layer[check_definition-dropout]"
+    ),
+    Mutant(
+        DROP,
+        "bits >= self._threshold()",
+        "bits < self._threshold()",
+        T_NORM + "test_the_share_that_is_dropped_and_what_is_left",
+    ),
+    Mutant(
+        K_NORM,
+        "total + k.select(there, part(c * batch.images + v), 0.0)",
+        "total + part(c * batch.images + v)",
+        T_K_NORM + "test_training",
+    ),
+    Mutant(
+        K_NORM, "put(k, k.select(there, value, 0.0), pdx", "put(k, value, pdx", T_K_NORM + "test_training"
+    ),
+    Mutant(K_NORM, "far * far * (many.get() * part)", "far * far * many.get()", T_K_NORM + "test_training"),
+    Mutant(K_NORM, "+ far * far * positions", "+ 0.0", T_K_NORM + "test_training"),
+    Mutant(K_NORM, "-k.fma(moves, far, rest)", "-rest", T_K_NORM + "test_training"),
+    Mutant(
+        K_NORM,
+        "d = k.vector(row, v) - k.vector(pivot, v)",
+        "d = k.vector(row, v) + 0.0",
+        T_K_NORM + "test_blocks_change_the_statistics_by_roundings_only",
+    ),
+    Mutant(
+        L_NORM,
+        "_of_batch_backward, _not_for_scores, across=True",
+        "_of_batch_backward, _not_for_scores",
+        T_PLAN + "test_groups_wait_for_each_other_only_where_statistics_need_them_all",
     ),
 ]

@@ -11,6 +11,7 @@ from kitnet.optim import Sgd
 from kitnet.train import EpochEnded, Finished, Model, Settings, pick_engine, train
 from kitnet.train.step import make_step
 from kitnet.zoo import MODELS
+from kitnet.zoo.resnet import resnet_line
 
 RESIDUAL = (
     "12x12x3 -> conv3-8 same -> relu -> residual[conv3-8 same -> relu -> conv3-8 same]*2 "
@@ -23,7 +24,11 @@ def flat(shape):
     return Preparation(shape, shape[:2], (0.0,) * shape[2], (1.0,) * shape[2])
 
 
-@pytest.mark.parametrize("line", [*(card.line for card in MODELS.values()), RESIDUAL])
+SMALL = [card.line for name, card in MODELS.items() if name.startswith("lenet")]
+RESNET20 = pytest.param(MODELS["resnet20"].line, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("line", [*SMALL, RESIDUAL, resnet_line(2, 16, 8), RESNET20])
 def test_the_first_twenty_losses_agree(line):
     found = {}
     for engine in ("formula", "compiled"):
@@ -31,7 +36,8 @@ def test_the_first_twenty_losses_agree(line):
         loss = usual_loss(net.graph)
         model = Model(net, loss, tuple("0123456789"), flat(net.input_shape))
         memory = {"velocity": net.weights.like().flat}
-        rate = 0.0005 if "rbf" in line else 0.02
+        # behind many norms one ReLU that flips in the last digit is seen soon where steps are long
+        rate = 0.0005 if "rbf" in line else 0.0002 if "batchnorm" in line else 0.02
         step = make_step(engine, model, 32, Sgd(rate, 0.9, 0.0005), memory, seed=3)
         assert step.engine == engine
         random = np.random.default_rng(0)

@@ -67,6 +67,20 @@ def test_the_weights_kept_are_the_last_that_gave_a_finite_loss(settings):
     assert is_whole(folder).net.weights.flat.tobytes() == after_one.tobytes()
 
 
+@pytest.mark.parametrize("engine", ["formula", "compiled"])
+def test_the_state_kept_goes_with_the_weights(settings, engine):
+    """The steps since have moved the running statistics."""
+    line = "8x8x1 -> fc10 -> batchnorm -> fc10"
+    text, events = lost(train(settings(model=line, loss="quadratic", lr=1e25, engine=engine)))
+    assert "; the model before step 1 is kept in " in text
+    kept, fresh = is_whole(events[0].folder).net, kitnet.parse(line).initialise(0)
+    assert kept.weights.flat.tobytes() == fresh.weights.flat.tobytes()
+    assert {name: array.tolist() for name, array in kept.state["batchnorm1"].items()} == {
+        "mean": [0.0] * 10,
+        "var": [1.0] * 10,
+    }
+
+
 def test_by_the_last_step_of_an_epoch(settings):
     """With one step an epoch nothing but the test sees it; the spoiled weights must not be saved."""
     text, events = lost(train(settings(model=LINE, loss="quadratic", lr=1e25, batch=100)))

@@ -52,6 +52,20 @@ def table(folder):
         return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
 
 
+NORM = "8x8x1 -> conv3-4 same bias=no -> batchnorm -> relu -> dropout drop=0.2 -> maxpool2 -> fc10"
+
+
+@pytest.mark.parametrize("engine", ["formula", "compiled"])
+def test_running_statistics_go_on_as_well(settings, engine):
+    how = {"model": NORM, "engine": engine}
+    whole = list(train(settings(**how)))
+    folder = begin(settings(**how), 1, 3)[-1].folder
+    assert isinstance(list(resume(folder))[-1], Finished)
+    same_files(folder, whole[0].folder)
+    saved = load_file(folder / "model.safetensors")
+    assert saved["batchnorm1.mean"].any() and (saved["batchnorm1.var"] != 1).all()
+
+
 @pytest.mark.parametrize(("epoch", "step"), [(1, 1), (2, 3), (2, 7), (3, 6)])
 def test_the_end_is_the_same_bit_by_bit(settings, epoch, step):
     """100 images in batches of 16 are 7 steps; (2, 7) is the end of an epoch."""

@@ -9,7 +9,7 @@ from kitnet.net import usual_loss
 from kitnet.zoo import MODELS, find
 
 KNOWN = (
-    "known: lenet5, lenet5-rbf, lenet5-modern, or a line such as "
+    "known: lenet5, lenet5-rbf, lenet5-modern, resnet20, or a line such as "
     "'28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
 )
 
@@ -46,6 +46,7 @@ def test_the_losses():
         "lenet5": "softmax_cross_entropy",
         "lenet5-rbf": "rbf_penalty",
         "lenet5-modern": "softmax_cross_entropy",
+        "resnet20": "softmax_cross_entropy",
     }
 
 

@@ -12,7 +12,7 @@ from kitnet.layers import Layer
 @dataclass(frozen=True)
 class Implementation:
     """One way to compute layers of some kinds. `forward` and `backward` write the steps of node i through the
-    builder.
+    builder; `across`: some of them need all groups at once.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Implementation:
     forward: Callable[[Builder, int], None]
     backward: Callable[[Builder, int], None]
     refuses: Callable[[Builder, int], str | None] = lambda builder, i: None
+    across: bool = False
 
 
 @dataclass(frozen=True)

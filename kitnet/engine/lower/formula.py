@@ -20,8 +20,8 @@ def forward(b: Builder, i: int) -> None:
         state = memory.state.get(node.path, {})
         made = layer.forward(memory.weights.of(node.path), state, memory.context(node.path), *x)
         memory.write(y, made.y)
-        if state:
-            memory.state[node.path] = {**state, **made.state}
+        for name, array in made.state.items():
+            state[name][...] = array
         kept = Kept(tuple(one.shape for one in x), extras=made.extras)
         if "x" in layer.keeps:
             kept = replace(kept, x=x)
@@ -63,4 +63,4 @@ def backward(b: Builder, i: int) -> None:
     b.formula(FormulaStep(f"{node.path} backward", run, reads, writes))
 
 
-FORMULA = Implementation("formula", (Layer,), forward, backward)
+FORMULA = Implementation("formula", (Layer,), forward, backward, across=True)

@@ -1,0 +1,73 @@
+"""Where a plan takes Winograd's filtering, that it agrees with the formulas, and why it is not taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from plans import EPS, formula_gradient, training
+
+import kitnet
+from kitnet.engine import Scores, make_plan
+from kitnet.engine.lower.convolution import DIRECT, WINOGRAD
+from kitnet.kernels.cpu import detect
+from kitnet.net import usual_loss
+
+# tanh and not relu: a rounding that turns a zero's sign would change the gradient by more than a rounding
+WIDE = (
+    "9x8x3 -> conv3-32 same -> tanh -> residual[conv3-32 same -> tanh -> conv3-33 same -> conv3-32 same] "
+    "-> meanpool2 floor -> fc5"
+)
+
+
+@pytest.mark.parametrize("batch", [1, 70])
+def test_wide_layers_take_it_and_agree_with_the_formulas(batch: int) -> None:
+    random = np.random.default_rng(batch)
+    net = kitnet.parse(WIDE).initialise(1)
+    loss = usual_loss(net.graph)
+    x, labels = random.standard_normal((batch, *net.input_shape), np.float32), random.integers(0, 5, batch)
+    want_losses, want = formula_gradient(net, loss, x, labels)
+    found = []
+    for avoid in (frozenset[str](), frozenset({WINOGRAD.name})):
+        step = training(net, loss, batch, avoid=avoid)
+        names = [choice.name for choice in step.plan.choices if choice.kind == "conv"]
+        assert names == [DIRECT.name, *[DIRECT.name if avoid else WINOGRAD.name] * 3]
+        start = net.weights.flat.copy()
+        losses, _ = step(x, labels, 0)
+        net.weights.flat[...] = start
+        np.testing.assert_allclose(losses, want_losses, rtol=0, atol=400 * EPS * want_losses.max())
+        for path in want:
+            scale = float(np.abs(want[path]).max())
+            np.testing.assert_allclose(step.gradient[path], want[path], rtol=0, atol=2000 * EPS * scale)
+        found.append(step.gradient.flat.copy())
+    assert found[0].tobytes() != found[1].tobytes()
+
+
+def test_threads_change_no_bit() -> None:
+    net = kitnet.parse(WIDE).initialise(2)
+    x = np.random.default_rng(0).standard_normal((33, *net.input_shape), np.float32)
+    loss = usual_loss(net.graph)
+    one, two = (Scores(net, loss, 33, threads=threads)(x) for threads in (1, 3))
+    np.testing.assert_array_equal(one, two)
+
+
+REFUSED = {
+    "16x16x32 -> conv5-32 same": "only for 3x3 windows",
+    "16x32 -> conv3-32 same": "only for 3x3 windows",
+    "16x16x32 -> conv3-32/2 same": "only for stride 1 and dilation 1",
+    "16x16x32 -> conv3-32 groups=2": "only without groups; the layer has 2",
+    "16x16x8 -> conv3-32 same": "slower with so few channels, 8 into 32",
+    "16x16x32 -> conv3-13 same": "slower with so few channels, 32 into 13",
+    "5x16x32 -> conv3-32 same": "slower below 6x6 outputs; here 5x16",
+    "9x9x24 -> conv3-24 same": "slower with so few channels, 24 into 24",
+    "6x9x32 -> conv3-32 same": None,
+    "9x17x32 -> conv3-32 same": None,
+    "6x6x1024 -> conv3-1024 same": "the mapped filters would take 151 MB",
+}
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_why_it_is_not_taken(line: str) -> None:
+    net = kitnet.parse(f"{line} -> fc3")
+    plan = make_plan(net, 16, detect(), loss=usual_loss(net.graph), train=False)
+    reasons = {r.name: r.reason for r in plan.choices[0].refusals}
+    assert reasons.get(WINOGRAD.name) == REFUSED[line]
