@@ -22,6 +22,7 @@ import os
 import stat
 import sys
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -296,6 +297,14 @@ def _ours(status: os.stat_result) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-@functools.cache
+_complaints: set[tuple[Path, str]] = set()
+_complaining = threading.Lock()  # kernels compile side by side and meet the same trouble
+
+
 def _complain(folder: Path, reason: str) -> None:
+    """Once for each reason."""
+    with _complaining:
+        if (folder, reason) in _complaints:
+            return
+        _complaints.add((folder, reason))
     _log.warning("compiled code is not kept in %s: %s; kernels are compiled anew", folder, reason)

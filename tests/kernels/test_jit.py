@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     """A cache of the test's own, and no memory of what other tests compiled."""
     monkeypatch.setenv("KITNET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(jit, "_loaded", type(jit._loaded)())
-    jit._complain.cache_clear()
+    jit._complaints.clear()
     return tmp_path / "cache"
 
 
