@@ -8,7 +8,8 @@ from plans import EPS, formula_gradient, training
 
 import kitnet
 from kitnet.engine import Scores, make_plan
-from kitnet.engine.lower.convolution import DIRECT, WINOGRAD
+from kitnet.engine.lower.convolution import DIRECT
+from kitnet.engine.lower.winograd import WINOGRAD
 from kitnet.kernels.cpu import detect
 from kitnet.net import usual_loss
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, Refusal
-from kitnet.engine.lower.convolution import DIRECT, WINOGRAD
+from kitnet.engine.lower.convolution import DIRECT
 from kitnet.engine.lower.elementwise import ACTIVATION, ADD, CONCATENATE, SAME
 from kitnet.engine.lower.formula import FORMULA
 from kitnet.engine.lower.norm import BATCH_STATISTICS, DROPOUT, RUNNING_STATISTICS
 from kitnet.engine.lower.output import LOSS, RADIAL_BASIS, SOFTMAX
 from kitnet.engine.lower.pooling import MAX_POOL, MEAN_POOL, SUBSAMPLE
+from kitnet.engine.lower.winograd import WINOGRAD
 
 IMPLEMENTATIONS = (
     *(WINOGRAD, DIRECT, MAX_POOL, MEAN_POOL, SUBSAMPLE),
