@@ -330,7 +330,7 @@ _TABLE = [
     Bench("resnet20-infer-128", RESNET20, "infer", 128, 1.2),
     Bench("alexnet", ALEXNET, "gradient", 32, 1.3),
     Bench("overfeat", OVERFEAT, "gradient", 16, 1.3),
-    Bench("vgg-a", VGG_A, "gradient", 8, 1.6),
+    Bench("vgg-a", VGG_A, "gradient", 16, 1.6),
     Bench("googlenet", GOOGLENET, "gradient", 32, 1.4),
     Bench("alexnet-infer-32", ALEXNET, "infer", 32, 1.2),
     Bench("vgg-a-infer-8", VGG_A, "infer", 8, 1.5),

@@ -24,17 +24,17 @@ from side import CHECKED_STEPS, THREADS, Answers, NotYetError, Side, Step
 
 import kitnet
 from kitnet.base.error import KitnetError
+from kitnet.engine.builder import Builder
+from kitnet.engine.lower import choose
 from kitnet.engine.plan import batch_of
 from kitnet.engine.run import Scores, TrainingStep
-from kitnet.kernels import convolution, convolution_gradient, update
+from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import detect
 from kitnet.kernels.crew import Call, Crew, Program
 from kitnet.kernels.jit import aligned, build
-from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.spec import Batch, Volume
 from kitnet.net.objective import usual_loss
 from kitnet.optim import Sgd
-
-_PIECES = 8  # that the work of one kernel is cut into at least, as the engine does
 
 
 def _parse(line: str) -> Any:
@@ -92,7 +92,7 @@ class _Network:
             "versions": {"kitnet": kitnet.__version__},
             "algorithms": names,
             "formula_steps": self.plan.formula_steps,
-            "direct": not any(word in name.lower() for name in names for word in ("winograd", "fft")),
+            "direct": not any(word in name.lower() for name in names for word in ("winograd", "fourier")),
         }
 
 
@@ -145,14 +145,23 @@ class Training(_Network):
         yield "step", step
 
 
-class Layers:
-    """Single convolutions on values whose batch lies in the lanes, as the engine holds them between layers.
+class _OneLayer(Builder):
+    """Plans a layer by itself, back to its input as well."""
 
-    The conversion from and to N,H,W,C is not timed.
+    def wants(self, i: int) -> bool:
+        return True
+
+
+class Layers:
+    """Single convolutions as the engine computes them in training, on values with the batch in the lanes, as
+    they are between the layers of a network.
+
+    What is made of the filters in every step is timed; the conversion of values from and to N,H,W,C is not.
     """
 
     def __init__(self, bench: Bench) -> None:
         self._crew, self._cpu = Crew(THREADS), detect()
+        self._algorithms: set[str] = set()
 
     def build(self) -> None:
         """Each layer is made when its turn comes."""
@@ -173,48 +182,59 @@ class Layers:
                 yield label(layer, what), lambda program=program: self._crew.run(program)
 
     def facts(self) -> dict[str, Any]:
-        return {"versions": {"kitnet": kitnet.__version__}, "direct": True}
+        return {
+            "versions": {"kitnet": kitnet.__version__},
+            "algorithms": sorted(self._algorithms),
+            "direct": not any(word in name for name in self._algorithms for word in ("winograd", "fourier")),
+        }
 
     def _program(self, layer: ConvLayer, what: Pass) -> tuple[Program, Any]:
         """The compiled pass on the material's numbers, and what gives its result in PyTorch's layout."""
-        cpu, batch = self._cpu, batch_of(layer.batch, self._cpu)
-        size, stride, pad = layer.size, layer.stride, layer.pad
-        window = Window((1, size, size), (1, stride, stride), before=(0, pad, pad))
-        x = Volume((1, layer.side, layer.side), layer.depth, layer.depth)
-        y = Volume((1, layer.output, layer.output), layer.filters, layer.filters)
-        blocks = max(1, -(-_PIECES // batch.groups))
-        weight = _floats(size * size * layer.depth * layer.filters).reshape(size, size, layer.depth, -1)
-        for k, row in enumerate(filters(layer.filters, layer.depth * size * size, 0)):
-            weight[..., k] = row.reshape(layer.depth, size, size).transpose(1, 2, 0)
+        net = _parse(
+            f"{layer.side}x{layer.side}x{layer.depth} -> "
+            f"conv{layer.size}-{layer.filters}/{layer.stride} pad={layer.pad} floor bias=no"
+        )
+        path = net.graph.nodes[1].path
+        batch = batch_of(layer.batch, self._cpu)
+        b = _OneLayer(net.graph, net.weights, self._cpu, batch, train=True)
+        way, _ = choose(b, 1)
+        self._algorithms.add(way.name)
+        way.forward(b, 1)
+        if what == "forward":
+            steps = b.all_steps()
+        else:
+            b.prologue, b.steps = [], []
+            b.dx(1)
+            way.backward(b, 1)
+            of_weights = what == "backward weights"
+            steps = [step for step in b.all_steps() if ("filter gradient" in step.label) == of_weights]
+        kernels = [step for step in steps if isinstance(step, KernelStep)]
+        x, y, dx, dy = b.place(0), b.place(1), b.dx(0)[0], b.dx(1)[0]
+        weight = net.weights[f"{path}.weight"]
+        for k, row in enumerate(filters(layer.filters, layer.depth * layer.size**2, 0)):
+            weight[..., k] = row.reshape(layer.depth, layer.size, layer.size).transpose(1, 2, 0)
+        gradient = net.weights.like()
+        rooms = {name: _floats(size // 4) for name, size in b.buffers.items()}
+        rooms |= {"@weights": net.weights.flat, "@gradient": gradient.flat, **b.constants}
         inputs = images(layer.batch, (layer.side, layer.side, layer.depth), 0)
         outputs = images(layer.batch, (layer.output, layer.output, layer.filters), 1)
-        if what == "forward":
-            made = convolution.forward("forward", cpu, batch, x, y, window, bias=False, blocks=blocks)
-            result = _room(y, batch)
-            (code,) = build([made])
-            call = Call(code, x=_into_lanes(inputs, x, batch), weight=weight, bias=weight, y=result)
-            return Program([[call]]), lambda: _out_of_lanes(result, y, batch, layer.batch)
-        if what == "backward data":
-            made = convolution.input_gradient("input_gradient", cpu, batch, y, x, window, blocks=blocks)
-            result = _room(x, batch)
-            (code,) = build([made])
-            call = Call(code, dy=_into_lanes(outputs, y, batch), weight=weight, dx=result)
-            return Program([[call]]), lambda: _out_of_lanes(result, x, batch, layer.batch)
-        chunks = batch.groups if batch.groups >= _PIECES else 1
-        parts = 1 if chunks > 1 else _PIECES
-        made = convolution_gradient.filter_gradient(
-            "filter_gradient", cpu, batch, x, y, window, bias=False, chunks=chunks, parts=parts
-        )
-        partial, total = _floats(chunks * weight.size), _floats(weight.size)
-        code, summing = build([made, update.reduce("reduce", cpu, chunks, weight.size, _PIECES)])
-        given = {"x": _into_lanes(inputs, x, batch), "dy": _into_lanes(outputs, y, batch)}
-        rest = {"partial": partial, "bias_partial": total}  # not written
-        known = {name: array for name, array in {**given, **rest}.items() if name in code.arguments}
-        stages = [[Call(code, **known)]]
-        if chunks > 1:
-            stages.append([Call(summing, partial=partial, y=total)])
-        dw = (total if chunks > 1 else partial).reshape(weight.shape)
-        return Program(stages), lambda: dw.transpose(3, 2, 0, 1)
+        rooms[x.ref.buffer] = _into_lanes(inputs, x.volume, batch)
+        rooms[dy.ref.buffer] = _into_lanes(outputs, dy.volume, batch)
+        stages = [
+            [Call(code, **{n: rooms[r.buffer].ctypes.data + r.offset for n, r in step.arguments.items()})]
+            for step, code in zip(kernels, build([step.kernel for step in kernels]), strict=True)
+        ]
+
+        def read() -> Array:
+            if what == "backward weights":
+                return gradient[f"{path}.weight"].transpose(3, 2, 0, 1)
+            place = y if what == "forward" else dx
+            shape = batch.groups, place.volume.positions, place.volume.channels, batch.images
+            return _out_of_lanes(rooms[place.ref.buffer].reshape(shape), place.volume, batch, layer.batch)
+
+        program = Program(stages)
+        self._rooms = rooms, gradient  # which the program's addresses mean
+        return program, read
 
 
 def _floats(size: int) -> Array:

@@ -4,11 +4,24 @@ net = kitnet.parse("28x28x1 -> [conv5-6 same -> tanh -> maxpool2]*2 -> fc120 -> 
 print(net.ledger().totals)
 tape = net.tape(x)                       # x: (N, 28, 28, 1)
 tape.backward(dy)["conv1.weight"]        # gradients by path
+fast = net.compile(64)                   # the same in machine code: fast(x) is net(x)
 """
+
+from typing import Any
 
 from kitnet.base.error import KitnetError
 from kitnet.layers import Layer
 from kitnet.net import Net, Tape, parse
+
+
+def _compile(net: Net, *settings: Any, **options: Any) -> Any:
+    """The engine's, which needs llvmlite and is imported when it is used."""
+    from kitnet.engine import compile
+
+    return compile(net, *settings, **options)
+
+
+Net.compiler = staticmethod(_compile)
 
 __version__ = "0.1.0"
 

@@ -501,6 +501,7 @@ def explain_command(
     batch: Whole = 1,
     train: bool = False,
     forbid: tuple[str, ...] = (),
+    force: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """How the engine computes each layer of a network, and why not by something faster.
@@ -516,26 +517,34 @@ def explain_command(
     train
         A whole training step instead of the scores alone.
     forbid
-        An implementation that may not be used, by the name that is printed; may be given several times.
+        An implementation that may not be used, by its printed name or the first words of it, such as
+        winograd; may be given several times.
+    force
+        An implementation that is used wherever it can, even where it is slower; may be given several times.
     json
         Print one JSON document.
     """
-    from kitnet.engine import explain, make_plan
+    from kitnet.engine import explain, make_plan, wishes_of
     from kitnet.kernels.cpu import detect
 
     if batch < 1:
         raise KitnetError(f"--batch {batch} is not possible; use 1 or more")
     net, _ = _network(model, _volume("--input", input), optional=True)
     cpu = detect()
-    plan = make_plan(net, batch, cpu, loss=usual_loss(net.graph), train=train, avoid=frozenset(forbid))
+    wishes = wishes_of(forbid, force)
+    plan = make_plan(net, batch, cpu, loss=usual_loss(net.graph), train=train, wishes=wishes)
     found: Any = explain(plan)
     if json:
         _print_json({"model": model, "network": str(net), "processor": str(cpu), **found})
         return
     _say(str(net))
     way = "one group after the other" if plan.own_arena.size else "layer after layer, each cut into blocks"
+    if found["in_the_lanes"] == "channels":
+        lanes = "channels in the lanes"
+    else:
+        lanes = f"{found['groups']} groups of {found['images_of_a_group']} images in the lanes, {way}"
     _say(
-        f"{cpu}\n{found['groups']} groups of {found['images_in_lanes']} images in the lanes, {way}; "
+        f"{cpu}\n{lanes}; "
         f"{found['steps']} steps in {found['stages']} stages, {found['formula_steps']} of them formulas; "
         f"{plan.arena.size:,} bytes between stages and {plan.own_arena.size:,} of each thread's own"
     )

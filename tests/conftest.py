@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from patterns import patterns, write_folder
 
 from kitnet.layers import LAYERS
 
@@ -27,6 +28,13 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KITNET_CACHE", str(tmp_path_factory.mktemp("compiled") / "cache"))
         yield
+
+
+@pytest.fixture(scope="session")
+def easy(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with 100 pictures of ten patterns to train with, and 40 to test."""
+    folder = tmp_path_factory.mktemp("data") / "easy"
+    return str(write_folder(folder, patterns(100, 0), patterns(40, 1)))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 def stream(seed: int, name: str, step: int = 0) -> np.random.Generator:
     """A generator of its own for each (seed, name, step), such as `stream(0, "conv1.weight")`."""
-    return np.random.Generator(np.random.Philox(key=_key(seed, name), counter=[0, 0, 0, step]))
+    return np.random.Generator(np.random.Philox(key=key(seed, name), counter=[0, 0, 0, step]))
 
 
 def sample_bits(
@@ -28,11 +28,12 @@ def sample_bits(
     Returns (samples, each). The bits of a sample do not depend on which others are drawn with it.
     """
     blocks = -(-each // 4)  # Philox makes 4 words a counter
-    generator = np.random.Philox(key=_key(seed, name), counter=[first_sample * blocks, 0, 0, step])
+    generator = np.random.Philox(key=key(seed, name), counter=[first_sample * blocks, 0, 0, step])
     words = np.asarray(generator.random_raw(samples * blocks * 4), dtype=np.uint64)
     return words.reshape(samples, blocks * 4)[:, :each]
 
 
-def _key(seed: int, name: str) -> NDArray[np.uint64]:
+def key(seed: int, name: str) -> NDArray[np.uint64]:
+    """The generator's key of a stream, two words."""
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
     return np.frombuffer(digest, dtype="<u8").astype(np.uint64)

@@ -19,8 +19,9 @@ def explain(plan: Plan) -> dict[str, object]:
     return {
         "mode": "train" if plan.train else "infer",
         "batch": plan.samples,
+        "in_the_lanes": "channels" if plan.batch.images == 1 else "images",
         "groups": plan.batch.groups,
-        "images_in_lanes": plan.batch.images,
+        "images_of_a_group": plan.batch.images,
         "layers": [
             {
                 "path": choice.path,

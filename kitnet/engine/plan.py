@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kitnet.base.spec import Array
 from kitnet.engine.arena import Arena, lay_out
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower import FORMULA, Implementation, Refusal, choose
-from kitnet.engine.rewrite import fuse_activations
+from kitnet.engine.lower import FORMULA, NO_WISHES, Implementation, Refusal, Wishes, choose
+from kitnet.engine.rewrite import fusions, slices
 from kitnet.engine.step import KernelStep, Place, Ref, Step
 from kitnet.engine.verify import lives_of, verify
 from kitnet.kernels import layout, update
+from kitnet.kernels.channels import copy
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.spec import Batch
-from kitnet.layers import Loss
+from kitnet.kernels.spec import Batch, Volume
+from kitnet.layers import Convolution, Linear, Loss
 from kitnet.net.graph import Graph
 from kitnet.net.network import Net
 from kitnet.net.objective import scores_of, with_loss
 
-# Side by side where the batch has them: two vectors of AVX-512, so that a tile is 12 filters high.
 IMAGES = 32  # side by side where the batch has enough: two vectors of AVX-512, so tiles are 12 filters high
+SMALLER = 16  # where all groups meet at some layers: so that more lies in a core's cache between these
+SMALL = 4_000_000  # multiply-adds of an image; below, the layers are not worth two threads
 GROUPS = 4  # from so many on, groups go through the network one by one; below, each layer's work is cut up
 
 
@@ -46,6 +48,7 @@ class Plan:
     scores: int
     steps: tuple[Step, ...]
     stages: tuple[int, ...]
+    preparations: int  # steps at the beginning that need no images; plans for scores do them once
     arena: Arena
     own_arena: Arena  # of each thread
     constants: Mapping[str, Array]
@@ -57,9 +60,8 @@ class Plan:
         return sum(not isinstance(step, KernelStep) for step in self.steps)
 
 
-def batch_of(samples: int, cpu: Cpu) -> Batch:
-    """Groups of 32 images where there are four such, otherwise smaller ones, of at least one vector."""
-    images = IMAGES
+def batch_of(samples: int, cpu: Cpu, images: int = IMAGES) -> Batch:
+    """Groups of so many images where there are four such, otherwise smaller ones, of at least one vector."""
     while images > cpu.lanes and samples < GROUPS * images:
         images //= 2
     return Batch(-(-samples // images), images)
@@ -70,26 +72,44 @@ def make_plan(
     samples: int,
     cpu: Cpu,
     *,
-    loss: Loss,
+    loss: Loss | None,
     train: bool,
     fuse: bool = True,
-    avoid: frozenset[str] = frozenset(),
+    wishes: Wishes = NO_WISHES,
 ) -> Plan:
-    """The plan of a network for up to `samples` images: its scores, or a whole training step.
+    """The plan of a network for up to `samples` images: its scores as `loss` reads them (its output without
+    one), or a whole training step.
 
-    `fuse` False keeps every activation a step of its own; implementations whose names are in `avoid` are not
-    used.
+    `fuse` False keeps every layer a step of its own; `wishes` forbid and force implementations.
     """
-    graph = with_loss(net.graph, loss) if train else net.graph
-    scores = scores_of(net.graph, loss)
-    b = Builder(graph, net.weights, cpu, batch_of(samples, cpu), train)
-    if fuse:
-        b.fused = fuse_activations(graph, frozenset((scores,)))
-    taken, choices = _choose(b, len(graph.nodes) - 1 if train else scores, avoid)
-    b.own = b.batch.groups >= GROUPS and not any(one.across for one in taken.values())
+    graph = with_loss(net.graph, loss) if train and loss else net.graph
+    scores = scores_of(net.graph, loss) if loss else net.graph.output
+    last = len(graph.nodes) - 1 if train else scores
+
+    def begun(batch: Batch) -> tuple[Builder, dict[int, Implementation], list[Choice]]:
+        b = Builder(graph, net.weights, cpu, batch, train)
+        readers = [node.layer for node in graph.nodes if 0 in node.inputs]
+        if b.few and all(isinstance(layer, Convolution | Linear) for layer in readers):
+            b.bind(0, Ref("@images"))  # products take them as they are
+        return b, *_choose(b, last, wishes, scores if fuse else None)
+
+    b, taken, choices = begun(batch_of(samples, cpu))
+    if any(one.across for one in taken.values()):
+        b, taken, choices = begun(batch_of(samples, cpu, SMALLER))
+    if not train and samples < cpu.lanes:
+        few = begun(Batch(samples, 1))
+        if list(few[1].values()).count(FORMULA) <= list(taken.values()).count(FORMULA):
+            b, taken, choices = few
+    if b.few:
+        small = net.ledger().totals["multiply_adds"] < SMALL
+        b.tasks = 1 if small else b.tasks
+    else:
+        b.one_by_one = b.batch.groups >= GROUPS
+        b.own = b.one_by_one and not any(one.across for one in taken.values())
     _write(b, taken, scores)
     steps = b.all_steps()
     stages = _stages(steps)
+    preparations = 0 if train else len(b.prologue)
     for step in steps:
         if isinstance(step, KernelStep):
             step.kernel.own = frozenset(n for n, ref in step.arguments.items() if ref.buffer in b.own_buffers)
@@ -97,6 +117,9 @@ def make_plan(
     own = {name: size for name, size in b.buffers.items() if name in b.own_buffers}
     # a stage's steps run side by side on different groups, but one after the other on a thread's own memory
     lives, own_lives = lives_of(steps, shared, stages), lives_of(steps, own, range(len(steps)))
+    prepared = {ref.buffer for step in steps[:preparations] for ref in step.writes.values()}
+    for name in prepared & {ref.buffer for step in steps[preparations:] for ref in step.reads.values()}:
+        lives[name] = replace(lives[name], last=stages[-1])  # it is there for the next run, too
     arena, own_arena = lay_out(lives), lay_out(own_lives)
     verify(steps, stages, lives, arena, own_lives, own_arena)
     return Plan(
@@ -107,6 +130,7 @@ def make_plan(
         scores=scores,
         steps=tuple(steps),
         stages=tuple(stages),
+        preparations=preparations,
         arena=arena,
         own_arena=own_arena,
         constants=b.constants,
@@ -114,23 +138,43 @@ def make_plan(
     )
 
 
-def _choose(b: Builder, last: int, avoid: frozenset[str]) -> tuple[dict[int, Implementation], list[Choice]]:
-    """The implementation of every node up to the last, but for those that are done in passing."""
-    b.fused = {i: after for i, after in b.fused.items() if choose(b, i, avoid)[0] is not FORMULA}
-    passed = set(b.fused.values())
+def _choose(
+    b: Builder, last: int, wishes: Wishes, scores: int | None
+) -> tuple[dict[int, Implementation], list[Choice]]:
+    """The implementation of every node up to the last, but for those that are done in passing: none unless
+    `scores` are given, which are read from outside.
+    """
+    layers = {i: node.layer for i, node in enumerate(b.graph.nodes[: last + 1]) if node.layer is not None}
+    found = {i: choose(b, i, wishes) for i in layers}
+    if scores is not None:
+        compiled = {i for i, (one, _) in found.items() if one is not FORMULA}
+        b.fusions = fusions(b.graph, compiled, {scores}, train=b.train, few=b.few)
+        b.slices = {} if b.few else slices(b.graph, compiled, {scores}, train=b.train)
     taken: dict[int, Implementation] = {}
     choices = []
-    for i, node in enumerate(b.graph.nodes[: last + 1]):
-        if i in passed and node.layer is not None:
-            choices.append(Choice(node.path, node.layer.word, "in the step before"))
-        elif node.layer is not None:
-            taken[i], refusals = choose(b, i, avoid)
-            choices.append(Choice(node.path, node.layer.word, taken[i].name, tuple(refusals)))
+    for i, (one, refusals) in found.items():
+        path, word = b.node(i).path, layers[i].word
+        if any(i in fusion.passed for fusion in b.fusions.values()):
+            choices.append(Choice(path, word, "in the step before"))
+        else:
+            taken[i] = one
+            choices.append(Choice(path, word, one.name, tuple(refusals)))
     return taken, choices
 
 
 def _write(b: Builder, taken: dict[int, Implementation], scores: int) -> None:
     """All steps: images in, forward, scores out, and for training backward and the update."""
+    if b.few:
+        if 0 not in b.bound:
+            image = b.place(0)
+            kernel = copy.copy("copy", b.cpu, b.batch, _dense(image.volume), image.volume)
+            b.call("images", kernel, {"x": Ref("@images")}, {"y": image.ref})
+        for i in sorted(taken):
+            taken[i].forward(b, i)
+        out = b.place(scores)
+        kernel = copy.copy("copy", b.cpu, b.batch, out.volume, _dense(out.volume))
+        b.call("scores", kernel, {"x": out.ref}, {"y": Ref("@scores")})
+        return
     image, count = b.place(0), Ref("@count")
     kernel = layout.into_lanes("into_lanes", b.cpu, b.batch, _numbers(image), own=b.own)
     b.call("images into lanes", kernel, {"x": Ref("@images"), "count": count}, {"y": image.ref})
@@ -141,8 +185,14 @@ def _write(b: Builder, taken: dict[int, Implementation], scores: int) -> None:
     b.call("scores out of lanes", kernel, {"x": out.ref, "count": count}, {"y": Ref("@scores")})
     if b.train:
         for i in sorted(taken, reverse=True):
+            b.reached = i
             taken[i].backward(b, i)
         _update(b)
+
+
+def _dense(volume: Volume) -> Volume:
+    """The same without empty lanes."""
+    return replace(volume, pitch=volume.channels)
 
 
 def _numbers(place: Place) -> int:

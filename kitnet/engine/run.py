@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from kitnet.base.error import ShapeError
+from kitnet.base.random import key
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.engine.arena import rounded
+from kitnet.engine.lower import NO_WISHES, Wishes
 from kitnet.engine.plan import Plan, make_plan
-from kitnet.engine.step import FLOAT, FormulaStep, KernelStep, Place, Ref
+from kitnet.engine.step import FLOAT, RANDOM, FormulaStep, KernelStep, Place, Ref, Step
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.kernels.crew import Call, Crew, Program
-from kitnet.kernels.jit import aligned, build
+from kitnet.kernels.jit import Compiled, aligned, build
 from kitnet.layers import Context, Kept, Loss
 from kitnet.net.network import Net
 from kitnet.net.weights import Weights
@@ -47,31 +51,37 @@ class Machine:
         self._arena = aligned(plan.arena.size)
         held = ((node, name, array) for node, arrays in net.state.items() for name, array in arrays.items())
         state = {f"@state {node}.{name}": array for node, name, array in held}
-        self._outside = {**outside, **plan.constants, **state}
+        refs = (ref for step in plan.steps for ref in step.reads.values())
+        self._random = {ref.buffer: np.zeros(4, np.uint64) for ref in refs if ref.buffer.startswith(RANDOM)}
+        self._outside = {**outside, **plan.constants, **state, **self._random}
         kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
         self._own = rounded(
             max(kernel.scratch_bytes for kernel in kernels)
         )  # values lie behind kernels' scratch
         compiled = iter(build(kernels, progress))
-        self._segments: list[Program | FormulaStep] = []
-        waiting: list[list[Call]] = []
-        stage = -1
-        for step, number in zip(plan.steps, plan.stages, strict=True):
-            if isinstance(step, FormulaStep):
-                self._close(waiting)
-                self._segments.append(step)
-                waiting, stage = [], -1
-                continue
-            call = Call(next(compiled), **{name: self._address(ref) for name, ref in step.arguments.items()})
-            if number != stage:
-                waiting.append([])
-            waiting[-1].append(call)
-            stage = number
-        self._close(waiting)
+        steps = list(zip(plan.steps, plan.stages, strict=True))
+        self._preparations = self._segments(steps[: plan.preparations], compiled)
+        self._run = self._segments(steps[plan.preparations :], compiled)
 
-    def _close(self, stages: list[list[Call]]) -> None:
-        if stages:
-            self._segments.append(Program(stages, self._own + self.plan.own_arena.size))
+    def _segments(
+        self, steps: Sequence[tuple[Step, int]], compiled: Iterator[Compiled]
+    ) -> list[Program | FormulaStep]:
+        """Compiled steps as programs, between those that Python does."""
+        segments: list[Program | FormulaStep] = []
+        for python, run in groupby(steps, lambda each: isinstance(each[0], FormulaStep)):
+            if python:
+                segments += [step for step, _ in run if isinstance(step, FormulaStep)]
+                continue
+            stages = [
+                [
+                    Call(next(compiled), **{name: self._address(ref) for name, ref in step.arguments.items()})
+                    for step, _ in stage
+                    if isinstance(step, KernelStep)
+                ]
+                for _, stage in groupby(run, lambda each: each[1])
+            ]
+            segments.append(Program(stages, self._own + self.plan.own_arena.size))
+        return segments
 
     def _address(self, ref: Ref) -> int:
         if ref.outside:
@@ -80,10 +90,20 @@ class Machine:
             return self._own + self.plan.own_arena.offsets[ref.buffer] + ref.offset
         return int(self._arena.ctypes.data) + self.plan.arena.offsets[ref.buffer] + ref.offset
 
+    def prepare(self) -> None:
+        """The steps that need no images: what is made of the weights."""
+        self._go(self._preparations)
+
     def run(self, count: int, context: Context) -> None:
-        """All steps once, for the first `count` samples of the batch."""
+        """All other steps once, for the first `count` samples of the batch."""
         self._count, self._context = count, context
-        for segment in self._segments:
+        for name, words in self._random.items():
+            words[:2] = key(context.seed, name.removeprefix(RANDOM))
+            words[2:] = context.first_sample, context.step
+        self._go(self._run)
+
+    def _go(self, segments: list[Program | FormulaStep]) -> None:
+        for segment in segments:
             if isinstance(segment, Program):
                 self._crew.run(segment)
             else:
@@ -106,21 +126,24 @@ class Machine:
         view[...] = np.moveaxis(whole.reshape(groups, images, positions, channels), 1, -1)
 
     def _view(self, place: Place) -> Array:
-        """(groups, positions, channels, images) of the arena."""
-        volume, batch = place.volume, self.plan.batch
-        start = self.plan.arena.offsets[place.ref.buffer] + place.ref.offset
-        size = FLOAT * batch.groups * volume.group_stride(batch)
-        whole = self._arena[start : start + size].view(np.float32)
-        return whole.reshape(batch.groups, volume.positions, volume.pitch, batch.images)[
-            :, :, : volume.channels
-        ]
+        """(groups, positions, channels, images) in the arena or outside it."""
+        volume, batch, start = place.volume, self.plan.batch, place.ref.offset
+        if place.ref.outside:
+            memory = self._outside[place.ref.buffer].reshape(-1).view(np.uint8)
+        else:
+            memory, start = self._arena, start + self.plan.arena.offsets[place.ref.buffer]
+        shape = batch.groups, volume.positions, volume.channels, batch.images
+        steps = volume.group_stride(batch), volume.pitch * batch.images, batch.images, 1
+        return as_strided(memory[start:].view(np.float32), shape, [FLOAT * step for step in steps])
 
 
 class Scores:
-    """The compiled network: prepared images (N, *input) -> scores (N, classes) as `loss` reads them, for any
-    N.
+    """The compiled network: prepared images (N, *input) -> scores (N, classes) as `loss` reads them, or
+    without a loss the output (N, *output), for any N.
 
-    Weights are read where they lie, so a network that goes on learning needs no new plan.
+    What is made of the weights beforehand (packed and mapped filters, folded norms) is made here and by
+    `refresh`, to be called when weights or state have changed; a network that goes on learning needs no new
+    plan.
     """
 
     engine = "compiled"
@@ -128,18 +151,19 @@ class Scores:
     def __init__(
         self,
         net: Net,
-        loss: Loss,
+        loss: Loss | None,
         batch: int,
         *,
         threads: int | None = None,
         cpu: Cpu | None = None,
         fuse: bool = True,
-        avoid: frozenset[str] = frozenset(),
+        wishes: Wishes = NO_WISHES,
         progress: Progress | None = None,
     ) -> None:
-        self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=False, fuse=fuse, avoid=avoid)
+        self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=False, fuse=fuse, wishes=wishes)
+        shape = self.plan.graph.nodes[self.plan.scores].shape
         self._images = np.zeros((batch, *net.input_shape), np.float32)
-        self._scores = np.zeros((batch, math.prod(self.plan.graph.nodes[self.plan.scores].shape)), np.float32)
+        self._scores = np.zeros((batch, *((math.prod(shape),) if loss else shape)), np.float32)
         self._count = np.zeros(1, np.int64)
         outside = {
             "@weights": net.weights.flat,
@@ -148,10 +172,15 @@ class Scores:
             "@scores": self._scores,
         }
         self._machine = Machine(self.plan, net, net.weights.like(), outside, Crew(threads), progress)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over the network's weights and state as they are now."""
+        self._machine.prepare()
 
     def __call__(self, x: Array) -> Array:
         _check(x, self._images)
-        found = np.empty((len(x), self._scores.shape[1]), np.float32)
+        found = np.empty((len(x), *self._scores.shape[1:]), np.float32)
         for start in range(0, len(x), self.plan.samples):
             part = x[start : start + self.plan.samples]
             self._images[: len(part)] = part
@@ -183,10 +212,10 @@ class TrainingStep:
         threads: int | None = None,
         cpu: Cpu | None = None,
         fuse: bool = True,
-        avoid: frozenset[str] = frozenset(),
+        wishes: Wishes = NO_WISHES,
         progress: Progress | None = None,
     ) -> None:
-        self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=True, fuse=fuse, avoid=avoid)
+        self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=True, fuse=fuse, wishes=wishes)
         self._seed, self.gradient = seed, net.weights.like()
         places = self.plan.batch.groups * self.plan.batch.images
         self._images = np.zeros((batch, *net.input_shape), np.float32)

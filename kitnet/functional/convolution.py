@@ -17,7 +17,7 @@ from kitnet.layers import Context, Convolution, Kept
 if TYPE_CHECKING:
     from kitnet.functional.program import Draft, Problem
 
-ALGORITHMS = ("direct",)  # the compiled ones
+FORWARD, BACKWARD = ("direct", "winograd"), ("direct",)  # the compiled algorithms
 
 
 def convolve(
@@ -39,8 +39,9 @@ def convolve(
 
     `stride` and `dilation` are one number, or one an axis. `pad` is "valid", "same", "full", a number, or one
     number or pair (before, after) an axis. Where the stride does not divide, `on_misfit="floor"` drops the
-    rest. `algorithm` forces an implementation, "direct" or "formula". `engine` is "compiled" or "formula", by
-    default compiled where llvmlite is there; float64 always runs the formula.
+    rest. `algorithm` forces one: "direct", the usual sum; "winograd", F(4x4,3x3), about twice as fast for
+    many channels, with an error of some 1e-6 of the result; or "formula". `engine` is "compiled" or
+    "formula", by default compiled where llvmlite is there; float64 always runs the formula.
 
     For the convolution of mathematics turn the filters: `np.flip(w, (0, 1))` with two axes. Source: LeCun,
     Bottou, Bengio, Haffner 1998, section II.A; the formula is `kitnet.layers.Convolution`.
@@ -49,14 +50,26 @@ def convolve(
     given = {"x": x, "w": w} if b is None else {"x": x, "w": w, "b": b}
     weights = argument.arrays(name, **given)
     x = weights.pop("x")
-    fast = argument.compiled(name, x, engine, algorithm, ALGORITHMS)
+    fast = argument.compiled(name, x, engine, algorithm, FORWARD)
     layer = _layer(name, x, weights["w"], b is not None, stride, pad, dilation, groups, on_misfit)
     if b is not None:
         argument.expect(name, "b", weights["b"], (layer.filters,), "a number for each filter")
     if fast:
-        from kitnet.functional import program
+        from kitnet.functional import in_place, program
+        from kitnet.kernels.cpu import detect
 
-        problem = _problem(program.convolve, layer, x)
+        axes = layer.axes(x.shape[1:])
+        if algorithm == "winograd":
+            if not in_place.winograd_fits(axes, layer.groups):
+                raise ShapeError(
+                    f"{name}: algorithm 'winograd' is for 3x3 windows, stride and dilation 1, one group",
+                    "leave algorithm out",
+                )
+            problem = _problem(in_place.convolve_by_winograd, layer, x, in_place=True)
+        elif in_place.suits(len(x), layer.filters, layer.groups, detect()):
+            problem = _problem(in_place.convolve, layer, x, in_place=True)
+        else:
+            problem = _problem(program.convolve, layer, x)
         return program.run(problem, {"y": (len(x), *problem.y)}, x=x, **weights)[0]
     words = {"w": "weight", "b": "bias"}
     named = {words[key]: array for key, array in weights.items()}
@@ -83,7 +96,7 @@ def convolve_backward(
     """
     name = "convolve_backward"
     dy, x, w = argument.arrays(name, dy=dy, x=x, w=w).values()
-    fast = argument.compiled(name, x, engine, algorithm, ALGORITHMS)
+    fast = argument.compiled(name, x, engine, algorithm, BACKWARD)
     layer = _layer(name, x, w, True, stride, pad, dilation, groups, on_misfit)
     argument.expect(name, "dy", dy, (len(x), *layer.output_shape(x.shape[1:])), "that of the output")
     if fast:
@@ -138,8 +151,10 @@ def _layer(
     return layer
 
 
-def _problem(write: Callable[[Draft, Problem], None], layer: Convolution, x: Array) -> Problem:
+def _problem(
+    write: Callable[[Draft, Problem], None], layer: Convolution, x: Array, in_place: bool = False
+) -> Problem:
     from kitnet.functional.program import Problem
 
     axes = layer.axes(x.shape[1:])
-    return Problem(write, axes, x.shape[-1], layer.filters, layer.groups, layer.bias)
+    return Problem(write, axes, x.shape[-1], layer.filters, layer.groups, layer.bias, in_place)

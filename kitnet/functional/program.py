@@ -48,6 +48,7 @@ class Problem:
     filters: int
     groups: int = 1
     bias: bool = False
+    in_place: bool = False  # on the arrays of the call, whose channels lie in the lanes then
 
     @property
     def x(self) -> Shape:
@@ -68,7 +69,9 @@ def run(problem: Problem, outputs: Mapping[str, Shape], **inputs: Array) -> list
         return [np.zeros(shape, np.float32) for shape in outputs.values()]
     cpu = detect()
     made = {name: np.empty(shape, np.float32) for name, shape in outputs.items()}
-    _ready(problem, batch_of(len(inputs["x"]), cpu), cpu).run({**inputs, **made})
+    samples = len(inputs["x"])
+    batch = Batch(samples, 1) if problem.in_place else batch_of(samples, cpu)
+    _ready(problem, batch, cpu).run({**inputs, **made})
     return list(made.values())
 
 

@@ -11,9 +11,10 @@ same remainder have the same taps, so each phase is a dense sum of its own. `Rea
 one axis.
 
 A tile is some rows times some columns, a column being one vector of images at one place. Each step of the
-sum loads a vector for each column and a weight for each row, and multiplies all with all. Weights are
-read where they lie, and a line of taps whose channels lie side by side is one run. Padding is never read:
-places at the rim walk only the taps that fall on the source.
+sum loads a vector for each column and a weight for each row, and multiplies all with all. A line of taps
+whose channels lie side by side is one run. Padding is never read: places at the rim walk only the taps that
+fall on the source. Forward the weights of a tile lie `filters` apart from step to step; where they are many,
+`pack` brings them into the order in which they are read.
 
 A sum has one accumulator and takes its terms in the order of the loops, whatever the tile: how the work
 is cut changes no bit.
@@ -32,7 +33,12 @@ from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, I64, Index, Int, Kernel, Pointer, Value
 from kitnet.kernels.spec import Batch, Triple, Volume, Window
 from kitnet.kernels.tiling import EACH_BODY, Reach, Shares, cost, cut, fits, shares_of
-from kitnet.kernels.walk import over
+from kitnet.kernels.walk import lower, over
+
+# Measured on an AVX-512 core, over many tiles and shapes.
+LOADS = 1.6  # a cycle, where a multiply-add reads its weight from memory
+FAR = 0.5  # cycles for a vector from the L2 cache
+RUN = 16  # steps of the sums that are packed together: what they read and write stays in L1
 
 Beginning = Callable[[Index, Pointer], Value]  # of a sum, by its row and its place in the target
 
@@ -46,23 +52,18 @@ def forward(
     window: Window,
     *,
     groups: int = 1,
+    packed: bool = False,
     bias: bool = True,
     activation: str | None = None,
     blocks: int = 1,
 ) -> Kernel:
-    """y = activation(bias + correlation of x and weight). `bias=False` leaves that pointer unread.
+    """y = activation(bias + correlation of x and weight). `bias=False` leaves that pointer unread; `packed`
+    weights come from `pack`.
 
     The work on each group of the batch is cut into at most so many blocks: tasks = groups of the batch *
     blocks.
     """
-    reaches = [
-        [Reach(size, places, taps, stride, -before, dilation)]
-        for size, places, taps, stride, dilation, before in zip(
-            x.sizes, y.sizes, window.size, window.stride, window.dilation, window.before, strict=True
-        )
-    ]
-    weights = _Weights(window.size, groups, y.channels // groups, x.channels // groups, 1, y.channels)
-    work = _Gather(cpu, batch, x, y, weights, reaches, blocks)
+    work = _forwards(cpu, batch, x, y, window, groups, packed, blocks)
     k = over(name, cpu, batch, work.blocks, x=F32, weight=F32, bias=F32, y=F32)
     source, weight, biases, target = k.pointers
 
@@ -70,6 +71,54 @@ def forward(
         return k.splat(biases, row) if bias else k.zero()
 
     work.write(k, source, weight, target, beginning, activation)
+    return k
+
+
+def _forwards(
+    cpu: Cpu, batch: Batch, x: Volume, y: Volume, window: Window, groups: int, packed: bool, blocks: int
+) -> _Gather:
+    reaches = [
+        [Reach(size, places, taps, stride, -before, dilation)]
+        for size, places, taps, stride, dilation, before in zip(
+            x.sizes, y.sizes, window.size, window.stride, window.dilation, window.before, strict=True
+        )
+    ]
+    rows, depth = y.channels // groups, x.channels // groups
+    return _Gather(
+        cpu, batch, x, y, _Weights(window.size, groups, rows, depth, packed=packed), reaches, blocks
+    )
+
+
+def pack(
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    x: Volume,
+    y: Volume,
+    window: Window,
+    *,
+    groups: int = 1,
+    tasks: int = 1,
+) -> Kernel:
+    """weight -> packed, as large, for the `forward` of the same problem: the weights of each tile's rows as
+    one run, (groups, shares of rows, taps, depth, rows of the share).
+    """
+    work = _forwards(cpu, batch, x, y, window, groups, packed=True, blocks=1)
+    weights, shares, lanes = work.weights, work.tile.rows, cpu.lanes
+    steps = weights.taps * weights.depth
+    runs = -(-steps // RUN)
+    tasks = min(tasks, runs)
+    k = Kernel(name, cpu, tasks, weight=F32, packed=F32)
+    source, target = k.pointers
+    with k.loop(*cut(runs, k.task, tasks), unroll=1) as run, k.loop(groups * shares.count) as tile:
+        group, share = divmod(tile, shares.count)
+        row = group * weights.rows + shares.start(share)
+        for rows, chosen in shares.kinds(share):
+            with k.when(chosen), k.loop(run * RUN, lower((run + 1) * RUN, steps)) as step:
+                here, there = source + (step * weights.filters + row), target + (row * steps + step * rows)
+                for i in range(0, rows, lanes):
+                    count = min(lanes, rows - i)
+                    k.store(k.vector(here, i, count), there, i, count)
     return k
 
 
@@ -94,7 +143,7 @@ def input_gradient(
             dy.sizes, dx.sizes, window.size, window.stride, window.dilation, window.before, strict=True
         )
     ]
-    weights = _Weights(window.size, groups, dx.channels // groups, dy.channels // groups, dy.channels, 1)
+    weights = _Weights(window.size, groups, dx.channels // groups, dy.channels // groups, back=True)
     work = _Gather(cpu, batch, dy, dx, weights, reaches, blocks)
     k = over(name, cpu, batch, work.blocks, dy=F32, weight=F32, dx=F32)
     source, weight, target = k.pointers
@@ -123,26 +172,38 @@ def _phases(size: int, places: int, taps: int, stride: int, dilation: int, befor
 
 @dataclass(frozen=True)
 class _Weights:
-    """kitnet's weights (taps, input channels of a group, filters) as a pass sees them: in each of
-    `groups` so many rows and so much depth, with the elements from one row, and from one depth, to the
-    next.
+    """The filters as a pass sees them: in each of `groups` so many rows and so much depth, for each tap of
+    the window. The rows are filters, or channels where the pass goes back.
+
+    They lie where kitnet keeps them, (taps, input channels of a group, filters), or `packed`.
     """
 
     window: Triple
     groups: int
     rows: int
     depth: int
-    to_row: int
-    to_depth: int
+    back: bool = False
+    packed: bool = False
 
     @property
-    def to_tap(self) -> int:
-        return self.groups * self.rows * self.depth
+    def taps(self) -> int:
+        return math.prod(self.window)
+
+    def start(self, group: Index, first: Index) -> Index:
+        """Where the weights of a share begin, by its first row."""
+        if self.packed:
+            return (group * self.rows + first) * (self.taps * self.depth)
+        return group * self.depth + first * self.filters if self.back else group * self.rows + first
+
+    def steps(self, rows: int) -> tuple[int, int, int]:
+        """Elements from a tap, a depth and a row to the next, in a share of so many rows."""
+        if self.packed:
+            return self.depth * rows, rows, 1
+        return self.groups * self.rows * self.depth, *((1, self.filters) if self.back else (self.filters, 1))
 
     @property
-    def to_group(self) -> int:
-        """Of the filters, which are those with a step of one."""
-        return self.rows if self.to_row == 1 else self.depth
+    def filters(self) -> int:
+        return self.groups * (self.depth if self.back else self.rows)
 
 
 @dataclass(frozen=True)
@@ -154,25 +215,38 @@ class _Tile:
     vectors: int
 
 
-def _tile(cpu: Cpu, rows: int, vectors: int, wide: list[Reach]) -> _Tile:
+def _tile(cpu: Cpu, weights: _Weights, vectors: int, wide: list[Reach]) -> _Tile:
     """The quickest tile for lines of places."""
-    best, least = _Tile(Shares(rows, rows), 1, 1), math.inf
+    best, least = _Tile(Shares(weights.rows, weights.rows), 1, 1), math.inf
     for width in (v for v in range(1, vectors + 1) if vectors % v == 0):
-        for places, shares in itertools.product(range(1, 9), shares_of(rows, cpu.registers)):
+        for places, shares in itertools.product(range(1, 9), shares_of(weights.rows, cpu.registers)):
             if not fits(cpu, shares.most, places * width):
                 continue
             cycles, bodies = 0.0, 0
             for reach in wide:
                 whole, rest = divmod(len(reach.interior), places)
                 rim = reach.places - len(reach.interior)
-                for size, times in shares.sizes().items():
-                    parts = (whole, places), (rest > 0, rest), (rim, 1)
-                    cycles += times * sum(count * cost(size, each * width) for count, each in parts)
-                    bodies += sum(count > 0 for count, _ in parts)
+                for count, some in (whole, places), (rest > 0, rest), (rim, 1):
+                    far = _far(cpu, weights, reach, some, width) * (vectors // width) if count else 0.0
+                    for size, times in shares.sizes().items():
+                        step = max(cost(size, some * width), (size + some * width) / LOADS + 0.5)
+                        cycles += times * count * (step + far * some * width)
+                        bodies += count > 0
             cycles *= vectors // width * (1 + EACH_BODY * bodies)
             if cycles < least:
                 best, least = _Tile(shares, places, width), cycles
     return best
+
+
+def _far(cpu: Cpu, weights: _Weights, reach: Reach, places: int, vectors: int) -> float:
+    """Cycles that each vector of the source costs because it comes from the L2 cache: nothing where all that
+    a tile reads fits into half of L1, less where its places share what they read.
+    """
+    span = (places - 1) * reach.step + (reach.taps - 1) * abs(reach.apart) + 1
+    planes = weights.window[0] * weights.window[1]
+    if 4 * planes * span * weights.depth * vectors * cpu.lanes <= (cpu.l1d or 1 << 15) // 2:
+        return 0.0
+    return FAR * min(1.0, span / max(places * reach.taps, 1))
 
 
 @dataclass(frozen=True)
@@ -185,6 +259,7 @@ class _Line:
     high: Reach
     z: Index
     y: Index
+    segment: Index
     rows: int
     row: Index
     source: Pointer
@@ -207,10 +282,20 @@ class _Gather:
     ) -> None:
         self.images, self.source, self.target, self.weights = batch.images, source, target, weights
         self.deep, self.high, self.wide = reaches
-        self.tile = _tile(cpu, weights.rows, batch.images // cpu.lanes, self.wide)
+        self.tile = _tile(cpu, weights, batch.images // cpu.lanes, self.wide)
         self.tiles = weights.groups * self.tile.rows.count
+        # Weights of the tiles that take turns at a segment, and what these read, stay in the L2 cache.
+        cache = cpu.l2 or 1 << 20
+        share = 4 * weights.taps * weights.depth * self.tile.rows.most
+        self.chunks = -(-self.tiles // max(1, cache // 2 // share))
+        self.together = -(-self.tiles // self.chunks)
+        reads = self.deep[0].taps * self.high[0].taps * source.sizes[2] * weights.depth * batch.images
+        most = max(len(reach.interior) for reach in self.wide) // self.tile.places
+        self.segments = max(1, min(most, -(-4 * reads // (cache // 4))))
+        if weights.groups > 1 and weights.depth == 1:
+            self.segments = max(1, most)  # channel by channel at each tile, which reads memory in runs
         lines = max(reach.places for reach in self.deep) * max(reach.places for reach in self.high)
-        self.blocks = min(blocks, lines * self.tiles)
+        self.blocks = min(blocks, lines * self.segments * self.tiles)
         self.source_stride, self.target_stride = source.group_stride(batch), target.group_stride(batch)
 
     def write(
@@ -222,8 +307,8 @@ class _Gather:
         beginning: Beginning,
         activation: str | None = None,
     ) -> None:
-        """A block is a run of items, each a line of places for one tile of rows; tiles of a line come
-        together.
+        """A block is a run of items, each a segment of a line of places for one tile of rows: chunk by
+        chunk of tiles, line by line, segment by segment, and the tiles of the chunk for each of these.
         """
         self.k, self.beginning, self.activation = k, beginning, activation
         shares, weights = self.tile.rows, self.weights
@@ -231,41 +316,59 @@ class _Gather:
         source += batch * self.source_stride
         target += batch * self.target_stride
         for deep, high in itertools.product(self.deep, self.high):
-            with k.loop(*cut(deep.places * high.places * self.tiles, block, self.blocks), unroll=1) as item:
-                line, tile = divmod(item, self.tiles)
+            lines = deep.places * high.places
+            items = self.chunks * lines * self.segments * self.together
+            with k.loop(*cut(items, block, self.blocks), unroll=1) as item:
+                rest, number = divmod(item, self.together)
+                rest, segment = divmod(rest, self.segments)
+                chunk, line = divmod(rest, lines)
                 z, y = divmod(line, high.places)
-                group, share = divmod(tile, shares.count)
-                first = shares.start(share)
-                row = group * weights.rows + first
-                place = (z * deep.every + deep.first) * self.target.sizes[1] + y * high.every + high.first
-                channels = source + group * (weights.depth * self.images)
-                own = weight + (group * weights.to_group + first * weights.to_row)
-                out = target + (place * (self.target.sizes[2] * self.target.pitch) + row) * self.images
-                for rows, chosen in shares.kinds(share):
-                    with k.when(chosen):
-                        self._line(_Line(deep, high, z, y, rows, row, channels, own, out))
+                tile = chunk * self.together + number
+                with k.when(self.chunks * self.together == self.tiles or tile < self.tiles):
+                    group, share = divmod(tile, shares.count)
+                    first = shares.start(share)
+                    row = group * weights.rows + first
+                    place = (z * deep.every + deep.first) * self.target.sizes[1] + y * high.every + high.first
+                    channels = source + group * (weights.depth * self.images)
+                    own = weight + weights.start(group, first)
+                    out = target + (place * (self.target.sizes[2] * self.target.pitch) + row) * self.images
+                    for rows, chosen in shares.kinds(share):
+                        with k.when(chosen):
+                            self._line(_Line(deep, high, z, y, segment, rows, row, channels, own, out))
 
     def _line(self, line: _Line) -> None:
         """The interior in tiles, then what they leave over, then the rim place by place."""
         k, step = self.k, self.tile.places
+        later, ends = _from(k, line.segment, 1), _from(k, line.segment, self.segments - 1)
         for wide in self.wide:
             inner, all_taps = wide.interior, (0, wide.taps)
             rest = len(inner) % step
             if len(inner) >= step:
-                with k.loop(inner.start, inner.stop - rest, step, unroll=1) as i:
+                with k.loop(*self._whole(line, wide), step, unroll=1) as i:
                     self._sums(line, wide, i, step, all_taps)
             if rest:
-                self._sums(line, wide, inner.stop - rest, rest, all_taps)
+                with k.when(ends > 0):
+                    self._sums(line, wide, inner.stop - rest, rest, all_taps)
             if wide.padded:
-                with k.loop(wide.places - len(inner), unroll=1) as rim:
-                    i = rim + _from(k, rim, inner.start) * len(inner)  # past the interior
+                front, back = inner.start, wide.places - inner.stop
+                with k.loop(later * front, ends * back + front, unroll=1) as rim:
+                    i = rim + _from(k, rim, front) * len(inner)  # past the interior
                     self._sums(line, wide, i, 1, wide.taps_at(i))
         if self.activation and self.activation != "relu":
             self._activate(line)
 
+    def _whole(self, line: _Line, wide: Reach) -> tuple[Index, Index]:
+        """Where the segment's whole tiles begin and end. What comes before and behind these in a line is the
+        first and the last segment's.
+        """
+        count = len(wide.interior) // self.tile.places
+        first, last = cut(count, line.segment, self.segments)
+        return first * self.tile.places + wide.interior.start, last * self.tile.places + wide.interior.start
+
     def _sums(self, line: _Line, wide: Reach, i: Index, places: int, taps: tuple[Index, Index]) -> None:
         """One tile: the line's rows at so many places, from place i on."""
         k, images, width, rows = self.k, self.images, self.tile.vectors, range(line.rows)
+        _, _, to_row = self.weights.steps(line.rows)
         from_place, to_place = self.source.pitch * images, self.target.pitch * images
         columns = [(place, v * k.lanes) for place in range(places) for v in range(width)]
         with k.loop(0, images, width * k.lanes, unroll=1) as some:
@@ -278,7 +381,7 @@ class _Gather:
                 at = source + ((i * wide.step + wide.start) * from_place + some)
                 vectors = [k.vector(at, p * wide.step * from_place + v) for p, v in columns]
                 for row in rows:
-                    scalar = k.splat(weight, row * self.weights.to_row)
+                    scalar = k.splat(weight, row * to_row)
                     for each, vector in zip(sums[row], vectors, strict=True):
                         each.set(k.fma(scalar, vector, each.get()))
             for each, place in zip(itertools.chain(*sums), itertools.chain(*outs), strict=True):
@@ -292,10 +395,11 @@ class _Gather:
         weight.
         """
         k, deep, high, weights, source = self.k, line.deep, line.high, self.weights, self.source
+        to_tap, to_depth, _ = weights.steps(line.rows)
         one_run = (
             wide.apart == wide.tap_step == weights.groups == 1
             and weights.depth == source.pitch
-            and weights.depth * weights.to_depth == weights.to_tap
+            and weights.depth * to_depth == to_tap
         )
         with (
             k.loop(*deep.taps_at(line.z), unroll=1) as a,
@@ -307,27 +411,28 @@ class _Gather:
                 source.sizes[2] * source.pitch * self.images
             )
             plane = (deep.tap + a * deep.tap_step) * weights.window[1] + high.tap + b * high.tap_step
-            weight = line.weight + (plane * weights.window[2] + wide.tap) * weights.to_tap
+            weight = line.weight + (plane * weights.window[2] + wide.tap) * to_tap
             if one_run:
                 first, last = (tap * weights.depth for tap in taps)
                 with k.loop(first, last, unroll=1) as d:
-                    yield from_line + d * self.images, weight + d * weights.to_depth
+                    yield from_line + d * self.images, weight + d * to_depth
             else:
                 with k.loop(*taps, unroll=1) as c, k.loop(weights.depth, unroll=1) as d:
                     yield (
                         from_line + (c * (wide.apart * source.pitch) + d) * self.images,
-                        weight + (c * (wide.tap_step * weights.to_tap) + d * weights.to_depth),
+                        weight + (c * (wide.tap_step * to_tap) + d * to_depth),
                     )
 
     def _activate(self, line: _Line) -> None:
         """A curve takes tens of instructions, too many for every sum of a tile: once over the finished
-        line.
+        segment.
         """
         k, (wide,), curve = self.k, self.wide, ACTIVATIONS[self.activation or ""].value
-        with (
-            k.loop(wide.places, unroll=1) as i,
-            k.loop(0, line.rows * self.images, k.lanes, unroll=1) as v,
-        ):
+        (first, last), inner = self._whole(line, wide), wide.interior
+        front, behind = inner.start, wide.places - inner.stop + len(inner) % self.tile.places
+        begin = first - front + _from(k, line.segment, 1) * front
+        end = last + _from(k, line.segment, self.segments - 1) * behind
+        with k.loop(begin, end, unroll=1) as i, k.loop(0, line.rows * self.images, k.lanes, unroll=1) as v:
             at = line.target + (i * (self.target.pitch * self.images) + v)
             k.store(curve(k.vector(at)), at)
 

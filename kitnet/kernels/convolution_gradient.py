@@ -10,42 +10,40 @@ What is summed are places and images, and both factors have images in their lane
 - Where filters are few, a tile is channels times filters as they lie, every sum is a vector of partial
   sums, and its lanes are added up at the end of a stretch.
 
-The rows of a tile are channels of one tap or, where channels are few, those of several taps side by side,
-so that there are enough independent sums. A stretch is some groups of the batch, planes and lines of
-places: enough that sums live long, and no more, so that the next tile finds dy still in cache. Padding is
-never read: every tap has its own range of places, and those that not all taps of a tile share are added
-tap by tap.
+A tile has several taps of a line of the window at once, in one of two ways. Standing at a place of dy, taps
+are more rows: each reads x elsewhere. Standing at a place of x, they are more columns: each reads dy
+elsewhere, so that 16 filters, one vector, have three columns under a 3x3 window. Padding is never read:
+which places of a line have which taps is known when the kernel is written, and each such run of places has
+its own loop.
 
-Who runs which task changes no bit, nor does the number of parts; chunks are added up by someone else.
+A stretch is some groups of the batch, planes, lines and perhaps places: enough that sums live long, and no
+more, so that the next tile finds dy still in cache. Who runs which task changes no bit, nor does the number
+of parts; chunks are added up by someone else.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import BOOL, F32, Index, Int, Kernel, Pointer, Register, Value
 from kitnet.kernels.spec import Batch, Volume, Window
-from kitnet.kernels.tiling import (
-    EACH_BODY,
-    Reach,
-    Shares,
-    cost,
-    cut,
-    fits,
-    shares_of,
-    upwards,
-)
+from kitnet.kernels.tiling import Reach, Shares, cut, shares_of, upwards
 from kitnet.kernels.walk import higher, lower
 
 _FILL = 0.6  # of the lanes must be taken by filters, or dy is not worth transposing
 _STEPS = {True: 256, False: 128}  # of a tile in a stretch, at least; by whether dy is transposed
+_EACH_LOOP = 0.01  # of the time is worth one loop of a tile less: each takes some 5 ms to compile
+
+_CACHE_LINE = 16  # elements
 
 Range = tuple[Index, Index]  # from the first to before the last
+Sums = dict[tuple[int, int, int], Register]  # by tap, channel, column
 
 
 def filter_gradient(
@@ -61,16 +59,16 @@ def filter_gradient(
     chunks: int = 1,
     parts: int = 1,
 ) -> Kernel:
-    """partial[chunk] is the gradient of the weights over the chunk's groups of the batch,
-    bias_partial[chunk] that of the bias; `bias=False` leaves that pointer alone.
+    """partial[chunk] is the gradient of the weights over the chunk's share of the batch, bias_partial[chunk]
+    that of the bias; `bias=False` leaves that pointer alone. A chunk is some groups, or some lines of one.
 
     The work of a chunk is cut into at most so many parts of the weights: tasks = chunks * parts.
     """
     if batch.images % cpu.lanes:
         raise ValueError(f"{batch.images} images do not fill vectors of {cpu.lanes}; use a multiple")
-    if chunks > batch.groups:
-        raise ValueError(f"{chunks} chunks of a batch of {batch.groups} groups; each needs one at least")
-    if (x.own or dy.own) and chunks < batch.groups:
+    if chunks > most_chunks(batch, dy):
+        raise ValueError(f"{chunks} chunks of {most_chunks(batch, dy)} lines; each needs one at least")
+    if (x.own or dy.own) and chunks != batch.groups:
         raise ValueError(f"{chunks} chunks of {batch.groups} groups of which a thread has one at a time")
     work = _FilterGradient(cpu, batch, x, dy, window, groups, bias, chunks, parts)
     k = Kernel(name, cpu, work.tasks, x=F32, dy=F32, partial=F32, bias_partial=F32)
@@ -78,36 +76,122 @@ def filter_gradient(
     return k
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """How the rows of a line of taps, (taps, channels), are cut: by taps or by channels, never by both."""
+def most_chunks(batch: Batch, dy: Volume) -> int:
+    """Into how many chunks the batch can be cut: a line each."""
+    return batch.groups * dy.sizes[0] * dy.sizes[1]
 
-    taps: Shares
-    channels: Shares
+
+@dataclass(frozen=True)
+class _Run:
+    """Places of a line with the same taps: (tap, the place of x, the place of dy) at the first of them. From
+    one to the next dy goes one place on and x the stride.
+    """
+
+    count: int
+    meets: tuple[tuple[int, int, int], ...]
 
     @property
-    def count(self) -> int:
-        return self.taps.count * self.channels.count
+    def of_x(self) -> list[int]:
+        return sorted({place for _, place, _ in self.meets})
 
-    def sizes(self) -> dict[int, int]:
-        """The rows of the tiles that occur, and how many tiles have so many."""
-        both = itertools.product(self.taps.sizes().items(), self.channels.sizes().items())
-        return {taps * channels: m * n for (taps, m), (channels, n) in both}
+    @property
+    def of_dy(self) -> list[int]:
+        return sorted({place for _, _, place in self.meets})
 
 
-def _tile(cpu: Cpu, taps: int, channels: int, columns: int) -> tuple[_Rows, Shares]:
-    """The quickest tile for the rows of a line of taps."""
-    best, least = (_Rows(Shares(taps, taps), Shares(channels, channels)), Shares(columns, columns)), math.inf
-    by_tap = [_Rows(each, Shares(channels, 1)) for each in shares_of(taps, taps)]
-    by_channel = [_Rows(Shares(taps, taps), each) for each in shares_of(channels, cpu.registers)]
-    for rows, across in itertools.product(by_tap + by_channel, shares_of(columns, cpu.registers)):
-        if not fits(cpu, max(rows.sizes()), across.most):
+def _runs(wide: Reach, taps: Sequence[int], from_x: bool) -> tuple[_Run, ...]:
+    """Standing at the places of dy, or of x, one after the other."""
+    runs: list[_Run] = []
+    at: dict[int, list[tuple[int, int, int]]] = {}
+    for tap, o in itertools.product(taps, range(wide.places)):
+        place = o * wide.step + wide.start + tap * wide.apart
+        if 0 <= place < wide.size:
+            at.setdefault(place if from_x else o, []).append((tap, place, o))
+    for _, meets in sorted(at.items()):
+        if runs:
+            last, so_far = runs[-1].meets, runs[-1].count
+            if [(tap, x + so_far * wide.step, o + so_far) for tap, x, o in last] == meets:
+                runs[-1] = _Run(so_far + 1, last)
+                continue
+        runs.append(_Run(1, tuple(meets)))
+    return tuple(runs)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Taps of a line that a tile has together, and how channels and columns are cut into tiles."""
+
+    taps: tuple[int, ...]
+    runs: tuple[_Run, ...]
+    channels: Shares
+    across: Shares
+
+
+def _cycles(sums: int, loads: int, new: float) -> float:
+    """Of a step of a tile: two multiply-adds and nearly two loads a cycle; a sum takes its next term after
+    four. Half a cycle for the loop; vectors that no step before has read come from L2.
+    """
+    return max(sums / 2, 0.6 * loads, 4.0) + 0.5 + new / 4
+
+
+@functools.cache
+def _shares(
+    cpu: Cpu,
+    taps: int,
+    kinds: tuple[tuple[int, int, int, int], ...],
+    channels: int,
+    columns: int,
+    turned: bool,
+) -> tuple[float, int, int]:
+    """Cycles of a line, and the number of shares of channels and of columns, for so many taps and runs of so
+    many places with so many of the taps, places of x and places of dy. Endless where no tile fits the
+    registers.
+    """
+
+    def new(high: int, wide: int) -> float:
+        return wide + (high / cpu.lanes if turned else high)
+
+    best = math.inf, 1, 1
+    most = max(1, cpu.registers // taps)
+    for rows, across in itertools.product(shares_of(channels, most), shares_of(columns, most)):
+        high, wide = rows.most, across.most
+        # All sums, the fewer of both sides' values and one of the other's; a product, if it is not fused.
+        values = max((min(x * high, dy * wide) for _, _, x, dy in kinds), default=0)
+        if taps * high * wide + values + 1 + (not cpu.has_fma) > cpu.registers:
             continue
         bodies = list(itertools.product(rows.sizes().items(), across.sizes().items()))
-        cycles = sum(m * n * cost(high, wide) for (high, m), (wide, n) in bodies)
-        cycles *= 1 + EACH_BODY * len(bodies)
-        if cycles < least:
-            best, least = (rows, across), cycles
+        cycles = sum(
+            m * n * count * _cycles(met * high * wide, x * high + dy * wide, new(high, wide))
+            for ((high, m), (wide, n)), (count, met, x, dy) in itertools.product(bodies, kinds)
+        )
+        cycles *= 1 + _EACH_LOOP * len(bodies) * len(kinds)
+        best = min(best, (cycles, rows.count, across.count))
+    return best
+
+
+def _pieces(cpu: Cpu, wide: Reach, channels: int, columns: int, turned: bool) -> list[_Piece]:
+    """The quickest way to go along a line."""
+    best: list[_Piece] = []
+    least = math.inf
+    for from_x in False, True:
+        # Standing on x, only every so many taps are at a place of dy.
+        phases: dict[int, list[int]] = {}
+        for tap in range(wide.taps):
+            phases.setdefault((wide.start + tap * wide.apart) % wide.step if from_x else 0, []).append(tap)
+        longest = max(len(taps) for taps in phases.values())
+        for together in range(min(longest, cpu.registers), 0, -1):
+            pieces, total = [], 0.0
+            for phase in phases.values():
+                count = -(-len(phase) // together)
+                for i in range(count):
+                    taps = tuple(phase[i * len(phase) // count : (i + 1) * len(phase) // count])
+                    runs = _runs(wide, taps, from_x)
+                    kinds = tuple((r.count, len(r.meets), len(r.of_x), len(r.of_dy)) for r in runs)
+                    cycles, rows, across = _shares(cpu, len(taps), kinds, channels, columns, turned)
+                    total += cycles
+                    pieces.append(_Piece(taps, runs, Shares(channels, rows), Shares(columns, across)))
+            if total < least:
+                best, least = pieces, total
     return best
 
 
@@ -118,29 +202,24 @@ class _Stretch:
     groups: Range
     planes: Range
     lines: Range
+    places: Range
     first: Value  # nothing has been summed before
-
-    def line(self, g: Index, z: Index, y: Index, planes: int, lines: int) -> Index:
-        """The number of a line in a stretch of so many planes and lines."""
-        return ((g - self.groups[0]) * planes + (z - self.planes[0])) * lines + (y - self.lines[0])
 
 
 @dataclass(frozen=True)
 class _Tile:
-    """`taps` taps from `tap` on, at (plane, line) of the window, times `channels` channels from `channel`
-    on; times `columns` columns from `column` on: all of one group of the filters.
+    """Taps of a piece at (plane, line) of the window, times `channels` channels from `channel` on, times
+    `columns` columns from `column` on: all of one group of the filters.
     """
 
+    piece: _Piece
     group: Index
     plane: Index
     line: Index
-    tap: Index
     channel: Index
     column: Index
-    taps: int
     channels: int
     columns: int
-    leads: Value  # it is the first tile of its columns
 
 
 class _FilterGradient:
@@ -158,7 +237,10 @@ class _FilterGradient:
         chunks: int,
         parts: int,
     ) -> None:
-        self.batch, self.x, self.dy, self.bias = batch, x, dy, bias
+        if window.taps == 1 and window.stride == (1, 1, 1) and x.sizes == dy.sizes:  # all is one line
+            x, dy = (replace(volume, sizes=(1, 1, volume.positions)) for volume in (x, dy))
+            window = Window((1, 1, 1))
+        self.batch, self.x, self.dy, self.bias, self.groups = batch, x, dy, bias, groups
         self.images, self.channels, self.filters = batch.images, x.channels // groups, dy.channels // groups
         self.deep, self.high, self.wide = (
             Reach(size, places, taps, stride, -before, dilation)
@@ -166,30 +248,57 @@ class _FilterGradient:
                 x.sizes, dy.sizes, window.size, window.stride, window.dilation, window.before, strict=True
             )
         )
+        self.chunks = chunks
         vectors = -(-self.filters // cpu.lanes)
         self.turned = self.filters >= _FILL * vectors * cpu.lanes
         self.columns = vectors if self.turned else self.filters  # of a group of the filters
         self.step = 1 if self.turned else cpu.lanes  # images of a step
         self.unroll = 1 if self.turned else 2  # a place has few vectors of images
-        self.rows, self.across = _tile(cpu, self.wide.taps, self.channels, self.columns)
-        self.tiles = self.deep.taps * self.high.taps * self.rows.count  # with the same columns
-        items = groups * self.across.count * self.tiles
-        self.chunks, self.parts, self.items = chunks, min(parts, items), items
+        self.pieces = _pieces(cpu, self.wide, self.channels, self.columns, self.turned)
+        self.parts = min(parts, max(map(self._items, self.pieces)))
         self.tasks = self.chunks * self.parts
-
-        planes, lines, places = dy.sizes
-        steps, wanted = places * self.images // self.step, _STEPS[self.turned]
-        self.lines = min(lines, -(-wanted // steps))
-        self.planes = min(planes, -(-wanted // (steps * lines)))
-        self.many = min(-(-batch.groups // chunks), -(-wanted // (steps * lines * planes)))
+        self._stretch()
+        self.x_place = x.pitch * batch.images  # elements from one place to the next
+        self.dy_place = batch.images * (cpu.lanes if self.turned else dy.pitch)
+        # Elements of x from one stretch to the next.
+        self.ahead = self.lines * self.high.step * x.sizes[2] * self.x_place
+        if self.cuts[2] > 1:
+            self.ahead = self.places * self.wide.step * self.x_place
         # A column of the transposed stretch: for every place and image a vector of filters.
-        self.to_line = places * self.images * cpu.lanes
-        self.to_column = self.many * self.planes * self.lines * self.to_line
-        self.room = groups * self.columns * self.to_column if self.turned else 0
+        size = self.many * self.planes * self.lines * self.places * self.dy_place
+        self.room = groups * self.columns * size if self.turned else 0
+        self.dy_column = size if self.turned else batch.images  # elements from one column to the next
+
+    def _stretch(self) -> None:
+        """How many groups, planes, lines and places make a stretch, and how many stretches groups have."""
+        wanted = -(-_STEPS[self.turned] * self.step // self.images)
+        planes, lines, places = self.dy.sizes
+        if self.chunks > self.batch.groups:
+            most = self.batch.groups * planes * lines // self.chunks
+        else:
+            most = planes * lines
+        # Standing on x, the places of dy that belong to a part of a line would be others for every tap.
+        whole = any(len(run.of_dy) > 1 for piece in self.pieces for run in piece.runs)
+        self.places = places if whole else Shares(places, max(1, places // wanted)).most
+        if not most:  # fewer lines than chunks
+            self.places = min(self.places, self.batch.groups * places // self.chunks)
+        self.lines = max(1, min(lines, most, -(-wanted // self.places)))
+        self.planes = max(1, min(planes, most // lines, -(-wanted // (self.places * lines))))
+        self.cuts = -(-planes // self.planes), -(-lines // self.lines), -(-places // self.places)
+        self.many = 1
+        if math.prod(self.cuts) == 1:
+            self.many = min(-(-self.batch.groups // self.chunks), -(-wanted // self.dy.positions))
+
+    def _tiles(self, piece: _Piece) -> int:
+        """With the same columns."""
+        return self.deep.taps * self.high.taps * piece.channels.count
+
+    def _items(self, piece: _Piece) -> int:
+        return self.groups * piece.across.count * self._tiles(piece)
 
     def write(self, k: Kernel) -> None:
-        """An item is a tile, those of the same columns side by side; a part is a run of items. It goes
-        through the chunk stretch by stretch.
+        """An item is a tile, those of the same columns side by side; a part is a run of each piece's items
+        and goes through the chunk stretch by stretch.
         """
         self.k, self.scratch = k, k.scratch(F32, self.room)
         self.source, self.gradient, self.partial, self.bias_partial = k.pointers
@@ -197,97 +306,109 @@ class _FilterGradient:
         weights = self.deep.taps * self.high.taps * self.wide.taps * self.channels * self.dy.channels
         self.partial += chunk * weights
         self.bias_partial += chunk * self.dy.channels
-        items = cut(self.items, part, self.parts)
-        start, stop = cut(self.batch.groups, chunk, self.chunks)
-        with (
-            k.loop(start, stop, self.many, unroll=1) as g,
-            k.loop(0, self.deep.places, self.planes, unroll=1) as z,
-            k.loop(0, self.high.places, self.lines, unroll=1) as y,
-        ):
+        of_group = math.prod(self.cuts)
+        start, stop = cut(self.batch.groups * of_group, chunk, self.chunks)
+        with k.loop(start, stop, self.many, unroll=1) as number:
+            g, number_in_group = divmod(number, of_group) if of_group > 1 else (number, 0)
+            rest, place = divmod(number_in_group, self.cuts[2])
+            plane, line = divmod(rest, self.cuts[1])
             stretch = _Stretch(
-                (g, lower(g + self.many, stop)),
-                (z, lower(z + self.planes, self.deep.places)),
-                (y, lower(y + self.lines, self.high.places)),
-                _equal(k, g, start) & _equal(k, z, 0) & _equal(k, y, 0),
+                (g, lower(g + self.many, stop) if self.many > 1 else g + 1),
+                self._range(plane, self.planes, self.deep.places),
+                self._range(line, self.lines, self.high.places),
+                self._range(place, self.places, self.wide.places),
+                _equal(k, number, start),
             )
             if self.turned:
-                self._turn(stretch, items)
-            self._each_tile(stretch, items)
+                self._turn(stretch, part)
+            for piece in self.pieces:
+                self._each_tile(stretch, piece, part)
 
-    def _each_tile(self, stretch: _Stretch, items: Range) -> None:
-        k, by_tap, by_channel = self.k, self.rows.taps, self.rows.channels
-        with k.loop(*items, unroll=1) as item:
-            columns, row = divmod(item, self.tiles)
-            group, share = divmod(columns, self.across.count)
-            line, piece = divmod(row, self.rows.count)
+    def _range(self, number: Index, size: int, end: int) -> Range:
+        return number * size, lower((number + 1) * size, end)
+
+    def _each_tile(self, stretch: _Stretch, piece: _Piece, part: Index) -> None:
+        k = self.k
+        with k.loop(*cut(self._items(piece), part, self.parts), unroll=1) as item:
+            columns, row = divmod(item, self._tiles(piece))
+            group, share = divmod(columns, piece.across.count)
+            line, channel = divmod(row, piece.channels.count)
             plane, line = divmod(line, self.high.taps)
-            tap, channel = divmod(piece, by_channel.count)
-            starts = by_tap.start(tap), by_channel.start(channel), self.across.start(share)
-            kinds = by_tap.kinds(tap), by_channel.kinds(channel), self.across.kinds(share)
-            for (taps, one), (channels, two), (width, three) in itertools.product(*kinds):
-                with k.when(one), k.when(two), k.when(three):
-                    sizes = taps, channels, width
-                    self._add(stretch, _Tile(group, plane, line, *starts, *sizes, _equal(k, row, 0)))
+            at = group, plane, line, piece.channels.start(channel), piece.across.start(share)
+            leads = _equal(k, row, 0) if piece is self.pieces[0] else False
+            kinds = piece.channels.kinds(channel), piece.across.kinds(share)
+            for (channels, one), (width, two) in itertools.product(*kinds):
+                with k.when(one), k.when(two):
+                    self._add(stretch, _Tile(piece, *at, channels, width), leads)
 
     # One tile
 
-    def _add(self, stretch: _Stretch, tile: _Tile) -> None:
+    def _add(self, stretch: _Stretch, tile: _Tile, leads: Value | bool) -> None:
         """Add a stretch to the results of a tile."""
-        k, wide, all_taps = self.k, self.wide, range(tile.taps)
-        rows = [self._weight(tile, row) for row in range(tile.taps * tile.channels)]
-        sums = [[k.register(k.zero()) for _ in range(tile.columns)] for _ in rows]
+        k = self.k
+        each = list(itertools.product(tile.piece.taps, range(tile.channels), range(tile.columns)))
+        rows = {(tap, c): self._weight(tile, tap, c) for tap, c, _ in each}
+        sums = {key: k.register(k.zero()) for key in each}
         if self.turned:
             with k.when(~stretch.first):
-                for row, own in zip(rows, sums, strict=True):
-                    for column, each in enumerate(own):
-                        each.set(k.vector(row, *self._filters(tile, column)))
-        seen = [wide.places_of(tile.tap + tap) for tap in all_taps]
-        # A later tap of a line begins to see x at an earlier place, and ends so.
-        shared = seen[0][0], higher(seen[0][0], seen[-1][1])
+                for (tap, c, column), own in sums.items():
+                    own.set(k.vector(rows[tap, c], *self._filters(tile, column)))
         with self._lines(stretch, tile) as (x, dy):
-            self._steps(x, dy, shared, tile, all_taps, sums)
-            if wide.padded and tile.taps > 1:
-                for tap, (first, last) in enumerate(seen):
-                    for rim in (first, lower(last, shared[0])), (higher(first, shared[1]), last):
-                        self._steps(x, dy, rim, tile, range(tap, tap + 1), sums)
+            for run in tile.piece.runs:
+                self._steps(x, dy, run, stretch, tile, sums)
         if self.turned:
-            for row, own in zip(rows, sums, strict=True):
-                for column, each in enumerate(own):
-                    k.store(each.get(), row, *self._filters(tile, column))
+            for (tap, c, column), own in sums.items():
+                k.store(own.get(), rows[tap, c], *self._filters(tile, column))
         else:
-            self._add_lanes(stretch, rows, sums, tile)
-            if self.bias:
-                with k.when(tile.leads):
+            lines = {row: [sums[*row, column] for column in range(tile.columns)] for row in rows}
+            self._add_lanes(stretch, list(rows.values()), list(lines.values()), tile)
+            if self.bias and leads is not False:
+                with k.when(leads):
                     self._add_bias(stretch, tile)
 
-    def _steps(
-        self, x: Pointer, dy: Pointer, places: Range, tile: _Tile, taps: range, sums: list[list[Register]]
-    ) -> None:
-        """The places of a line, for some taps of the tile."""
-        k, images, place = self.k, self.images, self.x.pitch * self.images
-        rows = [
-            (tap * tile.channels + c, tap * self.wide.apart * place + c * images)
-            for tap, c in itertools.product(taps, range(tile.channels))
+    def _steps(self, x: Pointer, dy: Pointer, run: _Run, stretch: _Stretch, tile: _Tile, sums: Sums) -> None:
+        """Those places of a run that are in the stretch."""
+        k, images, first = self.k, self.images, run.of_dy[0]
+        places: Range = (0, run.count)
+        if self.cuts[2] > 1:
+            places = _common(places, (stretch.places[0] - first, stretch.places[1] - first))
+        with k.loop(*places, unroll=1) as o:
+            here, there = x + o * (self.wide.step * self.x_place), dy + o * self.dy_place
+            for c, near in itertools.product(range(tile.channels), range(0, images, _CACHE_LINE)):
+                k.prefetch(here, run.of_x[-1] * self.x_place + c * images + near + self.ahead)
+            with k.loop(0, images, self.step, self.unroll) as i:
+                self._step(here + i, there + i * (k.lanes if self.turned else 1), run, tile, sums)
+
+    def _step(self, x: Pointer, dy: Pointer, run: _Run, tile: _Tile, sums: Sums) -> None:
+        """A place and an image, or a vector of images."""
+        k = self.k
+
+        @functools.cache
+        def of_x(place: int, c: int) -> Value:
+            offset = place * self.x_place + c * self.images
+            return k.splat(x, offset) if self.turned else k.vector(x, offset)
+
+        @functools.cache
+        def of_dy(place: int, column: int) -> Value:
+            return k.vector(dy, place * self.dy_place + column * self.dy_column)
+
+        met = [
+            (tap, (at_x, c), (at_dy, column))
+            for tap, at_x, at_dy in run.meets
+            for c, column in itertools.product(range(tile.channels), range(tile.columns))
         ]
-        to_place, to_image, to_column = (
-            (images * k.lanes, k.lanes, self.to_column)
-            if self.turned
-            else (self.dy.pitch * images, 1, images)
-        )
-        with k.loop(*places, unroll=1) as o, k.loop(0, images, self.step, self.unroll) as i:
-            at, here = x + (o * (self.wide.step * place) + i), dy + (o * to_place + i * to_image)
-            columns = [k.vector(here, column * to_column) for column in range(tile.columns)]
-            for row, offset in rows:
-                value = k.splat(at, offset) if self.turned else k.vector(at, offset)
-                for each, column in zip(sums[row], columns, strict=True):
-                    each.set(k.fma(value, column, each.get()))
+        # The fewer values stay in registers, the others come one by one.
+        few_x = len(run.of_x) * tile.channels < len(run.of_dy) * tile.columns
+        for tap, one, two in sorted(met, key=lambda each: each[2] if few_x else each[1]):
+            total = sums[tap, one[1], two[1]]
+            total.set(k.fma(of_x(*one), of_dy(*two), total.get()))
 
     @contextmanager
     def _lines(self, stretch: _Stretch, tile: _Tile) -> Iterator[tuple[Pointer, Pointer]]:
-        """The lines of a stretch that the tile's taps see: where x has the tile's first row at place 0
-        (though that may be padding), and dy its first column.
+        """The lines of a stretch that the tile's taps see: where x has the tile's first channel, and dy its
+        first column, both at place 0.
         """
-        k, deep, high, wide = self.k, self.deep, self.high, self.wide
+        k, deep, high = self.k, self.deep, self.high
         with (
             k.loop(*stretch.groups, unroll=1) as g,
             k.loop(*_common(stretch.planes, deep.places_of(tile.plane)), unroll=1) as z,
@@ -295,16 +416,21 @@ class _FilterGradient:
         ):
             plane = z * deep.step + deep.start + tile.plane * deep.apart
             line = y * high.step + high.start + tile.line * high.apart
-            place = (plane * self.x.sizes[1] + line) * self.x.sizes[2] + wide.start + tile.tap * wide.apart
+            place = (plane * self.x.sizes[1] + line) * self.x.sizes[2]
             channel = place * self.x.pitch + tile.group * self.channels + tile.channel
             x = self.source + g * self.x.group_stride(self.batch) + channel * self.images
             if self.turned:
-                number = stretch.line(g, z, y, self.planes, self.lines)
                 column = tile.group * self.columns + tile.column
-                yield x, self.scratch + (number * self.to_line + column * self.to_column)
+                yield x, self.scratch + (self._number(stretch, g, z, y, 0) + column * self.dy_column)
             else:
                 filter, _ = self._filters(tile, 0)
                 yield x, self._gradient_at(g, z, y, 0) + filter * self.images
+
+    def _number(self, stretch: _Stretch, g: Index, z: Index, y: Index, x: Index) -> Index:
+        """Where a column of the transposed stretch has a place, or would have it."""
+        plane = (g - stretch.groups[0]) * self.planes + (z - stretch.planes[0])
+        line = plane * self.lines + (y - stretch.lines[0])
+        return (line * self.places + (x - stretch.places[0])) * self.dy_place
 
     def _gradient_at(self, g: Index, z: Index, y: Index, x: Index) -> Pointer:
         place = (z * self.high.places + y) * self.wide.places + x
@@ -312,10 +438,10 @@ class _FilterGradient:
 
     # Results
 
-    def _weight(self, tile: _Tile, row: int) -> Pointer:
-        """Where the results of a row begin, with those for filter 0."""
-        tap = (tile.plane * self.high.taps + tile.line) * self.wide.taps + tile.tap
-        return self.partial + (tap * self.channels + tile.channel + row) * self.dy.channels
+    def _weight(self, tile: _Tile, tap: int, channel: int) -> Pointer:
+        """Where the results of a channel of the tile begin, with those for filter 0."""
+        number = (tile.plane * self.high.taps + tile.line) * self.wide.taps + tap
+        return self.partial + (number * self.channels + tile.channel + channel) * self.dy.channels
 
     def _filters(self, tile: _Tile, column: int) -> tuple[Index, Index]:
         """The first filter of a column, and how many it has: a whole vector but for the last column of a
@@ -362,27 +488,34 @@ class _FilterGradient:
 
     # Filters into the lanes
 
-    def _turn(self, stretch: _Stretch, items: Range) -> None:
-        """Transpose the columns that a part reads. Whose part has the first tile of a column adds it to
-        the bias.
+    def _turn(self, stretch: _Stretch, part: Index) -> None:
+        """Transpose the columns that a part reads. Whose part has the first piece's first tile of a column
+        adds it to the bias.
         """
         k, images = self.k, self.images
-        first, last = items
-        start, stop = self._column(first // self.tiles), self._column((last - 1) // self.tiles + 1)
-        own = self._column(upwards(first, self.tiles))
-        with k.loop(start, stop, unroll=1) as index:
+        own: Index = 0
+        ends: list[Range] = []
+        for piece in self.pieces:
+            tiles = self._tiles(piece)
+            first, last = cut(self._items(piece), part, self.parts)
+            ends.append((self._column(piece, first // tiles), self._column(piece, upwards(last, tiles))))
+            if piece is self.pieces[0]:
+                own = self._column(piece, upwards(first, tiles))
+        begin, end = functools.reduce(lambda one, two: (lower(one[0], two[0]), higher(one[1], two[1])), ends)
+        with k.loop(begin, end, unroll=1) as index:
             group, column = divmod(index, self.columns)
             filter = group * self.filters + column * k.lanes
             for count, chosen in self._counts(column):
                 with k.when(chosen):
                     total = k.register(k.zero())
-                    with self._places(stretch) as (dy, place), k.loop(0, images, k.lanes, unroll=1) as i:
+                    with self._places(stretch) as (dy, number), k.loop(0, images, k.lanes, unroll=1) as i:
                         rows = [k.vector(dy, (filter + row) * images + i) for row in range(count)]
                         columns = k.transpose(rows + [k.zero()] * (k.lanes - count))
-                        out = self.scratch + (index * self.to_column + (place * images + i) * k.lanes)
+                        out = self.scratch + (index * self.dy_column + number + i * k.lanes)
                         for image, each in enumerate(columns):
                             k.store(each, out, image * k.lanes)
-                        total.set(total.get() + _sum(columns))
+                        if self.bias:
+                            total.set(total.get() + _sum(columns))
                     if self.bias:
                         with k.when(
                             own <= index if isinstance(own, int) or isinstance(index, Int) else index >= own
@@ -400,23 +533,22 @@ class _FilterGradient:
         if rest:
             yield rest, column >= whole if whole else True
 
-    def _column(self, share: Index) -> Index:
+    def _column(self, piece: _Piece, share: Index) -> Index:
         """The first column of a share of columns, both counted through all groups of the filters."""
-        group, share = divmod(share, self.across.count)
-        return group * self.columns + self.across.start(share)
+        group, share = divmod(share, piece.across.count)
+        return group * self.columns + piece.across.start(share)
 
     @contextmanager
     def _places(self, stretch: _Stretch) -> Iterator[tuple[Pointer, Index]]:
-        """Every place of a stretch: where dy has it, and its number in the stretch."""
+        """Every place of a stretch: where dy has it, and where the transposed stretch does."""
         k = self.k
         with (
             k.loop(*stretch.groups, unroll=1) as g,
             k.loop(*stretch.planes, unroll=1) as z,
             k.loop(*stretch.lines, unroll=1) as y,
-            k.loop(self.wide.places, unroll=1) as x,
+            k.loop(*stretch.places, unroll=1) as x,
         ):
-            number = stretch.line(g, z, y, self.planes, self.lines) * self.wide.places + x
-            yield self._gradient_at(g, z, y, x), number
+            yield self._gradient_at(g, z, y, x), self._number(stretch, g, z, y, x)
 
 
 def _common(one: Range, other: Range) -> Range:

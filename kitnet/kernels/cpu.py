@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import logging
 import math
 import os
 import platform
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kitnet.base.error import KitnetError, nearest
+
+_log = logging.getLogger("kitnet")
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ def _detect(wanted: str) -> Cpu:
     level, features = _ladder()[name], _host_features()
     if name != possible[0]:
         features &= level.needs  # a lesser level knows nothing of the extras of this machine
+    elif level is _X86["baseline"]:
+        _tell_what_is_missing()
     l1d, l2, l3 = _caches()
     return Cpu(
         platform.machine(),
@@ -117,6 +122,12 @@ def _detect(wanted: str) -> Cpu:
         l2,
         l3,
     )
+
+
+@functools.cache
+def _tell_what_is_missing() -> None:
+    """Once: whoever does not expect it should know why everything takes longer."""
+    _log.warning("this processor has none of AVX-512, AVX2 and SSE4.2; compiled code runs slowly on it")
 
 
 def _ladder() -> dict[str, _Level]:

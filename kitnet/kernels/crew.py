@@ -77,6 +77,7 @@ class Program:
         self.scratch_bytes = max(scratch_bytes, *(call.kernel.scratch_bytes for call in calls))
         here = 1 + 3 * len(self.stages)
         end = here + 2 * len(calls)
+        self.single = max(self._tasks(stage) for stage in self.stages) == 1
         self._places: dict[Call, int] = {}
         for call in calls:
             if call not in self._places:
@@ -183,7 +184,7 @@ class _Squad:
             each = -(-program.scratch_bytes // 128) * 128
             if each * (1 + len(self.helpers)) > self.scratch.nbytes:
                 self.scratch = aligned(each * (1 + len(self.helpers)))
-            if not self.helpers:
+            if not self.helpers or program.single:  # nobody can help
                 self.driver.alone(program.address, self.scratch.ctypes.data)
                 return
             self.block[_SCRATCH], self.block[_STRIDE] = self.scratch.ctypes.data, each

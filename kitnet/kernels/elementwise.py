@@ -6,6 +6,8 @@ blocks, or vectors where nothing lies between them. Operands may be one memory w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kitnet.kernels.activation import ACTIVATIONS
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel
@@ -53,17 +55,24 @@ def activation_gradient(
 
 
 def add(
-    name: str, cpu: Cpu, batch: Batch, y: Volume, n: int, x: Volume | None = None, blocks: int = 1
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    xs: Sequence[Volume],
+    y: Volume,
+    activation: str | None = None,
+    blocks: int = 1,
 ) -> Kernel:
-    """x0, x1, ... -> y = x0 + x1 + ..., n of them, from left to right."""
-    k = over(name, cpu, batch, blocks, **{f"x{i}": F32 for i in range(n)}, y=F32)
+    """x0, x1, ... -> y = f(x0 + x1 + ...), from left to right."""
+    k = over(name, cpu, batch, blocks, **{f"x{i}": F32 for i in range(len(xs))}, y=F32)
     *terms, py = k.pointers
 
-    def body(at_x: Index, at_y: Index) -> None:
-        first, *others = (k.vector(term, at_x) for term in terms)
-        k.store(sum(others, first), py, at_y)
+    def body(*offsets: Index) -> None:
+        first, *others = (k.vector(term, at) for term, at in zip(terms, offsets, strict=False))
+        total = sum(others, first)
+        k.store(ACTIVATIONS[activation].value(total) if activation else total, py, offsets[-1])
 
-    each_vector(k, batch, [x or y, y], body, _UNROLLED)
+    each_vector(k, batch, [*xs, y], body, _UNROLLED)
     return k
 
 

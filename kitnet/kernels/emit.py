@@ -538,6 +538,11 @@ class Kernel:
             operands = (value.llvm, value.text), ("ptr", address), ("i32", str(align)), mask
             self._call(f"llvm.masked.store.{_suffix(value.type, value.lanes)}.p0", "void", *operands)
 
+    def prefetch(self, pointer: Pointer, offset: Index = 0) -> None:
+        """Ask for the cache line of an element before it is needed; the address may lie anywhere."""
+        address = (pointer + offset)._address()
+        self._call("llvm.prefetch.p0", "void", ("ptr", address), ("i32", "0"), ("i32", "2"), ("i32", "1"))
+
     def _mask(self, count: Index | None) -> tuple[str, str] | None:
         """The type and text of a mask of the first so many lanes, None where all are meant."""
         if count is None or count == self.lanes:

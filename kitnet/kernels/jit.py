@@ -1,9 +1,7 @@
 """Kernels to machine code, and machine code to addresses.
 
-LLVM IR is parsed, verified, optimised and assembled into an object file, which is kept on disk in the user's
-own cache folder; every later process links it from there in about 1 ms instead of compiling for 20 to 200.
-The cache is only a short cut: whatever is wrong with it (damage, a foreign owner, no room) is said once by
-the logger "kitnet", and the kernel is compiled as if there were none.
+LLVM IR is parsed, verified, optimised and assembled into an object file, which is kept on disk (`cache.py`);
+every later process links it from there in about 1 ms instead of compiling for 20 to 200.
 
 Kernels compile side by side on all cores. llvmlite takes a lock around every call, but LLVM itself needs none
 between contexts, and each compilation has its own; so the two long calls (passes and code) go past that lock:
@@ -17,15 +15,9 @@ import ctypes
 import functools
 import hashlib
 import itertools
-import logging
-import os
-import stat
 import sys
-import tempfile
-import threading
 import weakref
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import llvmlite
@@ -34,12 +26,10 @@ import numpy as np
 from llvmlite.binding import ffi
 from numpy.typing import NDArray
 
+from kitnet.kernels import cache
 from kitnet.kernels.cpu import Cpu, cores
 from kitnet.kernels.emit import Kernel
 
-_log = logging.getLogger("kitnet")
-
-_MAGIC = b"kitnet object 1\n"
 _PIPELINE = "O2, no vectorisers, pic, small"  # part of the key: change it with what _assemble() makes
 
 
@@ -173,11 +163,11 @@ def _key(source: Source) -> str:
 
 
 def _make(key: str, source: Source) -> Code:
-    folder = cache_folder()
-    object_code = _read(folder, key)
+    folder = cache.folder()
+    object_code = cache.read(folder, key)
     if object_code is None:
         object_code = _assemble(source)
-        _write(folder, key, object_code)
+        cache.write(folder, key, object_code)
     return Code(source.name, object_code)
 
 
@@ -227,84 +217,3 @@ def _object_file(name: str, machine: Any, module: Any) -> bytes:
         return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
     finally:
         ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
-
-
-# The cache on disk
-
-
-def cache_folder() -> Path:
-    """Where object code is kept: KITNET_CACHE, or kitnet's place in the folder that the system has for such
-    things.
-    """
-    if chosen := os.environ.get("KITNET_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "kitnet" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "kitnet"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kitnet"
-
-
-def _read(folder: Path, key: str) -> bytes | None:
-    """The object code kept under a key, None where there is none to be trusted."""
-    try:
-        if not _ours(folder.stat()):
-            _complain(folder, "it belongs to, or can be written by, another user")
-            return None
-        with open(folder / key, "rb", opener=_open_no_link) as file:
-            if not _ours(os.fstat(file.fileno())):
-                _complain(folder, "a file in it belongs to, or can be written by, another user")
-                return None
-            content = file.read()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        _complain(folder, error.strerror or str(error))
-        return None
-    head = len(_MAGIC) + hashlib.sha256().digest_size
-    magic, digest, body = content[: len(_MAGIC)], content[len(_MAGIC) : head], content[head:]
-    if magic != _MAGIC or digest != hashlib.sha256(body).digest():
-        _complain(folder, "a file in it is damaged")
-        return None
-    return body
-
-
-def _write(folder: Path, key: str, body: bytes) -> None:
-    """Keep object code. It appears under its name at once and whole, whoever else writes the same."""
-    temporary = None
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _ours(folder.stat()):
-            return
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".new-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(_MAGIC + hashlib.sha256(body).digest() + body)
-        Path(temporary).replace(folder / key)
-    except OSError as error:
-        _complain(folder, error.strerror or str(error))
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _open_no_link(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
-
-
-def _ours(status: os.stat_result) -> bool:
-    """Nobody else can have put something there. Windows keeps its users' folders apart by itself."""
-    if not hasattr(os, "getuid"):
-        return True
-    return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-_complaints: set[tuple[Path, str]] = set()
-_complaining = threading.Lock()  # kernels compile side by side and meet the same trouble
-
-
-def _complain(folder: Path, reason: str) -> None:
-    """Once for each reason."""
-    with _complaining:
-        if (folder, reason) in _complaints:
-            return
-        _complaints.add((folder, reason))
-    _log.warning("compiled code is not kept in %s: %s; kernels are compiled anew", folder, reason)

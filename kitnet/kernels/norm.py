@@ -1,13 +1,14 @@
 """Batch normalisation with the batch in the lanes: statistics of each channel over all images and positions,
 then one pass that applies them, and the same on the way back.
 
-    forward   statistics -> finish (or fold, in evaluation) -> normalise
+    forward   statistics -> finish (or fold, in evaluation) -> normalise; or fold -> fold_filters, no more
     backward  gradient_sums -> finish_gradient -> input_gradient
 
 Tasks write partial results that `finish` and `finish_gradient` join in a fixed order. `count`, one int64,
 says how many images there really are; lanes beyond it may hold anything and count for nothing, and dx is 0
 there, since other layers sum it over all lanes. An activation behind the norm is done in passing, and on the
-way back y is calculated once more, which is cheaper than to read it.
+way back y is calculated once more, which is cheaper than to read it. So is a sum with another value between
+them; then the way back reads y, and leaves the gradient before the activation to both terms.
 """
 
 from __future__ import annotations
@@ -110,41 +111,94 @@ def fold(name: str, cpu: Cpu, channels: int, eps: float) -> Kernel:
     return k
 
 
+def fold_filters(name: str, cpu: Cpu, rows: int, channels: int, bias: bool = False, tasks: int = 1) -> Kernel:
+    """weight (rows, channels), mean, factor, shift and perhaps bias -> filters = weight * factor and
+    level = shift + (bias - mean) * factor: what a convolution needs so that no norm need follow it.
+    """
+    given = dict.fromkeys(("weight", "mean", "factor", "shift", *(["bias"] if bias else [])), F32)
+    k = Kernel(name, cpu, tasks, **given, filters=F32, level=F32)
+    weight, mean, factor, shift, *biases, filters, level = k.pointers
+
+    def scaled(row: Index) -> None:
+        def body(i: Index, count: Index) -> None:
+            at = row * channels + i
+            k.store(k.vector(weight, at, count) * k.vector(factor, i, count), filters, at, count)
+
+        k.sweep(channels, body)
+
+    def moved(i: Index, count: Index) -> None:
+        far = -k.vector(mean, i, count)
+        for pointer in biases:
+            far = far + k.vector(pointer, i, count)
+        k.store(k.fma(far, k.vector(factor, i, count), k.vector(shift, i, count)), level, i, count)
+
+    with k.loop(k.task * rows // tasks, (k.task + 1) * rows // tasks) as row:
+        scaled(row)
+    with k.when(k.task.equals(0)):
+        k.sweep(channels, moved)
+    return k
+
+
 def normalise(
-    name: str, cpu: Cpu, batch: Batch, x: Volume, y: Volume, activation: str | None = None, blocks: int = 1
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    x: Volume,
+    y: Volume,
+    activation: str | None = None,
+    blocks: int = 1,
+    addend: Volume | None = None,
 ) -> Kernel:
-    """x, mean, factor, shift -> y = f((x - mean) * factor + shift). Positions are cut into blocks."""
-    k = over(name, cpu, batch, blocks, x=F32, mean=F32, factor=F32, shift=F32, y=F32)
-    px, mean, factor, shift, py = k.pointers
-    with _each_channel(k, batch, (x, y)) as (c, (at_x, at_y)):
+    """x, mean, factor, shift and perhaps addend -> y = f((x - mean) * factor + shift + addend). Positions are
+    cut into blocks.
+    """
+    added = {} if addend is None else {"addend": F32}
+    k = over(name, cpu, batch, blocks, x=F32, mean=F32, factor=F32, shift=F32, **added, y=F32)
+    px, mean, factor, shift, *others, py = k.pointers
+    with _each_channel(k, batch, (x, y, addend or y)) as (c, (at_x, at_y, at_addend)):
         middle, slope, level = (k.splat(each, c) for each in (mean, factor, shift))
         for v in range(0, batch.images, k.lanes):
             value = k.fma(k.vector(px, at_x + v) - middle, slope, level)
+            for other in others:
+                value = value + k.vector(other, at_addend + v)
             k.store(ACTIVATIONS[activation].value(value) if activation else value, py, at_y + v)
     return k
 
 
 def gradient_sums(
-    name: str, cpu: Cpu, batch: Batch, x: Volume, dy: Volume, activation: str | None = None, blocks: int = 1
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    x: Volume,
+    dy: Volume,
+    activation: str | None = None,
+    blocks: int = 1,
+    stored: tuple[Volume, Volume] | None = None,
 ) -> Kernel:
     """x, mean, factor, shift, dy, count -> partial (tasks, 2, channels): the sums of d * (x - mean) and of d,
     where d is dy before the activation. Positions are cut into blocks.
+
+    With `stored`, the volumes of y and d, the activation is taken from y, which is read, and d is written,
+    perhaps in place of dy: x, mean, factor, shift, dy, count, y -> partial, d.
     """
-    k = over(
-        name, cpu, batch, blocks,
-        x=F32, mean=F32, factor=F32, shift=F32, dy=F32, count=I64, partial=F32,
-    )  # fmt: skip
-    px, mean, factor, shift, pdy, count, partial = k.pointers
+    each = dict.fromkeys(("x", "mean", "factor", "shift", "dy"), F32)
+    more = {} if stored is None else {"y": F32, "d": F32}
+    k = over(name, cpu, batch, blocks, **each, count=I64, **more, partial=F32)
+    px, mean, factor, shift, pdy, count, *others, partial = k.pointers
     size = x.channels * batch.images
     sums = k.scratch(F32, size), k.scratch(F32, size)
     with k.loop(0, size, k.lanes) as v:
         for pointer in sums:
             k.store(k.zero(), pointer, v)
-    with _each_channel(k, batch, (x, dy)) as (c, (at_x, at_dy)):
+    with _each_channel(k, batch, (x, dy, *(stored or (dy, dy)))) as (c, (at_x, at_dy, at_y, at_d)):
         middle, slope, level = (k.splat(each, c) for each in (mean, factor, shift))
         for v in range(0, batch.images, k.lanes):
             far, d = k.vector(px, at_x + v) - middle, k.vector(pdy, at_dy + v)
-            if activation:
+            if others and activation:
+                py, pd = others
+                d = ACTIVATIONS[activation].back(k.vector(py, at_y + v), d)
+                k.store(d, pd, at_d + v)
+            elif activation:
                 d = _back(k, activation, k.fma(far, slope, level), d)
             at = c * batch.images + v
             k.store(k.fma(d, far, k.vector(sums[0], at)), sums[0], at)
@@ -194,7 +248,8 @@ def input_gradient(
     blocks: int = 1,
 ) -> Kernel:
     """x, mean, factor, shift, slope, level, dy, count -> dx = factor * d - slope * (x - mean) - level, where
-    d is dy before the activation, and 0 beyond count. Positions are cut into blocks.
+    d is dy before the activation, and 0 beyond count. dx may be the memory of dy. Positions are cut into
+    blocks.
     """
     each = dict.fromkeys(("x", "mean", "factor", "shift", "slope", "level", "dy"), F32)
     k = over(name, cpu, batch, blocks, **each, count=I64, dx=F32)

@@ -1,79 +1,44 @@
-"""Convolution with 3x3 windows by Winograd's minimal filtering, F(4x4, 3x3) of Lavin and Gray (2015).
+"""Convolution with 3x3 windows by Winograd's minimal filtering, F(4x4, 3x3) or F(2x2, 3x3) of Lavin and Gray
+(2015).
 
 A tile of 4x4 outputs needs 6x6 inputs and 144 multiplications. Between two small linear maps it needs 36:
 
     y = A' [ (G w G') * (B' x B) ] A        * number by number, summed over the channels
 
-so each of the 36 frequencies is a product [filters x channels] [channels x tiles], a quarter of the work. The
-batch lies in the lanes, so the maps are plain arithmetic on vectors and nothing is shuffled.
+so each of the 36 frequencies is a product [filters x channels] [channels x tiles], a quarter of the work. One
+of 2x2 outputs needs 16 for 36. The batch lies in the lanes, so the maps are plain arithmetic on vectors and
+nothing is shuffled.
 
 The rest is memory. A chunk of tiles is mapped at once (`v`), small enough for half of the L2 cache; then,
 for some filters at a time, all frequencies of a panel of two vectors are multiplied into a small `m` and
-mapped back at once. The mapped filters `u` (shares of filters, 36, channels, filters of a share) are read as
-one run. A panel may have an empty vector at the end; it is multiplied like the others and never stored.
+mapped back at once. With so many channels that a panel is larger than L2, that is done for a bunch of shares
+of the filters, and each frequency of the panel comes in once for all of them. The mapped filters `u` (shares
+of filters, frequencies, channels, filters of a share) are read as runs. A panel may have an empty vector at
+the end; it is multiplied like the others and never stored.
 
 Back to the input it is the same convolution of dy, with turned filters whose axes are exchanged.
 
-The maps cost accuracy: on the way numbers are some 50 times as large as the terms of the direct sum. The rms
-error is 2e-6 of the rms result with 128 channels and 5e-6 with 512. An infinity or NaN spoils its whole tile.
+The maps cost accuracy: with F(4x4, 3x3) numbers on the way are some 50 times as large as the terms of the
+direct sum. The rms error is 2e-6 of the rms result with 128 channels and 5e-6 with 512. An infinity or NaN
+spoils its whole tile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, groupby, product
+from collections.abc import Iterator
+from itertools import chain, product
 
 from kitnet.kernels.activation import ACTIVATIONS
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value
+from kitnet.kernels.filtering import F4, Filtering
 from kitnet.kernels.spec import Batch, Triple, Volume
 from kitnet.kernels.tiling import Shares, cost, cut, fits, shares_of
 from kitnet.kernels.walk import lower, over, place_offset
+from kitnet.kernels.winograd_tiles import TAPS, Kind, in_rows, map_square, within
 
-OUT, IN, TAPS = 4, 6, 3  # places of a tile along an axis, and of a window
-FREQUENCIES = IN * IN
 PANEL = 2  # vectors of a product's tile; 12 to 14 filters fill the registers then, and rims cost little
-
-
-def use(height: int, width: int) -> float:
-    """How much of what is calculated lies on an output of this size."""
-    return height * width / (-(-height // OUT) * -(-width // OUT) * OUT * OUT)
-
-
-def _map_filter(g: Sequence[Value]) -> list[Value]:
-    """G g."""
-    ends, middle = g[0] + g[2], g[1]
-    wide, far = g[0] * (1 / 24) + g[2] * (1 / 6), g[1] * (1 / 12)
-    return [g[0] * 0.25, (ends + middle) * (-1 / 6), (ends - middle) * (-1 / 6), wide + far, wide - far, g[2]]
-
-
-def _map_input(d: Sequence[Value]) -> list[Value]:
-    """B' d."""
-    fma = d[0].kernel.fma
-    even, odd = fma(-4.0, d[2], d[4]), fma(-4.0, d[1], d[3])
-    more, far = d[4] - d[2], d[3] - d[1]
-    first, last = fma(4.0, d[0], fma(-5.0, d[2], d[4])), fma(4.0, d[1], fma(-5.0, d[3], d[5]))
-    return [first, even + odd, even - odd, fma(2.0, far, more), fma(-2.0, far, more), last]
-
-
-def _map_output(m: Sequence[Value]) -> list[Value]:
-    """A' m."""
-    fma = m[0].kernel.fma
-    even, odd, more, far = m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4]
-    return [m[0] + even + more, fma(2.0, far, odd), fma(4.0, more, even), fma(8.0, far, odd) + m[5]]
-
-
-def _rows(values: list[Value], length: int) -> list[list[Value]]:
-    return [values[i : i + length] for i in range(0, len(values), length)]
-
-
-def _map_square(
-    how: Callable[[Sequence[Value]], list[Value]], square: list[list[Value]]
-) -> list[list[Value]]:
-    """`how` along the columns, then along the rows."""
-    columns = [how(column) for column in zip(*square, strict=True)]
-    return [how(row) for row in zip(*columns, strict=True)]
+BUNCH = 8  # shares of filters multiplied together where a panel is too large for L2
 
 
 def _shares(cpu: Cpu, filters: int) -> Shares:
@@ -82,9 +47,19 @@ def _shares(cpu: Cpu, filters: int) -> Shares:
     return min(able, key=lambda s: sum(times * cost(size, PANEL) for size, times in s.sizes().items()))
 
 
-def filters(name: str, cpu: Cpu, depth: int, rows: int, *, turned: bool = False, tasks: int = 1) -> Kernel:
-    """weight -> u, for `convolve` from `depth` channels to `rows`. weight is (3, 3, depth, rows), or with
-    `turned` (3, 3, rows, depth) and read from its other end, for the way back to the input.
+def filters(
+    name: str,
+    cpu: Cpu,
+    depth: int,
+    rows: int,
+    *,
+    turned: bool = False,
+    filtering: Filtering = F4,
+    tasks: int = 1,
+) -> Kernel:
+    """weight -> u, for `convolve` by the same filtering from `depth` channels to `rows`. weight is (3, 3,
+    depth, rows), or with `turned` (3, 3, rows, depth) and read from its other end, for the way back to the
+    input.
     """
     shares, lanes = _shares(cpu, rows), cpu.lanes
     runs = -(-depth // lanes)
@@ -106,12 +81,12 @@ def filters(name: str, cpu: Cpu, depth: int, rows: int, *, turned: bool = False,
                         taps, to_tap, to_channel = square, lanes * lanes, lanes
                     else:
                         taps, to_tap, to_channel = weight + (begin * rows + row), depth * rows, rows
-                    out = u + (first * (FREQUENCIES * depth) + begin * size + piece)
+                    out = u + (first * (filtering.frequencies * depth) + begin * size + piece)
                     with k.loop(channels, unroll=1) as c:
                         window = [
                             k.vector(taps, c * to_channel + tap * to_tap, some) for tap in range(TAPS * TAPS)
                         ]
-                        mapped = chain(*_map_square(_map_filter, _rows(window, TAPS)))
+                        mapped = chain(*map_square(filtering.map_filter, in_rows(window, TAPS)))
                         for f, value in enumerate(mapped):
                             k.store(value, out, c * size + f * depth * size, some)
     return k
@@ -130,31 +105,6 @@ def _turn(
             k.store(line, square, tap * (k.lanes * k.lanes) + c * k.lanes)
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """Tiles from `first` to `last` along an axis, of whose places the same ones are `inside` the volume."""
-
-    first: int
-    last: int
-    inside: range
-
-
-def _kinds(places: int, inside: Callable[[int], range]) -> list[_Kind]:
-    """The kinds of tiles along an axis with so many places of the output, in order."""
-    runs = [(list(run), same) for same, run in groupby(range(-(-places // OUT)), inside)]
-    return [_Kind(run[0], run[-1], same) for run, same in runs]
-
-
-def _read(size: int, places: int, before: int) -> list[_Kind]:
-    """By the places of a tile that lie on the input."""
-    return _kinds(places, lambda t: range(max(before - t * OUT, 0), min(size + before - t * OUT, IN)))
-
-
-def _written(places: int) -> list[_Kind]:
-    """By the places of a tile that lie on the output."""
-    return _kinds(places, lambda t: range(min(OUT, places - t * OUT)))
-
-
 def convolve(
     name: str,
     cpu: Cpu,
@@ -166,6 +116,7 @@ def convolve(
     bias: bool = True,
     activation: str | None = None,
     accumulate: bool = False,
+    filtering: Filtering = F4,
     blocks: int = 1,
 ) -> Kernel:
     """y = activation(bias + correlation of x and the filters that `u` was made of), with so many places of
@@ -174,7 +125,7 @@ def convolve(
 
     The work on each group of the batch is cut into at most so many blocks.
     """
-    work = _Work(cpu, batch, x, y, before, blocks)
+    work = _Work(cpu, batch, x, y, before, filtering, blocks)
     k = over(name, cpu, batch, work.blocks, x=F32, u=F32, bias=F32, y=F32)
     work.write(k, bias, activation, accumulate)
     return k
@@ -183,19 +134,32 @@ def convolve(
 class _Work:
     """A convolution cut into tasks; `write` puts it into a kernel."""
 
-    def __init__(self, cpu: Cpu, batch: Batch, x: Volume, y: Volume, before: Triple, blocks: int) -> None:
-        self.batch, self.x, self.y, self.before = batch, x, y, before
+    def __init__(
+        self,
+        cpu: Cpu,
+        batch: Batch,
+        x: Volume,
+        y: Volume,
+        before: Triple,
+        filtering: Filtering,
+        blocks: int,
+    ) -> None:
+        self.batch, self.x, self.y, self.before, self.filtering = batch, x, y, before, filtering
+        self.frequencies = filtering.frequencies
         self.shares = _shares(cpu, y.channels)
-        self.read = [_read(x.sizes[a], y.sizes[a], before[a]) for a in (1, 2)]
-        self.written = [_written(y.sizes[a]) for a in (1, 2)]
-        down, self.across = (kinds[-1].last + 1 for kinds in self.written)
+        self.read = [filtering.read(x.sizes[a], y.sizes[a], before[a]) for a in (1, 2)]
+        self.written = [filtering.written(y.sizes[a]) for a in (1, 2)]
+        down, self.across = (filtering.tiles(size) for size in y.sizes[1:])
         self.each = batch.images // cpu.lanes  # vectors of a tile
         self.vectors = down * self.across * self.each
         self.panels = -(-self.vectors // PANEL)
         # One vector more, or powers of two would put all frequencies into the same places of the cache.
         self.to_frequency = (x.channels * PANEL + 1) * cpu.lanes
-        self.panel_size = FREQUENCIES * self.to_frequency
-        room = (cpu.l2 or 1 << 20) // 2 // (4 * self.panel_size)
+        self.panel_size = self.frequencies * self.to_frequency
+        self.m_share = self.frequencies * self.shares.most * PANEL * cpu.lanes
+        l2 = cpu.l2 or 1 << 20
+        self.bunch = min(BUNCH, self.shares.count) if 4 * self.panel_size > l2 else 1
+        room = l2 // 2 // (4 * self.panel_size)
         most = max(1, min(room, self.panels // max(blocks, 1)))
         self.chunks = -(-self.panels // most)
         self.most = -(-self.panels // self.chunks)
@@ -208,21 +172,33 @@ class _Work:
         source += group * self.x.group_stride(self.batch)
         target += group * self.y.group_stride(self.batch)
         self.v = k.scratch(F32, self.most * self.panel_size)
-        self.m = k.scratch(F32, FREQUENCIES * self.shares.most * PANEL * k.lanes)
+        self.m = k.scratch(F32, self.bunch * self.m_share)
         with k.loop(*cut(self.chunks, block, self.blocks), unroll=1) as chunk:
             begin, end = cut(self.panels, chunk, self.chunks)
             with k.loop(begin * PANEL, lower(end * PANEL, self.vectors), unroll=1) as vector:
                 self._into(source, vector, vector - begin * PANEL)
-            with k.loop(self.shares.count, unroll=1) as share:
-                first = self.shares.start(share)
-                own = u + first * (FREQUENCIES * self.x.channels)
-                for rows, chosen in self.shares.kinds(share):
-                    with k.when(chosen), k.loop(begin, end, unroll=1) as panel:
-                        v = self.v + (panel - begin) * self.panel_size
-                        self._multiply(own, v, rows)
-                        last = lower((panel + 1) * PANEL, self.vectors)
-                        with k.loop(panel * PANEL, last, unroll=1) as vector:
-                            self._out_of(target, vector, vector - panel * PANEL, first, rows)
+            with k.loop(-(-self.shares.count // self.bunch), unroll=1) as bunch:
+                low = bunch * self.bunch
+                high = lower(low + self.bunch, self.shares.count)
+                with k.loop(begin, end, unroll=1) as panel:
+                    v = self.v + (panel - begin) * self.panel_size
+                    with k.loop(self.frequencies, unroll=1) as f, k.loop(low, high, unroll=1) as share:
+                        for first, rows, m in self._each_share(share, low):
+                            self._multiply(u + first * (self.frequencies * self.x.channels), v, m, f, rows)
+                    last = lower((panel + 1) * PANEL, self.vectors)
+                    with (
+                        k.loop(panel * PANEL, last, unroll=1) as vector,
+                        k.loop(low, high, unroll=1) as share,
+                    ):
+                        for first, rows, m in self._each_share(share, low):
+                            self._out_of(m, target, vector, vector - panel * PANEL, first, rows)
+
+    def _each_share(self, share: Index, low: Index) -> Iterator[tuple[Index, int, Pointer]]:
+        """A share's first filter, how many it has, and its part of `m`, within a branch for each size."""
+        m = self.m + (share - low) * self.m_share
+        for rows, chosen in self.shares.kinds(share):
+            with self.k.when(chosen):
+                yield self.shares.start(share), rows, m
 
     def _tile(self, vector: Index) -> tuple[Index, Index, Index]:
         """Where the vector's tile is, and its first image."""
@@ -230,11 +206,11 @@ class _Work:
         high, wide = divmod(tile, self.across)
         return high, wide, part * self.k.lanes
 
-    def _each_kind(self, kinds: list[list[_Kind]], high: Index, wide: Index) -> Iterator[tuple[range, range]]:
+    def _each_kind(self, kinds: list[list[Kind]], high: Index, wide: Index) -> Iterator[tuple[range, range]]:
         """The places inside, for each kind of tile within a branch of its own."""
         k = self.k
         for one, two in product(*kinds):
-            with k.when(_within(high, one)), k.when(_within(wide, two)):
+            with k.when(within(high, one)), k.when(within(wide, two)):
                 yield one.inside, two.inside
 
     def _into(self, source: Pointer, vector: Index, number: Index) -> None:
@@ -244,46 +220,53 @@ class _Work:
         out = self.v + (panel * self.panel_size + column * k.lanes)
         to_line = self.x.sizes[2] * self.x.pitch * images
         high, wide, image = self._tile(vector)
-        place = (0, high * OUT - self.before[1], wide * OUT - self.before[2])
+        place = (0, high * self.filtering.out - self.before[1], wide * self.filtering.out - self.before[2])
         at = source + (place_offset(self.x, self.batch, place) + image)
         for lines, places in self._each_kind(self.read, high, wide):
             with k.loop(self.x.channels, unroll=1) as c:
                 here, to = at + c * images, out + c * (PANEL * k.lanes)
-                square = [[k.zero()] * IN for _ in range(IN)]
+                square = [[k.zero()] * self.filtering.into for _ in range(self.filtering.into)]
                 for i, j in product(lines, places):
                     square[i][j] = k.vector(here, i * to_line + j * self.x.pitch * images)
-                for f, value in enumerate(chain(*_map_square(_map_input, square))):
+                for f, value in enumerate(chain(*map_square(self.filtering.map_input, square))):
                     k.store(value, to, f * self.to_frequency)
 
-    def _multiply(self, u: Pointer, v: Pointer, rows: int) -> None:
-        """m (36, rows, panel) = u (36, channels, rows) times v (36, channels, panel)."""
+    def _multiply(self, u: Pointer, v: Pointer, m: Pointer, f: Index, rows: int) -> None:
+        """m = u times v of one frequency, (rows, panel) = (channels, rows) times (channels, panel). What
+        comes next, the same of another frequency or share, is asked for meanwhile.
+        """
         k, depth = self.k, self.x.channels
-        with k.loop(FREQUENCIES, unroll=1) as f:
-            scalars, vectors = u + f * (depth * rows), v + f * self.to_frequency
-            sums = k.registers(rows, PANEL, k.zero())
-            with k.loop(depth, unroll=1) as c:
-                weight, at = scalars + c * rows, vectors + c * (PANEL * k.lanes)
-                values = [k.vector(at, p * k.lanes) for p in range(PANEL)]
-                for row, line in enumerate(sums):
-                    scalar = k.splat(weight, row)
-                    for each, value in zip(line, values, strict=True):
-                        each.set(k.fma(scalar, value, each.get()))
-            out = self.m + f * (rows * PANEL * k.lanes)
-            for row, p in product(range(rows), range(PANEL)):
-                k.store(sums[row][p].get(), out, (row * PANEL + p) * k.lanes)
+        scalars, vectors = u + f * (depth * rows), v + f * self.to_frequency
+        sums = k.registers(rows, PANEL, k.zero())
+        soon = depth * rows * (self.frequencies if self.bunch > 1 else 1)
+        with k.loop(depth, unroll=1) as c:
+            weight, at = scalars + c * rows, vectors + c * (PANEL * k.lanes)
+            values = [k.vector(at, p * k.lanes) for p in range(PANEL)]
+            k.prefetch(weight, soon)
+            for p in range(PANEL):
+                k.prefetch(at, self.to_frequency + p * k.lanes)
+            for row, line in enumerate(sums):
+                scalar = k.splat(weight, row)
+                for each, value in zip(line, values, strict=True):
+                    each.set(k.fma(scalar, value, each.get()))
+        out = m + f * (rows * PANEL * k.lanes)
+        for row, p in product(range(rows), range(PANEL)):
+            k.store(sums[row][p].get(), out, (row * PANEL + p) * k.lanes)
 
-    def _out_of(self, target: Pointer, vector: Index, column: Index, first: Index, rows: int) -> None:
+    def _out_of(
+        self, m: Pointer, target: Pointer, vector: Index, column: Index, first: Index, rows: int
+    ) -> None:
         """A' m A of a vector of images at one tile, for some filters."""
         k, images = self.k, self.batch.images
         to_line, to_place = self.y.sizes[2] * self.y.pitch * images, self.y.pitch * images
         high, wide, image = self._tile(vector)
-        start = place_offset(self.y, self.batch, (0, high * OUT, wide * OUT))
+        start = place_offset(self.y, self.batch, (0, high * self.filtering.out, wide * self.filtering.out))
         at = target + (start + first * images + image)
         for lines, places in self._each_kind(self.written, high, wide):
             with k.loop(rows, unroll=1) as row:
-                source, here = self.m + (row * PANEL + column) * k.lanes, at + row * images
-                numbers = [k.vector(source, f * (rows * PANEL * k.lanes)) for f in range(FREQUENCIES)]
-                results = _map_square(_map_output, _rows(numbers, IN))
+                source, here = m + (row * PANEL + column) * k.lanes, at + row * images
+                numbers = [k.vector(source, f * (rows * PANEL * k.lanes)) for f in range(self.frequencies)]
+                results = map_square(self.filtering.map_output, in_rows(numbers, self.filtering.into))
                 for i, j in product(lines, places):
                     self._finish(results[i][j], first + row, here + (i * to_line + j * to_place))
         if self.activation not in (None, "relu"):
@@ -300,13 +283,8 @@ class _Work:
     def _activate(self, at: Pointer, high: Index, wide: Index, rows: int) -> None:
         """A curve takes tens of instructions, too many for each of a tile's results: once over them all."""
         k, images, curve = self.k, self.batch.images, ACTIVATIONS[self.activation or ""].value
-        lines, places = (lower(OUT, self.y.sizes[a] - tile * OUT) for a, tile in ((1, high), (2, wide)))
+        out = self.filtering.out
+        lines, places = (lower(out, self.y.sizes[a] - tile * out) for a, tile in ((1, high), (2, wide)))
         with k.loop(lines, unroll=1) as i, k.loop(places, unroll=1) as j, k.loop(rows, unroll=1) as row:
             to = at + (((i * self.y.sizes[2] + j) * self.y.pitch + row) * images)
             k.store(curve(k.vector(to)), to)
-
-
-def _within(tile: Index, kind: _Kind) -> Value | bool:
-    if isinstance(tile, int):
-        return kind.first <= tile <= kind.last
-    return (tile >= kind.first) & (tile <= kind.last)

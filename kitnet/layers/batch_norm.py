@@ -22,7 +22,10 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
-    """`batchnorm`: `decay` is the share of the old running statistics that each step keeps."""
+    """`batchnorm`: y = scale * (x - mean) / sqrt(var + eps) + shift, each channel by its own statistics.
+
+    `decay` is the share of the old running statistics that each step keeps.
+    """
 
     word = "batchnorm"
 

@@ -97,8 +97,8 @@ def filter_gradient_as_correlation(x: Array, dy: Array, axes: Axes) -> Array:
 
 @dataclass(frozen=True)
 class Convolution(Layer):
-    """`conv5-6`: filters of 5x5 over all input maps, 6 of them. Window, stride, pad and dilation are one
-    number, or one an axis.
+    """`conv5-6`: y[o, k] = b[k] + sum over taps r and maps c of x[stride * o + dilation * r - before, c] *
+    w[r, c, k], with 6 filters of 5x5. Window, stride, pad and dilation are one number, or one an axis.
 
     `pad` is valid, same, full, a number, or one number or pair an axis; `groups` cuts the depth; `table`
     names the input maps of each filter; `floor` drops what the stride does not divide. Source: LeCun et al.

@@ -20,7 +20,8 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """`dropout drop=0.5`: `drop` is the probability of dropping a number."""
+    """`dropout drop=0.5`: in training y = 0 with the probability `drop` and x / (1 - drop) otherwise; in
+    evaluation y = x."""
 
     word = "dropout"
     keeps = frozenset()

@@ -15,7 +15,7 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """`flatten` (fully connected layers do it by themselves)"""
+    """`flatten`: y = x as one row, channels innermost (fully connected layers do it by themselves)."""
 
     word = "flatten"
     keeps = frozenset()

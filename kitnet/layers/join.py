@@ -17,7 +17,7 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 
 @dataclass(frozen=True)
 class Add(Layer):
-    """`add[a | b | ...]`: y = the sum of the branches, which have equal shapes."""
+    """`add[a | b | ...]`: y = a + b + ..., of branches with equal shapes."""
 
     word = "add"
     keeps = frozenset()
@@ -51,7 +51,7 @@ class Add(Layer):
 
 @dataclass(frozen=True)
 class Concatenate(Layer):
-    """`concat[a | b | ...]`: the branches behind each other along the depth; the other axes are equal."""
+    """`concat[a | b | ...]`: y = the branches behind each other along the depth; the other axes are equal."""
 
     word = "concat"
     keeps = frozenset()

@@ -1,57 +1,30 @@
 """Max pooling: y = the largest value of each window, map by map; the winners are kept as switches.
 
 Back-propagation sends dy to the winner alone; where windows overlap, a place gets what all of them send.
-Padding never wins, and of equal values the first wins. Overlapping pooling: Krizhevsky et al. 2012, section
-3.4.
+Padding never wins, not even over minus infinity, and of equal values the first wins. Overlapping pooling:
+Krizhevsky et al. 2012, section 3.4.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.shape import Misfit, Pad, Shape, Sizes, slide
+from kitnet.base.shape import Shape
 from kitnet.base.spec import Array, Buffer
-from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
-from kitnet.layers.value import MISFIT, PAD, SIZES, argument
-from kitnet.layers.window import (
-    Axes,
-    area,
-    output_sizes,
-    overlap_add,
-    positions_and_taps,
-    refuse_empty_windows,
-    windows,
-)
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
+from kitnet.layers.pooling import Pooling
+from kitnet.layers.window import area, output_sizes, overlap_add, positions_and_taps, windows
 
 
 @dataclass(frozen=True)
-class MaxPool(Layer):
-    """`maxpool2`: windows of 2x2, side by side; `maxpool3/2`: windows of 3x3, two apart."""
+class MaxPool(Pooling):
+    """`maxpool2`: y = the largest value of each window, 2x2 and side by side; `maxpool3/2`: windows of 3x3,
+    two apart."""
 
     word = "maxpool"
-    numbers = ("window",)
-    keeps = frozenset()
-
-    window: Sizes = argument(SIZES)
-    stride: Sizes | None = argument(SIZES, None)  # None: the window's own size
-    pad: Pad = argument(PAD, "valid")
-    on_misfit: Misfit = argument(MISFIT, "error")
-
-    def axes(self, x: Shape) -> Axes:
-        stride = self.window if self.stride is None else self.stride
-        return slide(x, self.window, stride, self.pad, 1, self.on_misfit, "pooling window")
-
-    def output_shape(self, *x: Shape) -> Shape:
-        axes = self.axes(x[0])
-        refuse_empty_windows(axes, "pooling")
-        return *output_sizes(axes), x[0][-1]
-
-    def connections(self, *x: Shape) -> int:
-        return math.prod(self.output_shape(*x)) * area(self.axes(x[0]))
 
     def extras(self, *x: Shape) -> dict[str, Buffer]:
         taps = area(self.axes(x[0]))
@@ -65,8 +38,12 @@ class MaxPool(Layer):
         seen = windows(x[0], axes, fill=-np.inf)
         seen = seen.reshape(len(seen), *output_sizes(axes), area(axes), shape[-1])
         winners = seen.argmax(-2, keepdims=True)
-        y = np.take_along_axis(seen, winners, -2).squeeze(-2)
-        return Forward(y, {"switches": winners.squeeze(-2).astype(self.extras(shape)["switches"].dtype)})
+        y = np.take_along_axis(seen, winners, -2)
+        real = windows(np.ones((1, *shape[:-1], 1)), axes).reshape(1, *output_sizes(axes), area(axes), 1)
+        winners = np.where(y == -np.inf, real.argmax(-2, keepdims=True), winners)  # where all are equal
+        return Forward(
+            y.squeeze(-2), {"switches": winners.squeeze(-2).astype(self.extras(shape)["switches"].dtype)}
+        )
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         axes = self.axes(kept.shapes[0][1:])

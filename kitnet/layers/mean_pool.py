@@ -6,52 +6,23 @@ dy with a window of 1/(places) each.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.shape import Misfit, Pad, Shape, Sizes, slide
 from kitnet.base.spec import Array
-from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
-from kitnet.layers.value import MISFIT, PAD, SIZES, argument
-from kitnet.layers.window import (
-    Axes,
-    area,
-    inside,
-    output_sizes,
-    overlap_add,
-    positions_and_taps,
-    refuse_empty_windows,
-    windows,
-)
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
+from kitnet.layers.pooling import Pooling
+from kitnet.layers.window import inside, output_sizes, overlap_add, positions_and_taps, windows
 
 
 @dataclass(frozen=True)
-class MeanPool(Layer):
-    """`meanpool2`: windows of 2x2, side by side; `meanpool3/2`: windows of 3x3, two apart."""
+class MeanPool(Pooling):
+    """`meanpool2`: y = the mean of each window, 2x2 and side by side; `meanpool3/2`: windows of 3x3, two
+    apart. Padding is not counted."""
 
     word = "meanpool"
-    numbers = ("window",)
-    keeps = frozenset()
-
-    window: Sizes = argument(SIZES)
-    stride: Sizes | None = argument(SIZES, None)  # None: the window's own size
-    pad: Pad = argument(PAD, "valid")
-    on_misfit: Misfit = argument(MISFIT, "error")
-
-    def axes(self, x: Shape) -> Axes:
-        stride = self.window if self.stride is None else self.stride
-        return slide(x, self.window, stride, self.pad, 1, self.on_misfit, "pooling window")
-
-    def output_shape(self, *x: Shape) -> Shape:
-        axes = self.axes(x[0])
-        refuse_empty_windows(axes, "pooling")
-        return *output_sizes(axes), x[0][-1]
-
-    def connections(self, *x: Shape) -> int:
-        return math.prod(self.output_shape(*x)) * area(self.axes(x[0]))
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         axes = self.axes(x[0].shape[1:])

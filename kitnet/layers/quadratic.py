@@ -13,7 +13,7 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 
 @dataclass(frozen=True)
 class Quadratic(Loss):
-    """The mean over samples of this is the C = 1/2n sum ||y - a||^2 of the textbooks."""
+    """C = 1/2 sum_i (y_i - t_i)^2. Its mean over samples is the 1/2n sum ||y - a||^2 of the textbooks."""
 
     word = "quadratic"
 

@@ -50,7 +50,8 @@ def digit_bitmaps() -> Array:
 
 @dataclass(frozen=True)
 class RadialBasis(Layer):
-    """`rbf`: ten units, one a digit, on an input of 84 values. The smallest output wins."""
+    """`rbf`: y_i = sum_j (x_j - w_ij)^2: ten units, one a digit, on an input of 84 values. The smallest
+    output wins."""
 
     word = "rbf"
 
@@ -92,8 +93,8 @@ class RadialBasis(Layer):
 
 @dataclass(frozen=True)
 class RadialBasisPenalty(Loss):
-    """The loss of equation 9 on distances y. `rubbish` is j, the penalty of the class of everything else; 1
-    unless given.
+    """C = y_t + log(e^-j + sum_i e^-y_i), the loss of equation 9 on distances y. `rubbish` is j, the penalty
+    of the class of everything else; 1 unless given.
 
     The paper leaves j open. dy_i = t_i - q_i and dt = y, q_i = e^-y_i / (e^-j + sum e^-y), for a target that
     sums to 1.

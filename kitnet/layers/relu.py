@@ -15,7 +15,7 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 
 @dataclass(frozen=True)
 class Relu(Layer):
-    """`relu`"""
+    """`relu`: y = max(x, 0)."""
 
     word = "relu"
     keeps = frozenset({"y"})

@@ -21,7 +21,7 @@ def sigmoid(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Sigmoid(Layer):
-    """`sigmoid`"""
+    """`sigmoid`: y = 1 / (1 + e^-x)."""
 
     word = "sigmoid"
     keeps = frozenset({"y"})

@@ -23,7 +23,8 @@ from kitnet.layers.softmax_cross_entropy import one_hot_targets
 
 @dataclass(frozen=True)
 class SigmoidCrossEntropy(Loss):
-    """For classes that are judged each by itself."""
+    """C = - sum_i t_i log s_i + (1 - t_i) log(1 - s_i) with s = sigmoid(z), for classes that are judged each
+    by itself."""
 
     word = "sigmoid_cross_entropy"
     absorbs = "sigmoid"

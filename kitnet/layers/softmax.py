@@ -27,7 +27,7 @@ def log_sum_exp(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Softmax(Layer):
-    """`softmax`: probabilities of the classes, over the depth."""
+    """`softmax`: y_i = e^x_i / sum_j e^x_j over the depth, the probabilities of the classes."""
 
     word = "softmax"
     keeps = frozenset({"y"})

@@ -21,7 +21,7 @@ from kitnet.layers.softmax import log_sum_exp, softmax
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
-    """For exactly one class a sample; the usual loss."""
+    """C = - sum_i t_i log p_i with p = softmax(z), for exactly one class a sample; the usual loss."""
 
     word = "softmax_cross_entropy"
     absorbs = "softmax"

@@ -21,8 +21,8 @@ from kitnet.layers.window import Axes, area, output_sizes, overlap_add, position
 
 @dataclass(frozen=True)
 class Subsampling(Layer):
-    """`subsample2`: windows of 2x2, side by side. The coefficient begins as a mean unless `init` says
-    otherwise."""
+    """`subsample2`: y = a * (sum of x over each window) + b, with one a and one b a map; windows of 2x2, side
+    by side. The coefficient a begins as a mean unless `init` says otherwise."""
 
     word = "subsample"
     numbers = ("window",)

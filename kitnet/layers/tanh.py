@@ -21,7 +21,7 @@ AMPLITUDE, SLOPE = 1.7159, 2 / 3
 
 @dataclass(frozen=True)
 class Tanh(Layer):
-    """`tanh`"""
+    """`tanh`: y = tanh x."""
 
     word = "tanh"
     keeps = frozenset({"y"})
@@ -46,7 +46,7 @@ class Tanh(Layer):
 
 @dataclass(frozen=True)
 class LecunTanh(Layer):
-    """`lecuntanh`"""
+    """`lecuntanh`: y = 1.7159 tanh(2/3 x), so that f(1) = 1 and f(-1) = -1."""
 
     word = "lecuntanh"
     keeps = frozenset({"y"})

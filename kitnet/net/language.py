@@ -15,12 +15,13 @@ as Python.
 from __future__ import annotations
 
 import dataclasses
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from kitnet.base.error import KitnetError, LanguageError, nearest
+from kitnet.base.error import KitnetError, LanguageError, ShapeError, nearest
 from kitnet.base.shape import Shape
 from kitnet.layers import LAYERS, Identity, Layer, Loss
 from kitnet.layers.value import arguments, whole
@@ -55,6 +56,20 @@ def read_volume(text: str) -> Shape:
     shape = tuple(whole(number) for number in re.split("[x×]", text))
     if 0 in shape:
         raise ValueError(text)
+    return shape
+
+
+def checked_volume(given: object) -> Shape:
+    """A volume given as any sequence of whole numbers, as a tuple of Python's integers. Raises ShapeError."""
+    try:
+        shape = tuple(map(operator.index, given))  # type: ignore[call-overload]  # that is the question
+    except TypeError:
+        shape = ()
+    if not 1 <= len(shape) <= 4 or min(shape) < 1:
+        raise ShapeError(
+            f"an input volume is one to four whole numbers of 1 or more, channels last, not {given!r}",
+            "write it like (28, 28, 1)",
+        )
     return shape
 
 
@@ -280,11 +295,14 @@ def write(part: Part | Term) -> str:
 
 def _write_layer(layer: Layer) -> str:
     fields = arguments(type(layer))
-    texts = {
-        name: value.write(getattr(layer, name))
-        for name, (value, default) in fields.items()
-        if getattr(layer, name) != default
-    }
+    texts = {}
+    for name, (value, default) in fields.items():
+        given = getattr(layer, name)
+        if given == default:
+            continue
+        text = value.write(given)
+        if default in (None, dataclasses.MISSING) or text != value.write(default):  # (1,) is a default of 1
+            texts[name] = text
     numbers = []
     for name in layer.numbers:
         if name not in texts or not re.fullmatch(r"[\d.x]+", texts[name]):
@@ -293,8 +311,8 @@ def _write_layer(layer: Layer) -> str:
     text = layer.word + "-".join(numbers)
     if "stride" in texts:
         text += "/" + texts.pop("stride")
-    for name, value in texts.items():
-        text += f" {value}" if value in fields[name][0].bare else f" {name}={value}"
+    for name, one in texts.items():
+        text += f" {one}" if one in fields[name][0].bare else f" {name}={one}"
     return text
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net.block import Chain
 from kitnet.net.graph import Graph, Scope
-from kitnet.net.language import read, write
+from kitnet.net.language import checked_volume, read, write
 from kitnet.net.ledger import Ledger
 from kitnet.net.reference import State, Tape
 from kitnet.net.weights import Weights
@@ -24,10 +25,13 @@ class Net:
     first needed, or by `initialise`.
     """
 
+    # The engine stands on a higher floor and comes in through the package's door.
+    compiler: ClassVar[Callable[..., Any]]
+
     def __init__(self, input_shape: Shape, body: Chain) -> None:
-        self.input_shape, self.body = input_shape, body
+        self.input_shape, self.body = checked_volume(input_shape), body
         self.graph = Graph()
-        body.run(Scope(self.graph), self.graph.operand("input", input_shape))
+        body.run(Scope(self.graph), self.graph.operand("input", self.input_shape))
         self._weights: Weights | None = None
         self.state: State = {}
 
@@ -38,10 +42,10 @@ class Net:
         return f"<Net {self}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Net) and (self.input_shape, self.body) == (other.input_shape, other.body)
+        return isinstance(other, Net) and str(self) == str(other)
 
     def __hash__(self) -> int:
-        return hash((self.input_shape, self.body))
+        return hash(str(self))
 
     @property
     def output_shape(self) -> Shape:
@@ -89,6 +93,13 @@ class Net:
         """The output for x (N, *input_shape), in evaluation mode."""
         return self.tape(x).output
 
+    def compile(self, batch: int = 1, mode: str = "infer", **options: Any) -> Any:
+        """The network in machine code for up to `batch` images: see `kitnet.engine.compile`.
+
+        `net.compile(64)(x)` is `net(x)`; `net.compile(64, "train")(x, classes, step)` is a training step.
+        """
+        return Net.compiler(self, batch, mode, **options)
+
     def ledger(self, batch: int = 1) -> Ledger:
         """Sizes, parameters, connections, operations and bytes of each layer."""
         return Ledger.of(self.graph, batch)
@@ -99,6 +110,8 @@ def parse(line: str, *, input: Shape | None = None, optional: bool = True, **cou
 
     `input` replaces the line's own input volume, or the word INPUT; `optional` False leaves out the parts
     marked `?`; `counts` give a number to each letter in `[...]*N`. Raises LanguageError where the line cannot
-    be read and ShapeError where sizes do not fit. `parse(str(net)) == net` for every network.
+    be read and ShapeError where sizes do not fit or `input` is no volume. `parse(str(net)) == net` for every
+    network.
     """
-    return Net(*read(line, input=input, optional=optional, counts=counts))
+    volume = None if input is None else checked_volume(input)
+    return Net(*read(line, input=volume, optional=optional, counts=counts))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from kitnet.base.error import KitnetError, nearest
+from kitnet.base.error import KitnetError, ShapeError, nearest
 from kitnet.layers import LAYERS, Loss, SoftmaxCrossEntropy
 from kitnet.net.graph import Graph
+
+OWN = ("target", "loss")  # names of the values that training adds
 
 
 def losses() -> dict[str, type[Loss]]:
@@ -37,9 +39,16 @@ def scores_of(graph: Graph, loss: Loss) -> int:
 
 
 def with_loss(graph: Graph, loss: Loss) -> Graph:
-    """The graph with two more values, the operand `target` and the output `loss`, one number a sample."""
+    """The graph with two more values, the operand `target` and the output `loss`, one number a sample.
+
+    Raises ShapeError where the network uses one of these names itself.
+    """
     whole = Graph()
     for node in graph.nodes:
+        if node.path in OWN:
+            raise ShapeError(
+                f"{node.path}: training has a value of its own with this name", "give the layer another name"
+            )
         if node.layer is None:
             whole.operand(node.path, node.shape)
         else:

@@ -68,8 +68,14 @@ class Tape:
         """The gradient of sum(dy * output) with respect to every value and weight; dy is ones unless given.
 
         `operands` False leaves out the gradients of the graph's own operands, which training does not need.
+        Raises ShapeError where dy is not shaped as the output; it is taken in the output's precision.
         """
-        grown: dict[int, Array] = {self._graph.output: np.ones_like(self.output) if dy is None else dy}
+        dy = np.ones_like(self.output) if dy is None else np.asarray(dy)
+        if dy.shape != self.output.shape:
+            raise ShapeError(
+                f"backward: expected a dy of the output's shape {self.output.shape}, but got {dy.shape}"
+            )
+        grown: dict[int, Array] = {self._graph.output: dy.astype(self.output.dtype, copy=False)}
         found = Gradients()
         wanted = [operands] * len(self.values)
         for i, node in enumerate(self._graph.nodes):

@@ -40,6 +40,7 @@ class Score:
 def evaluate(model: Model, dataset: Dataset) -> Score:
     """The model's mean loss and accuracy on a data set, in evaluation mode."""
     score = Score()
+    model.refresh()
     for start in range(0, len(dataset), CHUNK):
         part = dataset.subset(slice(start, start + CHUNK))
         losses, probabilities = model.judge(model.preparation.prepare(part.images), part.labels)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape, parse
 from kitnet.net.objective import loss_by_name, scores_of
 from kitnet.train.files import write_whole
+
+if TYPE_CHECKING:
+    from kitnet.engine import Scores
 
 FORMAT = "kitnet model 1"
 FILE = "model.safetensors"
@@ -46,15 +50,20 @@ class Model:
     loss: Loss
     classes: tuple[str, ...]
     preparation: Preparation
-    compiled: Callable[[Array], Array] | None = None  # scores by the engine; None: by the formulas
+    compiled: Scores | None = None  # scores by the engine; None: by the formulas
 
     def compile(
         self, batch: int = 128, threads: int | None = None, progress: Callable[[int, int], None] | None = None
     ) -> None:
         """Let the engine compute scores from now on, so many images at once."""
-        from kitnet.engine import Scores
+        from kitnet.engine import Scores  # which needs llvmlite
 
         self.compiled = Scores(self.net, self.loss, batch, threads=threads, progress=progress)
+
+    def refresh(self) -> None:
+        """To be called when weights have changed: what the engine made of them is made again."""
+        if self.compiled:
+            self.compiled.refresh()
 
     def scores(self, x: Array) -> Array:
         """Prepared images (N, *input_shape) -> scores (N, classes), as the loss reads them."""

@@ -9,31 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patterns import patterns, write_folder
 from PIL import Image
 
 import kitnet
 from kitnet.cli import run
-from kitnet.data import write_idx
 
 Said = namedtuple("Said", "status out err")
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
-
-
-def patterns(count, seed):
-    """uint8 (count,8,8) and labels: class k has one bright square of 2x2, the rest is faint noise."""
-    labels = (np.arange(count) % 10).astype(np.uint8)
-    images = np.random.default_rng(seed).integers(0, 40, (count, 8, 8), np.uint8)
-    for image, k in zip(images, labels, strict=True):
-        image[k // 4 * 2 : k // 4 * 2 + 2, k % 4 * 2 : k % 4 * 2 + 2] = 255
-    return images, labels
-
-
-def write_folder(folder, train, test):
-    folder.mkdir(parents=True, exist_ok=True)
-    for part, (images, labels) in (("train", train), ("t10k", test)):
-        write_idx(folder / f"{part}-images-idx3-ubyte", images)
-        write_idx(folder / f"{part}-labels-idx1-ubyte", labels)
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -42,11 +25,6 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
-
-
-@pytest.fixture(scope="session")
-def easy(tmp_path_factory):
-    return str(write_folder(tmp_path_factory.mktemp("data") / "easy", patterns(100, 0), patterns(40, 1)))
 
 
 @pytest.fixture(scope="session")

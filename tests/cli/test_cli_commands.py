@@ -42,7 +42,7 @@ OPTIONS = {
     "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
     "--engine --threads --resume",
     "evaluate": "RUN --data --data-dir --engine --threads --json",
-    "explain": "MODEL --input --batch --train --forbid --json",
+    "explain": "MODEL --input --batch --train --forbid --force --json",
     "predict": "RUN FILES --top --invert --json",
     "verify": "FILE --json",
     "show": "MODEL --input --batch --no-optional --json",
@@ -360,11 +360,15 @@ def test_explain_tells_how_and_why_not(say):
     assert (said.status, said.err, found["formula_steps"], found["mode"]) == (0, "", 0, "train")
     assert [row["path"] for row in found["layers"]][:2] == ["C1", "lecuntanh1"]
     assert found["layers"][1]["implementation"] == "in the step before"
-    said = say("explain", "8x8x1 -> conv3-3 -> fc10", "--forbid", "direct, batch in the lanes", "--json")
+    said = say("explain", "8x8x1 -> conv3-3 -> fc10", "--batch", "16", "--forbid", "direct", "--json")
     found = json.loads(said.out)
     assert found["formula_steps"] == 2
-    assert found["layers"][0]["refused"] == [
-        {"implementation": "winograd F(4x4,3x3)", "reason": "slower with so few channels, 1 into 3"},
-        {"implementation": "direct, batch in the lanes", "reason": "forbidden by an option"},
-    ]
+    refused = {row["implementation"]: row["reason"] for row in found["layers"][0]["refused"]}
+    assert refused["winograd F(4x4,3x3)"] == "slower with so few channels, 1 into 3"
+    assert refused["direct, batch in the lanes"] == "forbidden by an option"
+    said = say("explain", "8x8x1 -> conv3-3", "--batch", "16", "--force", "winograd", "--json")
+    assert json.loads(said.out)["layers"][0]["implementation"] == "winograd F(4x4,3x3)"
+    assert "channels in the lanes" in say("explain", "8x8x1 -> conv3-3", "--batch", "3").out
+    said = say("explain", "8x8x1 -> conv3-3", "--force", "winnograd")
+    assert said.status == 2 and said.err.startswith("kitnet: no implementation is called 'winnograd'")
     assert "forbidden by an option" in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials").out

@@ -7,7 +7,8 @@ import pytest
 from plans import EPS, formula_gradient, training
 
 import kitnet
-from kitnet.engine import Scores, make_plan
+from kitnet.base.error import KitnetError
+from kitnet.engine import Scores, make_plan, wishes_of
 from kitnet.engine.lower.convolution import DIRECT
 from kitnet.engine.lower.winograd import WINOGRAD
 from kitnet.kernels.cpu import detect
@@ -28,10 +29,10 @@ def test_wide_layers_take_it_and_agree_with_the_formulas(batch: int) -> None:
     x, labels = random.standard_normal((batch, *net.input_shape), np.float32), random.integers(0, 5, batch)
     want_losses, want = formula_gradient(net, loss, x, labels)
     found = []
-    for avoid in (frozenset[str](), frozenset({WINOGRAD.name})):
-        step = training(net, loss, batch, avoid=avoid)
+    for forbid in (), ("winograd",):
+        step = training(net, loss, batch, wishes=wishes_of(forbid))
         names = [choice.name for choice in step.plan.choices if choice.kind == "conv"]
-        assert names == [DIRECT.name, *[DIRECT.name if avoid else WINOGRAD.name] * 3]
+        assert names == [DIRECT.name, *[DIRECT.name if forbid else WINOGRAD.name] * 3]
         start = net.weights.flat.copy()
         losses, _ = step(x, labels, 0)
         net.weights.flat[...] = start
@@ -58,8 +59,9 @@ REFUSED = {
     "16x16x32 -> conv3-32 groups=2": "only without groups; the layer has 2",
     "16x16x8 -> conv3-32 same": "slower with so few channels, 8 into 32",
     "16x16x32 -> conv3-13 same": "slower with so few channels, 32 into 13",
-    "5x16x32 -> conv3-32 same": "slower below 6x6 outputs; here 5x16",
-    "9x9x24 -> conv3-24 same": "slower with so few channels, 24 into 24",
+    "2x16x32 -> conv3-32 same": "the direct sum should be quicker for 2x16 outputs",
+    "6x6x64 -> conv3-64 same": "F(2x2,3x3) should be quicker for 6x6 outputs",
+    "9x9x24 -> conv3-24 same": "the direct sum should be quicker for 9x9 outputs",
     "6x9x32 -> conv3-32 same": None,
     "9x17x32 -> conv3-32 same": None,
     "6x6x1024 -> conv3-1024 same": "the mapped filters would take 151 MB",
@@ -72,3 +74,18 @@ def test_why_it_is_not_taken(line: str) -> None:
     plan = make_plan(net, 16, detect(), loss=usual_loss(net.graph), train=False)
     reasons = {r.name: r.reason for r in plan.choices[0].refusals}
     assert reasons.get(WINOGRAD.name) == REFUSED[line]
+
+
+def test_an_option_forces_what_would_be_slower() -> None:
+    net = kitnet.parse("16x16x8 -> conv3-32 same -> conv5-4").initialise(1)
+    forced = make_plan(net, 16, detect(), loss=None, train=False, wishes=wishes_of(force=["winograd"]))
+    assert [choice.name for choice in forced.choices] == [WINOGRAD.name, DIRECT.name]
+    x = np.random.default_rng(0).standard_normal((20, 16, 16, 8), np.float32)
+    want = net(x)
+    got = net.compile(16, force=["winograd"])(x)
+    np.testing.assert_allclose(got, want, rtol=0, atol=400 * EPS * np.abs(want).max())
+
+
+def test_an_unknown_implementation_is_refused() -> None:
+    with pytest.raises(KitnetError, match="no implementation is called 'winnograd'"):
+        wishes_of(forbid=["winnograd"])

@@ -157,8 +157,8 @@ WORDS: dict[str, Callable[[], Any]] = {
     "max_pool: unknown engine 'compile' (did you mean 'compiled'?); known: compiled, formula": lambda: (
         max_pool(X, 2, engine="compile")
     ),
-    "convolve: unknown algorithm 'dirct' (did you mean 'direct'?); known: direct, formula": lambda: convolve(
-        X, W, algorithm="dirct"
+    "convolve: unknown algorithm 'dirct' (did you mean 'direct'?); known: direct, winograd, formula": (
+        lambda: convolve(X, W, algorithm="dirct")
     ),
     "convolve: the formula engine does not run algorithm 'direct'; leave one of them out": lambda: convolve(
         X, W, algorithm="direct", engine="formula"
@@ -239,6 +239,30 @@ def test_algorithms() -> None:
     direct, formula = (convolve(X, W, B, algorithm=name) for name in ("direct", "formula"))
     assert direct.tobytes() == convolve(X, W, B).tobytes()
     assert formula.tobytes() == convolve(X, W, B, engine="formula").tobytes()
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 10, 5), (20, 4, 7, 33)])
+@pytest.mark.parametrize("filters", [6, 40])
+def test_winograd_is_another_way_to_the_same(shape: tuple[int, ...], filters: int) -> None:
+    random = np.random.default_rng(filters)
+    x, w = random.standard_normal(shape), random.standard_normal((3, 3, shape[-1], filters))
+    b, want = (
+        np.arange(filters, dtype=np.float32),
+        convolve(x, w, np.arange(filters, dtype=float), pad="same"),
+    )
+    got = convolve(x.astype(np.float32), w.astype(np.float32), b, pad="same", algorithm="winograd")
+    error = np.sqrt(((got - want) ** 2).mean() / (want**2).mean())
+    assert 0 < error < 3e-6
+    assert got.tobytes() != convolve(x.astype(np.float32), w.astype(np.float32), b, pad="same").tobytes()
+
+
+def test_winograd_is_for_3x3_windows() -> None:
+    with pytest.raises(ShapeError) as caught:
+        convolve(np.zeros((1, 9, 9, 2), np.float32), np.zeros((5, 5, 2, 3), np.float32), algorithm="winograd")
+    assert str(caught.value) == (
+        "convolve: algorithm 'winograd' is for 3x3 windows, stride and dilation 1, one group; "
+        "leave algorithm out"
+    )
 
 
 def test_importing_the_functions_loads_numpy_alone() -> None:

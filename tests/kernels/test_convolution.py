@@ -146,14 +146,27 @@ def twice(k: Kernel, outputs: dict[str, Array], **inputs: Array) -> None:
 
 
 def run_forward(
-    p: Problem, x: Array, w: Array, b: Array, cpu: Cpu | None = None, at: str = "end", **options: Any
+    p: Problem,
+    x: Array,
+    w: Array,
+    b: Array,
+    cpu: Cpu | None = None,
+    at: str = "end",
+    packed: bool = False,
+    **options: Any,
 ) -> Array:
-    k = convolution.forward(
-        "forward", cpu or detect(), p.batch, p.x, p.y, p.window, groups=p.groups, **options
-    )
+    problem, cpu = (p.batch, p.x, p.y, p.window), cpu or detect()
+    k = convolution.forward("forward", cpu, *problem, groups=p.groups, packed=packed, **options)
     shape = (len(x), *(a.output for a in p.axes), p.filters)
     y = guarded((p.batch.groups, *p.y.sizes, p.y.pitch, p.images), at=at)
-    twice(k, {"y": y}, x=to_lanes(x, p.x, p.batch, at), weight=given(w, at), bias=given(b, at))
+    weight = given(w, at)
+    if packed:
+        runs = guarded(w.shape, at=at)
+        twice(
+            convolution.pack("pack", cpu, *problem, groups=p.groups, tasks=3), {"packed": runs}, weight=weight
+        )
+        weight = runs
+    twice(k, {"y": y}, x=to_lanes(x, p.x, p.batch, at), weight=weight, bias=given(b, at))
     return from_lanes(y, shape, p.y)
 
 
@@ -198,8 +211,11 @@ def run_filter_gradient(
 def check_exactly(p: Problem, cpu: Cpu | None = None, at: str = "end") -> None:
     """All passes on whole numbers, against the formula, cut as the problem says."""
     x, w, b, dy = p.arrays()
-    blocks, chunks, parts = p.cut[0], min(p.cut[1], p.batch.groups), p.cut[2]
-    np.testing.assert_array_equal(run_forward(p, x, w, b, cpu, at, blocks=blocks), want_y(p, x, w, b))
+    most = convolution_gradient.most_chunks(p.batch, p.y)
+    blocks, chunks, parts = p.cut[0], min(p.cut[1], most), p.cut[2]
+    for packed in (False, True):
+        y = run_forward(p, x, w, b, cpu, at, packed, blocks=blocks)
+        np.testing.assert_array_equal(y, want_y(p, x, w, b))
     np.testing.assert_array_equal(
         run_input_gradient(p, dy, w, None, cpu, at, blocks=blocks), want_dx(p, dy, w)
     )
@@ -311,9 +327,26 @@ def test_cutting_changes_no_bit(case: str):
     dw, db = run_filter_gradient(p, x, dy)
     for cuts in (2, 5, 1000):
         assert run_forward(p, x, w, b, blocks=cuts).tobytes() == y.tobytes()
+        assert run_forward(p, x, w, b, blocks=cuts, packed=True).tobytes() == y.tobytes()
         assert run_input_gradient(p, dy, w, blocks=cuts).tobytes() == dx.tobytes()
         weights, bias = run_filter_gradient(p, x, dy, parts=cuts)
         assert (weights.tobytes(), bias.tobytes()) == (dw.tobytes(), db.tobytes())
+
+
+@pytest.mark.parametrize(
+    "case", ["same", "strided", "primes", "depthwise", "slices of pitch", "windows wholly in padding"]
+)
+@pytest.mark.parametrize("word", [None, "tanh"])
+def test_small_caches_change_no_bit(case: str, word: str | None):
+    """Where the cache holds little, rows and lines are cut into more pieces."""
+    p = CASES[case]
+    x, w, b, dy = p.arrays(whole=False)
+    small, dx = replace(detect(), l1d=1 << 10, l2=1 << 12), run_input_gradient(p, dy, w)
+    y = run_forward(p, x, w, b, activation=word)
+    for cuts in (1, 5):
+        assert run_forward(p, x, w, b, small, blocks=cuts, activation=word).tobytes() == y.tobytes()
+        assert run_forward(p, x, w, b, small, "start", True, activation=word).tobytes() == y.tobytes()
+        assert run_input_gradient(p, dy, w, cpu=small, blocks=cuts).tobytes() == dx.tobytes()
 
 
 def test_blocks_are_no_more_than_there_is_work():
@@ -367,8 +400,8 @@ def test_what_cannot_be_is_refused():
         convolution.forward("refused", batch=few, x=p.x, y=p.y, **options)
     with pytest.raises(ValueError, match="do not fill vectors"):
         convolution_gradient.filter_gradient("refused", batch=few, x=p.x, dy=p.y, **options)
-    with pytest.raises(ValueError, match="2 chunks of a batch of 1 groups"):
-        convolution_gradient.filter_gradient("refused", batch=p.batch, x=p.x, dy=p.y, chunks=2, **options)
+    with pytest.raises(ValueError, match="9 chunks of 8 lines"):
+        convolution_gradient.filter_gradient("refused", batch=p.batch, x=p.x, dy=p.y, chunks=9, **options)
     own = replace(p.x, own=True)
     with pytest.raises(ValueError, match="one at a time"):
         convolution_gradient.filter_gradient("refused", batch=Batch(2, 16), x=own, dy=p.y, **options)

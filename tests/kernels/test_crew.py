@@ -251,7 +251,7 @@ def test_a_helper_sleeps_off_the_leaders_core_and_is_bound_to_none_awake(monkeyp
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
 def test_sleeping_helpers_know_where_the_leader_is(codes):
     with Crew(2) as team:
-        team.run(Program([[Call(codes["one"], count=np.zeros(1, np.int64))]]))
+        team.run(Program([[Call(codes["three"], count=np.zeros(1, np.int64))]]))
         leader, (helper,) = int(team._squad.block[crew._LEADER]), team._squad.helpers
         before = os.sched_getaffinity(0)
         assert leader in before

@@ -157,18 +157,21 @@ def test_relu_keeps_nan_and_stops_the_gradient_at_zero():
 
 @EACH_LEVEL
 def test_add(cpu):
-    made = trials(cpu, 6, 8, 2)
+    made = trials(cpu, 6, 8, 5)
+    words = [None, "relu"] * 4
     codes = build(
         [
-            elementwise.add("add", cpu, t.batch, t.volumes[1], 1 + i % 4, t.volumes[0], t.blocks)
-            for i, t in enumerate(made)
+            elementwise.add("add", cpu, t.batch, t.volumes[: 1 + i % 4], t.volumes[4], word, t.blocks)
+            for i, (t, word) in enumerate(zip(made, words, strict=True))
         ]
     )
     rng = np.random.default_rng(7)
-    for i, (t, code) in enumerate(zip(made, codes, strict=True)):
-        terms, (_, y) = [t.slabs(rng, 1)[0] for _ in range(1 + i % 4)], t.slabs(rng, 0)
+    for i, (t, word, code) in enumerate(zip(made, words, codes, strict=True)):
+        *terms, y = t.slabs(rng, 4)
+        terms = terms[: 1 + i % 4]
         run(code, ("y",), **{f"x{j}": term for j, term in enumerate(terms)}, y=y)
-        np.testing.assert_array_equal(y.get(), sum((term.get() for term in terms[1:]), terms[0].get()))
+        total = sum((term.get() for term in terms[1:]), terms[0].get())
+        np.testing.assert_array_equal(y.get(), value(word, total) if word else total)
 
 
 @EACH_LEVEL

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kitnet.kernels import jit
+from kitnet.kernels import cache, jit
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.emit import F32, F64, Kernel
 from kitnet.kernels.jit import build
@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     """A cache of the test's own, and no memory of what other tests compiled."""
     monkeypatch.setenv("KITNET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(jit, "_loaded", type(jit._loaded)())
-    jit._complaints.clear()
+    cache._complaints.clear()
     return tmp_path / "cache"
 
 
@@ -293,17 +293,17 @@ def test_a_failed_write_leaves_nothing_behind(folder, monkeypatch, caplog):
 
 def test_where_the_folder_is(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "platform", "linux")
-    assert jit.cache_folder() == tmp_path / "cache"
+    assert cache.folder() == tmp_path / "cache"
     monkeypatch.delenv("KITNET_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
-    assert jit.cache_folder() == Path("/xdg/kitnet")
+    assert cache.folder() == Path("/xdg/kitnet")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert jit.cache_folder() == Path.home() / ".cache" / "kitnet"
+    assert cache.folder() == Path.home() / ".cache" / "kitnet"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert jit.cache_folder() == Path.home() / "Library" / "Caches" / "kitnet"
+    assert cache.folder() == Path.home() / "Library" / "Caches" / "kitnet"
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
-    assert jit.cache_folder() == Path("/local/kitnet/Cache")
+    assert cache.folder() == Path("/local/kitnet/Cache")
 
 
 def test_several_processes_at_once(folder):
@@ -315,4 +315,4 @@ def test_several_processes_at_once(folder):
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
     names = [file.name for file in folder.iterdir()]
-    assert len(names) == 12 and not any(name.startswith(".new") for name in names)
+    assert len(names) == 12 and not any(name.startswith(".") for name in names)

@@ -34,6 +34,12 @@ class Trial:
     activation: str | None = None
     accumulate: bool = False
     offset: float = 0.0  # of the mean from 0, in deviations
+    addend: Volume | None = None  # with an activation: d then takes dy's place
+
+    @property
+    def stored(self) -> tuple[Volume, Volume] | None:
+        """y and d."""
+        return (self.dy, self.dy) if self.addend and self.activation else None
 
     def shape(self) -> tuple[int, ...]:
         """With the batch and all three sizes."""
@@ -54,6 +60,18 @@ def trials(cpu: Cpu) -> list[Trial]:
         Trial(volume(17), volume(17), Batch(2, 3 * lanes), 5 * lanes, 2),  # a block without positions
         Trial(volume(2, 3, 2, 1), volume(2, 3, 2, 1), Batch(1, 5 * lanes), 1, 4, "relu", True),
         Trial(volume(4, 4, 2), volume(4, 4, 2), Batch(2, lanes), 2 * lanes, 1, None, False, 1000.0),
+        Trial(
+            volume(3, 4, 5),
+            volume(3, 4, 5, extra=1),
+            Batch(2, lanes),
+            2 * lanes - 3,
+            2,
+            "relu",
+            False,
+            0.0,
+            volume(3, 4, 5, extra=2),
+        ),
+        Trial(volume(7, 2), volume(7, 2), Batch(1, 2 * lanes), lanes, 1, None, True, 0.0, volume(7, 2)),
     ]
 
 
@@ -83,10 +101,20 @@ def test_training(cpu: Cpu) -> None:
         kernels += [
             norm.statistics("statistics", cpu, t.batch, t.x, t.blocks),
             norm.finish("finish", cpu, chunks, channels, LAYER.eps, LAYER.decay),
-            norm.normalise("normalise", cpu, t.batch, t.x, t.dy, **how),
-            norm.gradient_sums("sums", cpu, t.batch, t.x, t.dy, **how),
+            norm.normalise("normalise", cpu, t.batch, t.x, t.dy, **how, addend=t.addend),
+            norm.gradient_sums("sums", cpu, t.batch, t.x, t.dy, **how, stored=t.stored),
             norm.finish_gradient("finish_gradient", cpu, chunks, channels, positions),
-            norm.input_gradient("gradient", cpu, t.batch, t.x, t.dy, t.x, accumulate=t.accumulate, **how),
+            norm.input_gradient(
+                "gradient",
+                cpu,
+                t.batch,
+                t.x,
+                t.dy,
+                t.x,
+                None if t.stored else t.activation,
+                t.accumulate,
+                t.blocks,
+            ),
         ]
     codes = iter(build(kernels))
     rng = np.random.default_rng(1)
@@ -117,25 +145,39 @@ def test_training(cpu: Cpu) -> None:
             assert (abs(running[f"running_{name}"] - array) <= rounding * abs(array) + off).all()
 
         shift, mean, factor = fitting(w["shift"]), found["mean"], found["factor"]
-        y = Slab(t.dy, t.batch)
-        run(next(codes), ("y",), x=x, mean=mean, factor=factor, shift=shift, y=y)
+        y, total, added = Slab(t.dy, t.batch), want.y, {}
+        if t.addend:
+            other = rng.standard_normal(t.shape()).astype(np.float32)
+            total, added = want.y + other, {"addend": slab(t, t.addend, other, rng)}
+        run(next(codes), ("y",), x=x, mean=mean, factor=factor, shift=shift, **added, y=y)
         squash = LAYERS[t.activation]() if t.activation else None
-        squashed = squash.forward({}, {}, Context(), want.y).y if squash else want.y
+        squashed = squash.forward({}, {}, Context(), total).y if squash else total
         far = abs(exact - want.extras["mean"]) * abs(w["scale"] * want.extras["inverse"])
-        allowed = rounding * (far + abs(w["shift"])) + off * abs(factor) + 8 * EPS
+        allowed = rounding * (far + abs(w["shift"])) + off * abs(factor) + (8 + 2 * abs(total)) * EPS
         assert (abs(y.get(t.count).reshape(t.shape()) - squashed) <= allowed).all()
 
         dy = rng.standard_normal(t.shape()).astype(np.float32)
         d = dy.astype(float)
         if squash:
-            (d,) = squash.backward({}, Kept((d.shape,), x=(want.y,), y=squashed), d).dx
+            (d,) = squash.backward({}, Kept((d.shape,), x=(total,), y=squashed), d).dx
         back = LAYER.backward(w, Kept((d.shape,), x=(exact,), extras=want.extras), d)
         # what mean and inverse are off moves the normalised numbers, and these every sum
         normalised = far / abs(w["scale"])
         moved = 4 * rounding * (normalised + 1) + off * want.extras["inverse"]
         slab_dy, partial = slab(t, t.dy, dy, rng), t.partials(2)
         given = {"x": x, "mean": mean, "factor": factor, "shift": shift, "dy": slab_dy, "count": count}
-        run(next(codes), ("partial",), **given, partial=partial)
+        if t.stored:
+            (back_d,) = squash.backward({}, Kept(dy.shape, y=y.get(t.count).reshape(t.shape())), dy).dx
+            masked = Slab(t.dy, t.batch)
+            code = next(codes)
+            run(code, ("partial", "d"), **given, y=y, d=masked, partial=partial)
+            np.testing.assert_array_equal(masked.get(t.count).reshape(t.shape()), back_d)
+            apart = partial.copy()
+            run(code, ("partial", "dy", "d"), **given, y=y, d=slab_dy, partial=partial)  # in place
+            np.testing.assert_array_equal(slab_dy.lanes, masked.lanes)
+            np.testing.assert_array_equal(partial, apart)
+        else:
+            run(next(codes), ("partial",), **given, partial=partial)
         dw = {name: guarded(channels) for name in ("dscale", "dshift", "slope", "level")}
         inverse = found["inverse"]
         run(next(codes), tuple(dw), partial=partial, inverse=inverse, factor=factor, count=count, **dw)
@@ -148,11 +190,15 @@ def test_training(cpu: Cpu) -> None:
         old = rng.standard_normal(t.shape()).astype(np.float32)
         dx = Slab(t.x, t.batch).put(old)
         moves = {name: dw[name] for name in ("slope", "level")}
-        run(next(codes), ("dx",), **given, **moves, dx=dx)
+        code = next(codes)
+        run(code, ("dx",), **given, **moves, dx=dx)
         before = old if t.accumulate else 0.0
         size = abs(d) + (normalised * of_scale + of_shift) / m
         moved = abs(d) * moved + (normalised * off_scale + moved * of_scale + off_shift) / m
         allowed = abs(factor) * (rounding * size + moved)
+        if t.x == t.dy and not t.accumulate:
+            run(code, ("dx", "dy"), **given, **moves, dx=slab_dy)  # in place
+            np.testing.assert_array_equal(slab_dy.lanes, dx.lanes)
         error = abs(dx.get(t.count).reshape(t.shape()) - (back.dx[0] + before))
         assert (error <= allowed + 4 * EPS * abs(before) + 8 * EPS).all()
         beyond = dx.get()[t.count :]
@@ -183,6 +229,27 @@ def test_evaluation(cpu: Cpu, word: str | None) -> None:
     if word:
         want = LAYERS[word]().forward({}, {}, Context(), want).y
     assert (abs(out.get().reshape(want.shape) - want) <= 8 * EPS * (size + 1)).all()
+
+
+@EACH_LEVEL
+@pytest.mark.parametrize("channels", [1, 5, 16, 37])
+@pytest.mark.parametrize("bias", [False, True])
+def test_folded_filters(cpu: Cpu, channels: int, bias: bool) -> None:
+    """One rounding for each filter weight; for the bias that of the sum, and of the multiplication."""
+    rows, rng = 7, np.random.default_rng(4)
+    names = ("mean", "factor", "shift", *(["bias"] if bias else []))
+    values = {name: rng.standard_normal(channels).astype(np.float32) for name in names}
+    weight = rng.standard_normal((rows, channels)).astype(np.float32)
+    for tasks in (1, 3, 8):  # one of eight has no rows
+        (code,) = build([norm.fold_filters("fold_filters", cpu, rows, channels, bias, tasks)])
+        filters, level = guarded((rows, channels)), guarded(channels)
+        given = {name: fitting(array) for name, array in values.items()}
+        run(code, ("filters", "level"), weight=fitting(weight), **given, filters=filters, level=level)
+        np.testing.assert_array_equal(filters, weight * values["factor"])
+        exact = {name: array.astype(float) for name, array in values.items()}
+        far = exact.get("bias", 0.0) - exact["mean"]
+        want = exact["shift"] + far * exact["factor"]
+        assert (abs(level - want) <= 3 * EPS * (abs(exact["shift"]) + abs(far * exact["factor"]))).all()
 
 
 def test_blocks_change_the_statistics_by_roundings_only() -> None:

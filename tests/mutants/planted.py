@@ -18,6 +18,7 @@ class Mutant(NamedTuple):
 SHAPE, SPEC, RANDOM, ERROR = "base/shape.py", "base/spec.py", "base/random.py", "base/error.py"
 CONV, WINDOW, TABLE = "layers/convolution.py", "layers/window.py", "layers/connection_table.py"
 MAX, MEAN, SUB = "layers/max_pool.py", "layers/mean_pool.py", "layers/subsampling.py"
+POOLING = "layers/pooling.py"
 SOFTMAX, CROSS, BINARY = (
     "layers/softmax.py",
     "layers/softmax_cross_entropy.py",
@@ -36,11 +37,29 @@ T_CONV, T_POOL, T_LOSS = (
 T_TABLE, T_WORKED, T_ALL = (
     f"layers/test_{name}.py::" for name in ("connection_tables", "worked_examples", "conformance")
 )
+CACHE = "kernels/cache.py"
+T_GIVEN, T_CACHE = "net/test_given_in_python.py::", "kernels/test_cache_size.py::"
+T_BORDER = "layers/test_pooling_borders.py::"
 T_NORM, T_K_NORM = "layers/test_norm_and_dropout.py::", "kernels/test_norm.py::"
 T_PLAN = "engine/test_plan.py::"
 T_TAPE, T_LANGUAGE, T_BLOCK, T_LEDGER, T_WEIGHTS, T_OBJECTIVE = (
     f"net/test_{name}.py::" for name in ("tape", "language", "blocks", "ledger", "weights", "objective")
 )
+CHANNELS = "kernels/channels/"
+TILES, K_DROP, K_LINEAR = "kernels/winograd_tiles.py", "kernels/dropout.py", "kernels/linear.py"
+PLAN, REWRITE, COMPILE, RUN = (f"engine/{name}.py" for name in ("plan", "rewrite", "compile", "run"))
+PROBLEM, IN_PLACE = "engine/lower/problem.py", "functional/in_place.py"
+FEW_PRODUCTS, FEW_PASSES = "engine/lower/channels/convolution.py", "engine/lower/channels/passes.py"
+FILTERING = "engine/lower/filtering.py"
+T_CONVOLVE, T_PRODUCT, T_FILTER, T_GROUPS, T_PASSES = (
+    f"kernels/test_channels_{name}.py::" for name in ("convolution", "linear", "winograd", "groups", "passes")
+)
+T_JIT, T_BITS, T_LINEAR = (f"kernels/test_{name}.py::" for name in ("jit", "dropout", "linear"))
+T_FEW, T_FUSION, T_LAYOUT, T_COMPILE, T_SUMS = (
+    f"engine/test_{name}.py::"
+    for name in ("few_images", "fusion", "choice_of_layout", "compile", "sums_of_several")
+)
+T_IN_PLACE, T_FUNCTION = "functional/test_in_place.py::", "functional/test_function_arguments.py::"
 
 MUTANTS = [
     Mutant(
@@ -121,8 +140,8 @@ MUTANTS = [
     ),
     Mutant(
         RANDOM,
-        "key=_key(seed, name), counter=[0, 0, 0, step]",
-        "key=_key(0, name), counter=[0, 0, 0, step]",
+        "key=key(seed, name), counter=[0, 0, 0, step]",
+        "key=key(0, name), counter=[0, 0, 0, step]",
         T_STREAM + "test_seed_name_and_step_each_make_another_stream",
     ),
     Mutant(SPEC, "lambda i, o: 2.4 / i", "lambda i, o: 2.4 / i**0.5", T_INIT + "test_uniform_bounds"),
@@ -295,6 +314,12 @@ MUTANTS = [
     ),
     Mutant(
         MAX,
+        "np.where(y == -np.inf, real.argmax(-2, keepdims=True), winners)",
+        "winners",
+        T_BORDER + "test_padding_does_not_win_over_minus_infinity",
+    ),
+    Mutant(
+        POOLING,
         "stride = self.window if self.stride is None else self.stride",
         "stride = self.stride or 1",
         T_POOL + "test_windows_lie_side_by_side_unless_a_stride_is_given",
@@ -543,10 +568,17 @@ MUTANTS = [
     ),
     Mutant(
         LANGUAGE,
-        "if getattr(layer, name) != default",
-        'if getattr(layer, name) != default and name != "groups"',
+        "if given == default:",
+        'if given == default or name == "groups":',
         T_LANGUAGE + "test_what_is_written_is_read_back",
     ),
+    Mutant(
+        LANGUAGE,
+        " or text != value.write(default)",
+        " or True",
+        T_GIVEN + "test_tuples_of_one_number_survive_printing",
+    ),
+    Mutant(LANGUAGE, "or min(shape) < 1", "or min(shape) < 0", T_GIVEN + "test_an_input_that_is_no_volume"),
     Mutant(
         LANGUAGE,
         "chain if chain.terms else Chain((Term(Identity()),)) for",
@@ -595,8 +627,8 @@ MUTANTS = [
     ),
     Mutant(
         NET,
-        "(self.input_shape, self.body) == (other.input_shape, other.body)",
-        "self.body == other.body",
+        "str(self) == str(other)",
+        "write(self.body) == write(other.body)",
         T_LANGUAGE + "test_nets_differ_by_input_and_by_body",
     ),
     Mutant(
@@ -672,5 +704,417 @@ MUTANTS = [
         "_of_batch_backward, _not_for_scores, across=True",
         "_of_batch_backward, _not_for_scores",
         T_PLAN + "test_groups_wait_for_each_other_only_where_statistics_need_them_all",
+    ),
+    Mutant(
+        TAPE,
+        "if dy.shape != self.output.shape:",
+        "if dy.size != self.output.size:",
+        T_GIVEN + "test_a_gradient_of_another_shape",
+    ),
+    Mutant(
+        TAPE,
+        "dy.astype(self.output.dtype, copy=False)",
+        "dy",
+        T_GIVEN + "test_gradients_have_the_precision_of_the_network",
+    ),
+    Mutant(
+        OBJECTIVE, "in OWN:", "in OWN[:1]:", T_GIVEN + "test_a_layer_with_a_name_that_training_has_itself"
+    ),
+    Mutant(
+        CACHE, "in sorted(found):", "in found:", T_CACHE + "test_what_was_not_used_for_longest_goes_first"
+    ),
+    Mutant(CACHE, "- OFTEN:", "+ 0:", T_CACHE + "test_it_never_grows_beyond_the_limit"),
+    Mutant(CACHE, " and not writing", "", T_CACHE + "test_only_files_of_the_cache_are_deleted"),
+    Mutant(
+        CACHE,
+        " and _OWN.fullmatch(entry.name)",
+        "",
+        T_CACHE + "test_only_files_of_the_cache_are_deleted",
+    ),
+    Mutant(
+        CACHE,
+        "os.utime(place / key)",
+        "pass",
+        T_CACHE + "test_what_was_not_used_for_longest_goes_first",
+    ),
+    Mutant(
+        CHANNELS + "layout.py",
+        "return self.positions * self.pitch, height * line",
+        "return self.positions * self.channels, height * line",
+        T_CONVOLVE + "test_hard_cases[primes-end]",
+    ),
+    Mutant(
+        CHANNELS + "layout.py",
+        "return self.pitch == whole_vectors(self.channels, lanes)",
+        "return self.pitch % lanes == 0",
+        T_PASSES + "test_a_value_fills_what_is_its_own",
+    ),
+    Mutant(
+        CHANNELS + "pack.py",
+        "source + row * (p.groups * p.filters)",
+        "source + row * p.filters",
+        T_CONVOLVE + "test_weights_are_packed_in_the_order_of_the_tiles",
+    ),
+    Mutant(
+        CHANNELS + "pack.py",
+        "(group * p.vectors + first) * p.vector_size",
+        "(group * p.shares.count + first) * p.vector_size",
+        T_CONVOLVE + "test_weights_are_packed_in_the_order_of_the_tiles",
+    ),
+    Mutant(
+        CHANNELS + "work.py",
+        "return self.source.pitch == self.depth and self.window.dilation[2] == 1",
+        "return self.source.pitch == self.depth",
+        T_CONVOLVE + "test_hard_cases[padding beyond a dilated window-start]",
+    ),
+    Mutant(
+        CHANNELS + "work.py",
+        "return self.source.pitch == self.depth and",
+        "return self.source.pitch == self.source.channels and",
+        T_CONVOLVE + "test_hard_cases[groups that fill the lanes-start]",
+    ),
+    Mutant(
+        CHANNELS + "work.py",
+        "fewest = 1 if blocks == 1 else min(bands",
+        "fewest = min(bands",
+        T_CONVOLVE + "test_tasks_of_large_values_read_what_the_second_cache_holds",
+    ),
+    Mutant(
+        CHANNELS + "work.py",
+        "1 < groups == x.channels == y.channels",
+        "1 < groups == x.channels",
+        T_CONVOLVE + "test_hard_cases[depthwise with a multiplier-start]",
+    ),
+    Mutant(
+        CHANNELS + "convolution.py",
+        "top, front = first * window.stride[1] - window.before[1]",
+        "top, front = first - window.before[1]",
+        T_CONVOLVE + "test_hard_cases[strided, three channels-start]",
+    ),
+    Mutant(
+        CHANNELS + "convolution.py",
+        "beyond = y.pitch - y.channels",
+        "beyond = 0",
+        T_CONVOLVE + "test_hard_cases[groups across the lanes-end]",
+    ),
+    Mutant(
+        CHANNELS + "convolution.py",
+        "self.masked = work.groups > 1 or not work.y.fills(k.lanes)",
+        "self.masked = not work.y.fills(k.lanes)",
+        T_GROUPS + "test_groups_leave_the_others_alone[beyond the last group]",
+    ),
+    Mutant(
+        CHANNELS + "convolution.py",
+        "or self.work.filters % lanes == 0:",
+        "or self.work.y.channels % lanes == 0:",
+        T_GROUPS + "test_groups_leave_the_others_alone[groups that fill vectors together only]",
+    ),
+    Mutant(
+        CHANNELS + "linear.py",
+        "self._add(run, 1, length - rest, rest)",
+        "self._add(run, 1, 0, rest)",
+        T_PRODUCT + "test_sums_are_within_their_rounding[a volume with a pitch, many tiles]",
+    ),
+    Mutant(
+        CHANNELS + "linear.py",
+        "k.splat(here, sample * self.x.strides[0])",
+        "k.splat(here, sample * self.x.pitch)",
+        T_PRODUCT + "test_sums_are_within_their_rounding[a volume with a pitch, many tiles]",
+    ),
+    Mutant(
+        CHANNELS + "linear.py",
+        "max(2, 4 * y.channels // _RUN)",
+        "max(1, 4 * y.channels // _RUN)",
+        T_PRODUCT + "test_tasks_read_long_runs",
+    ),
+    Mutant(
+        CHANNELS + "winograd.py",
+        "tile = panel * (most - 1) + lower(panel, larger)",
+        "tile = panel * most",
+        T_FILTER + "test_hard_cases[chunks and groups-F(2x2, 3x3)]",
+    ),
+    Mutant(
+        CHANNELS + "winograd.py",
+        "k.vector(self.addend, place, own)",
+        "k.vector(self.addend, row, own)",
+        T_FILTER + "test_neither_bias_nor_addend",
+    ),
+    Mutant(
+        CHANNELS + "winograd.py",
+        "line, wide = divmod(tile, self.across)",
+        "line, wide = divmod(tile, self.down)",
+        T_FILTER + "test_hard_cases[one-sided-F(4x4, 3x3)]",
+    ),
+    Mutant(
+        CHANNELS + "winograd.py",
+        "u + (vector * filtering.frequencies * channels + c) * lanes",
+        "u + (vector * TAPS * TAPS * channels + c) * lanes",
+        T_FILTER + "test_hard_cases[primes-F(4x4, 3x3)]",
+    ),
+    Mutant(
+        TILES,
+        "Kind(run[0], run[-1], same)",
+        "Kind(run[0], run[0], same)",
+        T_FILTER + "test_hard_cases[a picture-F(4x4, 3x3)]",
+    ),
+    Mutant(
+        TILES,
+        "fma(8.0, far, odd) + m[5]",
+        "fma(8.0, far, odd)",
+        T_FILTER + "test_hard_cases[one tile-F(4x4, 3x3)]",
+    ),
+    Mutant(
+        CHANNELS + "copy.py",
+        "source + position * x.pitch",
+        "source + position * x.channels",
+        T_PASSES + "test_copies",
+    ),
+    Mutant(
+        CHANNELS + "copy.py",
+        "if x.positions * x.channels != y.positions * y.channels",
+        "if x.positions != y.positions",
+        T_PASSES + "test_copies",
+    ),
+    Mutant(
+        CHANNELS + "norm.py",
+        "else value, target, position * y.pitch + c",
+        "else value, target, position * y.pitch + c, count",
+        T_PASSES + "test_norms",
+    ),
+    Mutant(
+        CHANNELS + "softmax.py",
+        "k.iota() < x.channels % k.lanes",
+        "k.iota() <= x.channels % k.lanes",
+        T_PASSES + "test_softmax",
+    ),
+    Mutant(
+        CHANNELS + "softmax.py",
+        "exp(numbers(c, count) - most)",
+        "exp(numbers(c, count))",
+        T_PASSES + "test_softmax",
+    ),
+    Mutant(
+        CHANNELS + "subsample.py",
+        "k.vector(each, v, count) for each in",
+        "k.vector(each, 0, count) for each in",
+        T_PASSES + "test_subsampling",
+    ),
+    Mutant(
+        K_DROP,
+        "_scalar(k, counter + 1)",
+        "_scalar(k, counter)",
+        T_BITS + "test_the_bits_are_those_of_the_formula",
+    ),
+    Mutant(
+        K_DROP,
+        "(middle >> 32) + (other >> 32)",
+        "(middle >> 32)",
+        T_BITS + "test_the_bits_are_those_of_the_formula",
+    ),
+    Mutant(
+        K_DROP,
+        ".to(F32) * (1 / (1 - drop))",
+        ".to(F32) * (1 - drop)",
+        T_BITS + "test_the_bits_are_those_of_the_formula",
+    ),
+    Mutant(
+        K_LINEAR,
+        "add(whole, inputs - whole)",
+        "add(0, inputs - whole)",
+        T_LINEAR + "test_activations_and_no_bias[relu]",
+    ),
+    Mutant(
+        K_LINEAR,
+        "k.loop(begin * images, end * images,",
+        "k.loop(begin * images, (end - 1) * images,",
+        T_LINEAR + "test_activations_and_no_bias[tanh]",
+    ),
+    Mutant(
+        K_NORM,
+        "far = -k.vector(mean, i, count)",
+        "far = k.vector(mean, i, count)",
+        T_K_NORM + "test_folded_filters",
+    ),
+    Mutant(
+        K_NORM,
+        "far = far + k.vector(pointer, i, count)",
+        "far = far - k.vector(pointer, i, count)",
+        T_K_NORM + "test_folded_filters",
+    ),
+    Mutant(
+        CACHE,
+        "self._since.get(place, math.inf)",
+        "self._since.get(place, 0.0)",
+        T_CACHE + "test_the_first_file_is_a_reason_to_look",
+    ),
+    Mutant(
+        CACHE, "total <= LEFT * LIMIT", "total <= LIMIT", T_CACHE + "test_it_never_grows_beyond_the_limit"
+    ),
+    Mutant(
+        CACHE,
+        "if magic != _MAGIC or digest",
+        "if magic != _MAGIC and digest",
+        T_JIT + "test_a_damaged_file_is_compiled_anew_and_mended",
+    ),
+    Mutant(
+        CACHE,
+        "status.st_uid == os.getuid() and not",
+        "status.st_uid == os.getuid() or not",
+        T_JIT + "test_a_folder_of_somebody_else_is_not_used",
+    ),
+    Mutant(
+        PLAN,
+        "samples < cpu.lanes:",
+        "samples <= cpu.lanes:",
+        T_LAYOUT + "test_fewer_images_than_lanes_have_their_channels_there",
+    ),
+    Mutant(
+        PLAN,
+        "if b.few and all(isinstance",
+        "if b.few and any(isinstance",
+        T_LAYOUT + "test_an_input_that_a_pool_reads_as_well_has_its_channels_in_the_lanes",
+    ),
+    Mutant(
+        PLAN,
+        ".count(FORMULA) <= list(",
+        ".count(FORMULA) >= list(",
+        T_FEW + "test_a_layer_that_has_only_the_other_layout_takes_the_whole_plan_there",
+    ),
+    Mutant(
+        PLAN,
+        "replace(lives[name], last=stages[-1])",
+        "replace(lives[name], last=lives[name].last)",
+        T_FEW + "test_whole_networks[1-wide]",
+    ),
+    Mutant(
+        REWRITE,
+        "readers[i] == 1 and i not in kept",
+        "i not in kept",
+        T_FUSION + "test_scores_of_joined_branches[20-a norm beside its own input]",
+    ),
+    Mutant(
+        REWRITE,
+        "len(terms) == 2 and min(terms)",
+        "min(terms)",
+        T_SUMS + "test_scores[2-three, a convolution last]",
+    ),
+    Mutant(REWRITE, " and min(terms) < i:", ":", T_SUMS + "test_scores[2-two, the convolution first]"),
+    Mutant(
+        REWRITE,
+        "if isinstance(node.layer, PRODUCTS) and not train:",
+        "if isinstance(node.layer, PRODUCTS):",
+        T_FUSION + "test_between_norms_and_products_a_residual_network_does_nothing",
+    ),
+    Mutant(
+        REWRITE,
+        "if i in kept or node.shape != graph.nodes[roots[i]].shape:",
+        "if i in kept:",
+        T_FUSION + "test_scores_of_joined_branches[20-a flat whole]",
+    ),
+    Mutant(
+        FEW_PRODUCTS,
+        "across = source.samples > 1",
+        "across = problem.window.taps == 1 and source.samples > 1",
+        T_LAYOUT + "test_products_of_all_samples_wait_for_all_before_them[8-direct]",
+    ),
+    Mutant(
+        FEW_PRODUCTS,
+        '{"y": y.ref}, across=True)',
+        '{"y": y.ref})',
+        T_LAYOUT + "test_products_of_all_samples_wait_for_all_before_them[2-filtered]",
+    ),
+    Mutant(
+        FILTERING,
+        "if problem.groups > 1:",
+        "if problem.groups > 2:",
+        T_LAYOUT + "test_what_winograd_is_not_for_is_done_directly[conv3-64 same groups=2]",
+    ),
+    Mutant(
+        FILTERING,
+        "problem.window.stride != (1, 1, 1) or problem.window.dilation != (1, 1, 1)",
+        "problem.window.stride != (1, 1, 1)",
+        T_LAYOUT + "test_what_winograd_is_not_for_is_done_directly[conv3-64 dilation=2]",
+    ),
+    Mutant(
+        FEW_PASSES,
+        "x.volume.positions * x.volume.pitch == flat.positions * flat.pitch",
+        "x.volume.positions * x.volume.channels == flat.positions * flat.channels",
+        T_FEW + "test_whole_networks[1-odd channels flattened]",
+    ),
+    Mutant(FEW_PASSES, "whole.ref.plus(first)", "whole.ref", T_FEW + "test_whole_networks[1-branches]"),
+    Mutant(
+        FEW_PASSES,
+        "return Batch(b.batch.groups, place.volume.pitch)",
+        "return Batch(b.batch.groups, b.cpu.lanes)",
+        T_FEW + "test_whole_networks[1-wide]",
+    ),
+    Mutant(
+        PROBLEM,
+        "bias = layer.bias or b.norm(i) is not None",
+        "bias = layer.bias",
+        T_FUSION + "test_norms_are_folded_into_filters_for_scores[40-no bias]",
+    ),
+    Mutant(
+        PROBLEM,
+        '"weight": _spread_filters(b, i),',
+        '"weight": b.weight(f"{node.path}.weight"),',
+        T_FUSION + "test_norms_are_folded_into_filters_for_scores[40-a table]",
+    ),
+    Mutant(
+        PROBLEM,
+        'reads["bias"] = b.weight(f"{node.path}.bias")',
+        'reads["bias"] = reads["shift"]',
+        T_FUSION + "test_norms_are_folded_into_filters_for_scores[40-a bias]",
+    ),
+    Mutant(COMPILE, "rule or Sgd()", "Sgd()", T_COMPILE + "test_train_takes_rule_and_seed"),
+    Mutant(COMPILE, "memory, seed=seed,", "memory, seed=0,", T_COMPILE + "test_train_takes_rule_and_seed"),
+    Mutant(
+        COMPILE,
+        "return Scores(net, None, batch",
+        "return Scores(net, usual_loss(net.graph), batch",
+        T_COMPILE + "test_the_output_keeps_its_shape",
+    ),
+    Mutant(RUN, "self._machine.prepare()", "pass", T_FEW + "test_new_weights_are_taken_over_by_refresh"),
+    Mutant(
+        RUN,
+        "self._losses[:n].copy(), ",
+        "self._losses[:n], ",
+        T_FUSION + "test_dropout_draws_what_the_formulas_draw[20]",
+    ),
+    Mutant(
+        RUN,
+        "found[start : start + len(part)] =",
+        "found[: len(part)] =",
+        T_COMPILE + "test_infer_gives_the_networks_own_output[70-20]",
+    ),
+    Mutant(
+        IN_PLACE,
+        "return groups == 1 and [(a.window",
+        "return [(a.window",
+        T_IN_PLACE + "test_winograd_is_not_for_other_3x3_windows",
+    ),
+    Mutant(
+        IN_PLACE,
+        "if samples < cpu.lanes:",
+        "if samples <= cpu.lanes:",
+        T_IN_PLACE + "test_few_images_or_full_vectors_of_filters_suit",
+    ),
+    Mutant(
+        IN_PLACE,
+        "d.cpu, x, y, window.before, bias",
+        "d.cpu, x, y, (0, 0, 0), bias",
+        T_FUNCTION + "test_winograd_is_another_way_to_the_same[6-shape0]",
+    ),
+    Mutant(
+        POOLING,
+        "return *output_sizes(axes), x[0][-1]",
+        "return *output_sizes(axes), 1",
+        T_LEDGER + "test_connections",
+    ),
+    Mutant(
+        POOLING,
+        'refuse_empty_windows(axes, "pooling")',
+        "pass",
+        T_POOL + "test_a_window_in_padding_alone_is_refused",
     ),
 ]

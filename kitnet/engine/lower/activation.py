@@ -11,21 +11,22 @@ def through_fused_activation(b: Builder, i: int) -> Place | None:
     """The gradient of what node i computed before its fused activation, if it has one; None where nobody gave
     any.
 
-    It takes the place of the activation's gradient, which nobody else reads.
+    It is the gradient of the value that the node stores from then on.
     """
-    dy = b.dy(b.fused.get(i, i))
-    if dy is None or i not in b.fused:
+    last, word = b.fused.get(i, i), b.fused_word(i)
+    dy = b.dy(last)
+    if dy is None or word is None:
         return dy
-    activation, y = b.node(b.fused[i]), b.place(b.fused[i])
+    y, dx = b.place(last), b.changed_dy(last)
     kernel = elementwise.activation_gradient(
         "activation_gradient",
         b.cpu,
         b.batch,
-        kind=b.fused_word(i) or "",
+        kind=word,
         y=y.volume,
         dy=dy.volume,
-        dx=dy.volume,
+        dx=dx.volume,
         blocks=b.blocks(y.volume.positions),
     )
-    b.call(f"{activation.path} backward", kernel, {"y": y.ref, "dy": dy.ref}, {"dx": dy.ref})
-    return dy
+    b.call(f"{b.node(last).path} backward", kernel, {"y": y.ref, "dy": dy.ref}, {"dx": dx.ref})
+    return dx

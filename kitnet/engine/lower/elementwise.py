@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import accumulate
 
 from kitnet.engine.builder import Builder
+from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.step import Place
 from kitnet.kernels import elementwise
@@ -27,7 +27,7 @@ def _activate_backward(b: Builder, i: int) -> None:
     if dy is None or not b.wants(node.inputs[0]):
         return
     assert node.layer is not None
-    dx, accumulate = b.dx(node.inputs[0])
+    dx, accumulate = b.dx_over(node.inputs[0], i)
     kernel = elementwise.activation_gradient(
         "activation_gradient",
         b.cpu,
@@ -43,26 +43,39 @@ def _activate_backward(b: Builder, i: int) -> None:
 
 
 def _add(b: Builder, i: int) -> None:
-    node, y = b.node(i), b.place(i)
+    node, y = b.node(i), b.place(b.fused.get(i, i))
     xs = [b.place(j) for j in node.inputs]
-    blocks = b.blocks(y.volume.positions)
-    kernel = elementwise.add("add", b.cpu, b.batch, y=y.volume, n=len(xs), blocks=blocks)
+    kernel = elementwise.add(
+        "add",
+        b.cpu,
+        b.batch,
+        [x.volume for x in xs],
+        y.volume,
+        activation=b.fused_word(i),
+        blocks=b.blocks(y.volume.positions),
+    )
     b.call(f"{node.path} forward", kernel, {f"x{j}": x.ref for j, x in enumerate(xs)}, {"y": y.ref})
 
 
 def _add_backward(b: Builder, i: int) -> None:
-    node, dy = b.node(i), b.dy(i)
+    node, dy = b.node(i), through_fused_activation(b, i)
     if dy is None:
         return
     for j in node.inputs:
-        if b.wants(j):
-            _copy(b, f"{node.path} backward to {b.node(j).path}", dy, *b.dx(j))
+        pass_on(b, node.path, dy, j)
+
+
+def pass_on(b: Builder, path: str, dy: Place, j: int) -> None:
+    """The gradient dy as value j's: in the same memory if it is the first one."""
+    if b.wants(j) and not b.share(j, dy):
+        _copy(b, f"{path} backward to {b.node(j).path}", dy, *b.dx(j))
 
 
 def _concatenate(b: Builder, i: int) -> None:
     node, whole = b.node(i), b.place(i)
     for j, part in zip(node.inputs, _slices(b, i, whole), strict=True):
-        _copy(b, f"{node.path} forward from {b.node(j).path}", b.place(j), part, False)
+        if b.place(j) != part:  # else it was written there
+            _copy(b, f"{node.path} forward from {b.node(j).path}", b.place(j), part, False)
 
 
 def _concatenate_backward(b: Builder, i: int) -> None:
@@ -70,16 +83,14 @@ def _concatenate_backward(b: Builder, i: int) -> None:
     if dy is None:
         return
     for j, part in zip(node.inputs, _slices(b, i, dy), strict=True):
-        if b.wants(j):
-            _copy(b, f"{node.path} backward to {b.node(j).path}", part, *b.dx(j))
+        pass_on(b, node.path, part, j)
 
 
 def _slices(b: Builder, i: int, whole: Place) -> list[Place]:
     """The part of a joined value that each branch is."""
     depths = [b.node(j).shape[-1] for j in b.node(i).inputs]
     return [
-        Place(whole.ref.plus(first * b.batch.images), replace(whole.volume, channels=depth))
-        for first, depth in zip(accumulate([0, *depths]), depths, strict=False)
+        b.part(whole, first, depth) for first, depth in zip(accumulate([0, *depths]), depths, strict=False)
     ]
 
 
@@ -108,5 +119,7 @@ ACTIVATION = Implementation(
     "vector polynomials", (Relu, Tanh, LecunTanh, Sigmoid), _activate, _activate_backward
 )
 ADD = Implementation("one pass", (Add,), _add, _add_backward)
-CONCATENATE = Implementation("copies into slices", (Concatenate,), _concatenate, _concatenate_backward)
+CONCATENATE = Implementation(
+    "slices, or copies into them", (Concatenate,), _concatenate, _concatenate_backward
+)
 SAME = Implementation("no step at all", (Flatten, Identity), _same, _nothing)

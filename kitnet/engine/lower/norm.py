@@ -1,14 +1,15 @@
 """Batch normalisation: with the batch's statistics in training, which need all groups, and with the running
-ones otherwise; and dropout where it drops nothing.
+ones otherwise.
 """
 
 from __future__ import annotations
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation
+from kitnet.engine.lower.elementwise import pass_on
 from kitnet.engine.step import Place, Ref
 from kitnet.kernels import norm
-from kitnet.layers import BatchNorm, Dropout
+from kitnet.layers import BatchNorm
 
 _COUNT = Ref("@count")
 
@@ -25,8 +26,14 @@ def _blocks(b: Builder, x: Place) -> int:
 
 def _normalise(b: Builder, i: int, mean: Ref, factor: Ref) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(b.fused.get(i, i))
-    kernel = norm.normalise("normalise", b.cpu, b.batch, x.volume, y.volume, b.fused_word(i), _blocks(b, x))
     reads = {"x": x.ref, "mean": mean, "factor": factor, "shift": b.weight(f"{node.path}.shift")}
+    added, addend = b.addend(i), None
+    if added is not None:
+        place = b.place(added)
+        reads["addend"], addend = place.ref, place.volume
+    kernel = norm.normalise(
+        "normalise", b.cpu, b.batch, x.volume, y.volume, b.fused_word(i), _blocks(b, x), addend
+    )
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref})
 
 
@@ -45,40 +52,51 @@ def _of_batch(b: Builder, i: int) -> None:
 
 
 def _of_batch_backward(b: Builder, i: int) -> None:
-    node, x, dy = b.node(i), b.place(b.node(i).inputs[0]), b.dy(b.fused.get(i, i))
+    node, last, x = b.node(i), b.fused.get(i, i), b.place(b.node(i).inputs[0])
+    dy, addend = b.dy(last), b.addend(i)
     if dy is None:
         return
     channels, word, blocks = x.volume.channels, b.fused_word(i), _blocks(b, x)
     mean, inverse, factor = (Ref(f"{node.path}.{name}") for name in ("mean", "inverse", "factor"))
     shift = b.weight(f"{node.path}.shift")
     given = {"x": x.ref, "mean": mean, "factor": factor, "shift": shift, "dy": dy.ref, "count": _COUNT}
-    kernel = norm.gradient_sums("gradient_sums", b.cpu, b.batch, x.volume, dy.volume, word, blocks)
+    stored, read, written = None, {}, {}
+    if addend is not None and word is not None:
+        y, d = b.place(last), b.changed_dy(last)
+        stored, read, written = (y.volume, d.volume), {"y": y.ref}, {"d": d.ref}
+    kernel = norm.gradient_sums("gradient_sums", b.cpu, b.batch, x.volume, dy.volume, word, blocks, stored)
     partial = b.room(f"{node.path}.partial gradient", kernel.tasks * 2 * channels)
-    b.call(f"{node.path} backward sums", kernel, given, {"partial": partial})
+    b.call(f"{node.path} backward sums", kernel, {**given, **read}, {**written, "partial": partial})
+    if stored is not None:
+        dy, word = d, None
+        given["dy"] = d.ref
+    if addend is not None:
+        pass_on(b, node.path, dy, addend)
     kernel = norm.finish_gradient("finish_gradient", b.cpu, kernel.tasks, channels, x.volume.positions)
     moves = {name: b.room(f"{node.path}.{name}", channels) for name in ("slope", "level")}
     dw = {f"d{name}": b.weight_gradient(f"{node.path}.{name}") for name in ("scale", "shift")}
     reads = {"partial": partial, "inverse": inverse, "factor": factor, "count": _COUNT}
     b.call(f"{node.path} backward sums of all", kernel, reads, {**dw, **moves}, across=True)
     if b.wants(node.inputs[0]):
-        dx, accumulate = b.dx(node.inputs[0])
+        dx, accumulate = b.dx_over(node.inputs[0], last)
         kernel = norm.input_gradient(
             "norm_gradient", b.cpu, b.batch, x.volume, dy.volume, dx.volume, word, accumulate, blocks
         )
         b.call(f"{node.path} backward", kernel, {**given, **moves}, {"dx": dx.ref}, adds=accumulate)
 
 
-def _running(b: Builder, i: int) -> None:
+def running_factor(b: Builder, i: int) -> Ref:
+    """scale / sqrt(running var + eps), made at the beginning of each run."""
     node, layer, channels = b.node(i), _layer(b, i), b.node(i).shape[-1]
     factor = b.room(f"{node.path}.factor", channels)
     reads = {"scale": b.weight(f"{node.path}.scale"), "var": b.state(f"{node.path}.var")}
     kernel = norm.fold("fold", b.cpu, channels, layer.eps)
     b.at_start(f"{node.path} factor", kernel, reads, {"factor": factor})
-    _normalise(b, i, b.state(f"{node.path}.mean"), factor)
+    return factor
 
 
-def _same(b: Builder, i: int) -> None:
-    b.alias(i, b.node(i).inputs[0])
+def _running(b: Builder, i: int) -> None:
+    _normalise(b, i, b.state(f"{b.node(i).path}.mean"), running_factor(b, i))
 
 
 def _no_way_back(b: Builder, i: int) -> None:
@@ -93,14 +111,9 @@ def _not_in_training(b: Builder, i: int) -> str | None:
     return "training takes the batch's own statistics" if b.train else None
 
 
-def _drops(b: Builder, i: int) -> str | None:
-    return "training draws random bits, for which there is no kernel yet" if b.train else None
-
-
 BATCH_STATISTICS = Implementation(
     "statistics, then one pass", (BatchNorm,), _of_batch, _of_batch_backward, _not_for_scores, across=True
 )
 RUNNING_STATISTICS = Implementation(
     "one pass with running statistics", (BatchNorm,), _running, _no_way_back, _not_in_training
 )
-DROPOUT = Implementation("no step where nothing drops", (Dropout,), _same, _no_way_back, _drops)

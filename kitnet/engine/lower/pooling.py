@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation
@@ -37,7 +39,8 @@ def _max(b: Builder, i: int) -> None:
     writes = {"y": y.ref}
     if b.train:
         bytes_each = pool.switch_type(window).bytes
-        writes["switches"] = b.room_for(f"{node.path}.switches", y.volume, bytes_each)
+        dense = replace(y.volume, pitch=y.volume.channels)
+        writes["switches"] = b.room_for(f"{node.path}.switches", dense, bytes_each)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, writes)
 
 
@@ -113,7 +116,9 @@ def _subsample_backward(b: Builder, i: int) -> None:
     channels = dy.volume.channels
     partial = b.room(f"{node.path}.partial", kernel.tasks * 2 * channels)
     reads = {"x": x.ref, "dy": dy.ref, "coefficient": b.weight(f"{node.path}.coefficient")}
-    b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref, "partial": partial}, adds=accumulate)
+    if accumulate:
+        reads["dx"] = dx.ref
+    b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref, "partial": partial})
     both = b.room(f"{node.path}.both", 2 * channels)
     sum_up(b, node.path, kernel.tasks, 2 * channels, partial, both)
     for name, first in (("coefficient", 0), ("bias", channels)):

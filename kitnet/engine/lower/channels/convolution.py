@@ -1,0 +1,119 @@
+"""Convolutions and linear layers of few images, with the filters in the vector lanes; what is made of their
+weights is made once.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kitnet.engine.builder import Builder
+from kitnet.engine.lower.contract import Implementation, only_forward
+from kitnet.engine.lower.filtering import NAMES, refuses
+from kitnet.engine.lower.problem import bias_of, dense_filters, problem_of
+from kitnet.engine.step import Place
+from kitnet.kernels.channels import convolution, linear, winograd
+from kitnet.kernels.channels.layout import Value, whole_vectors
+from kitnet.kernels.channels.pack import pack
+from kitnet.kernels.filtering import F2, F4, Filtering
+from kitnet.layers import Convolution, Linear
+
+
+def unfilled(b: Builder, i: int) -> str | None:
+    """Whether the positions of the input are no whole vectors."""
+    pitch = b.volume(b.node(i).inputs[0]).pitch
+    return f"its {pitch} input channels do not fill vectors of {b.cpu.lanes}" if pitch % b.cpu.lanes else None
+
+
+def _value(b: Builder, place: Place) -> Value:
+    volume = place.volume
+    return Value(b.batch.groups, volume.sizes, volume.channels, volume.pitch)
+
+
+def _direct(b: Builder, i: int) -> None:
+    node, problem = b.node(i), problem_of(b, i)
+    x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
+    source, target = _value(b, x), _value(b, y)
+    packing = convolution.packing(
+        b.cpu, source, target, problem.window, groups=problem.groups, blocks=b.tasks
+    )
+    packed = b.room(f"{node.path}.packed", packing.size)
+    filters = dense_filters(b, i)
+    b.at_start(
+        f"{node.path} packed", pack("pack", b.cpu, packing, 8), {"weight": filters}, {"packed": packed}
+    )
+    addend = b.addend(i)
+    kernel = convolution.forward(
+        "convolution",
+        b.cpu,
+        source,
+        target,
+        problem.window,
+        groups=problem.groups,
+        bias=problem.bias,
+        activation=b.fused_word(i),
+        addend=addend is not None,
+        blocks=b.tasks,
+    )
+    reads = {"x": x.ref, "packed": packed, "bias": bias_of(b, i, problem, packed)}
+    if addend is not None:
+        reads["addend"] = b.place(addend).ref
+    # A task may be some filters of several samples, even where there are as many tasks as samples.
+    across = source.samples > 1
+    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=across)
+
+
+BLOCKS = 2  # each maps the input again if it has filters of its own, so no more than usual threads
+
+
+def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
+    node, problem = b.node(i), problem_of(b, i)
+    x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
+    channels, filters = x.volume.channels, y.volume.channels
+    mapped = filtering.frequencies * channels * whole_vectors(filters, b.cpu.lanes)
+    u = b.room(f"{node.path}.mapped filters", mapped)
+    kernel = winograd.filters("winograd_filters", b.cpu, channels, filters, filtering=filtering, tasks=8)
+    b.at_start(f"{node.path} mapped filters", kernel, {"weight": dense_filters(b, i)}, {"u": u})
+    addend = b.addend(i)
+    kernel = winograd.convolve(
+        "winograd",
+        b.cpu,
+        _value(b, x),
+        _value(b, y),
+        problem.window.before,
+        bias=problem.bias,
+        activation=b.fused_word(i),
+        addend=addend is not None,
+        filtering=filtering,
+        blocks=min(b.tasks, BLOCKS),
+    )
+    reads = {"x": x.ref, "u": u, "bias": bias_of(b, i, problem, u)}
+    if addend is not None:
+        reads["addend"] = b.place(addend).ref
+    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=True)
+
+
+def _linear(b: Builder, i: int) -> None:
+    node, problem = b.node(i), problem_of(b, i)
+    x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
+    source, target, filters = _value(b, x), _value(b, y), dense_filters(b, i)
+    kernel = linear.forward(
+        "linear", b.cpu, source, target, bias=problem.bias, activation=b.fused_word(i), blocks=b.tasks
+    )
+    reads = {"x": x.ref, "weight": filters, "bias": bias_of(b, i, problem, filters)}
+    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=source.samples > 1)
+
+
+LINEAR = Implementation("weights as they lie, channels in the lanes", (Linear,), _linear, only_forward)
+WINOGRADS = tuple(
+    Implementation(
+        f"winograd {NAMES[filtering]}, channels in the lanes",
+        (Convolution,),
+        partial(_winograd, filtering),
+        only_forward,
+        partial(refuses, filtering=filtering),
+    )
+    for filtering in (F4, F2)
+)
+DIRECT = Implementation("direct, channels in the lanes", (Convolution, Linear), _direct, only_forward)
+
+PRODUCTS = (*WINOGRADS, LINEAR, DIRECT)

@@ -1,0 +1,1 @@
+"""Kernels for few images, which could not fill the vector lanes: the channels lie innermost."""

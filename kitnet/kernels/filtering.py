@@ -1,0 +1,76 @@
+"""The sizes of Winograd's filtering: F(4x4, 3x3) and F(2x2, 3x3) of Lavin and Gray (2015).
+
+For a window of 3x3 a tile of 4x4 outputs needs 36 products in place of 144, one of 2x2 needs 16 in place of
+36. The larger one multiplies less; the smaller one has less than half the mapped filters to make and to read,
+wastes less where outputs do not fill the tiles, and rounds six times finer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kitnet.kernels import winograd_tiles as tiles
+from kitnet.kernels.emit import Value
+from kitnet.kernels.winograd_tiles import Kind
+
+Map = Callable[[Sequence[Value]], list[Value]]
+
+
+@dataclass(frozen=True, repr=False)
+class Filtering:
+    """F(out x out, 3x3): a tile's places along an axis in the output and in the input, and its three maps
+    along an axis: of the filters (G), of the input (B') and of the output (A').
+    """
+
+    out: int
+    into: int
+    map_filter: Map
+    map_input: Map
+    map_output: Map
+
+    def __repr__(self) -> str:
+        return f"F({self.out}x{self.out}, 3x3)"
+
+    @property
+    def frequencies(self) -> int:
+        """Products for a tile and a pair of channels."""
+        return self.into * self.into
+
+    def use(self, height: int, width: int) -> float:
+        """How much of what is calculated lies on an output of this size."""
+        return height * width / (self.tiles(height) * self.tiles(width) * self.out * self.out)
+
+    def tiles(self, places: int) -> int:
+        """Along an axis with so many places of the output."""
+        return -(-places // self.out)
+
+    def read(self, size: int, places: int, before: int) -> list[Kind]:
+        """The kinds of tiles along an axis by their places that lie on the input."""
+        first = [tile * self.out - before for tile in range(self.tiles(places))]
+        return self._kinds([range(max(-f, 0), min(size - f, self.into)) for f in first])
+
+    def written(self, places: int) -> list[Kind]:
+        """The kinds of tiles along an axis by their places that lie on the output."""
+        return self._kinds([range(min(self.out, places - t * self.out)) for t in range(self.tiles(places))])
+
+    @staticmethod
+    def _kinds(inside: list[range]) -> list[Kind]:
+        return tiles.kinds_of(len(inside) * tiles.OUT, inside.__getitem__)
+
+
+def _map_filter(g: Sequence[Value]) -> list[Value]:
+    ends, middle = g[0] + g[2], g[1]
+    return [g[0], (ends + middle) * 0.5, (ends - middle) * 0.5, g[2]]
+
+
+def _map_input(d: Sequence[Value]) -> list[Value]:
+    return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
+
+
+def _map_output(m: Sequence[Value]) -> list[Value]:
+    return [m[0] + m[1] + m[2], m[1] - m[2] - m[3]]
+
+
+F2 = Filtering(2, 4, _map_filter, _map_input, _map_output)
+F4 = Filtering(4, 6, tiles.map_filter, tiles.map_input, tiles.map_output)

@@ -1,0 +1,116 @@
+"""Plans for fewer images than the vector lanes take, whose channels lie there, against the formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from plans import EPS
+
+import kitnet
+from kitnet.base.shape import say
+from kitnet.base.spec import Array
+from kitnet.engine import Scores
+from kitnet.kernels.cpu import detect, levels
+from kitnet.layers import LAYERS, Case, Loss
+from kitnet.net import Net, usual_loss
+from kitnet.net.language import write
+from kitnet.net.objective import scores_of
+from kitnet.zoo import MODELS
+
+BATCH_IN_LANES = ("rbf",)  # what has no other implementation; the whole plan is one for batches then
+
+CASES = [
+    pytest.param(case, id=f"{word}-{i}")
+    for word, layer in LAYERS.items()
+    if not issubclass(layer, Loss) and word not in ("add", "concat")
+    for i, case in enumerate(layer.cases())
+]
+
+NETS = {
+    **{name: card.line for name, card in MODELS.items() if not name.endswith("rbf")},
+    "branches": "9x9x2 -> conv3-4 -> concat[conv1-3 -> relu | conv3-5 same | identity | maxpool3/1 same] "
+    "-> add[conv1-6 | conv3-6 same -> sigmoid] -> flatten -> fc10 -> softmax",
+    "odd channels flattened": "7x7x3 -> conv3-5 -> tanh -> flatten -> fc10",
+    "one axis": "30x3 -> conv5-8 same -> relu -> maxpool2 -> conv3-8/2 floor -> lecuntanh -> fc10",
+    "three axes": "6x6x6x2 -> conv3-4 -> relu -> maxpool2 -> conv2-5 -> tanh -> fc10 -> sigmoid",
+    "wide": "12x12x3 -> conv3-64 same -> relu -> conv3-64 same -> relu -> maxpool2 -> residual[conv3-64 same "
+    "-> relu -> conv3-64 same] -> relu -> conv1-40 -> meanpool6 -> fc10",
+    "norms": "8x8x3 -> conv3-8 same bias=no -> batchnorm -> relu -> residual[conv3-8 same bias=no "
+    "-> batchnorm -> relu -> conv3-8 same bias=no -> batchnorm] -> relu -> batchnorm -> maxpool2 "
+    "-> batchnorm -> fc10",
+    "sums of linear layers": "5x3 -> flatten -> fc20 -> residual[fc20 -> relu -> fc20] -> relu -> fc10",
+    "first a pool": "8x8x3 -> maxpool2 -> conv3-8 -> fc10",
+}
+
+
+def strange_norms(net: Net, random: np.random.Generator) -> Net:
+    """With scales, shifts and statistics that are not those of a new network."""
+    for w in net.weights.values():
+        if w.ndim == 1:
+            w[...] = random.uniform(0.5, 1.5, w.shape)
+    for arrays in net.state.values():
+        for array in arrays.values():
+            array[...] = random.uniform(0.5, 1.5, array.shape)
+    return net
+
+
+def scores_by_formula(net: Net, x: Array) -> Array:
+    values = net.tape(x).values
+    return values[scores_of(net.graph, usual_loss(net.graph))].reshape(len(x), -1)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_layer_in_a_plan(case: Case) -> None:
+    (shape,) = case.shapes
+    before = f"conv{'x'.join('1' * (len(shape) - 1))}-{shape[-1]}" if len(shape) > 1 else f"fc{shape[-1]}"
+    net = kitnet.parse(f"{say((*shape[:-1], 2))} -> {before} -> {write(case.layer)} -> fc3").initialise(1)
+    x = np.random.default_rng(0).standard_normal((3, *net.input_shape), np.float32)
+    scores = Scores(net, usual_loss(net.graph), 3)
+    want = scores_by_formula(net, x)
+    np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
+    assert scores.plan.formula_steps == 0
+    assert (scores.plan.batch.images == 1) == (case.layer.word not in BATCH_IN_LANES)
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_whole_networks(name: str, batch: int) -> None:
+    random = np.random.default_rng(batch)
+    net = strange_norms(kitnet.parse(NETS[name]).initialise(3), random)
+    loss = usual_loss(net.graph)
+    x = random.standard_normal((batch + 2, *net.input_shape), np.float32)
+    want = scores_by_formula(net, x)
+    found = []
+    for threads, fuse in (1, True), (3, True), (2, False):
+        scores = Scores(net, loss, batch, threads=threads, fuse=fuse)
+        assert scores.plan.batch.images == 1
+        found.append(scores(x))
+        np.testing.assert_array_equal(scores(x), found[-1])  # nothing is left behind by the first run
+        np.testing.assert_allclose(found[-1], want, rtol=0, atol=100 * EPS * np.abs(want).max())
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("level", levels())
+def test_every_instruction_set(level: str) -> None:
+    net = kitnet.parse(NETS["branches"]).initialise(5)
+    x = np.random.default_rng(0).standard_normal((2, *net.input_shape), np.float32)
+    scores = Scores(net, usual_loss(net.graph), 2, cpu=detect(level))
+    want = scores_by_formula(net, x)
+    np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
+
+
+def test_a_layer_that_has_only_the_other_layout_takes_the_whole_plan_there() -> None:
+    net = kitnet.parse(MODELS["lenet5-rbf"].line).initialise(0)
+    assert Scores(net, usual_loss(net.graph), 1).plan.batch.images > 1
+
+
+def test_new_weights_are_taken_over_by_refresh() -> None:
+    net = kitnet.parse(NETS["wide"]).initialise(1)
+    scores = Scores(net, usual_loss(net.graph), 1)
+    x = np.random.default_rng(0).standard_normal((1, *net.input_shape), np.float32)
+    before = scores(x)
+    net.weights.flat[...] *= 1.25
+    scores.refresh()
+    after, want = scores(x), scores_by_formula(net, x)
+    assert np.abs(after - before).max() > 0.1 * np.abs(want).max()
+    np.testing.assert_allclose(after, want, rtol=0, atol=100 * EPS * np.abs(want).max())

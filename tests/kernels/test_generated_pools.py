@@ -1,0 +1,146 @@
+"""Generated pooling windows: max pooling bit for bit, means within the rounding of their sums, both ways.
+
+Buffers, poison and second runs as in `test_generated_convolutions.py`.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from test_pool import Trial, dense, slab, target
+from volumes import run, volume
+
+from kitnet.base.error import ShapeError
+from kitnet.kernels import pool
+from kitnet.kernels.cpu import Cpu, detect, levels
+from kitnet.kernels.emit import Kernel
+from kitnet.kernels.jit import build
+from kitnet.kernels.spec import Batch, Window
+from kitnet.layers import MaxPool, MeanPool
+from kitnet.layers.contract import Context, Kept
+
+EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
+PROBLEMS, TOGETHER = 700, 50  # by default, and compiled at once; max and mean in turn
+
+
+def drawn(seed: int) -> tuple[Trial, Cpu]:
+    """One of endlessly many small windows, the awkward ones preferred."""
+    pick = random.Random(f"pooling {seed}").choice
+    cpu = detect(pick(levels()) if seed % 5 == 0 else None)
+    while True:
+        rank = pick([1, 1, 2, 2, 2, 3])
+        sizes = tuple(pick([1, 2, 3, 4, 5, 7, 9]) for _ in range(rank))
+        window = tuple(pick([1, 2, 2, 3, 3, 5]) for _ in range(rank))
+        stride = pick([window, tuple(pick([1, 1, 2, 3, f + 1]) for f in window)])
+        pad = tuple(pick([(0, 0), (0, 0), (1, 1), (0, f - 1), (f - 1, 0), (f - 1, f - 1)]) for f in window)
+        layer = (MaxPool, MeanPool)[seed % 2](window, stride, pad, on_misfit="floor")
+        shape = *sizes, pick([1, 1, 2, 3, 5, 7, 11])
+        try:
+            output = layer.output_shape(shape)
+        except ShapeError:  # the window does not fit, or one lies wholly in padding
+            continue
+        front = (1,) * (3 - rank)
+        before = (0,) * (3 - rank) + tuple(first for first, _ in pad)
+        batch = Batch(pick([1, 1, 2, 3]), cpu.lanes * pick([1, 1, 2, 3, 5]))
+        x, y, dx = (volume(*s, extra=pick([0, 0, 1, 3])) for s in (shape, output, shape))
+        count = pick([1, 1, 2, batch.groups * batch.images - 1, batch.groups * batch.images])
+        slides = Window(front + window, front + stride, before=before)
+        return Trial(
+            layer, slides, x, y, dx, batch, pick([1, 2, 3]), pick([True, False]), (count, *shape)
+        ), cpu
+
+
+def kernels(seed: int) -> list[Kernel]:
+    t, cpu = drawn(seed)
+    there, back = t.batch, {"accumulate": t.accumulate, "blocks": t.blocks}
+    if isinstance(t.layer, MeanPool):
+        return [
+            pool.mean_pool(f"mean_pool_{seed}", cpu, there, t.window, t.x, t.y, blocks=t.blocks),
+            pool.mean_pool_gradient(f"mean_pool_gradient_{seed}", cpu, there, t.window, t.y, t.dx, **back),
+        ]
+    return [
+        pool.max_pool(f"max_pool_{seed}", cpu, there, t.window, t.x, t.y, blocks=t.blocks),
+        pool.max_pool_gradient(f"max_pool_gradient_{seed}", cpu, there, t.window, t.y, t.dx, **back),
+    ]
+
+
+def check(seeds: range) -> None:
+    codes = iter(build([kernel for seed in seeds for kernel in kernels(seed)]))
+    for seed in seeds:
+        trial, _ = drawn(seed)
+        rng = np.random.default_rng(seed)
+        way = _mean if isinstance(trial.layer, MeanPool) else _max
+        way(trial, next(codes), next(codes), rng, f"problem {seed}: {trial}")
+
+
+def _max(t: Trial, there: Any, back: Any, rng: np.random.Generator, where: str) -> None:
+    """With many equal values, some without any number."""
+    values = rng.integers(-2, 3, t.shape).astype(np.float32)
+    values[rng.random(t.shape) < 0.1] = rng.choice(np.float32([np.nan, -np.inf, np.inf]))
+    forward = t.layer.forward({}, {}, Context(), values)
+    y, switches, winners = slab(t.y, t), slab(dense(t.y), t, dtype=np.uint8), forward.extras["switches"]
+    run(there, ("y", "switches"), x=slab(t.x, t, values), y=y, switches=switches)
+    np.testing.assert_array_equal(y.get(t.count).reshape(forward.y.shape), forward.y, where)
+    np.testing.assert_array_equal(switches.get(t.count).reshape(winners.shape), winners, where)
+
+    dy = rng.integers(-8, 9, forward.y.shape).astype(np.float32)
+    (want,) = t.layer.backward({}, Kept((t.shape,), extras=forward.extras), dy).dx
+    dx, old = target(t, rng)
+    run(back, ("dx",), switches=switches, dy=slab(t.y, t, dy), dx=dx)
+    np.testing.assert_array_equal(dx.get(t.count).reshape(t.shape), old + want, where)
+
+
+def _mean(t: Trial, there: Any, back: Any, rng: np.random.Generator, where: str) -> None:
+    """n additions and the division round once each, the reciprocal once: n + 2 roundings of |x|'s mean."""
+    values = rng.standard_normal(t.shape).astype(np.float32)
+    y = slab(t.y, t)
+    run(there, ("y",), x=slab(t.x, t, values), y=y)
+    want, size = (t.layer.forward({}, {}, Context(), a.astype(float)).y for a in (values, abs(values)))
+    error = abs(y.get(t.count).reshape(want.shape) - want)
+    assert (error <= (t.window.taps + 2) * EPS * size).all(), where
+
+    dy = rng.standard_normal(want.shape).astype(np.float32)
+    (want,), (size,) = (
+        t.layer.backward({}, Kept((t.shape,)), each.astype(float)).dx for each in (dy, abs(dy))
+    )
+    dx, old = target(t, rng)
+    run(back, ("dx",), dy=slab(t.y, t, dy), dx=dx)
+    error = abs(dx.get(t.count).reshape(t.shape) - (want + old))
+    assert (error <= (t.window.taps + 3) * EPS * (size + abs(old))).all(), where
+
+
+def test_what_is_generated() -> None:
+    trials = [drawn(seed)[0] for seed in range(PROBLEMS)]
+    shapes = {(type(t.layer), t.window, t.x.sizes, t.x.channels, t.batch, t.shape[0]) for t in trials}
+    assert len(shapes) == PROBLEMS == 700
+    layers = [t.layer for t in trials]
+    found = {
+        "odd sizes": [all(n % 2 for n in t.shape[1:-1]) for t in trials],
+        "strides above the window": [
+            any(s > f for s, f in zip(each.stride, each.window, strict=True)) for each in layers
+        ],
+        "overlapping windows": [
+            any(s < f for s, f in zip(each.stride, each.window, strict=True)) for each in layers
+        ],
+        "padding": [any(map(any, each.pad)) for each in layers],
+        "one channel": [t.x.channels == 1 for t in trials],
+        "a batch of one": [t.count == 1 for t in trials],
+        "added to what is there": [t.accumulate for t in trials],
+        **{f"{rank} axes": [len(each.window) == rank for each in layers] for rank in (1, 2, 3)},
+    }
+    counts = {what: sum(each) for what, each in found.items()}
+    assert min(counts.values()) >= 50, counts
+
+
+@pytest.mark.parametrize("first", range(0, PROBLEMS, TOGETHER))
+def test_generated_pools(first: int) -> None:
+    check(range(first, first + TOGETHER))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(PROBLEMS, 5 * PROBLEMS, 100))
+def test_more_generated_pools(first: int) -> None:
+    check(range(first, first + 100))
