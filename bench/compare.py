@@ -419,6 +419,7 @@ def main() -> int:
     if unknown or not (given.names or given.all):
         parser.error(f"unknown name {unknown[0]}" if unknown else "which name? or --all")
     options = Options(max(given.rounds, 1), given.seconds, given.threads, given.only_rivals)
+    output = given.output or (RESULTS if given.all else None)
     reports, status = [], 0
     for name in given.names or BENCHES:
         try:
@@ -432,9 +433,8 @@ def main() -> int:
             print(json.dumps(report), flush=True)
         else:
             show(report)
-    output = given.output or (RESULTS if given.all else None)
-    if reports and output:
-        write(reports, output)
+        if output:
+            write(reports, output)  # after each name, so that nothing is lost
     return status
 
 

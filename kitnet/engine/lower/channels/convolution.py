@@ -62,9 +62,6 @@ def _direct(b: Builder, i: int) -> None:
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=across)
 
 
-BLOCKS = 2  # each maps the input again if it has filters of its own, so no more than usual threads
-
-
 def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
     x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
@@ -84,7 +81,7 @@ def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
         activation=b.fused_word(i),
         addend=addend is not None,
         filtering=filtering,
-        blocks=min(b.tasks, BLOCKS),
+        blocks=b.tasks,
     )
     reads = {"x": x.ref, "u": u, "bias": bias_of(b, i, problem, u)}
     if addend is not None:
