@@ -203,8 +203,6 @@ class Comparison:
         }
 
     def _note(self) -> str:
-        if self.bench.task == "gradient":
-            return "kitnet's step includes the update of the weights, the rivals' does not"
         if self.bench.task == "layers":
             return "kitnet holds the batch in the lanes; conversion from and to N,H,W,C is not counted"
         return ""

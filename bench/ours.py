@@ -111,16 +111,15 @@ class Inference(_Network):
 
 
 class Training(_Network):
-    """The engine's step always updates the weights, for the task `gradient` too: more than the rivals do."""
-
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
         self.labels = [labels(bench.batch, self.network.classes, i) for i in range(BATCHES)]
 
     def build(self) -> None:
         hand_over(self.net)
-        rule = Sgd(rate=RATE if self.bench.task == "train" else 1e-12, momentum=MOMENTUM)
-        memory = {"velocity": self.net.weights.like().flat}
+        train = self.bench.task == "train"
+        rule = Sgd(rate=RATE, momentum=MOMENTUM) if train else None
+        memory = {"velocity": self.net.weights.like().flat} if train else {}
         self._run = TrainingStep(self.net, self.loss, self.bench.batch, rule, memory, threads=THREADS)
         self.plan = self._run.plan
 
@@ -263,6 +262,7 @@ def _out_of_lanes(lanes: Array, volume: Volume, batch: Batch, count: int) -> Arr
 
 
 def side(bench: Bench) -> Side:
+    Crew(THREADS).close()  # the library with its compiler in memory, as the rivals have theirs
     if bench.task == "layers":
         return Layers(bench)
     return Inference(bench) if bench.task == "infer" else Training(bench)

@@ -8,7 +8,7 @@ still to be read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kitnet.base.shape import Shape
@@ -100,6 +100,21 @@ class Builder:
         if root not in self._places:
             self._places[root] = self._new(self.node(root).path, root)
         return Place(self._places[root], self.volume(i))
+
+    def place_over(self, i: int, others: Sequence[int]) -> Place:
+        """As `place`, for a kernel that may write where it has just read one of `others`: there, if nobody
+        else reads that one.
+        """
+        root = self._roots.get(i, i)
+        free = not self.train and root not in self._places and root not in self.slices
+        for other in others if free else ():
+            old = self._roots.get(other, other)
+            readers = sum(self._roots.get(j, j) == old for node in self.graph.nodes for j in node.inputs)
+            like = self.volume(i) == self.volume(old)
+            if like and readers == 1 and old not in self.slices and old not in self.bound:
+                self._places[root] = self.place(old).ref
+                break
+        return self.place(i)
 
     def part(self, whole: Place, first: int, channels: int) -> Place:
         """Some channels of a value."""

@@ -12,10 +12,11 @@ from kitnet.engine.lower import FORMULA, NO_WISHES, Implementation, Refusal, Wis
 from kitnet.engine.rewrite import fusions, slices
 from kitnet.engine.step import KernelStep, Place, Ref, Step
 from kitnet.engine.verify import lives_of, verify
-from kitnet.kernels import layout, update
+from kitnet.kernels import layout
 from kitnet.kernels.channels import copy
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.update import sgd
 from kitnet.layers import Convolution, Linear, Loss
 from kitnet.net.graph import Graph
 from kitnet.net.network import Net
@@ -24,6 +25,7 @@ from kitnet.net.objective import scores_of, with_loss
 IMAGES = 32  # side by side where the batch has enough: two vectors of AVX-512, so tiles are 12 filters high
 SMALLER = 16  # where all groups meet at some layers: so that more lies in a core's cache between these
 SMALL = 4_000_000  # multiply-adds of an image; below, the layers are not worth two threads
+LARGE = 1 << 20  # bytes made of weights from which on they are not made before their time
 GROUPS = 4  # from so many on, groups go through the network one by one; below, each layer's work is cut up
 
 
@@ -74,13 +76,15 @@ def make_plan(
     *,
     loss: Loss | None,
     train: bool,
+    update: bool = True,
     fuse: bool = True,
     wishes: Wishes = NO_WISHES,
 ) -> Plan:
     """The plan of a network for up to `samples` images: its scores as `loss` reads them (its output without
     one), or a whole training step.
 
-    `fuse` False keeps every layer a step of its own; `wishes` forbid and force implementations.
+    `update` False leaves out what changes the weights; `fuse` False keeps every layer a step of its own;
+    `wishes` forbid and force implementations.
     """
     graph = with_loss(net.graph, loss) if train and loss else net.graph
     scores = scores_of(net.graph, loss) if loss else net.graph.output
@@ -107,7 +111,9 @@ def make_plan(
         b.one_by_one = b.batch.groups >= GROUPS
         b.own = b.one_by_one and not any(one.across for one in taken.values())
     _write(b, taken, scores)
-    steps = b.all_steps()
+    if train and update:
+        _update(b)
+    steps = _when_needed(b) if train and not b.own else b.all_steps()
     stages = _stages(steps)
     preparations = 0 if train else len(b.prologue)
     for step in steps:
@@ -187,7 +193,24 @@ def _write(b: Builder, taken: dict[int, Implementation], scores: int) -> None:
         for i in sorted(taken, reverse=True):
             b.reached = i
             taken[i].backward(b, i)
-        _update(b)
+
+
+def _when_needed(b: Builder) -> list[Step]:
+    """All steps, where large things that are made of the weights are made just before they are read: they
+    are then still in cache, and few exist at once. Small ones come first, so that they do not part stages,
+    as do all where groups go through the whole network in a thread's own memory.
+    """
+    first: list[Step] = []
+    steps = [*b.steps, *b.epilogue]
+    for step in reversed(b.prologue):
+        made = {ref.buffer for ref in step.writes.values()}
+        early = any(made & {ref.buffer for ref in other.reads.values()} for other in first)
+        if early or sum(b.buffers[name] for name in made) < LARGE:
+            first.insert(0, step)
+        else:
+            reads = (made & {ref.buffer for ref in other.reads.values()} for other in steps)
+            steps.insert(next(i for i, those in enumerate(reads) if those), step)
+    return [*first, *steps]
 
 
 def _dense(volume: Volume) -> Volume:
@@ -202,7 +225,7 @@ def _numbers(place: Place) -> int:
 
 def _update(b: Builder) -> None:
     """The optimiser's pass over all weights, the last stage."""
-    kernel = update.sgd("sgd", b.cpu, b.weights.flat.size, b.tasks)
+    kernel = sgd("sgd", b.cpu, b.weights.flat.size, b.tasks)
     reads = {"dw": Ref("@gradient"), "decayed": Ref("@decayed"), "rates": Ref("@rates")}
     b.at_end("update", kernel, reads, {"w": Ref("@weights"), "v": Ref("@velocity")})
 

@@ -18,9 +18,10 @@ from kitnet.engine.arena import rounded
 from kitnet.engine.lower import NO_WISHES, Wishes
 from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.step import FLOAT, RANDOM, FormulaStep, KernelStep, Place, Ref, Step
+from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.kernels.crew import Call, Crew, Program
-from kitnet.kernels.jit import Compiled, aligned, build
+from kitnet.kernels.jit import Compiled, aligned, build, forget
 from kitnet.layers import Context, Kept, Loss
 from kitnet.net.network import Net
 from kitnet.net.weights import Weights
@@ -59,6 +60,7 @@ class Machine:
             max(kernel.scratch_bytes for kernel in kernels)
         )  # values lie behind kernels' scratch
         compiled = iter(build(kernels, progress))
+        forget(kernels)
         steps = list(zip(plan.steps, plan.stages, strict=True))
         self._preparations = self._segments(steps[: plan.preparations], compiled)
         self._run = self._segments(steps[plan.preparations :], compiled)
@@ -191,7 +193,7 @@ class Scores:
 
 
 class TrainingStep:
-    """Forward, loss, backward and the update of the weights, as one plan.
+    """Forward, loss, backward and the update of the weights by `rule`, if there is one, as one plan.
 
     Call it with prepared images (n, *input), classes (n,) and the number of the step, n at most `batch`; it
     gives losses (n,) and scores (n, classes) from before the update, and leaves the mean gradient in
@@ -205,7 +207,7 @@ class TrainingStep:
         net: Net,
         loss: Loss,
         batch: int,
-        rule: Sgd,
+        rule: Sgd | None,
         memory: Mapping[str, Array],
         *,
         seed: int = 0,
@@ -215,7 +217,9 @@ class TrainingStep:
         wishes: Wishes = NO_WISHES,
         progress: Progress | None = None,
     ) -> None:
-        self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=True, fuse=fuse, wishes=wishes)
+        self.plan = make_plan(
+            net, batch, cpu or detect(), loss=loss, train=True, update=bool(rule), fuse=fuse, wishes=wishes
+        )
         self._seed, self.gradient = seed, net.weights.like()
         places = self.plan.batch.groups * self.plan.batch.images
         self._images = np.zeros((batch, *net.input_shape), np.float32)
@@ -225,15 +229,16 @@ class TrainingStep:
         outside = {
             "@weights": net.weights.flat,
             "@gradient": self.gradient.flat,
-            "@velocity": memory["velocity"],
-            "@decayed": net.weights.decayed(),
-            "@rates": np.array([rule.rate, rule.momentum, rule.decay], np.float32),
             "@images": self._images,
             "@labels": self._labels,
             "@count": self._count,
             "@losses": self._losses,
             "@scores": self._scores,
         }
+        if rule:
+            outside["@velocity"] = memory["velocity"]
+            outside["@decayed"] = net.weights.decayed()[:: update.LINE].copy()
+            outside["@rates"] = np.array([rule.rate, rule.momentum, rule.decay], np.float32)
         self._machine = Machine(self.plan, net, self.gradient, outside, Crew(threads), progress)
 
     def __call__(self, x: Array, labels: Array, step: int) -> tuple[Array, Array]:

@@ -251,8 +251,8 @@ def _far(cpu: Cpu, weights: _Weights, reach: Reach, places: int, vectors: int) -
 
 @dataclass(frozen=True)
 class _Line:
-    """What stays the same along a line of places: where it is, its rows, and the addresses where the
-    source's group of channels, the rows' weights and the rows of the line's place 0 begin.
+    """What stays the same along a line of places: where it is, whose turn it is, its rows, and the addresses
+    where the source's group of channels, the rows' weights and the rows of the line's place 0 begin.
     """
 
     deep: Reach
@@ -260,6 +260,7 @@ class _Line:
     z: Index
     y: Index
     segment: Index
+    turn: Index
     rows: int
     row: Index
     source: Pointer
@@ -297,6 +298,9 @@ class _Gather:
         lines = max(reach.places for reach in self.deep) * max(reach.places for reach in self.high)
         self.blocks = min(blocks, lines * self.segments * self.tiles)
         self.source_stride, self.target_stride = source.group_stride(batch), target.group_stride(batch)
+        # A window of one tap reads each number once for each tile: the tiles that take turns at a segment ask
+        # for the next one meanwhile, each for another place.
+        self.ahead = most // self.segments * self.tile.places if weights.taps == 1 else 0
 
     def write(
         self,
@@ -334,7 +338,9 @@ class _Gather:
                     out = target + (place * (self.target.sizes[2] * self.target.pitch) + row) * self.images
                     for rows, chosen in shares.kinds(share):
                         with k.when(chosen):
-                            self._line(_Line(deep, high, z, y, segment, rows, row, channels, own, out))
+                            self._line(
+                                _Line(deep, high, z, y, segment, number, rows, row, channels, own, out)
+                            )
 
     def _line(self, line: _Line) -> None:
         """The interior in tiles, then what they leave over, then the rim place by place."""
@@ -371,6 +377,7 @@ class _Gather:
         _, _, to_row = self.weights.steps(line.rows)
         from_place, to_place = self.source.pitch * images, self.target.pitch * images
         columns = [(place, v * k.lanes) for place in range(places) for v in range(width)]
+        soon = (lower(line.turn, places - 1) + self.ahead) * (wide.step * from_place)
         with k.loop(0, images, width * k.lanes, unroll=1) as some:
             out = line.target + ((i * wide.every + wide.first) * to_place + some)
             outs = [
@@ -380,6 +387,8 @@ class _Gather:
             with self._terms(line, wide, taps) as (source, weight):
                 at = source + ((i * wide.step + wide.start) * from_place + some)
                 vectors = [k.vector(at, p * wide.step * from_place + v) for p, v in columns]
+                for v in range(width) if self.ahead else ():
+                    k.prefetch(at, soon + v * k.lanes)
                 for row in rows:
                     scalar = k.splat(weight, row * to_row)
                     for each, vector in zip(sums[row], vectors, strict=True):

@@ -376,6 +376,7 @@ class Kernel:
             str, None
         ] = {}  # a set that keeps its order, so that the text is the same every time
         self._unrolls: list[int] = []
+        self._forgotten = False
         self.task = Int(self, "%task")
         self.pointers = tuple(
             Pointer(self, each, f"%argument{i}") for i, each in enumerate(arguments.values())
@@ -395,6 +396,8 @@ class Kernel:
     @property
     def text(self) -> str:
         """The whole kernel as LLVM IR."""
+        if self._forgotten:
+            raise RuntimeError(f"the text of kernel {self.name} was forgotten")
         metadata = []
         for i, times in enumerate(self._unrolls):
             hint = '!"llvm.loop.unroll.disable"' if times == 1 else f'!"llvm.loop.unroll.count", i32 {times}'
@@ -416,6 +419,10 @@ class Kernel:
                 "",
             ]
         )
+
+    def forget(self) -> None:
+        """Let go of what was written, once there is machine code: up to a megabyte of text."""
+        self._entry, self._body, self._forgotten = [], [], True
 
     def scratch(self, type: Type, count: int) -> Pointer:
         """Room for so many elements in the calling thread's scratch memory, on a cache line of its own."""

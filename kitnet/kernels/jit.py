@@ -104,6 +104,17 @@ def aligned(size: int) -> NDArray[np.uint8]:
     return raw[start : start + whole]
 
 
+def forget(kernels: Sequence[Kernel]) -> None:
+    """Let go of the texts of kernels that have been built, tens of megabytes in a plan; glibc would keep the
+    room for later texts.
+    """
+    for kernel in kernels:
+        kernel.forget()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
+
+
 def build(kernels: Sequence[Kernel], progress: Callable[[int, int], None] | None = None) -> list[Compiled]:
     """Machine code for every kernel, from memory, from the disk or compiled; equal kernels share it.
 

@@ -9,23 +9,31 @@ from collections.abc import Callable
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, I32, Index, Kernel
 
+LINE = 16  # numbers of a cache line; every array of weights begins on one
+
 
 def sgd(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
-    """w, dw, v, decayed (1 or 0), rates (rate, momentum, decay) -> v and w in place, in one pass:
+    """w, dw, v, decayed, rates (rate, momentum, decay) -> v and w in place, in one pass:
     v = momentum v + dw + decay decayed w, w = w - rate v.
+
+    `decayed` has one number, 1 or 0, for each line of 16 weights.
     """
+    if size % LINE:
+        raise ValueError(f"kernel {name}: {size} weights do not fill lines of {LINE}")
     k = Kernel(name, cpu, tasks, w=F32, dw=F32, v=F32, decayed=F32, rates=F32)
     w, dw, v, decayed, rates = k.pointers
     rate, momentum, decay = (k.splat(rates, i) for i in range(3))
 
-    def body(i: Index, count: Index) -> None:
-        weight = k.vector(w, i, count)
-        velocity = k.fma(momentum, k.vector(v, i, count), k.vector(dw, i, count))
-        velocity = k.fma(decay * k.vector(decayed, i, count), weight, velocity)
-        k.store(velocity, v, i, count)
-        k.store(k.fma(-rate, velocity, weight), w, i, count)
-
-    _sweep(k, size, body)
+    lines = size // LINE
+    with k.loop(k.task * lines // tasks, (k.task + 1) * lines // tasks, unroll=4) as line:
+        falling = decay * k.splat(decayed, line)
+        for i in range(0, LINE, k.lanes):
+            at = line * LINE + i
+            weight = k.vector(w, at)
+            velocity = k.fma(momentum, k.vector(v, at), k.vector(dw, at))
+            velocity = k.fma(falling, weight, velocity)
+            k.store(velocity, v, at)
+            k.store(k.fma(-rate, velocity, weight), w, at)
     return k
 
 

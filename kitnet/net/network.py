@@ -96,7 +96,8 @@ class Net:
     def compile(self, batch: int = 1, mode: str = "infer", **options: Any) -> Any:
         """The network in machine code for up to `batch` images: see `kitnet.engine.compile`.
 
-        `net.compile(64)(x)` is `net(x)`; `net.compile(64, "train")(x, classes, step)` is a training step.
+        `net.compile(64)(x)` is `net(x)`; `net.compile(64, "train")(x, classes, step)` is a training step
+        and `net.compile(64, "gradient")` one without the update.
         """
         return Net.compiler(self, batch, mode, **options)
 

@@ -53,12 +53,29 @@ def test_train_takes_rule_and_seed() -> None:
     assert (losses[0] != losses[2]).any()
 
 
+def test_gradient_is_the_one_of_training_and_leaves_the_weights() -> None:
+    random = np.random.default_rng(0)
+    x, classes = random.standard_normal((20, 8, 8, 3), np.float32), random.integers(0, 4, 20)
+    net, other = (kitnet.parse(LINE).initialise(1) for _ in range(2))
+    before = net.weights.flat.copy()
+    step, whole = net.compile(20, "gradient"), other.compile(20, "train")
+    for mine, others in zip(step(x, classes, 0), whole(x, classes, 0), strict=True):
+        np.testing.assert_array_equal(mine, others)
+    assert step.gradient.flat.any()
+    np.testing.assert_array_equal(step.gradient.flat, whole.gradient.flat)
+    np.testing.assert_array_equal(net.weights.flat, before)
+    assert (other.weights.flat != before).any()
+    with pytest.raises(KitnetError) as error:
+        net.compile(20, "gradient", rule=Sgd())  # type: ignore[call-overload]
+    assert str(error.value) == "mode 'gradient' leaves the weights alone and takes no rule; 'train' does"
+
+
 def test_modes() -> None:
     net = kitnet.parse(LINE)
     assert isinstance(net.compile(), Scores)
     with pytest.raises(KitnetError) as error:
         net.compile(1, "trian")
-    assert str(error.value) == "unknown mode 'trian' (did you mean 'train'?); known: infer, train"
+    assert str(error.value) == "unknown mode 'trian' (did you mean 'train'?); known: infer, train, gradient"
     with pytest.raises(KitnetError) as error:
         net.compile(0)
     assert str(error.value) == "a batch of 0 images is not possible; use 1 or more"

@@ -7,7 +7,7 @@ from volumes import fitting, run
 
 from kitnet.kernels.cpu import detect, levels
 from kitnet.kernels.jit import build
-from kitnet.kernels.update import gather, reduce, sgd
+from kitnet.kernels.update import LINE, gather, reduce, sgd
 from kitnet.optim import Sgd
 
 EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
@@ -30,21 +30,23 @@ SIZES = [
 def test_sgd(cpu):
     """v has 5 roundings and w 2 more, of the sizes of the terms; three steps carry them on."""
     rng = np.random.default_rng(1)
-    codes = build([sgd("sgd", cpu, *case) for case in SIZES])
-    for i, ((size, _), code) in enumerate(zip(SIZES, codes, strict=True)):
+    codes = build([sgd("sgd", cpu, lines * LINE, tasks) for lines, tasks in SIZES])
+    for i, ((lines, _), code) in enumerate(zip(SIZES, codes, strict=True)):
+        size = lines * LINE
         rule = Sgd(rate=0.1, momentum=0.9 * (i % 3 > 0), decay=0.01 * (i % 2))
         at = ("end", "start")[i % 2]
-        w, v, decayed = (fitting(rng.standard_normal(size).astype(np.float32), at) for _ in range(3))
-        decayed[...] = rng.integers(0, 2, size)
+        w, v = (fitting(rng.standard_normal(size).astype(np.float32), at) for _ in range(2))
+        decayed = fitting(rng.integers(0, 2, lines).astype(np.float32), at)
+        each = np.repeat(decayed, LINE)
         rates = fitting(np.array([rule.rate, rule.momentum, rule.decay], np.float32))
         exact, memory = w.astype(float), {"velocity": v.astype(float)}
         rule = Sgd(*map(float, rates))  # the float32 rates as they are
         sizes, biggest = abs(exact), abs(memory["velocity"])
         for step in range(1, 4):
             dw = fitting(rng.standard_normal(size).astype(np.float32), at)
-            biggest = rule.momentum * biggest + abs(dw) + rule.decay * decayed * sizes
+            biggest = rule.momentum * biggest + abs(dw) + rule.decay * each * sizes
             sizes = sizes + rule.rate * biggest
-            rule.update(exact, dw.astype(float), memory, decayed)
+            rule.update(exact, dw.astype(float), memory, each)
             run(code, ("w", "v"), w=w, dw=dw, v=v, decayed=decayed, rates=rates)
             assert (abs(v - memory["velocity"]) <= 5 * step * EPS * biggest).all()
             assert (abs(w - exact) <= 7 * step * EPS * sizes).all()
@@ -53,10 +55,11 @@ def test_sgd(cpu):
 def test_sgd_does_not_depend_on_the_tasks():
     cpu = detect()
     rng = np.random.default_rng(2)
-    start = {name: rng.standard_normal(333).astype(np.float32) for name in ("w", "dw", "v", "decayed")}
+    start = {name: rng.standard_normal(320).astype(np.float32) for name in ("w", "dw", "v")}
+    start["decayed"] = np.arange(20, dtype=np.float32) % 2
     rates = np.array([0.1, 0.9, 0.01], np.float32)
     seen = set()
-    for code in build([sgd("sgd", cpu, 333, tasks) for tasks in (1, 2, 7, 40)]):
+    for code in build([sgd("sgd", cpu, 320, tasks) for tasks in (1, 2, 7, 40)]):
         here = {name: each.copy() for name, each in start.items()}
         code(**here, rates=rates)
         seen.add(here["w"].tobytes() + here["v"].tobytes())

@@ -43,7 +43,8 @@ def _activate_backward(b: Builder, i: int) -> None:
 
 
 def _add(b: Builder, i: int) -> None:
-    node, y = b.node(i), b.place(b.fused.get(i, i))
+    node = b.node(i)
+    y = b.place_over(b.fused.get(i, i), node.inputs)
     xs = [b.place(j) for j in node.inputs]
     kernel = elementwise.add(
         "add",
