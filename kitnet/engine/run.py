@@ -27,14 +27,15 @@ from kitnet.net.network import Net
 from kitnet.net.weights import Weights
 from kitnet.optim import Sgd
 
+IMAGES = "@images"
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 
 
 class Machine:
     """One plan with its memory and code; what formula steps see as `Memory`.
 
-    `outside` are the arrays of the plan's `@` buffers. They and the network's state are used where they lie
-    and must stay alive and in place.
+    `outside` are the arrays of the plan's `@` buffers, but for the images, which `run` is given. They and the
+    network's state are used where they lie and must stay alive and in place.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Machine:
         self.plan, self.weights, self.gradient, self.state = plan, net.weights, gradient, net.state
         self.kept: dict[str, Kept] = {}
         self._crew, self._context, self._count = crew, Context(), 0
+        self._readers: list[tuple[Program, Call, str, int]] = []  # of the images, and from which byte on
         self._arena = aligned(plan.arena.size)
         held = ((node, name, array) for node, arrays in net.state.items() for name, array in arrays.items())
         state = {f"@state {node}.{name}": array for node, name, array in held}
@@ -74,18 +76,25 @@ class Machine:
             if python:
                 segments += [step for step, _ in run if isinstance(step, FormulaStep)]
                 continue
-            stages = [
-                [
-                    Call(next(compiled), **{name: self._address(ref) for name, ref in step.arguments.items()})
-                    for step, _ in stage
-                    if isinstance(step, KernelStep)
-                ]
-                for _, stage in groupby(run, lambda each: each[1])
+            calls: list[tuple[int, KernelStep, Call]] = []
+            for step, stage in run:
+                assert isinstance(step, KernelStep)
+                where = {name: self._address(ref) for name, ref in step.arguments.items()}
+                calls.append((stage, step, Call(next(compiled), **where)))
+            stages = [[call for *_, call in stage] for _, stage in groupby(calls, lambda each: each[0])]
+            program = Program(stages, self._own + self.plan.own_arena.size)
+            segments.append(program)
+            self._readers += [
+                (program, call, name, ref.offset)
+                for _, step, call in calls
+                for name, ref in step.reads.items()
+                if ref.buffer == IMAGES
             ]
-            segments.append(Program(stages, self._own + self.plan.own_arena.size))
         return segments
 
     def _address(self, ref: Ref) -> int:
+        if ref.buffer == IMAGES:
+            return 0  # until `run` knows it
         if ref.outside:
             return int(self._outside[ref.buffer].ctypes.data) + ref.offset
         if ref.buffer in self.plan.own_arena.offsets:
@@ -96,9 +105,14 @@ class Machine:
         """The steps that need no images: what is made of the weights."""
         self._go(self._preparations)
 
-    def run(self, count: int, context: Context) -> None:
-        """All other steps once, for the first `count` samples of the batch."""
+    def run(self, images: Array, count: int, context: Context) -> None:
+        """All other steps once, for the first `count` images, which are float32 and lie one behind the
+        other.
+        """
         self._count, self._context = count, context
+        self._outside[IMAGES] = images
+        for program, call, name, offset in self._readers:
+            program.point(call, name, int(images.ctypes.data) + offset)
         for name, words in self._random.items():
             words[:2] = key(context.seed, name.removeprefix(RANDOM))
             words[2:] = context.first_sample, context.step
@@ -164,12 +178,11 @@ class Scores:
     ) -> None:
         self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=False, fuse=fuse, wishes=wishes)
         shape = self.plan.graph.nodes[self.plan.scores].shape
-        self._images = np.zeros((batch, *net.input_shape), np.float32)
+        self._images = _Images(batch, net, whole=self.plan.batch.images == 1)
         self._scores = np.zeros((batch, *((math.prod(shape),) if loss else shape)), np.float32)
         self._count = np.zeros(1, np.int64)
         outside = {
             "@weights": net.weights.flat,
-            "@images": self._images,
             "@count": self._count,
             "@scores": self._scores,
         }
@@ -181,13 +194,12 @@ class Scores:
         self._machine.prepare()
 
     def __call__(self, x: Array) -> Array:
-        _check(x, self._images)
+        self._images.check(x)
         found = np.empty((len(x), *self._scores.shape[1:]), np.float32)
         for start in range(0, len(x), self.plan.samples):
             part = x[start : start + self.plan.samples]
-            self._images[: len(part)] = part
             self._count[0] = len(part)
-            self._machine.run(len(part), Context())
+            self._machine.run(self._images.of(part), len(part), Context())
             found[start : start + len(part)] = self._scores[: len(part)]
         return found
 
@@ -222,14 +234,13 @@ class TrainingStep:
         )
         self._seed, self.gradient = seed, net.weights.like()
         places = self.plan.batch.groups * self.plan.batch.images
-        self._images = np.zeros((batch, *net.input_shape), np.float32)
+        self._images = _Images(batch, net)
         self._labels, self._losses = np.zeros(places, np.int32), np.zeros(places, np.float32)
         self._scores = np.zeros((batch, math.prod(self.plan.graph.nodes[self.plan.scores].shape)), np.float32)
         self._count = np.zeros(1, np.int64)
         outside = {
             "@weights": net.weights.flat,
             "@gradient": self.gradient.flat,
-            "@images": self._images,
             "@labels": self._labels,
             "@count": self._count,
             "@losses": self._losses,
@@ -242,22 +253,41 @@ class TrainingStep:
         self._machine = Machine(self.plan, net, self.gradient, outside, Crew(threads), progress)
 
     def __call__(self, x: Array, labels: Array, step: int) -> tuple[Array, Array]:
-        _check(x, self._images)
-        n = len(x)
-        if n > len(self._images):
-            raise ShapeError(f"input: {n} samples for a plan of {len(self._images)}; make a plan for more")
-        self._images[:n] = x
+        self._images.check(x)
+        n, most = len(x), self.plan.samples
+        if n > most:
+            raise ShapeError(f"input: {n} samples for a plan of {most}; make a plan for more")
         self._labels[:n] = labels
         self._count[0] = n
-        self._machine.run(n, Context(train=True, seed=self._seed, step=step))
+        self._machine.run(self._images.of(x), n, Context(train=True, seed=self._seed, step=step))
         return self._losses[:n].copy(), self._scores[:n].copy()
 
 
-def _check(x: Array, images: Array) -> None:
-    shape = images.shape[1:]
-    if x.shape[1:] != shape:
-        raise ShapeError(
-            f"input: expected an array of shape (N, {', '.join(map(str, shape))}), samples first and "
-            "channels "
-            f"last, but got {x.shape}"
-        )
+class _Images:
+    """What a plan reads images from: the caller's own array, or a copy where that does not lie as it must.
+
+    `whole` says that all images of the batch are read, however many there are.
+    """
+
+    def __init__(self, batch: int, net: Net, whole: bool = False) -> None:
+        self._shape, self._whole = (batch, *net.input_shape), whole
+        self._copy: Array | None = None
+
+    def check(self, x: Array) -> None:
+        """Raises ShapeError for what are no images of this network."""
+        shape = self._shape[1:]
+        if x.shape[1:] != shape:
+            raise ShapeError(
+                f"input: expected an array of shape (N, {', '.join(map(str, shape))}), samples first and "
+                f"channels last, but got {x.shape}"
+            )
+
+    def of(self, x: Array) -> Array:
+        """x (n, *input), n up to the batch, as float32 numbers one behind the other."""
+        enough = len(x) == self._shape[0] or not self._whole
+        if x.dtype == np.float32 and x.flags.c_contiguous and x.flags.aligned and enough:
+            return x
+        if self._copy is None:
+            self._copy = np.zeros(self._shape, np.float32)
+        self._copy[: len(x)] = x
+        return self._copy

@@ -21,6 +21,27 @@ def test_infer_gives_the_networks_own_output(batch: int, count: int) -> None:
     np.testing.assert_allclose(net.compile(batch)(x), net(x), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("batch", [3, 20])
+def test_images_may_lie_anyhow(batch: int) -> None:
+    """Between batches of others: what is read in place one time is copied another."""
+    net = kitnet.parse(LINE).initialise(1)
+    scores, step = net.compile(batch), net.compile(batch, "gradient")
+    x = np.random.default_rng(0).standard_normal((3, 8, 8, 3), np.float32)
+    labels = np.array([0, 3, 1])
+    want, (losses, _) = scores(x).copy(), step(x, labels, 0)
+    odd = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    odd[...] = x
+    locked = x.copy()
+    locked.flags.writeable = False
+    wide = np.repeat(x, 2, axis=3)[..., ::2]
+    for other in (odd, locked, wide, x.astype(np.float64), x.astype(">f4"), np.asfortranarray(x)):
+        scores(-x), step(-x, labels, 0)
+        before = other.copy()
+        np.testing.assert_array_equal(scores(other), want)
+        np.testing.assert_array_equal(step(other, labels, 0)[0], losses)
+        np.testing.assert_array_equal(other, before)
+
+
 def test_the_output_keeps_its_shape() -> None:
     net = kitnet.parse("8x8x3 -> conv3-5 same -> relu")
     x = np.random.default_rng(0).standard_normal((3, 8, 8, 3), np.float32)
