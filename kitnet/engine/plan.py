@@ -15,6 +15,7 @@ from kitnet.engine.verify import lives_of, verify
 from kitnet.kernels import layout
 from kitnet.kernels.channels import copy
 from kitnet.kernels.cpu import Cpu
+from kitnet.kernels.emit import writing_once
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.update import sgd
 from kitnet.layers import Convolution, Linear, Loss
@@ -110,15 +111,17 @@ def make_plan(
     else:
         b.one_by_one = b.batch.groups >= GROUPS
         b.own = b.one_by_one and not any(one.across for one in taken.values())
-    _write(b, taken, scores)
+    with writing_once():
+        _write(b, taken, scores)
     if train and update:
         _update(b)
     steps = _when_needed(b) if train and not b.own else b.all_steps()
     stages = _stages(steps)
     preparations = 0 if train else len(b.prologue)
-    for step in steps:
+    for i, step in enumerate(steps):
         if isinstance(step, KernelStep):
-            step.kernel.own = frozenset(n for n, ref in step.arguments.items() if ref.buffer in b.own_buffers)
+            mine = frozenset(name for name, ref in step.arguments.items() if ref.buffer in b.own_buffers)
+            steps[i] = replace(step, kernel=step.kernel.lying(mine))
     shared = {name: size for name, size in b.buffers.items() if name not in b.own_buffers}
     own = {name: size for name, size in b.buffers.items() if name in b.own_buffers}
     # a stage's steps run side by side on different groups, but one after the other on a thread's own memory

@@ -248,7 +248,7 @@ class TrainingStep:
         }
         if rule:
             outside["@velocity"] = memory["velocity"]
-            outside["@decayed"] = net.weights.decayed()[:: update.LINE].copy()
+            outside["@decayed"] = net.weights.decayed(update.LINE)
             outside["@rates"] = np.array([rule.rate, rule.momentum, rule.decay], np.float32)
         self._machine = Machine(self.plan, net, self.gradient, outside, Crew(threads), progress)
 

@@ -127,7 +127,8 @@ class Draft:
             self.stages.append([])
         self._grouped = grouped
         targets = {n: each.room if isinstance(each, Value) else each for n, each in arguments.items()}
-        kernel.own = frozenset(n for n, each in targets.items() if isinstance(each, Room) and each.own)
+        own = frozenset(n for n, each in targets.items() if isinstance(each, Room) and each.own)
+        kernel = kernel.lying(own)
         self.stages[-1].append((kernel, targets))
 
     def into_lanes(self, name: str, value: Value) -> None:

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 from kitnet.kernels.activation import ACTIVATIONS
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I64, Index, Int, Kernel, Pointer, Value
+from kitnet.kernels.emit import F32, I64, Index, Int, Kernel, Pointer, Value, once
 from kitnet.kernels.spec import Batch, Triple, Volume, Window
 from kitnet.kernels.tiling import EACH_BODY, Reach, Shares, cost, cut, fits, shares_of
 from kitnet.kernels.walk import lower, over
@@ -43,6 +43,7 @@ RUN = 16  # steps of the sums that are packed together: what they read and write
 Beginning = Callable[[Index, Pointer], Value]  # of a sum, by its row and its place in the target
 
 
+@once
 def forward(
     name: str,
     cpu: Cpu,
@@ -89,6 +90,7 @@ def _forwards(
     )
 
 
+@once
 def pack(
     name: str,
     cpu: Cpu,
@@ -122,6 +124,7 @@ def pack(
     return k
 
 
+@once
 def input_gradient(
     name: str,
     cpu: Cpu,

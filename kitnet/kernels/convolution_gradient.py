@@ -31,7 +31,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import BOOL, F32, Index, Int, Kernel, Pointer, Register, Value
+from kitnet.kernels.emit import BOOL, F32, Index, Int, Kernel, Pointer, Register, Value, once
 from kitnet.kernels.spec import Batch, Volume, Window
 from kitnet.kernels.tiling import Reach, Shares, cut, shares_of, upwards
 from kitnet.kernels.walk import higher, lower
@@ -46,6 +46,7 @@ Range = tuple[Index, Index]  # from the first to before the last
 Sums = dict[tuple[int, int, int], Register]  # by tap, channel, column
 
 
+@once
 def filter_gradient(
     name: str,
     cpu: Cpu,

@@ -25,12 +25,14 @@ rounds once where the processor has it and twice where it has not.
 
 from __future__ import annotations
 
+import copy
 import functools
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, ParamSpec
 
 from kitnet.kernels.cpu import Cpu
 
@@ -353,6 +355,38 @@ class Register:
         self.like.kernel._do(f"store {value.llvm} {value.text}, ptr {self.slot}")
 
 
+_Arguments = ParamSpec("_Arguments")
+_written: ContextVar[dict[Hashable, Kernel] | None] = ContextVar("_written", default=None)
+
+
+@contextmanager
+def writing_once() -> Iterator[None]:
+    """Meanwhile functions marked `once` give the same kernel for the same arguments: deep networks repeat
+    their layers.
+    """
+    token = _written.set({})
+    try:
+        yield
+    finally:
+        _written.reset(token)
+
+
+def once(make: Callable[_Arguments, Kernel]) -> Callable[_Arguments, Kernel]:
+    """Marks what takes long to write a kernel. Arguments must be hashable."""
+
+    @functools.wraps(make)
+    def made(*args: _Arguments.args, **options: _Arguments.kwargs) -> Kernel:
+        written = _written.get()
+        if written is None:
+            return make(*args, **options)
+        key = make, args, frozenset(options.items())
+        if key not in written:
+            written[key] = make(*args, **options)
+        return written[key]
+
+    return made
+
+
 class Kernel:
     """`void name(args, task, scratch)`, written statement by statement for one processor.
 
@@ -419,6 +453,14 @@ class Kernel:
                 "",
             ]
         )
+
+    def lying(self, own: frozenset[str]) -> Kernel:
+        """This kernel with these arguments in the calling thread's own memory."""
+        if own == self.own:
+            return self
+        other = copy.copy(self)
+        other.own = own
+        return other
 
     def forget(self) -> None:
         """Let go of what was written, once there is machine code: up to a megabyte of text."""

@@ -125,7 +125,8 @@ def build(kernels: Sequence[Kernel], progress: Callable[[int, int], None] | None
 
 def load(sources: Sequence[Source], progress: Callable[[int, int], None] | None = None) -> list[Code]:
     """Code for every source, as `build` does, for what is not a kernel."""
-    keys = [_key(source) for source in sources]
+    known: dict[int, str] = {}  # a plan has many kernels twice
+    keys = [known.get(id(source)) or known.setdefault(id(source), _key(source)) for source in sources]
     ready = {key: code for key in keys if (code := _loaded.get(key)) is not None}
     missing = {key: source for key, source in zip(keys, sources, strict=True) if key not in ready}
     done = len(sources) - len(missing)

@@ -30,7 +30,7 @@ from itertools import chain, product
 
 from kitnet.kernels.activation import ACTIVATIONS
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value, once
 from kitnet.kernels.filtering import F4, Filtering
 from kitnet.kernels.spec import Batch, Triple, Volume
 from kitnet.kernels.tiling import Shares, cost, cut, fits, shares_of
@@ -47,6 +47,7 @@ def _shares(cpu: Cpu, filters: int) -> Shares:
     return min(able, key=lambda s: sum(times * cost(size, PANEL) for size, times in s.sizes().items()))
 
 
+@once
 def filters(
     name: str,
     cpu: Cpu,
@@ -105,6 +106,7 @@ def _turn(
             k.store(line, square, tap * (k.lanes * k.lanes) + c * k.lanes)
 
 
+@once
 def convolve(
     name: str,
     cpu: Cpu,

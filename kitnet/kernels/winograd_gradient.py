@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, product
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value, once
 from kitnet.kernels.spec import Batch, Triple, Volume
 from kitnet.kernels.tiling import cost, cut, fits, shares_of
 from kitnet.kernels.walk import lower, place_offset
@@ -45,6 +45,7 @@ STRETCH = 8  # vectors of images at tiles
 TOGETHER = 4  # vectors of filters that are mapped at once: w takes 1.2 MB
 
 
+@once
 def filter_gradient(
     name: str,
     cpu: Cpu,

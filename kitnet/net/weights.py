@@ -66,12 +66,15 @@ class Weights(Mapping[str, Array]):
             other[path][...] = view
         return other
 
-    def decayed(self) -> Array:
-        """1 where weight decay applies and 0 elsewhere, in the layout of `flat`."""
-        mask = self.like()
+    def decayed(self, every: int = 1) -> Array:
+        """1 where weight decay applies and 0 elsewhere, in the layout of `flat`; of every so many-th number
+        up to a cache line.
+        """
+        mask = np.zeros(-(-self.flat.size // every), self.dtype)
         for path, param in self.params.items():
-            mask[path][...] = param.decay
-        return mask.flat
+            start = self.offsets[path]
+            mask[start // every : -(-(start + param.size) // every)] = param.decay
+        return mask
 
     def of(self, node: str) -> dict[str, Array]:
         """The arrays of one layer by their own names: `of('conv1')['weight']`."""

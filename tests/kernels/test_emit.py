@@ -10,7 +10,20 @@ import pytest
 from guard import guarded
 
 from kitnet.kernels.cpu import Cpu, detect, levels
-from kitnet.kernels.emit import F32, F64, I32, I64, U8, U32, U64, Int, Kernel, Type
+from kitnet.kernels.emit import (
+    F32,
+    F64,
+    I32,
+    I64,
+    U8,
+    U32,
+    U64,
+    Int,
+    Kernel,
+    Type,
+    once,
+    writing_once,
+)  # fmt: skip
 from kitnet.kernels.jit import build
 
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
@@ -532,3 +545,45 @@ def test_a_convolution_is_exact_on_whole_numbers(cpu: Cpu, shape):
 def test_the_same_kernel_has_the_same_text():
     shape = (1, 7, 9, 3, 8, 3, 3)
     assert convolution(detect(), *shape).text == convolution(detect(), *shape).text
+
+
+def scaled(name: str, factor: int, *, offset: int = 0) -> Kernel:
+    k = Kernel(name, detect(), 1, y=I64)
+    k.store(k.scalar(k.pointers[0]) * factor + offset, k.pointers[0])
+    return k
+
+
+def test_equal_arguments_write_one_kernel_within_a_plan():
+    maker = once(scaled)
+    assert maker("a", 2) is not maker("a", 2)
+    with writing_once():
+        first = maker("a", 2, offset=1)
+        assert maker("a", 2, offset=1) is first
+        others = maker("a", 2), maker("b", 2, offset=1), maker("a", 3, offset=1), once(other_scaled)("a", 2)
+        assert len({id(first), *map(id, others)}) == 5
+    with writing_once():
+        assert maker("a", 2, offset=1) is not first
+
+
+def other_scaled(name: str, factor: int) -> Kernel:
+    return scaled(name, factor + 1)
+
+
+def test_a_kernel_may_lie_in_own_memory_without_the_original():
+    kernel = scaled("a", 2)
+    text = kernel.text
+    mine = kernel.lying(frozenset({"y"}))
+    assert "%scratch" in mine.text.split("body:")[0].split("entry:")[1]
+    assert kernel.text == text != mine.text
+    assert mine.lying(frozenset({"y"})) is mine
+
+
+def test_a_forgotten_kernel_gives_no_text():
+    kernel = scaled("a", 2)
+    (code,) = build([kernel])
+    kernel.forget()
+    with pytest.raises(RuntimeError, match="the text of kernel a was forgotten"):
+        kernel.text  # noqa: B018
+    y = np.array([21])
+    code(y=y)
+    assert y[0] == 42

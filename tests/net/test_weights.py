@@ -65,6 +65,7 @@ def test_the_mask_of_weight_decay_has_the_layout_of_flat() -> None:
     for path, param in PARAMS.items():
         start = weights.offsets[path]
         assert (mask[start : start + param.size] == param.decay).all()
+    np.testing.assert_array_equal(weights.decayed(16), mask[::16])
 
 
 def test_like_is_zero_in_the_same_layout() -> None:

@@ -28,7 +28,7 @@ from kitnet.kernels.channels.layout import Value as Layout
 from kitnet.kernels.channels.pack import Packing
 from kitnet.kernels.channels.work import Work, plan
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value, once
 from kitnet.kernels.spec import Window
 from kitnet.kernels.tiling import cut
 from kitnet.kernels.walk import lower
@@ -39,6 +39,7 @@ def packing(cpu: Cpu, x: Layout, y: Layout, window: Window, *, groups: int = 1, 
     return plan(cpu, x, y, window, groups, blocks).packing
 
 
+@once
 def forward(
     name: str,
     cpu: Cpu,

@@ -23,7 +23,7 @@ from itertools import chain
 from kitnet.kernels.activation import ACTIVATIONS
 from kitnet.kernels.channels import layout
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value, once
 from kitnet.kernels.filtering import F4, Filtering
 from kitnet.kernels.spec import Triple
 from kitnet.kernels.tiling import Shares, cut, fits
@@ -57,6 +57,7 @@ def filters(
     return k
 
 
+@once
 def convolve(
     name: str,
     cpu: Cpu,
