@@ -50,7 +50,7 @@ class Machine:
         self.plan, self.weights, self.gradient, self.state = plan, net.weights, gradient, net.state
         self.kept: dict[str, Kept] = {}
         self._crew, self._context, self._count = crew, Context(), 0
-        self._readers: list[tuple[Program, Call, str, int]] = []  # of the images, and from which byte on
+        self._readers: list[tuple[Program, Call, str]] = []  # of the images
         self._arena = aligned(plan.arena.size)
         held = ((node, name, array) for node, arrays in net.state.items() for name, array in arrays.items())
         state = {f"@state {node}.{name}": array for node, name, array in held}
@@ -85,7 +85,7 @@ class Machine:
             program = Program(stages, self._own + self.plan.own_arena.size)
             segments.append(program)
             self._readers += [
-                (program, call, name, ref.offset)
+                (program, call, name)
                 for _, step, call in calls
                 for name, ref in step.reads.items()
                 if ref.buffer == IMAGES
@@ -110,13 +110,16 @@ class Machine:
         other.
         """
         self._count, self._context = count, context
-        self._outside[IMAGES] = images
-        for program, call, name, offset in self._readers:
-            program.point(call, name, int(images.ctypes.data) + offset)
+        for program, call, name in self._readers:
+            program.point(call, name, int(images.ctypes.data))  # a number keeps no images alive
         for name, words in self._random.items():
             words[:2] = key(context.seed, name.removeprefix(RANDOM))
             words[2:] = context.first_sample, context.step
-        self._go(self._run)
+        self._outside[IMAGES] = images
+        try:
+            self._go(self._run)
+        finally:
+            del self._outside[IMAGES]
 
     def _go(self, segments: list[Program | FormulaStep]) -> None:
         for segment in segments:

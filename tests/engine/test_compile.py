@@ -42,6 +42,14 @@ def test_images_may_lie_anyhow(batch: int) -> None:
         np.testing.assert_array_equal(other, before)
 
 
+@pytest.mark.parametrize(("batch", "in_place"), [(3, True), (4, False), (20, True)])
+def test_a_plan_for_few_images_reads_them_all(batch: int, in_place: bool) -> None:
+    """Which there must be, then."""
+    images = kitnet.parse(LINE).compile(batch)._images
+    x = np.zeros((3, 8, 8, 3), np.float32)
+    assert (images.of(x) is x) == in_place
+
+
 def test_the_output_keeps_its_shape() -> None:
     net = kitnet.parse("8x8x3 -> conv3-5 same -> relu")
     x = np.random.default_rng(0).standard_normal((3, 8, 8, 3), np.float32)

@@ -51,6 +51,8 @@ PLAN, REWRITE, COMPILE, RUN = (f"engine/{name}.py" for name in ("plan", "rewrite
 PROBLEM, IN_PLACE = "engine/lower/problem.py", "functional/in_place.py"
 FEW_PRODUCTS, FEW_PASSES = "engine/lower/channels/convolution.py", "engine/lower/channels/passes.py"
 FILTERING = "engine/lower/filtering.py"
+BUILDER, EMIT, UPDATE = "engine/builder.py", "kernels/emit.py", "kernels/update.py"
+T_MEMORY, T_EMIT = "engine/test_memory.py::", "kernels/test_emit.py::"
 T_CONVOLVE, T_PRODUCT, T_FILTER, T_GROUPS, T_PASSES = (
     f"kernels/test_channels_{name}.py::" for name in ("convolution", "linear", "winograd", "groups", "passes")
 )
@@ -621,8 +623,8 @@ MUTANTS = [
     ),
     Mutant(
         WEIGHTS,
-        "mask[path][...] = param.decay",
-        "mask[path][...] = 1",
+        "] = param.decay",
+        "] = 1",
         T_WEIGHTS + "test_the_mask_of_weight_decay_has_the_layout_of_flat",
     ),
     Mutant(
@@ -1086,6 +1088,54 @@ MUTANTS = [
         "found[start : start + len(part)] =",
         "found[: len(part)] =",
         T_COMPILE + "test_infer_gives_the_networks_own_output[70-20]",
+    ),
+    Mutant(
+        RUN,
+        "x.flags.aligned and enough",
+        "x.flags.aligned",
+        T_COMPILE + "test_a_plan_for_few_images_reads_them_all",
+    ),
+    Mutant(
+        PLAN,
+        "if train and not b.own else b.all_steps()",
+        "if train else b.all_steps()",
+        "engine/test_large_windows.py::test_large_windows_take_it_and_agree_with_the_formulas[70]",
+    ),
+    Mutant(
+        PLAN,
+        "for name in made) < LARGE:",
+        "for name in made) > LARGE:",
+        T_MEMORY + "test_large_filters_are_made_just_before_they_are_read",
+    ),
+    Mutant(
+        BUILDER,
+        "if like and readers == 1 and",
+        "if like and",
+        T_MEMORY + "test_not_over_one_that_is_read_again",
+    ),
+    Mutant(
+        BUILDER,
+        "free = not self.train and",
+        "free =",
+        T_PLAN + "test_training_step_of_whole_networks",
+    ),
+    Mutant(
+        EMIT,
+        "key = make, args, frozenset(options.items())",
+        "key = make, args",
+        T_EMIT + "test_equal_arguments_write_one_kernel_within_a_plan",
+    ),
+    Mutant(
+        UPDATE,
+        "k.splat(decayed, line)",
+        "k.splat(decayed)",
+        "kernels/test_update.py::test_sgd",
+    ),
+    Mutant(
+        UPDATE,
+        "for i in range(0, LINE, k.lanes):",
+        "for i in range(0, k.lanes, k.lanes):",
+        "kernels/test_update.py::test_sgd",
     ),
     Mutant(
         IN_PLACE,
