@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -31,6 +32,21 @@ IMAGES = "@images"
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 
 
+def _planned(
+    net: Net, batch: int, cpu: Cpu | None, progress: Progress | None, **how: Any
+) -> tuple[Plan, list[Compiled]]:
+    """A plan and its machine code, made when a network is first compiled so; nothing in them changes."""
+    cpu = cpu or detect()
+    kind = (batch, cpu, net.weights.dtype, *sorted(how.items()))
+    if kind not in net.plans:
+        plan = make_plan(net, batch, cpu, **how)
+        kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
+        net.plans[kind] = plan, build(kernels, progress)
+        forget(kernels)
+    plan, code = net.plans[kind]
+    return plan, code
+
+
 class Machine:
     """One plan with its memory and code; what formula steps see as `Memory`.
 
@@ -41,11 +57,11 @@ class Machine:
     def __init__(
         self,
         plan: Plan,
+        code: Sequence[Compiled],
         net: Net,
         gradient: Weights,
         outside: Mapping[str, Array],
         crew: Crew,
-        progress: Progress | None = None,
     ) -> None:
         self.plan, self.weights, self.gradient, self.state = plan, net.weights, gradient, net.state
         self.kept: dict[str, Kept] = {}
@@ -57,12 +73,8 @@ class Machine:
         refs = (ref for step in plan.steps for ref in step.reads.values())
         self._random = {ref.buffer: np.zeros(4, np.uint64) for ref in refs if ref.buffer.startswith(RANDOM)}
         self._outside = {**outside, **plan.constants, **state, **self._random}
-        kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
-        self._own = rounded(
-            max(kernel.scratch_bytes for kernel in kernels)
-        )  # values lie behind kernels' scratch
-        compiled = iter(build(kernels, progress))
-        forget(kernels)
+        self._own = rounded(max(each.scratch_bytes for each in code))  # values lie behind kernels' scratch
+        compiled = iter(code)
         steps = list(zip(plan.steps, plan.stages, strict=True))
         self._preparations = self._segments(steps[: plan.preparations], compiled)
         self._run = self._segments(steps[plan.preparations :], compiled)
@@ -179,7 +191,9 @@ class Scores:
         wishes: Wishes = NO_WISHES,
         progress: Progress | None = None,
     ) -> None:
-        self.plan = make_plan(net, batch, cpu or detect(), loss=loss, train=False, fuse=fuse, wishes=wishes)
+        self.plan, code = _planned(
+            net, batch, cpu, progress, loss=loss, train=False, fuse=fuse, wishes=wishes
+        )
         shape = self.plan.graph.nodes[self.plan.scores].shape
         self._images = _Images(batch, net, whole=self.plan.batch.images == 1)
         self._scores = np.zeros((batch, *((math.prod(shape),) if loss else shape)), np.float32)
@@ -189,7 +203,7 @@ class Scores:
             "@count": self._count,
             "@scores": self._scores,
         }
-        self._machine = Machine(self.plan, net, net.weights.like(), outside, Crew(threads), progress)
+        self._machine = Machine(self.plan, code, net, net.weights.like(), outside, Crew(threads))
         self.refresh()
 
     def refresh(self) -> None:
@@ -232,8 +246,8 @@ class TrainingStep:
         wishes: Wishes = NO_WISHES,
         progress: Progress | None = None,
     ) -> None:
-        self.plan = make_plan(
-            net, batch, cpu or detect(), loss=loss, train=True, update=bool(rule), fuse=fuse, wishes=wishes
+        self.plan, code = _planned(
+            net, batch, cpu, progress, loss=loss, train=True, update=bool(rule), fuse=fuse, wishes=wishes
         )
         self._seed, self.gradient = seed, net.weights.like()
         places = self.plan.batch.groups * self.plan.batch.images
@@ -253,7 +267,7 @@ class TrainingStep:
             outside["@velocity"] = memory["velocity"]
             outside["@decayed"] = net.weights.decayed(update.LINE)
             outside["@rates"] = np.array([rule.rate, rule.momentum, rule.decay], np.float32)
-        self._machine = Machine(self.plan, net, self.gradient, outside, Crew(threads), progress)
+        self._machine = Machine(self.plan, code, net, self.gradient, outside, Crew(threads))
 
     def __call__(self, x: Array, labels: Array, step: int) -> tuple[Array, Array]:
         self._images.check(x)

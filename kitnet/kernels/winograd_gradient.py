@@ -24,23 +24,13 @@ from itertools import chain, product
 
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value, once
+from kitnet.kernels.filtering import F4
 from kitnet.kernels.spec import Batch, Triple, Volume
 from kitnet.kernels.tiling import cost, cut, fits, shares_of
 from kitnet.kernels.walk import lower, place_offset
-from kitnet.kernels.winograd_tiles import (
-    FREQUENCIES,
-    IN,
-    OUT,
-    TAPS,
-    Kind,
-    in_rows,
-    map_input,
-    map_square,
-    read,
-    within,
-    written,
-)
+from kitnet.kernels.winograd_tiles import TAPS, Kind, in_rows, map_square, within
 
+OUT, IN, FREQUENCIES = F4.out, F4.into, F4.frequencies
 STRETCH = 8  # vectors of images at tiles
 TOGETHER = 4  # vectors of filters that are mapped at once: w takes 1.2 MB
 
@@ -121,8 +111,8 @@ class _Work:
         parts: int,
     ) -> None:
         self.batch, self.x, self.dy, self.before, self.bias = batch, x, dy, before, bias
-        self.read = [read(x.sizes[a], dy.sizes[a], before[a]) for a in (1, 2)]
-        self.written = [written(dy.sizes[a]) for a in (1, 2)]
+        self.read = [F4.read(x.sizes[a], dy.sizes[a], before[a]) for a in (1, 2)]
+        self.written = [F4.written(dy.sizes[a]) for a in (1, 2)]
         down, self.across = (kinds[-1].last + 1 for kinds in self.written)
         self.each = batch.images // cpu.lanes  # vectors of a tile
         self.vectors = down * self.across * self.each
@@ -238,7 +228,7 @@ class _Work:
                     square = [[k.zero()] * IN for _ in range(IN)]
                     for i, j in product(lines, places):
                         square[i][j] = k.vector(here, i * to_line + j * self.x.pitch * images)
-                    for f, value in enumerate(chain(*map_square(map_input, square))):
+                    for f, value in enumerate(chain(*map_square(F4.map_input, square))):
                         k.store(value, to, f * self.v_frequency)
 
     def _multiply(self, vectors: tuple[Index, Index], block: Index, rows: int) -> None:

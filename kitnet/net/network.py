@@ -34,6 +34,7 @@ class Net:
         body.run(Scope(self.graph), self.graph.operand("input", self.input_shape))
         self._weights: Weights | None = None
         self.state: State = {}
+        self.plans: dict[Any, Any] = {}  # what the engine made for this network, so that it is made once
 
     def __str__(self) -> str:
         return f"{say(self.input_shape)} -> {write(self.body)}"
@@ -46,6 +47,10 @@ class Net:
 
     def __hash__(self) -> int:
         return hash(str(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy makes plans of its own."""
+        return {**self.__dict__, "plans": {}}
 
     @property
     def output_shape(self) -> Shape:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 import kitnet
 from kitnet.base.error import KitnetError
-from kitnet.engine import Scores, TrainingStep
+from kitnet.engine import Scores, TrainingStep, run
+from kitnet.engine.plan import make_plan
 from kitnet.optim import Sgd
 
 LINE = "8x8x3 -> conv3-5 same -> relu -> fc4 -> softmax"
@@ -97,6 +100,30 @@ def test_gradient_is_the_one_of_training_and_leaves_the_weights() -> None:
     with pytest.raises(KitnetError) as error:
         net.compile(20, "gradient", rule=Sgd())  # type: ignore[call-overload]
     assert str(error.value) == "mode 'gradient' leaves the weights alone and takes no rule; 'train' does"
+
+
+def test_a_plan_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And shared by machines that have weights, memory and threads of their own."""
+    made = []
+    monkeypatch.setattr(run, "make_plan", lambda *a, **how: made.append(how) or make_plan(*a, **how))
+    net = kitnet.parse(LINE).initialise(1)
+    x = np.random.default_rng(0).standard_normal((20, 8, 8, 3), np.float32)
+    first, second = net.compile(20), net.compile(20, threads=1)
+    assert len(made) == 1
+    want = first(x)
+    np.testing.assert_array_equal(second(x), want)
+    step, other = net.compile(20, "train"), net.compile(20, "train", rule=Sgd(0.5))
+    net.compile(20, "gradient"), net.compile(21), net.compile(20, forbid=["winograd"])
+    assert len(made) == 5
+    assert step.gradient is not other.gradient
+    step(x, np.zeros(20, np.int64), 0)
+    first.refresh()
+    second.refresh()
+    np.testing.assert_array_equal(second(x), first(x))
+    assert (second(x) != want).any()
+    copied = copy.deepcopy(net)
+    np.testing.assert_allclose(copied.compile(20)(x), net(x), rtol=0, atol=1e-5)
+    assert len(made) == 6
 
 
 def test_modes() -> None:

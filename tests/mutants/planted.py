@@ -860,7 +860,7 @@ MUTANTS = [
         T_FILTER + "test_hard_cases[a picture-F(4x4, 3x3)]",
     ),
     Mutant(
-        TILES,
+        "kernels/filtering.py",
         "fma(8.0, far, odd) + m[5]",
         "fma(8.0, far, odd)",
         T_FILTER + "test_hard_cases[one tile-F(4x4, 3x3)]",
