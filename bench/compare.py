@@ -354,7 +354,7 @@ def show(report: dict[str, Any]) -> None:
 
 
 def write(reports: list[dict[str, Any]], path: Path) -> None:
-    """One row a name, and one for each layer and pass of `conv`."""
+    """One row a name, and one for each layer and pass of `conv`; other names keep their rows."""
     rows = []
     for report in reports:
         for row in [*report.get("layers", []), report]:
@@ -388,8 +388,14 @@ def write(reports: list[dict[str, Any]], path: Path) -> None:
                 }
             )
     path.parent.mkdir(exist_ok=True)
+    measured = {report["name"] for report in reports}
+    if path.exists():
+        with path.open(newline="") as file:
+            rows += [row for row in csv.DictReader(file) if row["name"].split(":")[0] not in measured]
+    order = list(BENCHES)
+    rows.sort(key=lambda row: order.index(row["name"].split(":")[0]))
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
     say(f"wrote {path}")

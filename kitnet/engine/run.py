@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
 
 from kitnet.base.error import ShapeError
 from kitnet.base.random import key
@@ -29,6 +30,7 @@ from kitnet.net.weights import Weights
 from kitnet.optim import Sgd
 
 IMAGES = "@images"
+EVALUATION = Context()
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 
 
@@ -66,7 +68,7 @@ class Machine:
         self.plan, self.weights, self.gradient, self.state = plan, net.weights, gradient, net.state
         self.kept: dict[str, Kept] = {}
         self._crew, self._context, self._count = crew, Context(), 0
-        self._readers: list[tuple[Program, Call, str]] = []  # of the images
+        self._slots: list[NDArray[np.int64]] = []  # where the address of the images stands
         self._arena = aligned(plan.arena.size)
         held = ((node, name, array) for node, arrays in net.state.items() for name, array in arrays.items())
         state = {f"@state {node}.{name}": array for node, name, array in held}
@@ -96,8 +98,8 @@ class Machine:
             stages = [[call for *_, call in stage] for _, stage in groupby(calls, lambda each: each[0])]
             program = Program(stages, self._own + self.plan.own_arena.size)
             segments.append(program)
-            self._readers += [
-                (program, call, name)
+            self._slots += [
+                program.slot(call, name)
                 for _, step, call in calls
                 for name, ref in step.reads.items()
                 if ref.buffer == IMAGES
@@ -122,8 +124,9 @@ class Machine:
         other.
         """
         self._count, self._context = count, context
-        for program, call, name in self._readers:
-            program.point(call, name, int(images.ctypes.data))  # a number keeps no images alive
+        address = images.__array_interface__["data"][0]  # as images.ctypes.data, in half the time
+        for slot in self._slots:
+            slot[0] = address
         for name, words in self._random.items():
             words[:2] = key(context.seed, name.removeprefix(RANDOM))
             words[2:] = context.first_sample, context.step
@@ -216,7 +219,7 @@ class Scores:
         for start in range(0, len(x), self.plan.samples):
             part = x[start : start + self.plan.samples]
             self._count[0] = len(part)
-            self._machine.run(self._images.of(part), len(part), Context())
+            self._machine.run(self._images.of(part), len(part), EVALUATION)
             found[start : start + len(part)] = self._scores[: len(part)]
         return found
 

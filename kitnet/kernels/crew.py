@@ -98,9 +98,13 @@ class Program:
 
     def point(self, call: Call, argument: str, target: NDArray[Any] | int) -> None:
         """Let an argument of a call mean another array from the next run on; not while the program runs."""
-        address = call.kernel.point(argument, target)
-        self._table[self._places[call] + list(call.kernel.arguments).index(argument)] = address
+        self.slot(call, argument)[0] = call.kernel.point(argument, target)
         self._targets[call, argument] = target
+
+    def slot(self, call: Call, argument: str) -> NDArray[np.int64]:
+        """Where the address of an argument stands (1,), for who changes it in every run."""
+        place = self._places[call] + list(call.kernel.arguments).index(argument)
+        return self._table[place : place + 1]
 
     @staticmethod
     def _tasks(stage: Sequence[Call]) -> int:
