@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guard import guarded
+from numpy.typing import NDArray
 
 from kitnet.kernels import crew
 from kitnet.kernels.cpu import detect
@@ -20,6 +22,13 @@ from kitnet.kernels.emit import F32, I64, Kernel
 from kitnet.kernels.jit import Compiled, build
 
 LINE = 8  # int64 of a cache line
+
+
+def lines(count: int) -> NDArray[np.int64]:
+    """So many zeros on cache lines of their own; behind them is a forbidden page."""
+    found = guarded(count * LINE, np.int64)
+    found[...] = 0
+    return found
 
 
 def gather(tasks: int) -> Kernel:
@@ -82,7 +91,7 @@ def test_a_stage_begins_when_the_one_before_has_ended(codes, threads):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_every_task_is_done_once_in_every_run(codes, threads):
-    count = np.zeros(1000 * LINE, np.int64)
+    count = lines(1000)
     program = Program([[Call(codes["many"], count=count)]])
     with Crew(threads) as team:
         for run in range(1, 18):
@@ -92,7 +101,7 @@ def test_every_task_is_done_once_in_every_run(codes, threads):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_task_goes_through_all_calls_of_its_stage_in_order(codes, threads):
-    count = np.zeros(7 * LINE, np.int64)
+    count = lines(7)
     two, three = Call(codes["two"], count=count), Call(codes["three"], count=count)
     with Crew(threads) as team:
         team.run(Program([[two, three, three, two], [three, two]]))
@@ -100,7 +109,7 @@ def test_a_task_goes_through_all_calls_of_its_stage_in_order(codes, threads):
 
 
 def test_stages_of_differing_sizes(codes):
-    count, big = np.zeros(7 * LINE, np.int64), np.zeros(1000 * LINE, np.int64)
+    count, big = lines(7), lines(1000)
     stages = [
         [Call(codes["one"], count=count)],
         [Call(codes["many"], count=big)],
@@ -113,7 +122,7 @@ def test_stages_of_differing_sizes(codes):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_pointing_an_argument_elsewhere(codes, threads):
-    first, second = np.zeros(7 * LINE, np.int64), np.zeros(7 * LINE, np.int64)
+    first, second = lines(7), lines(7)
     call, other = Call(codes["two"], count=first), Call(codes["three"], count=first)
     program = Program([[call], [other], [call]])
     with Crew(threads) as team:
@@ -157,7 +166,7 @@ def test_every_thread_has_scratch_memory_of_its_own(threads):
 def test_nobody_waits_for_a_helper_who_does_not_come(codes, monkeypatch):
     go = threading.Event()
     monkeypatch.setattr(crew._Squad, "_help", lambda squad, thread: go.wait())
-    count = np.zeros(1000 * LINE, np.int64)
+    count = lines(1000)
     with Crew(3) as team:
         team.run(Program([[Call(codes["many"], count=count)]] * 3))
         go.set()
@@ -166,7 +175,7 @@ def test_nobody_waits_for_a_helper_who_does_not_come(codes, monkeypatch):
 
 def test_helpers_help(codes):
     """The process then uses more processor time than its calling thread."""
-    x, done = np.ones(1, np.float32), np.zeros(8 * LINE, np.int64)
+    x, done = np.ones(1, np.float32), lines(8)
     program = Program([[Call(codes["slow"], x=x, done=done)]] * 20)
     with Crew(2) as team:
         for _ in range(50):
@@ -180,7 +189,7 @@ def test_helpers_help(codes):
 
 def test_callers_take_turns(codes):
     """Steps long enough to meet each other: two at once would mix up the stages of both."""
-    count, x, done = np.zeros(7 * LINE, np.int64), np.ones(1, np.float32), np.zeros(8 * LINE, np.int64)
+    count, x, done = lines(7), np.ones(1, np.float32), lines(8)
     two, three = Call(codes["two"], count=count), Call(codes["three"], count=count)
     program = Program([[two], [Call(codes["slow"], x=x, done=done)], [three]])
     with Crew(2) as team:
@@ -202,7 +211,7 @@ def test_callers_take_turns(codes):
 
 
 def test_two_crews_at_once(codes):
-    counts = [np.zeros(7 * LINE, np.int64) for _ in range(2)]
+    counts = [lines(7) for _ in range(2)]
 
     def work(count):
         program = Program([[Call(codes["two"], count=count)]])
@@ -223,7 +232,7 @@ def test_two_crews_at_once(codes):
 
 def test_an_idle_crew_uses_no_processor_time(codes):
     with Crew(3) as team:
-        team.run(Program([[Call(codes["one"], count=np.zeros(1, np.int64))]]))
+        team.run(Program([[Call(codes["one"], count=lines(1))]]))
         time.sleep(0.2)
         before = time.process_time()
         time.sleep(0.3)
@@ -251,7 +260,7 @@ def test_a_helper_sleeps_off_the_leaders_core_and_is_bound_to_none_awake(monkeyp
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
 def test_sleeping_helpers_know_where_the_leader_is(codes):
     with Crew(2) as team:
-        team.run(Program([[Call(codes["three"], count=np.zeros(1, np.int64))]]))
+        team.run(Program([[Call(codes["three"], count=lines(7))]]))
         leader, (helper,) = int(team._squad.block[crew._LEADER]), team._squad.helpers
         before = os.sched_getaffinity(0)
         assert leader in before
@@ -269,7 +278,7 @@ def test_helpers_leave_with_their_crew(codes):
         assert helpers() == before + 2
     assert helpers() == before
     with pytest.raises(RuntimeError, match="closed"):
-        team.run(Program([[Call(codes["one"], count=np.zeros(1, np.int64))]]))
+        team.run(Program([[Call(codes["one"], count=lines(1))]]))
     forgotten = Crew(4)
     assert helpers() == before + 3
     del forgotten
@@ -280,7 +289,7 @@ def test_helpers_leave_with_their_crew(codes):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_process_has_helpers_of_its_own(codes):
-    count = np.zeros(7 * LINE, np.int64)
+    count = np.zeros(7 * LINE, np.int64)  # of each process its own
     program = Program([[Call(codes["two"], count=count)]])
     team = Crew(2)
     team.run(program)
@@ -313,7 +322,7 @@ def test_the_interpreter_ends_though_crews_are_open():
         import numpy as np
         from test_crew import *
         (code,) = build([increase(7)])
-        program = Program([[Call(code, count=np.zeros(56, np.int64))]])
+        program = Program([[Call(code, count=lines(7))]])
         teams = [Crew(n) for n in (1, 2, 4)]
         for team in teams:
             team.run(program)
@@ -324,7 +333,7 @@ def test_the_interpreter_ends_though_crews_are_open():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_an_interrupted_step_is_finished_first(codes):
-    x, done = np.ones(1, np.float32), np.zeros(8 * LINE, np.int64)
+    x, done = np.ones(1, np.float32), lines(8)
     program = Program([[Call(codes["slow"], x=x, done=done)]] * 50)
     with Crew(2) as team:
         signal.signal(signal.SIGALRM, lambda *_: signal.default_int_handler(signal.SIGINT, None))
@@ -338,7 +347,7 @@ def test_an_interrupted_step_is_finished_first(codes):
 
 
 def test_what_does_not_fit_is_refused(codes):
-    count = np.zeros(1000 * LINE, np.int64)
+    count = lines(1000)
     two, many = Call(codes["two"], count=count), Call(codes["many"], count=count)
     with pytest.raises(
         ValueError, match="the kernels of a stage differ in their number of tasks: increase 7, increase 1000"
