@@ -27,7 +27,7 @@ def world(tmp_path, monkeypatch):
             super().do_GET()
 
         def log_message(self, *arguments):
-            pass
+            """Says nothing; the requests are in `asked`."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

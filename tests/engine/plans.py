@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.engine import TrainingStep
+from kitnet.engine import TrainingStep, wishes_of
 from kitnet.layers import Context, Loss
-from kitnet.net import Net, Tape, Weights, with_loss
+from kitnet.net import Net, Tape, Weights, usual_loss, with_loss
 from kitnet.optim import Sgd
 
 EPS = float(np.finfo(np.float32).eps)
@@ -47,6 +47,28 @@ def coarse_images(random: np.random.Generator, net: Net, count: int) -> Array:
 def training(net: Net, loss: Loss, batch: int, **how: object) -> TrainingStep:
     memory = {"velocity": net.weights.like().flat}
     return TrainingStep(net, loss, batch, Sgd(0.01, 0.9), memory, **how)  # type: ignore[arg-type]
+
+
+def assert_right_with_and_without(word: str, net: Net, batch: int, roundings: int) -> list[list[str]]:
+    """A training step, and one without the implementations of this name: each within so many roundings of
+    the formulas, and not in the same bits. Gives the implementations of the convolutions in both.
+    """
+    random, loss = np.random.default_rng(batch), usual_loss(net.graph)
+    x, labels = random.standard_normal((batch, *net.input_shape), np.float32), random.integers(0, 5, batch)
+    want_losses, want = formula_gradient(net, loss, x, labels)
+    start, names, gradients = net.weights.flat.copy(), [], []
+    for forbid in (), (word,):
+        step = training(net, loss, batch, wishes=wishes_of(forbid=forbid))
+        names.append([choice.name for choice in step.plan.choices if choice.kind == "conv"])
+        losses, _ = step(x, labels, 0)
+        net.weights.flat[...] = start
+        np.testing.assert_allclose(losses, want_losses, rtol=0, atol=400 * EPS * want_losses.max())
+        for path in want:
+            scale = float(np.abs(want[path]).max())
+            np.testing.assert_allclose(step.gradient[path], want[path], rtol=0, atol=roundings * EPS * scale)
+        gradients.append(step.gradient.flat.tobytes())
+    assert gradients[0] != gradients[1]
+    return names
 
 
 def assert_gradients_close(got: Weights, want: Weights, near: Weights | None = None) -> None:

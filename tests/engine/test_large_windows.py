@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from plans import EPS, formula_gradient, training
+from plans import EPS, assert_right_with_and_without, formula_gradient, training
 
 import kitnet
 from kitnet.engine import Scores, make_plan, wishes_of
@@ -24,25 +24,10 @@ LARGE = (
 
 @pytest.mark.parametrize("batch", [2, 70])
 def test_large_windows_take_it_and_agree_with_the_formulas(batch: int) -> None:
-    random = np.random.default_rng(batch)
     net = kitnet.parse(LARGE).initialise(1)
-    loss = usual_loss(net.graph)
-    x, labels = random.standard_normal((batch, *net.input_shape), np.float32), random.integers(0, 5, batch)
-    want_losses, want = formula_gradient(net, loss, x, labels)
-    found = []
-    for forbid in (), ("fourier",):
-        step = training(net, loss, batch, wishes=wishes_of(forbid=forbid))
-        names = [choice.name for choice in step.plan.choices if choice.kind == "conv"]
-        assert (FOURIER.name in names[1:2] and FOURIER.name in names[3:]) is not bool(forbid)
-        start = net.weights.flat.copy()
-        losses, _ = step(x, labels, 0)
-        net.weights.flat[...] = start
-        np.testing.assert_allclose(losses, want_losses, rtol=0, atol=400 * EPS * want_losses.max())
-        for path in want:
-            scale = float(np.abs(want[path]).max())
-            np.testing.assert_allclose(step.gradient[path], want[path], rtol=0, atol=400 * EPS * scale)
-        found.append(step.gradient.flat.copy())
-    assert found[0].tobytes() != found[1].tobytes()
+    with_it, without = assert_right_with_and_without("fourier", net, batch, 400)
+    assert FOURIER.name in with_it[1:2] and FOURIER.name in with_it[3:]
+    assert FOURIER.name not in without
 
 
 def test_threads_change_no_bit() -> None:

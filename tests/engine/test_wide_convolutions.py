@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plans import EPS, formula_gradient, training
+from plans import EPS, assert_right_with_and_without
 
 import kitnet
 from kitnet.base.error import KitnetError
@@ -23,25 +23,10 @@ WIDE = (
 
 @pytest.mark.parametrize("batch", [1, 70])
 def test_wide_layers_take_it_and_agree_with_the_formulas(batch: int) -> None:
-    random = np.random.default_rng(batch)
     net = kitnet.parse(WIDE).initialise(1)
-    loss = usual_loss(net.graph)
-    x, labels = random.standard_normal((batch, *net.input_shape), np.float32), random.integers(0, 5, batch)
-    want_losses, want = formula_gradient(net, loss, x, labels)
-    found = []
-    for forbid in (), ("winograd",):
-        step = training(net, loss, batch, wishes=wishes_of(forbid))
-        names = [choice.name for choice in step.plan.choices if choice.kind == "conv"]
-        assert names == [DIRECT.name, *[DIRECT.name if forbid else WINOGRAD.name] * 3]
-        start = net.weights.flat.copy()
-        losses, _ = step(x, labels, 0)
-        net.weights.flat[...] = start
-        np.testing.assert_allclose(losses, want_losses, rtol=0, atol=400 * EPS * want_losses.max())
-        for path in want:
-            scale = float(np.abs(want[path]).max())
-            np.testing.assert_allclose(step.gradient[path], want[path], rtol=0, atol=2000 * EPS * scale)
-        found.append(step.gradient.flat.copy())
-    assert found[0].tobytes() != found[1].tobytes()
+    with_it, without = assert_right_with_and_without("winograd", net, batch, 2000)
+    assert with_it == [DIRECT.name, *[WINOGRAD.name] * 3]
+    assert without == [DIRECT.name] * 4
 
 
 def test_threads_change_no_bit() -> None:

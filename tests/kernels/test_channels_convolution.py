@@ -5,7 +5,7 @@ numbers, within the rounding of a sum for others.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,14 +29,6 @@ from kitnet.layers.convolution import correlate
 Array = NDArray[Any]
 EPS = float(np.finfo(np.float32).eps)
 BEYOND = 7.0  # in the lanes of x that no channel fills
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kernels of these tests are kept for the session and not longer."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KITNET_CACHE", str(tmp_path_factory.mktemp("kernels")))
-        yield
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ The largest error found in 80 drawn problems is three tenths of the bound.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,14 +26,6 @@ from kitnet.kernels.filtering import F2, F4, Filtering
 from kitnet.layers.convolution import correlate
 
 Array = NDArray[Any]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kernels of these tests are kept for the session and not longer."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KITNET_CACHE", str(tmp_path_factory.mktemp("kernels")))
-        yield
 
 
 @dataclass(frozen=True)

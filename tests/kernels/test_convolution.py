@@ -28,14 +28,6 @@ Array = NDArray[Any]
 EPS = float(np.finfo(np.float32).eps)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kernels of these tests are kept for the session and not longer."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KITNET_CACHE", str(tmp_path_factory.mktemp("kernels")))
-        yield
-
-
 @dataclass(frozen=True)
 class Problem:
     """A convolution and how its values lie in memory. `axes` of every rank; `samples` fill the groups but for

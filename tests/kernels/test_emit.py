@@ -113,7 +113,7 @@ def test_a_loop_of_one_turn_is_no_loop():
 def test_a_loop_that_cannot_end_is_refused():
     k = Kernel("endless", detect(), 1)
     with pytest.raises(ValueError, match="steps by 0"), k.loop(0, 4, 0):
-        pass
+        pytest.fail("the loop began")
 
 
 @pytest.mark.parametrize("unroll", [None, 1, 4])

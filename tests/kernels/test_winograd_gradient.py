@@ -10,7 +10,6 @@ and the errors stay below 2 eps size, as on the way forward.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,14 +32,6 @@ B = np.array(
      [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
 )  # fmt: skip
 A = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kernels of these tests are kept for the session and not longer."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KITNET_CACHE", str(tmp_path_factory.mktemp("kernels")))
-        yield
 
 
 @dataclass(frozen=True)
