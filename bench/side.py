@@ -41,16 +41,16 @@ class NotYetError(Exception):
 
 
 def seconds_per_call(step: Step, warm: float, measure: float) -> float:
-    """The median time of a call within `measure` seconds, three calls at least, after `warm` seconds."""
-    _timed(step, warm, least=2)
-    return statistics.median(_timed(step, measure, least=3))
+    """The median time of a call within `measure` seconds, one call at least, after `warm` seconds."""
+    _timed(step, warm)
+    return statistics.median(_timed(step, measure))
 
 
-def _timed(step: Step, seconds: float, least: int) -> list[float]:
+def _timed(step: Step, seconds: float) -> list[float]:
     """The time of each call until `seconds` are over."""
     clock, times = time.perf_counter, []
     end = clock() + seconds
-    while len(times) < least or clock() < end:
+    while not times or clock() < end:
         start = clock()
         step()
         times.append(clock() - start)

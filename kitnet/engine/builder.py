@@ -66,6 +66,7 @@ class Builder:
         self.fusions: dict[int, Fusion] = {}  # by the node whose step does more than its own layer
         # By the value that lies in another one: which, and at what channel it begins there.
         self.slices: dict[int, tuple[int, int]] = {}
+        self.taken_over: set[int] = set()  # nodes whose ReLU in passing is the business of a reader
         self.reached = len(self.graph.nodes)  # the node whose way back is being written
         self._wanted = self._wants()
 
@@ -100,6 +101,10 @@ class Builder:
         if root not in self._places:
             self._places[root] = self._new(self.node(root).path, root)
         return Place(self._places[root], self.volume(i))
+
+    def move(self, i: int) -> None:
+        """From now on value i lies elsewhere, where it has to be made again; its old place is not kept."""
+        self._places[i] = self._new(f"{self.node(i).path} again", i)
 
     def place_over(self, i: int, others: Sequence[int]) -> Place:
         """As `place`, for a kernel that may write where it has just read one of `others`: there, if nobody
@@ -145,6 +150,20 @@ class Builder:
         activation = self.fusions[i].activation if i in self.fusions else None
         layer = None if activation is None else self.node(activation).layer
         return None if layer is None else layer.word
+
+    def word_back(self, i: int) -> str | None:
+        """The activation that node i did in passing, if its own way back has to lead through it."""
+        return None if i in self.taken_over else self.fused_word(i)
+
+    def take_over_relu(self, i: int) -> bool:
+        """For the only reader of value i: whether a ReLU in passing made it, through which that reader then
+        goes back, too.
+        """
+        heads = [head for head, last in self.fused.items() if last == i and self.fused_word(head) == "relu"]
+        if not heads or sum(node.inputs.count(i) for node in self.graph.nodes) > 1:
+            return False
+        self.taken_over |= set(heads)
+        return True
 
     def addend(self, i: int) -> int | None:
         """The value that node i adds in passing, before the activation."""

@@ -9,7 +9,7 @@ from kitnet.base.spec import Array
 from kitnet.engine.arena import Arena, lay_out
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower import FORMULA, NO_WISHES, Implementation, Refusal, Wishes, choose
-from kitnet.engine.rewrite import fusions, slices
+from kitnet.engine.rewrite import PRODUCTS, fusions, slices
 from kitnet.engine.step import KernelStep, Place, Ref, Step
 from kitnet.engine.verify import lives_of, verify
 from kitnet.kernels import layout
@@ -18,7 +18,7 @@ from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import writing_once
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.update import sgd
-from kitnet.layers import Convolution, Linear, Loss
+from kitnet.layers import Loss
 from kitnet.net.graph import Graph
 from kitnet.net.network import Net
 from kitnet.net.objective import scores_of, with_loss
@@ -94,7 +94,7 @@ def make_plan(
     def begun(batch: Batch) -> tuple[Builder, dict[int, Implementation], list[Choice]]:
         b = Builder(graph, net.weights, cpu, batch, train)
         readers = [node.layer for node in graph.nodes if 0 in node.inputs]
-        if b.few and all(isinstance(layer, Convolution | Linear) for layer in readers):
+        if b.few and all(isinstance(layer, PRODUCTS) for layer in readers):
             b.bind(0, Ref("@images"))  # products take them as they are
         return b, *_choose(b, last, wishes, scores if fuse else None)
 
@@ -184,18 +184,29 @@ def _write(b: Builder, taken: dict[int, Implementation], scores: int) -> None:
         kernel = copy.copy("copy", b.cpu, b.batch, out.volume, _dense(out.volume))
         b.call("scores", kernel, {"x": out.ref}, {"y": Ref("@scores")})
         return
-    image, count = b.place(0), Ref("@count")
-    kernel = layout.into_lanes("into_lanes", b.cpu, b.batch, _numbers(image), own=b.own)
-    b.call("images into lanes", kernel, {"x": Ref("@images"), "count": count}, {"y": image.ref})
+    image, count = _images_into_lanes(b), Ref("@count")
     for i in sorted(taken):
         taken[i].forward(b, i)
     out = b.place(scores)
     kernel = layout.out_of_lanes("out_of_lanes", b.cpu, b.batch, _numbers(out), own=b.own)
     b.call("scores out of lanes", kernel, {"x": out.ref, "count": count}, {"y": Ref("@scores")})
     if b.train:
+        again = not b.own and b.buffers[image.ref.buffer] >= LARGE  # rather than kept all the way
         for i in sorted(taken, reverse=True):
             b.reached = i
+            reads = any(b.place(j).ref == image.ref for j in b.node(i).inputs)
+            if again and reads and isinstance(b.node(i).layer, PRODUCTS):
+                b.move(0)
+                _images_into_lanes(b)
             taken[i].backward(b, i)
+
+
+def _images_into_lanes(b: Builder) -> Place:
+    image = b.place(0)
+    kernel = layout.into_lanes("into_lanes", b.cpu, b.batch, _numbers(image), own=b.own)
+    reads = {"x": Ref("@images"), "count": Ref("@count")}
+    b.call("images into lanes", kernel, reads, {"y": image.ref})
+    return image
 
 
 def _when_needed(b: Builder) -> list[Step]:

@@ -22,8 +22,8 @@ from kitnet.kernels.walk import Place, Vectors, each_position, each_tile, over, 
 
 
 def switch_type(window: Window) -> Type:
-    """Of the winning taps' numbers."""
-    return U8 if window.taps <= 256 else I32
+    """Of the winning taps' numbers, and one more for none."""
+    return U8 if window.taps < 256 else I32
 
 
 def max_pool(
@@ -35,11 +35,15 @@ def max_pool(
     y: Volume,
     switches: bool = True,
     blocks: int = 1,
+    rectified: bool = False,
 ) -> Kernel:
     """x -> y, and switches, a dense volume of y's shape: the number of the tap that won.
 
     Padding never wins, of equal values the first does, and so does the first NaN. Without `switches` there is
     no such pointer. Rows of y are cut into blocks.
+
+    `rectified` says that x came out of a ReLU and that the way back leads through that as well: where y is
+    not above zero the switch is the number of no tap. The winner's value is y, so x is needed no more.
     """
     slides = axes(window, x, y)
     kept = {"switches": switch_type(window)} if switches else {}
@@ -77,6 +81,8 @@ def max_pool(
             each(k, bounds, compare)
             for top, winner, (_, v) in zip(best, winners, vectors, strict=True):
                 k.store(top.get(), py, out + v)
+                if rectified:
+                    winner.set(k.select(top.get() > 0.0, winner.get(), k.constant(window.taps, I32)))
                 for pointer in pointers:
                     k.store(winner.get().to(pointer.type), pointer, switch + v)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from kitnet.base.random import stream
 from kitnet.base.spec import Array, Param, initial
 
+_DRAWING = 2  # threads; more would hold more of the large arrays in float64 at once
 LINE = 64  # bytes of a cache line; every array begins on one
 
 
@@ -50,9 +52,15 @@ class Weights(Mapping[str, Array]):
             self._nodes.setdefault(node, {})[name] = view
 
     def draw(self, seed: int) -> Weights:
-        """Fill every array as its Param says. A path's values depend on the seed and the path alone."""
-        for path, param in self.params.items():
+        """Fill every array as its Param says. A path's values depend on the seed and the path alone, so that
+        it does not matter which thread draws them, and when.
+        """
+
+        def fill(path: str, param: Param) -> None:
             self._views[path][...] = initial(stream(seed, path), param, self.dtype)
+
+        with ThreadPoolExecutor(_DRAWING) as pool:
+            list(pool.map(fill, self.params, self.params.values()))  # a list raises what a thread raised
         return self
 
     def like(self) -> Weights:

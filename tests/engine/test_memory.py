@@ -1,4 +1,6 @@
-"""How much memory a plan needs: large filters are made when they are read, sums are written over a term."""
+"""How much memory a plan needs: large filters are made when they are read, sums are written over a term, what
+a max pool read is not kept, nor are images in lanes.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,18 @@ def made_of_weights(plan: Plan) -> dict[str, int]:
     return found
 
 
+def assert_step_right(line: str, batch: int) -> None:
+    net, random = kitnet.parse(line).initialise(0), np.random.default_rng(0)
+    loss = usual_loss(net.graph)
+    x = random.standard_normal((batch, *net.input_shape), np.float32)
+    labels = random.integers(0, 3, batch)
+    want_losses, want = formula_gradient(net, loss, x, labels)
+    step = training(net, loss, batch)
+    losses, _ = step(x, labels, 0)
+    np.testing.assert_allclose(losses, want_losses, 0, 300 * EPS * want_losses.max())
+    assert_gradients_close(step.gradient, want)
+
+
 def test_large_filters_are_made_just_before_they_are_read() -> None:
     away = made_of_weights(plan_of(WIDE, 20, train=True))
     assert set(away) >= {"conv1.mapped filters", "conv2.mapped filters", "conv2.turned filters"}
@@ -50,15 +64,7 @@ def test_small_ones_are_made_before_the_first_stage() -> None:
 
 @pytest.mark.parametrize("batch", [20, 70, 130])
 def test_the_step_is_right_nevertheless(batch: int) -> None:
-    net = kitnet.parse(WIDE).initialise(0)
-    loss, random = usual_loss(net.graph), np.random.default_rng(0)
-    x = random.standard_normal((batch, *net.input_shape), np.float32)
-    labels = random.integers(0, 3, batch)
-    want_losses, want = formula_gradient(net, loss, x, labels)
-    step = training(net, loss, batch)
-    losses, _ = step(x, labels, 0)
-    np.testing.assert_allclose(losses, want_losses, 0, 300 * EPS * want_losses.max())
-    assert_gradients_close(step.gradient, want)
+    assert_step_right(WIDE, batch)
 
 
 def test_a_sum_is_written_over_a_term_that_nobody_else_reads() -> None:
@@ -77,3 +83,52 @@ def test_not_over_one_that_is_read_again(body: str) -> None:
     net = kitnet.parse(f"4x4x8 -> conv3-8 same -> {body} -> fc3").initialise(0)
     x = np.random.default_rng(0).standard_normal((20, 4, 4, 8), np.float32)
     np.testing.assert_allclose(net.compile(20)(x), net(x), rtol=0, atol=1e-5)
+
+
+def read_last(plan: Plan, value: str) -> str:
+    """The last step that reads what lies in the value's own memory."""
+    return [step.label for step in plan.steps if any(r.buffer == value for r in step.reads.values())][-1]
+
+
+POOLED = "12x12x4 -> conv3-8 same -> {} -> maxpool{} -> conv3-8 same -> relu -> fc3"
+
+
+@pytest.mark.parametrize("pool", ["2", "3/2 pad=1 on_misfit=floor"])
+@pytest.mark.parametrize("batch", [20, 70])
+def test_what_a_max_pool_reads_behind_a_relu_is_not_kept(pool: str, batch: int) -> None:
+    line = POOLED.format("relu", pool)
+    assert read_last(plan_of(line, batch, train=True), "relu1") == "maxpool1 forward"
+    assert read_last(plan_of(line, batch, train=True), "relu2") == "relu2 backward"
+    assert_step_right(line, batch)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (POOLED.format("tanh", "2"), "tanh1"),  # whose slope is not zero or one
+        ("8x8x4 -> conv3-8 same -> relu -> residual[maxpool3/1 same] -> fc3", "relu1"),  # has two readers
+    ],
+)
+def test_else_it_is(line: str, value: str) -> None:
+    assert read_last(plan_of(line, 20, train=True), value) == f"{value} backward"
+    assert_step_right(line, 20)
+
+
+def test_a_norm_leaves_its_relu_to_the_max_pool() -> None:
+    line = "8x8x4 -> conv3-8 same bias=no -> batchnorm -> relu -> maxpool2 -> fc3"
+    plan = plan_of(line, 20, train=True)
+    assert read_last(plan, "relu1") == "maxpool1 forward"
+    assert_step_right(line, 20)
+
+
+def test_large_images_are_put_into_lanes_again() -> None:
+    """For 20 images of one megabyte and more; smaller ones are kept."""
+    line = "{0}x{0}x16 -> concat[conv3-4 same -> relu | conv1-4] -> meanpool{0} -> fc3"
+    for side, times in (8, 1), (32, 2):
+        plan = plan_of(line.format(side), 20, train=True)
+        labels = [step.label for step in plan.steps]
+        assert labels.count("images into lanes") == times
+        assert_step_right(line.format(side), 20)
+    last = max(i for i, label in enumerate(labels) if label == "images into lanes")
+    assert sum(label.endswith(" filter gradient") for label in labels[last:]) == 2
+    assert read_last(plan, "input").endswith(" forward")

@@ -148,6 +148,37 @@ def test_max_pool_is_the_formula_bit_for_bit(cpu):
         np.testing.assert_array_equal(dx.get(t.count).reshape(t.shape), old + want)
 
 
+@EACH_LEVEL
+def test_max_pool_of_rectified_values_goes_back_through_the_relu(cpu):
+    """As the formulas of both do, one after the other."""
+    made = trials(MaxPool, cpu, 9)
+    kernels = []
+    for t in made:
+        options = {"blocks": t.blocks}
+        kernels += [
+            pool.max_pool("max_pool", cpu, t.batch, t.window, t.x, t.y, rectified=True, **options),
+            pool.max_pool_gradient("back", cpu, t.batch, t.window, t.y, t.dx, t.accumulate, **options),
+        ]
+    codes = iter(build(kernels))
+    rng, silent = np.random.default_rng(10), 0
+    for t in made:
+        values = rng.integers(-4, 3, t.shape).astype(np.float32)
+        rectified = Relu().forward({}, {}, Context(), values).y
+        forward = t.layer.forward({}, {}, Context(), rectified)
+        silent += int((forward.y == 0).sum())
+        y, switches = slab(t.y, t), slab(dense(t.y), t, dtype=np.uint8)
+        run(next(codes), ("y", "switches"), x=slab(t.x, t, rectified), y=y, switches=switches)
+        np.testing.assert_array_equal(y.get(t.count).reshape(forward.y.shape), forward.y)
+
+        dy = rng.integers(-9, 9, forward.y.shape).astype(np.float32)
+        (of_pool,) = t.layer.backward({}, Kept((t.shape,), extras=forward.extras), dy).dx
+        (want,) = Relu().backward({}, Kept((t.shape,), x=(values,), y=rectified), of_pool).dx
+        dx, old = target(t, rng)
+        run(next(codes), ("dx",), switches=switches, dy=slab(t.y, t, dy), dx=dx)
+        np.testing.assert_array_equal(dx.get(t.count).reshape(t.shape), old + want)
+    assert silent > 100
+
+
 def test_max_pool_of_minus_infinity_has_a_winner_on_the_input():
     """In padding there is nothing to win, so the gradient is never lost."""
     cpu = detect()
@@ -161,26 +192,34 @@ def test_max_pool_of_minus_infinity_has_a_winner_on_the_input():
     assert switches.get(1).ravel().tolist() == [3, 2, 2, 1, 0, 0, 1, 0, 0]
 
 
-def test_more_taps_than_a_byte_counts():
+@pytest.mark.parametrize(("size", "dtype"), [((15, 17), np.uint8), ((16, 16), np.int32)])
+def test_more_taps_than_a_byte_counts(size, dtype):
+    """One number more than there are taps is for none: the first image is nowhere above zero."""
     cpu = detect()
-    x, y, window = volume(17, 17, 2), volume(1, 1, 2), Window((1, 17, 17), (1, 17, 17))
+    x, y, window = volume(*size, 2), volume(1, 1, 2), Window((1, *size), (1, *size))
     batch = Batch(1, cpu.lanes)
     forward, back = build(
         [
-            pool.max_pool("max_pool", cpu, batch, window, x, y),
+            pool.max_pool("max_pool", cpu, batch, window, x, y, rectified=True),
             pool.max_pool_gradient("back", cpu, batch, window, y, x),
         ]
     )
+    taps = window.taps
     values = np.random.default_rng(3).permuted(
-        np.tile(np.arange(17 * 17 * 2.0, dtype=np.float32), (cpu.lanes, 1)), axis=1
+        np.tile(np.arange(taps * 2, dtype=np.float32), (cpu.lanes, 1)), axis=1
     )
-    values = values.reshape(cpu.lanes, 17, 17, 2)
-    out, switches, dx = Slab(y, batch), Slab(y, batch, np.int32), Slab(x, batch)
+    values = values.reshape(cpu.lanes, *size, 2)
+    values[0] = 0
+    out, switches, dx = Slab(y, batch), Slab(y, batch, dtype), Slab(x, batch)
     run(forward, ("y", "switches"), x=Slab(x, batch).put(values), y=out, switches=switches)
-    want = MaxPool(17).forward({}, {}, Context(), values)
-    np.testing.assert_array_equal(switches.get().reshape(-1, 1, 1, 2), want.extras["switches"])
-    run(back, ("dx",), switches=switches, dy=out, dx=dx)
-    (gradient,) = MaxPool(17).backward({}, Kept((values.shape,), extras=want.extras), want.y).dx
+    layer = MaxPool(size)
+    want = layer.forward({}, {}, Context(), values)
+    found = switches.get().reshape(-1, 1, 1, 2)
+    assert (found[0] == taps).all()
+    np.testing.assert_array_equal(found[1:], want.extras["switches"][1:])
+    run(back, ("dx",), switches=switches, dy=Slab(y, batch).put(want.y + 1), dx=dx)
+    (gradient,) = layer.backward({}, Kept((values.shape,), extras=want.extras), want.y + 1).dx
+    gradient[0] = 0
     np.testing.assert_array_equal(dx.get().reshape(values.shape), gradient)
 
 

@@ -25,6 +25,7 @@ SOFTMAX, CROSS, BINARY = (
     "layers/sigmoid_cross_entropy.py",
 )
 NORM, DROP = "layers/batch_norm.py", "layers/dropout.py"
+K_POOL, T_K_POOL = "kernels/pool.py", "kernels/test_pool.py::"
 K_NORM, L_NORM = "kernels/norm.py", "engine/lower/norm.py"
 RADIAL, JOIN, VALUE = "layers/radial_basis.py", "layers/join.py", "layers/value.py"
 TAPE, LANGUAGE, BLOCK, GRAPH = "net/reference.py", "net/language.py", "net/block.py", "net/graph.py"
@@ -151,8 +152,8 @@ MUTANTS = [
     Mutant(SPEC, "(2.0 / i) ** 0.5", "(1.0 / i) ** 0.5", T_INIT + "test_normal_deviations"),
     Mutant(
         SPEC,
-        "random.standard_normal(p.shape) * deviation",
-        "random.uniform(-1, 1, p.shape) * 3**0.5 * deviation",
+        "random.standard_normal(p.shape)",
+        "random.uniform(-1, 1, p.shape) * 3**0.5",
         T_INIT + "test_normal_deviations",
     ),
     Mutant(
@@ -691,6 +692,36 @@ MUTANTS = [
     ),
     Mutant(
         K_NORM, "put(k, k.select(there, value, 0.0), pdx", "put(k, value, pdx", T_K_NORM + "test_training"
+    ),
+    Mutant(
+        K_POOL,
+        "k.select(top.get() > 0.0, winner",
+        "k.select(top.get() >= 0.0, winner",
+        T_K_POOL + "test_max_pool_of_rectified_values_goes_back_through_the_relu",
+    ),
+    Mutant(
+        K_POOL,
+        "if window.taps < 256",
+        "if window.taps <= 256",
+        T_K_POOL + "test_more_taps_than_a_byte_counts",
+    ),
+    Mutant(
+        BUILDER,
+        "for node in self.graph.nodes) > 1:",
+        "for node in self.graph.nodes) > 9:",
+        T_MEMORY + "test_else_it_is",
+    ),
+    Mutant(
+        BUILDER,
+        "None if i in self.taken_over else",
+        "None if self.taken_over else",
+        T_MEMORY + "test_what_a_max_pool_reads_behind_a_relu_is_not_kept",
+    ),
+    Mutant(
+        PLAN,
+        "b.move(0)",
+        "b.place(0)",
+        T_MEMORY + "test_large_images_are_put_into_lanes_again",
     ),
     Mutant(K_NORM, "far * far * (many.get() * part)", "far * far * many.get()", T_K_NORM + "test_training"),
     Mutant(K_NORM, "+ far * far * positions", "+ 0.0", T_K_NORM + "test_training"),

@@ -13,7 +13,7 @@ def through_fused_activation(b: Builder, i: int) -> Place | None:
 
     It is the gradient of the value that the node stores from then on.
     """
-    last, word = b.fused.get(i, i), b.fused_word(i)
+    last, word = b.fused.get(i, i), b.word_back(i)
     dy = b.dy(last)
     if dy is None or word is None:
         return dy

@@ -56,7 +56,7 @@ def _of_batch_backward(b: Builder, i: int) -> None:
     dy, addend = b.dy(last), b.addend(i)
     if dy is None:
         return
-    channels, word, blocks = x.volume.channels, b.fused_word(i), _blocks(b, x)
+    channels, word, blocks = x.volume.channels, b.word_back(i), _blocks(b, x)
     mean, inverse, factor = (Ref(f"{node.path}.{name}") for name in ("mean", "inverse", "factor"))
     shift = b.weight(f"{node.path}.shift")
     given = {"x": x.ref, "mean": mean, "factor": factor, "shift": shift, "dy": dy.ref, "count": _COUNT}

@@ -34,7 +34,15 @@ def _switches(b: Builder, i: int) -> Ref:
 def _max(b: Builder, i: int) -> None:
     node, window, x, y = b.node(i), _window(b, i), b.place(b.node(i).inputs[0]), b.place(i)
     kernel = pool.max_pool(
-        "max_pool", b.cpu, b.batch, window, x.volume, y.volume, switches=b.train, blocks=_rows(b, i)
+        "max_pool",
+        b.cpu,
+        b.batch,
+        window,
+        x.volume,
+        y.volume,
+        switches=b.train,
+        blocks=_rows(b, i),
+        rectified=b.train and b.take_over_relu(node.inputs[0]),
     )
     writes = {"y": y.ref}
     if b.train:
