@@ -60,9 +60,7 @@ def _uniform(limit: Callable[[Any, int], Any]) -> Initialiser:
 
 def _normal(deviation: Callable[[Any, int], Any]) -> Initialiser:
     def draw(random: np.random.Generator, p: Param) -> Array:
-        drawn = random.standard_normal(p.shape)
-        drawn *= deviation(np.asarray(p.fan_in, float), p.fan_out)
-        return drawn
+        return random.standard_normal(p.shape) * deviation(np.asarray(p.fan_in, float), p.fan_out)
 
     return draw
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ import numpy as np
 from kitnet.base.random import stream
 from kitnet.base.spec import Array, Param, initial
 
-_DRAWING = 2  # threads; more would hold more of the large arrays in float64 at once
 LINE = 64  # bytes of a cache line; every array begins on one
+PIECE = 1 << 14  # numbers drawn at a time, in float64, so that they stay in a cache
 
 
 def aligned(size: int, dtype: Any) -> Array:
@@ -57,9 +58,13 @@ class Weights(Mapping[str, Array]):
         """
 
         def fill(path: str, param: Param) -> None:
-            self._views[path][...] = initial(stream(seed, path), param, self.dtype)
+            random, rows = stream(seed, path), self._views[path].reshape(-1, param.shape[-1])
+            step = max(1, PIECE // param.shape[-1])
+            for start in range(0, len(rows), step):
+                piece = rows[start : start + step]
+                piece[...] = initial(random, replace(param, shape=piece.shape), self.dtype)
 
-        with ThreadPoolExecutor(_DRAWING) as pool:
+        with ThreadPoolExecutor() as pool:
             list(pool.map(fill, self.params, self.params.values()))  # a list raises what a thread raised
         return self
 

@@ -152,8 +152,8 @@ MUTANTS = [
     Mutant(SPEC, "(2.0 / i) ** 0.5", "(1.0 / i) ** 0.5", T_INIT + "test_normal_deviations"),
     Mutant(
         SPEC,
-        "random.standard_normal(p.shape)",
-        "random.uniform(-1, 1, p.shape) * 3**0.5",
+        "random.standard_normal(p.shape) * deviation",
+        "random.uniform(-1, 1, p.shape) * 3**0.5 * deviation",
         T_INIT + "test_normal_deviations",
     ),
     Mutant(
@@ -645,8 +645,8 @@ MUTANTS = [
     ),
     Mutant(
         WEIGHTS,
-        "initial(stream(seed, path), param",
-        'initial(stream(seed, "weight"), param',
+        "stream(seed, path), self._views",
+        'stream(seed, "weight"), self._views',
         T_WEIGHTS + "test_paths_of_one_shape_are_drawn_differently",
     ),
     Mutant(NORM, "var * (m / max(m - 1, 1))", "var", T_NORM + "test_a_batch_by_hand"),

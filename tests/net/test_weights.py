@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kitnet.base.spec import Param
+from kitnet.base.random import stream
+from kitnet.base.spec import Param, initial
 from kitnet.net import Weights, parse
-from kitnet.net.weights import LINE, aligned
+from kitnet.net.weights import LINE, PIECE, aligned
 
 PARAMS = {
     "conv1.weight": Param((3, 3, 2, 5), "he", 18, 45),
@@ -93,6 +94,14 @@ def test_draw_fills_by_seed_and_path_and_leaves_gaps_zero() -> None:
     assert not weights["conv1.bias"].any()
     assert np.count_nonzero(weights.flat) == 90 + 5 + 21
     assert not np.array_equal(weights["fc1.weight"], Weights(PARAMS).draw(6)["fc1.weight"])
+
+
+@pytest.mark.parametrize("init", ["he", "glorot", "mean"])
+def test_large_arrays_are_drawn_in_pieces_to_the_same_numbers(init: str) -> None:
+    param = Param((3, 100, 301), init, tuple(range(1, 302)), 7)
+    assert param.size > 5 * PIECE
+    whole = initial(stream(4, "fc1.weight"), param)
+    assert np.array_equal(Weights({"fc1.weight": param}).draw(4)["fc1.weight"], whole)
 
 
 def test_paths_of_one_shape_are_drawn_differently() -> None:
