@@ -48,7 +48,7 @@ def assert_step_right(line: str, batch: int) -> None:
 
 
 def test_large_filters_are_made_just_before_they_are_read() -> None:
-    away = made_of_weights(plan_of(WIDE, 20, train=True))
+    away = made_of_weights(plan_of(WIDE, 2 * detect().lanes, train=True))
     assert set(away) >= {"conv1.mapped filters", "conv2.mapped filters", "conv2.turned filters"}
     assert set(away.values()) == {1}
 
@@ -122,13 +122,14 @@ def test_a_norm_leaves_its_relu_to_the_max_pool() -> None:
 
 
 def test_large_images_are_put_into_lanes_again() -> None:
-    """For 20 images of one megabyte and more; smaller ones are kept."""
-    line = "{0}x{0}x16 -> concat[conv3-4 same -> relu | conv1-4] -> meanpool{0} -> fc3"
+    """For images of one megabyte and more; smaller ones are kept."""
+    line = "{0}x{0}x32 -> concat[conv3-4 same -> relu | conv1-4] -> meanpool{0} -> fc3"
+    batch = 3 * detect().lanes
     for side, times in (8, 1), (32, 2):
-        plan = plan_of(line.format(side), 20, train=True)
+        plan = plan_of(line.format(side), batch, train=True)
         labels = [step.label for step in plan.steps]
         assert labels.count("images into lanes") == times
-        assert_step_right(line.format(side), 20)
+        assert_step_right(line.format(side), batch)
     last = max(i for i, label in enumerate(labels) if label == "images into lanes")
     assert sum(label.endswith(" filter gradient") for label in labels[last:]) == 2
     assert read_last(plan, "input").endswith(" forward")
