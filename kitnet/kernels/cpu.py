@@ -55,8 +55,8 @@ class Cpu:
 
     `lanes` counts the float32 of one vector register, `registers` the vector registers, the caches are in
     bytes (None where the system does not tell). `level` is one of avx512, avx2, sse42, baseline. On ARM there
-    is one level, `baseline`, which is NEON; convolutions, pools and norms pass their tests under emulation,
-    but have not been run on a real one yet.
+    is one level, `baseline`, which is NEON; a part of the tests has been run under emulation, none on a
+    real one yet.
     """
 
     architecture: str
