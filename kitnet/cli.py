@@ -540,7 +540,9 @@ def explain_command(
     _say(str(net))
     way = "one group after the other" if plan.own_arena.size else "layer after layer, each cut into blocks"
     if found["in_the_lanes"] == "channels":
-        lanes = "channels in the lanes"
+        lanes = f"{found['batch']} images at once, channels in the lanes"
+        if found["slices_up_to"]:
+            lanes += f", up to {found['slices_up_to']} {found['images_of_a_slice']} images at a time"
     else:
         lanes = f"{found['groups']} groups of {found['images_of_a_group']} images in the lanes, {way}"
     _say(

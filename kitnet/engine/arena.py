@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 LINE = 64  # bytes; every buffer begins on a cache line
 
 
@@ -20,10 +22,6 @@ class Life:
     size: int
     first: int
     last: int
-
-    def meets(self, other: Life) -> bool:
-        """Whether both are needed at the same step."""
-        return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
@@ -37,22 +35,21 @@ class Arena:
 
 def lay_out(lives: Mapping[str, Life]) -> Arena:
     """An offset for every buffer."""
-    offsets: dict[str, int] = {}
-    placed: list[tuple[int, int, Life]] = []  # begin, end, life
-    for name in sorted(lives, key=lambda name: (-lives[name].size, lives[name].first, name)):
-        life, begin = lives[name], 0
-        size = rounded(life.size)
-        for other_begin, other_end in sorted((b, e) for b, e, other in placed if other.meets(life)):
-            if other_begin - begin >= size:
-                break
-            begin = max(begin, other_end)
-        offsets[name] = begin
-        placed.append((begin, begin + size, life))
-    steps = {step for life in lives.values() for step in (life.first, life.last)}
-    bound = max(
-        (sum(rounded(v.size) for v in lives.values() if v.first <= s <= v.last) for s in steps), default=0
+    names = sorted(lives, key=lambda name: (-lives[name].size, lives[name].first, name))
+    size = np.array([rounded(lives[name].size) for name in names], np.int64)
+    first, last = (
+        np.array([getattr(lives[n], which) for n in names], np.int64) for which in ("first", "last")
     )
-    return Arena(offsets, max((end for _, end, _ in placed), default=0), bound)
+    begin, end = np.zeros((2, len(names)), np.int64)
+    for i in range(len(names)):
+        (others,) = np.nonzero((first[:i] <= last[i]) & (first[i] <= last[:i]))
+        for other in others[np.lexsort((end[others], begin[others]))]:
+            if begin[other] - begin[i] >= size[i]:
+                break
+            begin[i] = max(begin[i], end[other])
+        end[i] = begin[i] + size[i]
+    bound = max((int(size[(first <= step) & (step <= last)].sum()) for step in {*first, *last}), default=0)
+    return Arena(dict(zip(names, begin.tolist(), strict=True)), int(end.max(initial=0)), bound)
 
 
 def rounded(size: int) -> int:

@@ -169,6 +169,17 @@ class Builder:
         """The value that node i adds in passing, before the activation."""
         return self.fusions[i].addend if i in self.fusions else None
 
+    def over(self, i: int) -> bool:
+        """Whether node i writes its sum over that value."""
+        return i in self.fusions and self.fusions[i].over
+
+    def result(self, i: int) -> Place:
+        """Where the step of node i puts what it stores."""
+        last, addend = self.fused.get(i, i), self.addend(i)
+        if addend is not None and self.over(i):
+            self._places[self._roots.get(last, last)] = self.place(addend).ref
+        return self.place(last)
+
     def norm(self, i: int) -> int | None:
         """The norm with running statistics that node i does in passing."""
         return self.fusions[i].norm if i in self.fusions else None
@@ -318,9 +329,6 @@ class Builder:
     def formula(self, step: FormulaStep) -> None:
         """A step that Python does."""
         self.steps.append(step)
-
-    def all_steps(self) -> list[Step]:
-        return [*self.prologue, *self.steps, *self.epilogue]
 
     def blocks(self, parts: int) -> int:
         """Into how many blocks a group's work is cut, when it has so many parts: enough for `tasks` in all,

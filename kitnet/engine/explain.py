@@ -13,15 +13,18 @@ def explain(plan: Plan) -> dict[str, object]:
     and sums.
     """
     kernels: dict[str, list[str]] = defaultdict(list)
-    for step in plan.steps:
+    for label, step in {step.label: step for step in plan.steps}.items():  # each slice has the same
         name = step.kernel.name if isinstance(step, KernelStep) else "formula"
-        kernels[step.label.split(" ")[0]].append(name)
+        kernels[label.split(" ")[0]].append(name)
+    slicing = plan.slicing
     return {
         "mode": "train" if plan.train else "infer",
         "batch": plan.samples,
         "in_the_lanes": "channels" if plan.batch.images == 1 else "images",
         "groups": plan.batch.groups,
         "images_of_a_group": plan.batch.images,
+        "images_of_a_slice": slicing.images if slicing else None,
+        "slices_up_to": plan.graph.nodes[slicing.last].path if slicing else None,
         "layers": [
             {
                 "path": choice.path,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kitnet.base.spec import Array
 from kitnet.engine.arena import Arena, lay_out
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower import FORMULA, NO_WISHES, Implementation, Refusal, Wishes, choose
+from kitnet.engine.lower import FORMULA, FOURIER, NO_WISHES, Implementation, Refusal, Wishes, choose
 from kitnet.engine.rewrite import PRODUCTS, fusions, slices
-from kitnet.engine.step import KernelStep, Place, Ref, Step
+from kitnet.engine.slicing import Slicing, repeat, slicing_of
+from kitnet.engine.step import FLOAT, KernelStep, Place, Ref, Step
 from kitnet.engine.verify import lives_of, verify
 from kitnet.kernels import layout
 from kitnet.kernels.channels import copy
@@ -26,7 +28,9 @@ from kitnet.net.objective import scores_of, with_loss
 IMAGES = 32  # side by side where the batch has enough: two vectors of AVX-512, so tiles are 12 filters high
 SMALLER = 16  # where all groups meet at some layers: so that more lies in a core's cache between these
 SMALL = 4_000_000  # multiply-adds of an image; below, the layers are not worth two threads
+FEW = 16  # large images at once, at most, for scores: the batch is dealt into plans of so many
 LARGE = 1 << 20  # bytes made of weights from which on they are not made before their time
+MANY = 8  # images, for whose scores large things made of weights are made in every run, and not kept
 GROUPS = 4  # from so many on, groups go through the network one by one; below, each layer's work is cut up
 
 
@@ -47,6 +51,7 @@ class Plan:
     graph: Graph
     batch: Batch
     samples: int
+    slicing: Slicing | None
     train: bool
     scores: int
     steps: tuple[Step, ...]
@@ -101,9 +106,9 @@ def make_plan(
     b, taken, choices = begun(batch_of(samples, cpu))
     if any(one.across for one in taken.values()):
         b, taken, choices = begun(batch_of(samples, cpu, SMALLER))
-    if not train and samples < cpu.lanes:
-        few = begun(Batch(samples, 1))
-        if list(few[1].values()).count(FORMULA) <= list(taken.values()).count(FORMULA):
+    if not train and (samples < cpu.lanes or (_large(graph) and FOURIER not in taken.values())):
+        few = begun(Batch(-(-samples // -(-samples // FEW)), 1))
+        if _as_good(few[1], taken, wishes):
             b, taken, choices = few
     if b.few:
         small = net.ledger().totals["multiply_adds"] < SMALL
@@ -111,13 +116,18 @@ def make_plan(
     else:
         b.one_by_one = b.batch.groups >= GROUPS
         b.own = b.one_by_one and not any(one.across for one in taken.values())
+    samples = b.batch.groups if b.few else samples
+    slicing = slicing_of(b, taken) if b.few and FORMULA not in taken.values() else None
     with writing_once():
-        _write(b, taken, scores)
+        _write(b, taken, scores, slicing)
     if train and update:
         _update(b)
-    steps = _when_needed(b) if train and not b.own else b.all_steps()
+    first, others = b.prologue, [*b.steps, *b.epilogue]
+    if (train or samples >= MANY) and not b.own:
+        first, others = _when_needed(b)
+    steps = [*first, *others]
     stages = _stages(steps)
-    preparations = 0 if train else len(b.prologue)
+    preparations = 0 if train else len(first)
     for i, step in enumerate(steps):
         if isinstance(step, KernelStep):
             mine = frozenset(name for name, ref in step.arguments.items() if ref.buffer in b.own_buffers)
@@ -135,6 +145,7 @@ def make_plan(
         graph=graph,
         batch=b.batch,
         samples=samples,
+        slicing=slicing,
         train=train,
         scores=scores,
         steps=tuple(steps),
@@ -145,6 +156,20 @@ def make_plan(
         constants=b.constants,
         choices=tuple(choices),
     )
+
+
+def _as_good(few: dict[int, Implementation], others: dict[int, Implementation], wishes: Wishes) -> bool:
+    """Whether the implementations for few images leave no more to formulas, nor out what is forced."""
+    formulas, forced = (
+        [sum(test(one) for one in taken.values()) for taken in (few, others)]
+        for test in (lambda one: one is FORMULA, wishes.force)
+    )
+    return formulas[0] <= formulas[1] and min(forced[1], 1) <= forced[0]
+
+
+def _large(graph: Graph) -> bool:
+    """Whether some value of a single image is that large."""
+    return any(FLOAT * math.prod(node.shape) >= LARGE for node in graph.nodes)
 
 
 def _choose(
@@ -171,15 +196,20 @@ def _choose(
     return taken, choices
 
 
-def _write(b: Builder, taken: dict[int, Implementation], scores: int) -> None:
+def _write(b: Builder, taken: dict[int, Implementation], scores: int, slicing: Slicing | None) -> None:
     """All steps: images in, forward, scores out, and for training backward and the update."""
     if b.few:
+        samples = b.batch.groups
+        if slicing:
+            b.batch = Batch(slicing.images, 1)
         if 0 not in b.bound:
             image = b.place(0)
             kernel = copy.copy("copy", b.cpu, b.batch, _dense(image.volume), image.volume)
             b.call("images", kernel, {"x": Ref("@images")}, {"y": image.ref})
         for i in sorted(taken):
             taken[i].forward(b, i)
+            if slicing and b.fused.get(i, i) == slicing.last:
+                repeat(b, slicing, samples)
         out = b.place(scores)
         kernel = copy.copy("copy", b.cpu, b.batch, out.volume, _dense(out.volume))
         b.call("scores", kernel, {"x": out.ref}, {"y": Ref("@scores")})
@@ -209,7 +239,7 @@ def _images_into_lanes(b: Builder) -> Place:
     return image
 
 
-def _when_needed(b: Builder) -> list[Step]:
+def _when_needed(b: Builder) -> tuple[list[Step], list[Step]]:
     """All steps, where large things that are made of the weights are made just before they are read: they
     are then still in cache, and few exist at once. Small ones come first, so that they do not part stages,
     as do all where groups go through the whole network in a thread's own memory.
@@ -224,7 +254,7 @@ def _when_needed(b: Builder) -> list[Step]:
         else:
             reads = (made & {ref.buffer for ref in other.reads.values()} for other in steps)
             steps.insert(next(i for i, those in enumerate(reads) if those), step)
-    return [*first, *steps]
+    return first, steps
 
 
 def _dense(volume: Volume) -> Volume:

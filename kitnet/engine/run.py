@@ -68,7 +68,7 @@ class Machine:
         self.plan, self.weights, self.gradient, self.state = plan, net.weights, gradient, net.state
         self.kept: dict[str, Kept] = {}
         self._crew, self._context, self._count = crew, Context(), 0
-        self._slots: list[NDArray[np.int64]] = []  # where the address of the images stands
+        self._slots: list[tuple[NDArray[np.int64], int]] = []  # where addresses of images stand, and which
         self._arena = aligned(plan.arena.size)
         held = ((node, name, array) for node, arrays in net.state.items() for name, array in arrays.items())
         state = {f"@state {node}.{name}": array for node, name, array in held}
@@ -99,7 +99,7 @@ class Machine:
             program = Program(stages, self._own + self.plan.own_arena.size)
             segments.append(program)
             self._slots += [
-                program.slot(call, name)
+                (program.slot(call, name), ref.offset)
                 for _, step, call in calls
                 for name, ref in step.reads.items()
                 if ref.buffer == IMAGES
@@ -125,8 +125,8 @@ class Machine:
         """
         self._count, self._context = count, context
         address = images.__array_interface__["data"][0]  # as images.ctypes.data, in half the time
-        for slot in self._slots:
-            slot[0] = address
+        for slot, offset in self._slots:
+            slot[0] = address + offset
         for name, words in self._random.items():
             words[:2] = key(context.seed, name.removeprefix(RANDOM))
             words[2:] = context.first_sample, context.step
@@ -198,6 +198,7 @@ class Scores:
             net, batch, cpu, progress, loss=loss, train=False, fuse=fuse, wishes=wishes
         )
         shape = self.plan.graph.nodes[self.plan.scores].shape
+        batch = self.plan.samples
         self._images = _Images(batch, net, whole=self.plan.batch.images == 1)
         self._scores = np.zeros((batch, *((math.prod(shape),) if loss else shape)), np.float32)
         self._count = np.zeros(1, np.int64)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from kitnet.engine.arena import Arena, Life, rounded
 from kitnet.engine.step import KernelStep, Step
 
@@ -52,11 +54,10 @@ def verify(
 
 def _apart(lives: Mapping[str, Life], arena: Arena) -> None:
     names = sorted(lives)
-    for i, one in enumerate(names):
-        for two in names[i + 1 :]:
-            apart = (
-                arena.offsets[one] + rounded(lives[one].size) <= arena.offsets[two]
-                or arena.offsets[two] + rounded(lives[two].size) <= arena.offsets[one]
-            )
-            if lives[one].meets(lives[two]) and not apart:
-                raise AssertionError(f"{one} and {two} are needed at once but share memory")
+    begin = np.array([arena.offsets[name] for name in names])
+    end = begin + [rounded(lives[name].size) for name in names]
+    first, last = (np.array([getattr(lives[name], which) for name in names]) for which in ("first", "last"))
+    at_once = (first[:, None] <= last) & (first <= last[:, None])
+    shared = (begin[:, None] < end) & (begin < end[:, None])
+    for one, two in np.argwhere(np.triu(at_once & shared, 1)):
+        raise AssertionError(f"{names[one]} and {names[two]} are needed at once but share memory")

@@ -40,7 +40,7 @@ def convolve(d: Draft, p: Problem) -> None:
     (x, y), window = _values(d, p), kernel_window(p.axes)
     packing = convolution.packing(d.cpu, x, y, window, groups=p.groups, blocks=TASKS)
     packed = d.room(4 * packing.size)
-    d.call(pack.pack("pack", d.cpu, packing, TASKS), across=True, weight="w", packed=packed)
+    d.call(pack.pack("pack", d.cpu, packing, tasks=TASKS), across=True, weight="w", packed=packed)
     kernel = convolution.forward(
         "convolution", d.cpu, x, y, window, groups=p.groups, bias=p.bias, blocks=TASKS
     )

@@ -8,7 +8,7 @@ a depth d:
 Forward the rows are filters and the depth is the input's channels. Back to the input it is the other way
 round, the taps are walked towards lower places, and a stride sorts the places into phases: those with the
 same remainder have the same taps, so each phase is a dense sum of its own. `Reach` writes this down for
-one axis.
+one axis. What the target holds already may be added in the end.
 
 A tile is some rows times some columns, a column being one vector of images at one place. Each step of the
 sum loads a vector for each column and a weight for each row, and multiplies all with all. A line of taps
@@ -40,7 +40,7 @@ LOADS = 1.6  # a cycle, where a multiply-add reads its weight from memory
 FAR = 0.5  # cycles for a vector from the L2 cache
 RUN = 16  # steps of the sums that are packed together: what they read and write stays in L1
 
-Beginning = Callable[[Index, Pointer], Value]  # of a sum, by its row and its place in the target
+Beginning = Callable[[Index], Value]  # of a sum, by its row
 
 
 @once
@@ -56,10 +56,11 @@ def forward(
     packed: bool = False,
     bias: bool = True,
     activation: str | None = None,
+    accumulate: bool = False,
     blocks: int = 1,
 ) -> Kernel:
-    """y = activation(bias + correlation of x and weight). `bias=False` leaves that pointer unread; `packed`
-    weights come from `pack`.
+    """y = activation(bias + correlation of x and weight), with `accumulate` the activation of that and what y
+    holds. `bias=False` leaves that pointer unread; `packed` weights come from `pack`.
 
     The work on each group of the batch is cut into at most so many blocks: tasks = groups of the batch *
     blocks.
@@ -68,10 +69,10 @@ def forward(
     k = over(name, cpu, batch, work.blocks, x=F32, weight=F32, bias=F32, y=F32)
     source, weight, biases, target = k.pointers
 
-    def beginning(row: Index, place: Pointer) -> Value:
+    def beginning(row: Index) -> Value:
         return k.splat(biases, row) if bias else k.zero()
 
-    work.write(k, source, weight, target, beginning, activation)
+    work.write(k, source, weight, target, beginning, accumulate, activation)
     return k
 
 
@@ -100,27 +101,32 @@ def pack(
     window: Window,
     *,
     groups: int = 1,
+    scaled: bool = False,
     tasks: int = 1,
 ) -> Kernel:
     """weight -> packed, as large, for the `forward` of the same problem: the weights of each tile's rows as
-    one run, (groups, shares of rows, taps, depth, rows of the share).
+    one run, (groups, shares of rows, taps, depth, rows of the share). `scaled` weights are multiplied by the
+    `factor` of their filter.
     """
     work = _forwards(cpu, batch, x, y, window, groups, packed=True, blocks=1)
     weights, shares, lanes = work.weights, work.tile.rows, cpu.lanes
     steps = weights.taps * weights.depth
     runs = -(-steps // RUN)
     tasks = min(tasks, runs)
-    k = Kernel(name, cpu, tasks, weight=F32, packed=F32)
-    source, target = k.pointers
+    k = Kernel(name, cpu, tasks, weight=F32, **({"factor": F32} if scaled else {}), packed=F32)
+    source, *factors, target = k.pointers
     with k.loop(*cut(runs, k.task, tasks), unroll=1) as run, k.loop(groups * shares.count) as tile:
         group, share = divmod(tile, shares.count)
         row = group * weights.rows + shares.start(share)
         for rows, chosen in shares.kinds(share):
-            with k.when(chosen), k.loop(run * RUN, lower((run + 1) * RUN, steps)) as step:
-                here, there = source + (step * weights.filters + row), target + (row * steps + step * rows)
-                for i in range(0, rows, lanes):
-                    count = min(lanes, rows - i)
-                    k.store(k.vector(here, i, count), there, i, count)
+            with k.when(chosen):
+                pieces = [(i, min(lanes, rows - i)) for i in range(0, rows, lanes)]
+                scales = [[k.vector(factor, row + i, count) for factor in factors] for i, count in pieces]
+                with k.loop(run * RUN, lower((run + 1) * RUN, steps)) as step:
+                    here = source + (step * weights.filters + row)
+                    there = target + (row * steps + step * rows)
+                    for (i, count), scale in zip(pieces, scales, strict=True):
+                        k.store(math.prod(scale, start=k.vector(here, i, count)), there, i, count)
     return k
 
 
@@ -150,11 +156,7 @@ def input_gradient(
     work = _Gather(cpu, batch, dy, dx, weights, reaches, blocks)
     k = over(name, cpu, batch, work.blocks, dy=F32, weight=F32, dx=F32)
     source, weight, target = k.pointers
-
-    def beginning(row: Index, place: Pointer) -> Value:
-        return k.vector(place) if accumulate else k.zero()
-
-    work.write(k, source, weight, target, beginning)
+    work.write(k, source, weight, target, lambda row: k.zero(), accumulate)
     return k
 
 
@@ -312,12 +314,14 @@ class _Gather:
         weight: Pointer,
         target: Pointer,
         beginning: Beginning,
+        accumulate: bool,
         activation: str | None = None,
     ) -> None:
         """A block is a run of items, each a segment of a line of places for one tile of rows: chunk by
         chunk of tiles, line by line, segment by segment, and the tiles of the chunk for each of these.
         """
-        self.k, self.beginning, self.activation = k, beginning, activation
+        self.k, self.beginning = k, beginning
+        self.accumulate, self.activation = accumulate, activation
         shares, weights = self.tile.rows, self.weights
         batch, block = divmod(k.task, self.blocks)
         source += batch * self.source_stride
@@ -382,11 +386,13 @@ class _Gather:
         columns = [(place, v * k.lanes) for place in range(places) for v in range(width)]
         soon = (lower(line.turn, places - 1) + self.ahead) * (wide.step * from_place)
         with k.loop(0, images, width * k.lanes, unroll=1) as some:
-            out = line.target + ((i * wide.every + wide.first) * to_place + some)
+            first = line.target + ((i * wide.every + wide.first) * to_place + some)
             outs = [
-                [out + (p * wide.every * to_place + row * images + v) for p, v in columns] for row in rows
+                [first + (p * wide.every * to_place + row * images + v) for p, v in columns] for row in rows
             ]
-            sums = [[k.register(self.beginning(line.row + row, each)) for each in outs[row]] for row in rows]
+            for out in itertools.chain(*outs) if self.accumulate else ():
+                k.prefetch(out)  # it comes while the sums are made
+            sums = [[k.register(self.beginning(line.row + row)) for _ in columns] for row in rows]
             with self._terms(line, wide, taps) as (source, weight):
                 at = source + ((i * wide.step + wide.start) * from_place + some)
                 vectors = [k.vector(at, p * wide.step * from_place + v) for p, v in columns]
@@ -396,8 +402,9 @@ class _Gather:
                     scalar = k.splat(weight, row * to_row)
                     for each, vector in zip(sums[row], vectors, strict=True):
                         each.set(k.fma(scalar, vector, each.get()))
-            for each, place in zip(itertools.chain(*sums), itertools.chain(*outs), strict=True):
-                k.store(k.max(each.get(), 0.0) if self.activation == "relu" else each.get(), place)
+            for each, out in zip(itertools.chain(*sums), itertools.chain(*outs), strict=True):
+                value = each.get() + k.vector(out) if self.accumulate else each.get()
+                k.store(k.max(value, 0.0) if self.activation == "relu" else value, out)
 
     @contextmanager
     def _terms(

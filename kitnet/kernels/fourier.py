@@ -196,17 +196,19 @@ def spectra(
     rows: int,
     *,
     turned: bool = False,
+    scaled: bool = False,
     tasks: int = 1,
 ) -> Kernel:
     """weight -> u, of frequencies * depth * rows * 2 numbers, for `convolve` from `depth` channels to `rows`.
     weight is (1, height, width, depth, rows), or with `turned` (1, height, width, rows, depth) and read from
-    its other end, for the way back to the input.
+    its other end, for the way back to the input. `scaled` weights, never turned, are multiplied by the
+    `factor` of their row.
     """
     shares, lanes, (_, high, wide) = _shares(cpu, rows), cpu.lanes, window
     items = shares.count * depth
     tasks = min(tasks, items)
-    k = Kernel(name, cpu, tasks, weight=F32, u=F32)
-    weight, u = k.pointers
+    k = Kernel(name, cpu, tasks, weight=F32, **({"factor": F32} if scaled else {}), u=F32)
+    weight, *factors, u = k.pointers
     tile, taps = _Tile(k, side), k.scratch(F32, high * wide * lanes)
     scale, total = 1 / side**2, frequencies(side)
     with k.loop(*cut(items, k.task, tasks), unroll=1) as item:
@@ -222,7 +224,8 @@ def spectra(
                         k.store(k.scalar(here, row * depth), taps, tap * lanes + row)
                 else:
                     here = weight + ((tap * depth + channel) * rows + first + piece)
-                    k.store(k.vector(here, 0, some), taps, tap * lanes)
+                    own = [k.vector(factor, first + piece, some) for factor in factors]
+                    k.store(math.prod(own, start=k.vector(here, 0, some)), taps, tap * lanes)
             out = u + (first * (2 * depth * total) + size * channel * 2 + piece)
 
             def at(i: Index, j: Index) -> Value:
@@ -256,8 +259,8 @@ def convolve(
     blocks: int = 1,
 ) -> Kernel:
     """y = activation(bias + correlation of x and the filters that `u` was made of, of the same side and
-    window), with so many places of padding before the input; with `accumulate` added to what y holds.
-    `bias=False` leaves that pointer unread.
+    window [+ y, to `accumulate`]), with so many places of padding before the input. `bias=False` leaves that
+    pointer unread.
 
     The work on each group of the batch is cut into at most so many blocks.
     """

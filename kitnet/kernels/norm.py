@@ -1,7 +1,8 @@
 """Batch normalisation with the batch in the lanes: statistics of each channel over all images and positions,
 then one pass that applies them, and the same on the way back.
 
-    forward   statistics -> finish (or fold, in evaluation) -> normalise; or fold -> fold_filters, no more
+    forward   statistics -> finish (or fold, in evaluation) -> normalise; or fold -> fold_bias, where what is
+              before it has its filters multiplied by the factor
     backward  gradient_sums -> finish_gradient -> input_gradient
 
 Tasks write partial results that `finish` and `finish_gradient` join in a fixed order. `count`, one int64,
@@ -111,31 +112,35 @@ def fold(name: str, cpu: Cpu, channels: int, eps: float) -> Kernel:
     return k
 
 
-def fold_filters(name: str, cpu: Cpu, rows: int, channels: int, bias: bool = False, tasks: int = 1) -> Kernel:
-    """weight (rows, channels), mean, factor, shift and perhaps bias -> filters = weight * factor and
-    level = shift + (bias - mean) * factor: what a convolution needs so that no norm need follow it.
+def fold_filters(name: str, cpu: Cpu, rows: int, channels: int, tasks: int = 1) -> Kernel:
+    """weight (rows, channels), factor -> filters = weight * factor: what a convolution needs, with the bias
+    of `fold_bias`, so that no norm need follow it.
     """
-    given = dict.fromkeys(("weight", "mean", "factor", "shift", *(["bias"] if bias else [])), F32)
-    k = Kernel(name, cpu, tasks, **given, filters=F32, level=F32)
-    weight, mean, factor, shift, *biases, filters, level = k.pointers
+    k = Kernel(name, cpu, tasks, weight=F32, factor=F32, filters=F32)
+    weight, factor, filters = k.pointers
+    with k.loop(k.task * rows // tasks, (k.task + 1) * rows // tasks) as row:
 
-    def scaled(row: Index) -> None:
         def body(i: Index, count: Index) -> None:
             at = row * channels + i
             k.store(k.vector(weight, at, count) * k.vector(factor, i, count), filters, at, count)
 
         k.sweep(channels, body)
+    return k
 
-    def moved(i: Index, count: Index) -> None:
+
+def fold_bias(name: str, cpu: Cpu, channels: int, bias: bool = False) -> Kernel:
+    """mean, factor, shift and perhaps bias -> level = shift + (bias - mean) * factor."""
+    given = dict.fromkeys(("mean", "factor", "shift", *(["bias"] if bias else [])), F32)
+    k = Kernel(name, cpu, 1, **given, level=F32)
+    mean, factor, shift, *biases, level = k.pointers
+
+    def body(i: Index, count: Index) -> None:
         far = -k.vector(mean, i, count)
         for pointer in biases:
             far = far + k.vector(pointer, i, count)
         k.store(k.fma(far, k.vector(factor, i, count), k.vector(shift, i, count)), level, i, count)
 
-    with k.loop(k.task * rows // tasks, (k.task + 1) * rows // tasks) as row:
-        scaled(row)
-    with k.when(k.task.equals(0)):
-        k.sweep(channels, moved)
+    k.sweep(channels, body)
     return k
 
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, product
+from math import prod
 
 from kitnet.kernels.activation import ACTIVATIONS
 from kitnet.kernels.cpu import Cpu
@@ -56,18 +57,19 @@ def filters(
     *,
     turned: bool = False,
     filtering: Filtering = F4,
+    scaled: bool = False,
     tasks: int = 1,
 ) -> Kernel:
     """weight -> u, for `convolve` by the same filtering from `depth` channels to `rows`. weight is (3, 3,
     depth, rows), or with `turned` (3, 3, rows, depth) and read from its other end, for the way back to the
-    input.
+    input. `scaled` weights are multiplied by the `factor` of their row.
     """
     shares, lanes = _shares(cpu, rows), cpu.lanes
     runs = -(-depth // lanes)
     items = shares.count * runs
     blocks = min(tasks, items)
-    k = Kernel(name, cpu, blocks, weight=F32, u=F32)
-    weight, u = k.pointers
+    k = Kernel(name, cpu, blocks, weight=F32, **({"factor": F32} if scaled else {}), u=F32)
+    weight, *factors, u = k.pointers
     square = k.scratch(F32, TAPS * TAPS * lanes * lanes) if turned else None
     with k.loop(*cut(items, k.task, blocks), unroll=1) as item:
         share, run = divmod(item, runs)
@@ -83,9 +85,11 @@ def filters(
                     else:
                         taps, to_tap, to_channel = weight + (begin * rows + row), depth * rows, rows
                     out = u + (first * (filtering.frequencies * depth) + begin * size + piece)
+                    scale = [k.vector(factor, row, some) for factor in factors]
                     with k.loop(channels, unroll=1) as c:
                         window = [
-                            k.vector(taps, c * to_channel + tap * to_tap, some) for tap in range(TAPS * TAPS)
+                            prod(scale, start=k.vector(taps, c * to_channel + tap * to_tap, some))
+                            for tap in range(TAPS * TAPS)
                         ]
                         mapped = chain(*map_square(filtering.map_filter, in_rows(window, TAPS)))
                         for f, value in enumerate(mapped):
@@ -121,9 +125,8 @@ def convolve(
     filtering: Filtering = F4,
     blocks: int = 1,
 ) -> Kernel:
-    """y = activation(bias + correlation of x and the filters that `u` was made of), with so many places of
-    padding before the input; with `accumulate` added to what y holds. `bias=False` leaves that pointer
-    unread.
+    """y = activation(bias + correlation of x and the filters that `u` was made of [+ y, to `accumulate`]),
+    with so many places of padding before the input. `bias=False` leaves that pointer unread.
 
     The work on each group of the batch is cut into at most so many blocks.
     """

@@ -43,7 +43,8 @@ def test_an_input_that_a_pool_reads_as_well_has_its_channels_in_the_lanes() -> N
 
 
 ALL_AT_ONCE = {  # as many tasks as samples, which are not one sample each
-    "direct": "4x4x64 -> conv5-256 same -> conv5-256 same -> tanh -> fc10",
+    # what is packed is small, or packing it would come between the two
+    "direct": "4x4x64 -> conv5-96 same -> conv5-96 same -> tanh -> fc10",
     "direct, then a pool": "8x8x64 -> conv3-128 same -> relu -> conv3-256/2 same -> maxpool2 -> fc10",
     "filtered": "8x8x64 -> conv3-128 same -> conv3-128 same -> fc10",
     "one tap": "4x4x128 -> conv1-512 -> conv1-512 -> meanpool4 -> fc10",
@@ -52,7 +53,7 @@ ALL_AT_ONCE = {  # as many tasks as samples, which are not one sample each
 
 
 @pytest.mark.parametrize("name", ALL_AT_ONCE)
-@pytest.mark.parametrize("samples", [2, 8])
+@pytest.mark.parametrize("samples", [2, detect().lanes // 2])
 def test_products_of_all_samples_wait_for_all_before_them(name: str, samples: int) -> None:
     plan = plan_of(ALL_AT_ONCE[name], samples)
     for step, stage in zip(plan.steps, plan.stages, strict=True):

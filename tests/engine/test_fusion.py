@@ -11,6 +11,7 @@ from kitnet.engine import Scores, make_plan
 from kitnet.engine.lower import wishes_of
 from kitnet.engine.lower.norm import RUNNING_STATISTICS
 from kitnet.engine.plan import Plan
+from kitnet.engine.rewrite import fusions
 from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import detect
 from kitnet.net import Net, usual_loss
@@ -156,6 +157,10 @@ NORMS = {
     "many channels": "9x8x3 -> conv3-32 same -> batchnorm -> tanh -> conv3-40 same bias=no -> batchnorm "
     "-> fc10",
     "one axis": "12x2 -> conv3-5 same -> batchnorm decay=0.5 eps=0.1 -> fc10",
+    "a large window": "15x13x2 -> conv3-16 same -> conv9-19 same bias=no -> batchnorm -> relu -> fc10",
+    "packed filters": "4x5x2 -> conv3-64 same -> tanh -> conv2-65 same -> batchnorm -> tanh -> fc10",
+    "packed groups": "4x5x2 -> conv2-128 same -> conv2-130 same groups=2 -> batchnorm -> fc10",
+    "many units": "8x8x5 -> fc907 -> batchnorm -> tanh -> fc10",
 }
 
 
@@ -179,13 +184,44 @@ def test_norms_are_folded_into_filters_for_scores(name: str, batch: int) -> None
         assert ("normalise" in step_names(scores.plan)) is not fuse
 
 
+@pytest.mark.parametrize(
+    ("name", "makes", "few"),
+    [
+        ("many channels", ["fold_filters", "winograd_filters"], ["pack", "winograd_filters"]),
+        ("a large window", ["spectra"], ["pack"]),
+        ("packed filters", ["pack"], ["pack"]),
+        ("packed groups", ["pack"], ["pack"]),
+        ("many units", ["fold_filters"], ["fold_filters"]),
+        ("groups", ["fold_filters"], ["pack"]),
+    ],
+)
+def test_a_norm_is_folded_into_what_is_made_of_filters(name: str, makes: list[str], few: list[str]) -> None:
+    """A copy of the filters is only for who would read them as they are."""
+    net = kitnet.parse(NORMS[name])
+    for samples, want in (1, few), (2 * detect().lanes, makes):
+        plan = make_plan(net, samples, detect(), loss=usual_loss(net.graph), train=False)
+        factors = {ref for step in plan.steps if " factor" in step.label for ref in step.writes.values()}
+        steps = [step for step in plan.steps if isinstance(step, KernelStep)]
+        scaled = {step.kernel.name for step in steps if factors & set(step.reads.values())}
+        assert sorted(scaled) == sorted([*want, "fold_bias"])
+
+
 def test_a_norm_whose_input_is_read_elsewhere_is_not_folded() -> None:
     net = trained(kitnet.parse("6x6x2 -> conv3-4 same -> add[batchnorm | identity] -> relu -> fc10"), 20)
     x = coarse_images(np.random.default_rng(5), net, 40)
     scores = Scores(net, usual_loss(net.graph), 40)
     want = net.tape(x).output
     np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
-    assert "fold_filters" not in step_names(scores.plan)
+    assert not {"fold_filters", "fold_bias"} & set(step_names(scores.plan))
+
+
+def test_a_sum_is_not_written_over_what_is_read_from_outside() -> None:
+    graph = kitnet.parse("6x6x2 -> conv3-4 same -> residual[tanh -> conv3-4 same] -> fc10").graph
+    numbers = {node.path: i for i, node in enumerate(graph.nodes)}
+    term, last = numbers["conv1"], numbers["fc1"]
+    for kept, over in ({last}, [term]), ({last, term}, []):
+        found = fusions(graph, range(len(graph.nodes)), kept, train=False, few=False)
+        assert [fusion.addend for fusion in found.values() if fusion.over] == over
 
 
 def test_scores_that_are_asked_for_are_stored() -> None:

@@ -4,18 +4,21 @@ a max pool read is not kept, nor are images in lanes.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from plans import EPS, assert_gradients_close, formula_gradient, training
 
 import kitnet
-from kitnet.engine.plan import LARGE, Plan, make_plan
+from kitnet.engine import Scores
+from kitnet.engine.plan import LARGE, MANY, Plan, make_plan
 from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import detect
 from kitnet.net import usual_loss
 
 WIDE = "8x8x128 -> conv3-256 same -> tanh -> conv3-256 same -> tanh -> meanpool8 -> fc3"
-SUMS = "4x4x64 -> conv3-64 same -> residual[conv3-64 same -> relu -> conv3-64 same] -> relu -> fc3"
+SUMS = "4x4x64 -> conv3-64 same -> residual[conv3-64 same -> maxpool3/1 same] -> relu -> fc3"
 
 
 def plan_of(line: str, batch: int, train: bool) -> Plan:
@@ -67,7 +70,64 @@ def test_the_step_is_right_nevertheless(batch: int) -> None:
     assert_step_right(WIDE, batch)
 
 
+def made(plan: Plan) -> tuple[set[str], set[str]]:
+    """What is made of weights and state once, and what is made in every run."""
+    known, both = set(), (set(), set())
+    for i, step in enumerate(plan.steps):
+        inputs = {ref.buffer for ref in step.reads.values()}
+        if all(name == "@weights" or name.startswith("@state") or name in known for name in inputs):
+            names = {ref.buffer for ref in step.writes.values()}
+            known |= names
+            both[i >= plan.preparations].update(names)
+    return both
+
+
+LARGE_AND_SMALL = (
+    "8x8x3 -> conv3-128 same bias=no -> batchnorm -> relu -> conv3-192 same -> tanh -> fc32 -> batchnorm "
+    "-> tanh -> fc3"
+)
+LARGE_ONES = {"conv2.mapped filters", "fc1.folded filters"}
+
+
+@pytest.mark.parametrize(
+    ("batch", "kept"),
+    [
+        (1, True),
+        (MANY - 1, True),
+        (MANY, False),
+        (2 * detect().lanes, False),
+        (8 * detect().lanes, True),  # groups that go through the whole network one by one
+    ],
+)
+def test_scores_of_many_images_make_large_things_in_every_run(batch: int, kept: bool) -> None:
+    plan = plan_of(LARGE_AND_SMALL, batch, train=False)
+    once, again = made(plan)
+    assert max(Counter(step.label for step in plan.steps).values()) == 1
+    assert again == (set() if kept else LARGE_ONES)
+    assert once >= {"batchnorm1.factor", "batchnorm2.factor", "conv1.folded bias", "fc1.folded bias"}
+    assert (once >= LARGE_ONES) == kept
+    for i, step in enumerate(plan.steps):
+        for name in again & {ref.buffer for ref in step.writes.values()}:
+            assert name in {ref.buffer for ref in plan.steps[i + 1].reads.values()}
+
+
+@pytest.mark.parametrize("batch", [MANY - 1, MANY, 20, 130])
+def test_scores_follow_new_weights(batch: int) -> None:
+    net, random = kitnet.parse(LARGE_AND_SMALL).initialise(0), np.random.default_rng(0)
+    x = random.standard_normal((batch, *net.input_shape), np.float32)
+    scores = Scores(net, usual_loss(net.graph), batch)
+    for _ in range(3):
+        got, want = scores(x), net(x)
+        np.testing.assert_allclose(got, want, rtol=0, atol=100 * EPS * np.abs(want).max())
+        np.testing.assert_array_equal(scores(x), got)
+        net.weights.flat[...] *= 1.25
+        for array in (array for arrays in net.state.values() for array in arrays.values()):
+            array[...] = random.uniform(0.5, 1.5, array.shape)
+        scores.refresh()
+
+
 def test_a_sum_is_written_over_a_term_that_nobody_else_reads() -> None:
+    """By a step of its own. `test_sums_over_terms.py` has those that other steps do in passing."""
     plan = plan_of(SUMS, 20, train=False)
     (step,) = (step for step in plan.steps if step.label == "residual1 forward")
     terms, total = set(step.reads.values()), step.writes["y"]

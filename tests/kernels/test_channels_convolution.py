@@ -105,10 +105,13 @@ def twice(k: Kernel, output: str, target: Array, **inputs: Array) -> None:
     assert all(inputs[name].tobytes() == a.tobytes() for name, a in kept.items())
 
 
-def packed(cpu: Cpu, packing: Packing, w: Array, tasks: int = 1, at: str = "end") -> Array:
-    target = guarded(packing.size, at=at)
-    weight = fitting(w.astype(np.float32), at)
-    twice(pack("pack", cpu, packing, tasks), "packed", target, weight=weight)
+def packed(
+    cpu: Cpu, packing: Packing, w: Array, tasks: int = 1, at: str = "end", factor: Array | None = None
+) -> Array:
+    """The weights as `forward` reads them, each multiplied by the factor of its filter if there is one."""
+    target, more = guarded(packing.size, at=at), {} if factor is None else {"factor": fitting(factor, at)}
+    k = pack("pack", cpu, packing, scaled=factor is not None, tasks=tasks)
+    twice(k, "packed", target, weight=fitting(w.astype(np.float32), at), **more)
     return target
 
 
@@ -293,17 +296,21 @@ def test_activations(word: str, case: str):
     assert (np.abs(got - expected) <= 5 * EPS * size + 4 * EPS * np.abs(expected)).all()
 
 
-def test_the_addend_may_be_the_target():
-    p, cpu = CASES["same"], detect()
-    x, w, b, addend = p.arrays()
-    vx, vy = p.x(cpu), p.y(cpu)
-    k = convolution.forward("onto", cpu, vx, vy, p.window, addend=True, activation="relu")
-    weights = packed(cpu, convolution.packing(cpu, vx, vy, p.window), w)
+@pytest.mark.parametrize("case", ["same", "many channels", "one tap, padded", "groups across the lanes"])
+@pytest.mark.parametrize("word", FORMULAS)
+def test_the_addend_may_be_the_target(word: str, case: str):
+    """Whole 64ths add up exactly, and only a curve is rounded."""
+    p, cpu = CASES[case], detect()
+    x, w, b, addend = (a / share for a, share in zip(p.arrays(), (64, 1, 64, 64), strict=True))
+    vx, vy, how = p.x(cpu), p.y(cpu), {"groups": p.groups, "blocks": p.blocks}
+    k = convolution.forward("onto", cpu, vx, vy, p.window, addend=True, activation=word, **how)
+    weights = packed(cpu, convolution.packing(cpu, vx, vy, p.window, **how), w)
     y = laid_out(addend, vy, "end", 0.0)
     (code,) = jit.build([k])
     code(x=laid_out(x, vx, "end", BEYOND), packed=weights, bias=fitting(b.astype(np.float32)), addend=y, y=y)
-    expected = np.maximum(want(p, x, w, b) + addend, 0)
-    np.testing.assert_array_equal(y[..., : vy.channels].reshape(expected.shape), expected)
+    expected = FORMULAS[word](want(p, x, w, b) + addend)
+    got, most = y[..., : vy.channels].reshape(expected.shape), 0 if word == "relu" else 4 * EPS
+    assert (np.abs(got - expected) <= most * np.abs(expected)).all()
 
 
 def test_channels_that_do_not_fall_into_groups_are_refused():
@@ -326,3 +333,18 @@ def test_weights_are_packed_in_the_order_of_the_tiles(level: str, tasks: int):
         whole[:, :, group, part] for group in range(2) for part in (slice(2 * lanes), slice(2 * lanes, None))
     ]
     np.testing.assert_array_equal(got, np.concatenate([run.ravel() for run in runs]).astype(np.float32))
+
+
+@pytest.mark.parametrize("tasks", [1, 3])
+@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+def test_scaled_weights_are_packed_as_the_products_are(beyond: int, level: str, tasks: int):
+    cpu, random = detect(level), np.random.default_rng(1)
+    filters = 2 * cpu.lanes + beyond
+    shares = Shares(-(-filters // cpu.lanes), 2)
+    p = Packing(groups=2, taps=3, depth=5, filters=filters, lanes=cpu.lanes, shares=shares)
+    w = random.standard_normal((3, 5, 2 * filters), np.float32)
+    factor = random.standard_normal(2 * filters, np.float32)
+    for at in ("start", "end"):
+        scaled, before = packed(cpu, p, w, tasks, at, factor), packed(cpu, p, w * factor, tasks, at)
+        assert scaled.tobytes() == before.tobytes()

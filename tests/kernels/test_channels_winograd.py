@@ -94,15 +94,20 @@ def own(memory: Array, value: Value) -> Array:
     return np.lib.stride_tricks.as_strided(memory, shape, (4 * value.pitch, 4))
 
 
-def mapped(p: Problem, w: Array, cpu: Cpu, tasks: int = 1, at: str = "end") -> Array:
-    """u, of two runs with the same bits."""
-    kernel = winograd.filters("filters", cpu, p.depth, p.filters, filtering=p.filtering, tasks=tasks)
+def mapped(
+    p: Problem, w: Array, cpu: Cpu, tasks: int = 1, at: str = "end", factor: Array | None = None
+) -> Array:
+    """u of the filters, each multiplied by its factor if there is one, of two runs with the same bits."""
+    scaled, more = factor is not None, {} if factor is None else {"factor": fitting(factor, at)}
+    kernel = winograd.filters(
+        "filters", cpu, p.depth, p.filters, filtering=p.filtering, scaled=scaled, tasks=tasks
+    )  # fmt: skip
     (code,) = jit.build([kernel])
     u, again = (
         guarded(p.filtering.frequencies * p.depth * whole_vectors(p.filters, cpu.lanes), at=at) for _ in "12"
     )
     for each in (u, again):
-        code(weight=fitting(w, at), u=each)
+        code(weight=fitting(w, at), u=each, **more)
     assert np.isfinite(u).all()
     assert u.tobytes() == again.tobytes()
     return u
@@ -110,9 +115,9 @@ def mapped(p: Problem, w: Array, cpu: Cpu, tasks: int = 1, at: str = "end") -> A
 
 def run(
     p: Problem, x: Array, w: Array, b: Array | None = None, addend: Array | None = None, *,
-    cpu: Cpu | None = None, at: str = "end", activation: str | None = None,
+    cpu: Cpu | None = None, at: str = "end", activation: str | None = None, over: bool = False,
 ) -> Array:  # fmt: skip
-    """y (samples, *outputs, filters), of two runs with the same bits."""
+    """y (samples, *outputs, filters), of two runs with the same bits; with `over` it lies over the addend."""
     cpu = cpu or detect()
     value_x, value_y = p.values(cpu)
     kernel = winograd.convolve(
@@ -121,12 +126,12 @@ def run(
     )  # fmt: skip
     assert kernel.tasks <= p.blocks
     (code,) = jit.build([kernel])
-    more = {} if addend is None else {"addend": laid_out(addend, value_y, cpu, at, 7.0)}
+    terms = [] if addend is None else [laid_out(addend, value_y, cpu, at, 7.0) for _ in "12"]
     values, bias = laid_out(x, value_x, cpu, at), guarded(0) if b is None else fitting(b, at)
     u, results = mapped(p, w, cpu, at=at), []
-    for _ in range(2):
-        y = laid_out(np.nan, value_y, cpu, at)
-        code(x=values, u=u, bias=bias, y=y, **more)
+    for i in range(2):
+        y = terms[i] if over else laid_out(np.nan, value_y, cpu, at)
+        code(x=values, u=u, bias=bias, y=y, **({"addend": terms[i]} if terms else {}))
         results.append(y)
     assert results[0].tobytes() == results[1].tobytes()
     got = own(results[0], value_y).reshape(p.samples, *p.outputs, p.filters).copy()
@@ -227,12 +232,31 @@ def test_tasks_of_the_filters_change_no_bit():
         assert mapped(p, w, detect(), tasks, at="start").tobytes() == u.tobytes()
 
 
+@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("filters", [1, 16, 29])
+@pytest.mark.parametrize("filtering", [F2, F4], ids=str)
+def test_scaled_filters_are_mapped_as_the_products_are(filtering: Filtering, filters: int, level: str):
+    p, cpu = Problem((4, 4), SAME, 5, filters, filtering=filtering), detect(level)
+    w, factor = p.arrays()[1:3]
+    for at in ("start", "end"):
+        scaled, before = mapped(p, w, cpu, 3, at, factor), mapped(p, w * factor, cpu, 3, at)
+        assert scaled.tobytes() == before.tobytes()
+
+
 def test_neither_bias_nor_addend():
     p = CASES["one-sided"]
     x, w, b, addend = p.arrays()
     alone = run(p, x, w)
     np.testing.assert_array_equal(run(p, x, w, b), alone + b)
     np.testing.assert_array_equal(run(p, x, w, b, addend), alone + b + addend)
+
+
+@pytest.mark.parametrize("case", ["primes", "chunks and groups", "many channels"])
+@pytest.mark.parametrize("word", [None, "relu", "tanh"])
+def test_the_addend_may_be_the_target(word: str | None, case: str):
+    p = CASES[case]
+    apart, over = (run(p, *p.arrays(), activation=word, over=each) for each in (False, True))
+    np.testing.assert_array_equal(over, apart)
 
 
 @pytest.mark.parametrize("word", ["relu", "tanh", "sigmoid"])

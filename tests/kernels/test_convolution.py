@@ -137,6 +137,17 @@ def twice(k: Kernel, outputs: dict[str, Array], **inputs: Array) -> None:
         assert a.tobytes() == first[name].tobytes(), name
 
 
+def packs(p: Problem, w: Array, cpu: Cpu, at: str = "end", factor: Array | None = None) -> Array:
+    """The weights as `forward` reads them, each multiplied by the factor of its filter if there is one."""
+    scaled, more = factor is not None, {} if factor is None else {"factor": given(factor, at)}
+    k = convolution.pack(
+        "pack", cpu, p.batch, p.x, p.y, p.window, groups=p.groups, scaled=scaled, tasks=3
+    )  # fmt: skip
+    runs = guarded(w.shape, at=at)
+    twice(k, {"packed": runs}, weight=given(w, at), **more)
+    return runs
+
+
 def run_forward(
     p: Problem,
     x: Array,
@@ -145,19 +156,19 @@ def run_forward(
     cpu: Cpu | None = None,
     at: str = "end",
     packed: bool = False,
+    onto: Array | None = None,
     **options: Any,
 ) -> Array:
-    problem, cpu = (p.batch, p.x, p.y, p.window), cpu or detect()
-    k = convolution.forward("forward", cpu, *problem, groups=p.groups, packed=packed, **options)
+    cpu = cpu or detect()
+    k = convolution.forward(
+        "forward", cpu, p.batch, p.x, p.y, p.window,
+        groups=p.groups, packed=packed, accumulate=onto is not None, **options,
+    )  # fmt: skip
     shape = (len(x), *(a.output for a in p.axes), p.filters)
     y = guarded((p.batch.groups, *p.y.sizes, p.y.pitch, p.images), at=at)
-    weight = given(w, at)
-    if packed:
-        runs = guarded(w.shape, at=at)
-        twice(
-            convolution.pack("pack", cpu, *problem, groups=p.groups, tasks=3), {"packed": runs}, weight=weight
-        )
-        weight = runs
+    if onto is not None:
+        y[...] = to_lanes(onto, p.y, p.batch, at)
+    weight = packs(p, w, cpu, at) if packed else given(w, at)
     twice(k, {"y": y}, x=to_lanes(x, p.x, p.batch, at), weight=weight, bias=given(b, at))
     return from_lanes(y, shape, p.y)
 
@@ -328,16 +339,17 @@ def test_cutting_changes_no_bit(case: str):
 @pytest.mark.parametrize(
     "case", ["same", "strided", "primes", "depthwise", "slices of pitch", "windows wholly in padding"]
 )
-@pytest.mark.parametrize("word", [None, "tanh"])
-def test_small_caches_change_no_bit(case: str, word: str | None):
+@pytest.mark.parametrize(("word", "added"), [(None, False), ("tanh", False), (None, True), ("tanh", True)])
+def test_small_caches_change_no_bit(case: str, word: str | None, added: bool):
     """Where the cache holds little, rows and lines are cut into more pieces."""
     p = CASES[case]
     x, w, b, dy = p.arrays(whole=False)
     small, dx = replace(detect(), l1d=1 << 10, l2=1 << 12), run_input_gradient(p, dy, w)
-    y = run_forward(p, x, w, b, activation=word)
+    options: dict[str, Any] = {"activation": word, "onto": dy if added else None}
+    y = run_forward(p, x, w, b, **options)
     for cuts in (1, 5):
-        assert run_forward(p, x, w, b, small, blocks=cuts, activation=word).tobytes() == y.tobytes()
-        assert run_forward(p, x, w, b, small, "start", True, activation=word).tobytes() == y.tobytes()
+        assert run_forward(p, x, w, b, small, blocks=cuts, **options).tobytes() == y.tobytes()
+        assert run_forward(p, x, w, b, small, "start", True, **options).tobytes() == y.tobytes()
         assert run_input_gradient(p, dy, w, cpu=small, blocks=cuts).tobytes() == dx.tobytes()
 
 
@@ -368,18 +380,60 @@ def test_without_bias_its_pointers_are_left_alone(case: str):
     assert np.isnan(db).all()
 
 
+FORMULAS: dict[str | None, Callable[[Array], Array]] = {
+    None: lambda v: v,
+    "relu": lambda v: np.maximum(v, 0),
+    "tanh": np.tanh,
+    "lecuntanh": lambda v: 1.7159 * np.tanh(v * 2 / 3),
+    "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+}
+SUMS = [
+    "same",
+    "strided",
+    "one place",
+    "windows wholly in padding",
+    "slices of pitch",
+    "three axes",
+    "primes",
+]
+SUMS += ["linear", "depthwise with a multiplier", "groups that fill the lanes"]
+
+
+@pytest.mark.parametrize(
+    ("case", "level"),
+    [
+        *((case, detect().level) for case in SUMS),
+        *(("groups that fill the lanes", level) for level in levels() if level != detect().level),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_sum_is_written_over_one_of_its_terms(case: str, level: str, packed: bool):
+    """Whole 64ths add up exactly, and only a curve is rounded."""
+    p, cpu = CASES[case], detect(level)
+    x, w, b, onto = (a / share for a, share in zip(p.arrays(), (64, 1, 64, 64), strict=True))
+    for word, bias in (None, True), (None, False), ("relu", True), ("tanh", True), ("sigmoid", False):
+        got = run_forward(p, x, w, b, cpu, "start", packed, onto, activation=word, bias=bias)
+        want = FORMULAS[word](want_y(p, x, w, b if bias else 0 * b) + onto)
+        most = 0 if word in (None, "relu") else 4 * EPS
+        assert (np.abs(got - want) <= most * np.abs(want)).all(), word
+
+
+@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("case", ["primes", "one place", "depthwise with a multiplier", "three axes", "same"])
+def test_scaled_weights_are_packed_as_the_products_are(case: str, level: str):
+    p, cpu = CASES[case], detect(level)
+    w = p.arrays(whole=False)[1].astype(np.float32)
+    factor = np.random.default_rng(1).standard_normal(p.filters, np.float32)
+    for at in ("start", "end"):
+        assert packs(p, w, cpu, at, factor).tobytes() == packs(p, w * factor, cpu, at).tobytes()
+
+
 @pytest.mark.parametrize("case", ["same", "linear", "slices of pitch"])
 @pytest.mark.parametrize("word", ["relu", "tanh", "lecuntanh", "sigmoid"])
 def test_activations(word: str, case: str):
     p = CASES[case]
     x, w, b, _ = p.arrays(whole=False)
-    formula: dict[str, Callable[[Array], Array]] = {
-        "relu": lambda v: np.maximum(v, 0),
-        "tanh": np.tanh,
-        "lecuntanh": lambda v: 1.7159 * np.tanh(v * 2 / 3),
-        "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
-    }
-    got, want = run_forward(p, x, w, b, activation=word), formula[word](want_y(p, x, w, b))
+    got, want = run_forward(p, x, w, b, activation=word), FORMULAS[word](want_y(p, x, w, b))
     size = want_y(p, *(np.abs(a) for a in (x, w, b)))  # no curve is steeper than 1.15
     assert (np.abs(got - want) <= 5 * EPS * size + 4 * EPS * np.abs(want)).all()
 

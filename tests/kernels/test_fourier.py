@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from guard import guarded
 from numpy.typing import NDArray
 from volumes import Slab, fitting
 from volumes import run as run_twice
@@ -79,26 +80,37 @@ class Problem:
         return one, two, three, four
 
 
+def spectra(
+    p: Problem, w: Array, cpu: Cpu, at: str = "end", *,
+    factor: Array | None = None, turned: bool = False, tasks: int = 2,
+) -> Array:  # fmt: skip
+    """u of the filters, each multiplied by its factor if there is one."""
+    depth, rows = (p.filters, p.depth) if turned else (p.depth, p.filters)
+    scaled, more = factor is not None, {} if factor is None else {"factor": fitting(factor, at)}
+    kernel = fourier.spectra(
+        "spectra", cpu, p.side, (1, *p.window), depth, rows, turned=turned, scaled=scaled, tasks=tasks
+    )  # fmt: skip
+    (code,) = jit.build([kernel])
+    u = guarded(2 * fourier.frequencies(p.side) * depth * rows, at=at)
+    run_twice(code, ("u",), weight=fitting(w, at), u=u, **more)
+    assert np.isfinite(u).all()
+    return u
+
+
 def run(
     p: Problem, a: Array, w: Array, b: Array | None = None, *, back: bool = False, cpu: Cpu | None = None,
     at: str = "end", onto: Array | None = None, activation: str | None = None, blocks: int | None = None,
 ) -> Array:  # fmt: skip
     """y of x, or dx of dy."""
     cpu, window, blocks = cpu or detect(), (1, *p.window), blocks or p.blocks
-    source, target, depth, rows = (p.y, p.x, p.filters, p.depth) if back else (p.x, p.y, p.depth, p.filters)
+    source, target = (p.y, p.x) if back else (p.x, p.y)
     pads = [axis.window - 1 - axis.before if back else axis.before for axis in p.axes]
     before: Triple = (0, pads[0], pads[1])
-    kernels = (
-        fourier.spectra("spectra", cpu, p.side, window, depth, rows, turned=back, tasks=blocks),
-        fourier.convolve(
-            "fourier", cpu, p.batch, source, target, p.side, window, before, bias=b is not None,
-            activation=activation, accumulate=onto is not None, blocks=blocks,
-        ),
+    kernel = fourier.convolve(
+        "fourier", cpu, p.batch, source, target, p.side, window, before, bias=b is not None,
+        activation=activation, accumulate=onto is not None, blocks=blocks,
     )  # fmt: skip
-    spectra, convolve = jit.build(kernels)
-    u = fitting(np.full(2 * fourier.frequencies(p.side) * depth * rows, np.nan, np.float32), at)
-    run_twice(spectra, ("u",), weight=fitting(w, at), u=u)
-    assert np.isfinite(u).all()
+    (convolve,), u = jit.build([kernel]), spectra(p, w, cpu, at, turned=back, tasks=blocks)
     y = Slab(target, p.batch, at=at)
     if onto is not None:
         y.put(onto)
@@ -199,14 +211,33 @@ def test_the_gradient_can_be_added_to_what_is_there():
     np.testing.assert_array_equal(run(p, dy, w, back=True, onto=x), alone + x)
 
 
-@pytest.mark.parametrize("word", ["relu", "tanh", "sigmoid"])
-def test_activations(word: str):
-    p = CASES["one tile"]
-    x, w, b, _ = p.arrays()
-    formula: dict[str, Callable[[Array], Array]] = {
-        "relu": lambda v: np.maximum(v, 0),
-        "tanh": np.tanh,
-        "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
-    }
-    want = formula[word](run(p, x, w, b).astype(np.float64))
-    np.testing.assert_allclose(run(p, x, w, b, activation=word), want, rtol=4 * EPS, atol=EPS)
+FORMULAS: dict[str | None, Callable[[Array], Array]] = {
+    None: lambda v: v,
+    "relu": lambda v: np.maximum(v, 0),
+    "tanh": np.tanh,
+    "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+}
+
+
+@pytest.mark.parametrize("word", FORMULAS)
+@pytest.mark.parametrize("case", ["one tile", "not square"])
+def test_activations_of_sums(case: str, word: str | None):
+    """Of the convolution alone, and of it and what is there, with and without bias."""
+    p = CASES[case]
+    x, w, b, onto = p.arrays()
+    for bias, alone in (b, run(p, x, w, b)), (None, run(p, x, w)):
+        for term, total in (None, alone), (onto, alone + onto):
+            got = run(p, x, w, bias, onto=term, activation=word)
+            want = FORMULAS[word](total.astype(np.float64))
+            most = 0 if word in (None, "relu") else 4 * EPS
+            np.testing.assert_allclose(got, want, rtol=most, atol=most / 4)
+
+
+@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("filters", [1, 3, 29])
+def test_spectra_of_scaled_filters_are_those_of_the_products(filters: int, level: str):
+    p, cpu = Problem(8, (9, 9), (5, 4), ((0, 0), (0, 0)), 3, filters), detect(level)
+    w, factor = p.arrays()[1:3]
+    for at in ("start", "end"):
+        scaled, before = spectra(p, w, cpu, at, factor=factor), spectra(p, w * factor, cpu, at)
+        assert scaled.tobytes() == before.tobytes()

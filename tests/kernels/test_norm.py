@@ -233,23 +233,30 @@ def test_evaluation(cpu: Cpu, word: str | None) -> None:
 
 @EACH_LEVEL
 @pytest.mark.parametrize("channels", [1, 5, 16, 37])
-@pytest.mark.parametrize("bias", [False, True])
-def test_folded_filters(cpu: Cpu, channels: int, bias: bool) -> None:
-    """One rounding for each filter weight; for the bias that of the sum, and of the multiplication."""
+def test_folded_filters(cpu: Cpu, channels: int) -> None:
     rows, rng = 7, np.random.default_rng(4)
-    names = ("mean", "factor", "shift", *(["bias"] if bias else []))
-    values = {name: rng.standard_normal(channels).astype(np.float32) for name in names}
-    weight = rng.standard_normal((rows, channels)).astype(np.float32)
+    weight, factor = (rng.standard_normal(shape, np.float32) for shape in ((rows, channels), channels))
     for tasks in (1, 3, 8):  # one of eight has no rows
-        (code,) = build([norm.fold_filters("fold_filters", cpu, rows, channels, bias, tasks)])
-        filters, level = guarded((rows, channels)), guarded(channels)
-        given = {name: fitting(array) for name, array in values.items()}
-        run(code, ("filters", "level"), weight=fitting(weight), **given, filters=filters, level=level)
-        np.testing.assert_array_equal(filters, weight * values["factor"])
-        exact = {name: array.astype(float) for name, array in values.items()}
-        far = exact.get("bias", 0.0) - exact["mean"]
-        want = exact["shift"] + far * exact["factor"]
-        assert (abs(level - want) <= 3 * EPS * (abs(exact["shift"]) + abs(far * exact["factor"]))).all()
+        (code,) = build([norm.fold_filters("fold_filters", cpu, rows, channels, tasks)])
+        filters = guarded((rows, channels))
+        run(code, ("filters",), weight=fitting(weight), factor=fitting(factor), filters=filters)
+        np.testing.assert_array_equal(filters, weight * factor)
+
+
+@EACH_LEVEL
+@pytest.mark.parametrize("channels", [1, 5, 16, 37])
+@pytest.mark.parametrize("bias", [False, True])
+def test_folded_bias(cpu: Cpu, channels: int, bias: bool) -> None:
+    """Rounded as a sum, and as a multiplication and a sum at once."""
+    rng, names = np.random.default_rng(4), ("mean", "factor", "shift", *(["bias"] if bias else []))
+    values = {name: rng.standard_normal(channels, np.float32) for name in names}
+    (code,) = build([norm.fold_bias("fold_bias", cpu, channels, bias)])
+    level = guarded(channels)
+    run(code, ("level",), **{name: fitting(array) for name, array in values.items()}, level=level)
+    exact = {name: array.astype(float) for name, array in values.items()}
+    far = exact.get("bias", 0.0) - exact["mean"]
+    want = exact["shift"] + far * exact["factor"]
+    assert (abs(level - want) <= 3 * EPS * (abs(exact["shift"]) + abs(far * exact["factor"]))).all()
 
 
 def test_blocks_change_the_statistics_by_roundings_only() -> None:

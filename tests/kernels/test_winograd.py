@@ -94,25 +94,36 @@ def given(a: Array, at: str) -> Array:
     return memory
 
 
+def mapped(
+    p: Problem, w: Array, cpu: Cpu, at: str = "end", *,
+    factor: Array | None = None, turned: bool = False, tasks: int = 2,
+) -> Array:  # fmt: skip
+    """u of the filters, each multiplied by its factor if there is one."""
+    depth, rows = (p.filters, p.depth) if turned else (p.depth, p.filters)
+    scaled, more = factor is not None, {} if factor is None else {"factor": given(factor, at)}
+    kernel = winograd.filters(
+        "filters", cpu, depth, rows, turned=turned, filtering=p.filtering, scaled=scaled, tasks=tasks
+    )  # fmt: skip
+    (code,) = jit.build([kernel])
+    u = guarded(p.filtering.frequencies * depth * rows, at=at)
+    code(weight=given(w, at), u=u, **more)
+    assert np.isfinite(u).all()
+    return u
+
+
 def run(
     p: Problem, a: Array, w: Array, b: Array | None = None, *, back: bool = False, cpu: Cpu | None = None,
     at: str = "end", onto: Array | None = None, activation: str | None = None, blocks: int | None = None,
 ) -> Array:  # fmt: skip
     """y of x, or dx of dy; the filters are mapped and the kernel is run twice, for the same bits."""
     cpu, before = cpu or detect(), tuple(axis.before for axis in p.axes)
-    source, target, depth, rows = (p.y, p.x, p.filters, p.depth) if back else (p.x, p.y, p.depth, p.filters)
+    source, target = (p.y, p.x) if back else (p.x, p.y)
     high, wide = (2 - pad if back else pad for pad in before)
-    mapping = winograd.filters(
-        "filters", cpu, depth, rows, turned=back, filtering=p.filtering, tasks=blocks or p.blocks
-    )  # fmt: skip
     kernel = winograd.convolve(
         "winograd", cpu, p.batch, source, target, (0, high, wide), bias=b is not None,
         activation=activation, accumulate=onto is not None, filtering=p.filtering, blocks=blocks or p.blocks,
     )  # fmt: skip
-    map_filters, convolve = jit.build([mapping, kernel])
-    u = guarded(p.filtering.frequencies * depth * rows, at=at)
-    map_filters(weight=given(w, at), u=u)
-    assert np.isfinite(u).all()
+    (convolve,), u = jit.build([kernel]), mapped(p, w, cpu, at, turned=back, tasks=blocks or p.blocks)
     values, bias = to_lanes(a, source, p.batch, at), given(np.zeros(1) if b is None else b, at)
     results = []
     for _ in range(2):
@@ -234,14 +245,34 @@ def test_the_gradient_can_be_added_to_what_is_there():
     np.testing.assert_array_equal(run(p, dy, w, back=True, onto=x), alone + x)
 
 
-@pytest.mark.parametrize("word", ["relu", "tanh", "sigmoid"])
-def test_activations(word: str):
-    p = CASES["one-sided"]
-    x, w, b, _ = p.arrays()
-    formula: dict[str, Callable[[Array], Array]] = {
-        "relu": lambda v: np.maximum(v, 0),
-        "tanh": np.tanh,
-        "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
-    }
-    want = formula[word](run(p, x, w, b).astype(np.float64))
-    np.testing.assert_allclose(run(p, x, w, b, activation=word), want, rtol=4 * EPS, atol=EPS)
+FORMULAS: dict[str | None, Callable[[Array], Array]] = {
+    None: lambda v: v,
+    "relu": lambda v: np.maximum(v, 0),
+    "tanh": np.tanh,
+    "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+}
+
+
+@pytest.mark.parametrize("word", FORMULAS)
+@pytest.mark.parametrize("case", ["one-sided", "chunks and blocks"])
+def test_activations_of_sums(case: str, word: str | None):
+    """Of the convolution alone, and of it and what is there, with and without bias."""
+    p = CASES[case]
+    x, w, b, onto = p.arrays()
+    for bias, alone in (b, run(p, x, w, b)), (None, run(p, x, w)):
+        for term, total in (None, alone), (onto, alone + onto):
+            got = run(p, x, w, bias, onto=term, activation=word)
+            want = FORMULAS[word](total.astype(np.float64))
+            most = 0 if word in (None, "relu") else 4 * EPS
+            np.testing.assert_allclose(got, want, rtol=most, atol=most / 4)
+
+
+@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("filters", [1, 3, 29])
+@pytest.mark.parametrize("filtering", [F2, F4], ids=str)
+def test_scaled_filters_are_mapped_as_the_products_are(filtering: Filtering, filters: int, level: str):
+    p, cpu = Problem((4, 4), SAME, 19, filters, filtering=filtering), detect(level)
+    w, factor = p.arrays()[1:3]
+    for at in ("start", "end"):
+        scaled, before = mapped(p, w, cpu, at, factor=factor), mapped(p, w * factor, cpu, at)
+        assert scaled.tobytes() == before.tobytes()

@@ -52,8 +52,10 @@ PLAN, REWRITE, COMPILE, RUN = (f"engine/{name}.py" for name in ("plan", "rewrite
 PROBLEM, IN_PLACE = "engine/lower/problem.py", "functional/in_place.py"
 FEW_PRODUCTS, FEW_PASSES = "engine/lower/channels/convolution.py", "engine/lower/channels/passes.py"
 FILTERING = "engine/lower/filtering.py"
+PRODUCTS, K_CONV = "engine/lower/convolution.py", "kernels/convolution.py"
 BUILDER, EMIT, UPDATE = "engine/builder.py", "kernels/emit.py", "kernels/update.py"
 T_MEMORY, T_EMIT = "engine/test_memory.py::", "kernels/test_emit.py::"
+SLICING, T_SLICES = "engine/slicing.py", "engine/test_slices.py::"
 T_CONVOLVE, T_PRODUCT, T_FILTER, T_GROUPS, T_PASSES = (
     f"kernels/test_channels_{name}.py::" for name in ("convolution", "linear", "winograd", "groups", "passes")
 )
@@ -62,6 +64,7 @@ T_FEW, T_FUSION, T_LAYOUT, T_COMPILE, T_SUMS = (
     f"engine/test_{name}.py::"
     for name in ("few_images", "fusion", "choice_of_layout", "compile", "sums_of_several")
 )
+T_OVER, T_K_CONV = "engine/test_sums_over_terms.py::", "kernels/test_convolution.py::"
 T_IN_PLACE, T_FUNCTION = "functional/test_in_place.py::", "functional/test_function_arguments.py::"
 
 MUTANTS = [
@@ -784,8 +787,8 @@ MUTANTS = [
     ),
     Mutant(
         CHANNELS + "pack.py",
-        "source + row * (p.groups * p.filters)",
-        "source + row * p.filters",
+        "weight + (row * (p.groups * p.filters) + filter)",
+        "weight + (row * p.filters + filter)",
         T_CONVOLVE + "test_weights_are_packed_in_the_order_of_the_tiles",
     ),
     Mutant(
@@ -966,13 +969,13 @@ MUTANTS = [
         K_NORM,
         "far = -k.vector(mean, i, count)",
         "far = k.vector(mean, i, count)",
-        T_K_NORM + "test_folded_filters",
+        T_K_NORM + "test_folded_bias",
     ),
     Mutant(
         K_NORM,
         "far = far + k.vector(pointer, i, count)",
         "far = far - k.vector(pointer, i, count)",
-        T_K_NORM + "test_folded_filters",
+        T_K_NORM + "test_folded_bias",
     ),
     Mutant(
         CACHE,
@@ -997,8 +1000,8 @@ MUTANTS = [
     ),
     Mutant(
         PLAN,
-        "samples < cpu.lanes:",
-        "samples <= cpu.lanes:",
+        "(samples < cpu.lanes or",
+        "(samples <= cpu.lanes or",
         T_LAYOUT + "test_fewer_images_than_lanes_have_their_channels_there",
     ),
     Mutant(
@@ -1009,8 +1012,8 @@ MUTANTS = [
     ),
     Mutant(
         PLAN,
-        ".count(FORMULA) <= list(",
-        ".count(FORMULA) >= list(",
+        "formulas[0] <= formulas[1] and",
+        "formulas[0] >= formulas[1] and",
         T_FEW + "test_a_layer_that_has_only_the_other_layout_takes_the_whole_plan_there",
     ),
     Mutant(
@@ -1089,8 +1092,8 @@ MUTANTS = [
     ),
     Mutant(
         PROBLEM,
-        '"weight": _spread_filters(b, i),',
-        '"weight": b.weight(f"{node.path}.weight"),',
+        "after, weight = b.norm(i), dense_filters(b, i)",
+        'after, weight = b.norm(i), b.weight(f"{b.node(i).path}.weight")',
         T_FUSION + "test_norms_are_folded_into_filters_for_scores[40-a table]",
     ),
     Mutant(
@@ -1126,10 +1129,57 @@ MUTANTS = [
         "x.flags.aligned",
         T_COMPILE + "test_a_plan_for_few_images_reads_them_all",
     ),
+    Mutant(RUN, "address + offset", "address", T_SLICES + "test_scores[8-a classifier]"),
+    Mutant(SLICING, "value == 0 or any(", "any(", T_SLICES + "test_scores[8-an input that a pool reads]"),
+    Mutant(
+        SLICING,
+        "value == 0 or any(each.first <= own.first < each.last for each in others)",
+        "value == 0",
+        T_SLICES + "test_slices_spare_memory[a shortcut past the widest-relu2]",
+    ),
+    Mutant(SLICING, "{kept: i * size,", "{kept: 0 * size,", T_SLICES + "test_scores[8-a classifier]"),
+    Mutant(SLICING, "IMAGES: i * FLOAT", "IMAGES: 0 * FLOAT", T_SLICES + "test_scores[8-norms]"),
+    Mutant(SLICING, "if ref.buffer in own:", "if False:", T_SLICES + "test_values_of_a_slice_die_with_it"),
+    Mutant(
+        SLICING,
+        "{} if 0 in b.bound else {0: 0}",
+        "{}",
+        T_SLICES + "test_slices_spare_memory[an input that a sum reads-residual1]",
+    ),
+    Mutant(
+        SLICING,
+        "samples * own.size + made",
+        "samples * own.size",
+        T_SLICES + "test_what_is_made_of_large_filters_is_not_held_for_all_slices",
+    ),
     Mutant(
         PLAN,
-        "if train and not b.own else b.all_steps()",
-        "if train else b.all_steps()",
+        "-(-samples // -(-samples // FEW))",
+        "min(samples, FEW)",
+        T_SLICES + "test_how_a_batch_is_dealt_out",
+    ),
+    Mutant(
+        PLAN,
+        "_large(graph) and FOURIER not in taken.values()",
+        "_large(graph)",
+        T_SLICES + "test_fourier_transforms_are_worth_more",
+    ),
+    Mutant(
+        PLAN,
+        "min(forced[1], 1) <= forced[0]",
+        "forced[1] >= 0",
+        T_SLICES + "test_what_is_forced_is_done",
+    ),
+    Mutant(
+        REWRITE,
+        "parts | fixed",
+        "parts",
+        T_FUSION + "test_a_sum_is_not_written_over_what_is_read_from_outside",
+    ),
+    Mutant(
+        PLAN,
+        "(train or samples >= MANY) and not b.own",
+        "train or (samples >= MANY and not b.own)",
         "engine/test_large_windows.py::test_large_windows_take_it_and_agree_with_the_formulas[70]",
     ),
     Mutant(
@@ -1197,5 +1247,125 @@ MUTANTS = [
         'refuse_empty_windows(axes, "pooling")',
         "pass",
         T_POOL + "test_a_window_in_padding_alone_is_refused",
+    ),
+    Mutant(
+        REWRITE,
+        "        and own not in joins\n",
+        "",
+        T_OVER + "test_scores[20-a concatenation]",
+    ),
+    Mutant(
+        REWRITE,
+        "        and last not in parts\n",
+        "",
+        T_OVER + "test_scores[20-the sum is a part of a concatenation]",
+    ),
+    Mutant(
+        REWRITE,
+        "follows(total, ACTIVATIONS) or total",
+        "total",
+        T_OVER + "test_scores[20-its activation is one]",
+    ),
+    Mutant(
+        REWRITE,
+        "root not in parts | fixed",
+        "root not in fixed",
+        T_OVER + "test_scores[20-a part of a concatenation]",
+    ),
+    Mutant(
+        REWRITE,
+        "all(j < head for j",
+        "all(j <= head for j",
+        T_OVER + "test_scores[20-its own input]",
+    ),
+    Mutant(
+        REWRITE,
+        "root = roots[value]",
+        "root = value",
+        T_OVER + "test_scores[2-one that is read again]",
+    ),
+    Mutant(
+        REWRITE,
+        "if few or over or isinstance",
+        "if over or isinstance",
+        T_OVER + "test_a_sum_takes_a_step_only_where_its_other_term_is_needed",
+    ),
+    Mutant(
+        REWRITE,
+        "over = not train and _spent(",
+        "over = _spent(",
+        T_OVER + "test_training_keeps_all_terms",
+    ),
+    Mutant(
+        PRODUCTS,
+        "if not b.over(i) and _is_long(",
+        "if _is_long(",
+        T_OVER + "test_scores[20-a window of the whole input]",
+    ),
+    Mutant(
+        "engine/lower/fourier.py",
+        "accumulate=b.over(i),",
+        "accumulate=False,",
+        T_OVER + "test_scores[20-fourier]",
+    ),
+    Mutant(
+        PLAN,
+        "(train or samples >= MANY) and not b.own",
+        "(train or samples >= MANY)",
+        T_MEMORY + "test_scores_of_many_images_make_large_things_in_every_run",
+    ),
+    Mutant(
+        PLAN,
+        "train or samples >= MANY",
+        "train or samples > MANY",
+        T_MEMORY + "test_scores_of_many_images_make_large_things_in_every_run",
+    ),
+    Mutant(
+        PLAN,
+        "else len(first)",
+        "else len(b.prologue)",
+        T_MEMORY + "test_scores_of_many_images_make_large_things_in_every_run",
+    ),
+    Mutant(
+        L_NORM,
+        "if factor.buffer not in b.buffers:",
+        "if factor:",
+        T_MEMORY + "test_scores_of_many_images_make_large_things_in_every_run",
+    ),
+    Mutant(
+        K_CONV,
+        "beginning, accumulate, activation)",
+        "beginning, False, activation)",
+        T_K_CONV + "test_a_sum_is_written_over_one_of_its_terms",
+    ),
+    Mutant(
+        K_CONV,
+        "k.vector(factor, row + i, count)",
+        "k.vector(factor, i, count)",
+        T_K_CONV + "test_scaled_weights_are_packed_as_the_products_are",
+    ),
+    Mutant(
+        CHANNELS + "pack.py",
+        "k.vector(factor, filter + v, count)",
+        "k.vector(factor, v, count)",
+        T_CONVOLVE + "test_scaled_weights_are_packed_as_the_products_are",
+    ),
+    Mutant(
+        CHANNELS + "winograd.py",
+        "k.vector(factor, first, count)",
+        "k.vector(factor, 0, count)",
+        T_FILTER + "test_scaled_filters_are_mapped_as_the_products_are",
+    ),
+    Mutant(
+        "kernels/fourier.py",
+        "k.vector(factor, first + piece, some)",
+        "k.vector(factor, piece, some)",
+        "kernels/test_fourier.py::test_spectra_of_scaled_filters_are_those_of_the_products",
+    ),
+    Mutant(
+        "kernels/winograd.py",
+        "k.vector(factor, row, some)",
+        "k.vector(factor, first, some)",
+        "kernels/test_winograd.py::test_scaled_filters_are_mapped_as_the_products_are",
     ),
 ]

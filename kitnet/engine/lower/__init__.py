@@ -63,6 +63,7 @@ def wishes_of(forbid: Iterable[str] = (), force: Iterable[str] = ()) -> Wishes:
 
 __all__ = [
     "FORMULA",
+    "FOURIER",
     "IMPLEMENTATIONS",
     "NO_WISHES",
     "Implementation",

@@ -6,7 +6,15 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.lower.filter_gradient import filter_gradient
-from kitnet.engine.lower.problem import Problem, bias_of, blocks_of, dense_filters, problem_of
+from kitnet.engine.lower.problem import (
+    Problem,
+    bias_of,
+    blocks_of,
+    dense_filters,
+    filters_of,
+    made_of,
+    problem_of,
+)
 from kitnet.kernels import convolution, linear
 from kitnet.kernels.spec import Volume
 from kitnet.layers import Convolution, Linear
@@ -33,19 +41,20 @@ def _is_long(b: Builder, x: Volume, y: Volume, problem: Problem) -> bool:
 
 def forward(b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
-    x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
-    filters = dense_filters(b, i)
+    x, y = b.place(node.inputs[0]), b.result(i)
     volumes = b.cpu, b.batch, x.volume, y.volume
     bias, activation, blocks = problem.bias, b.fused_word(i), blocks_of(b, y.volume)
-    reads = {"x": x.ref, "weight": filters, "bias": bias_of(b, i, problem, filters)}
-    if _is_long(b, x.volume, y.volume, problem):
+    if not b.over(i) and _is_long(b, x.volume, y.volume, problem):
+        weight = filters_of(b, i)
         kernel = linear.forward("linear", *volumes, bias=bias, activation=activation, blocks=blocks)
     else:
         packed, groups, window = _packs(b, y.volume, problem), problem.groups, problem.window
         if packed:
-            reads["weight"] = b.room(f"{node.path}.packed filters", problem.weights)
-            pack = convolution.pack("pack", *volumes, window, groups=groups, tasks=b.tasks)
-            b.at_start(f"{node.path} packed", pack, {"weight": filters}, {"packed": reads["weight"]})
+            weight, scaled = b.room(f"{node.path}.packed filters", problem.weights), b.norm(i) is not None
+            pack = convolution.pack("pack", *volumes, window, groups=groups, scaled=scaled, tasks=b.tasks)
+            b.at_start(f"{node.path} packed", pack, made_of(b, i), {"packed": weight})
+        else:
+            weight = filters_of(b, i)
         kernel = convolution.forward(
             "convolution",
             *volumes,
@@ -54,9 +63,11 @@ def forward(b: Builder, i: int) -> None:
             packed=packed,
             bias=bias,
             activation=activation,
+            accumulate=b.over(i),
             blocks=blocks,
         )
-    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref})
+    reads = {"x": x.ref, "weight": weight, "bias": bias_of(b, i, problem, weight)}
+    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, adds=b.over(i))
 
 
 def backward(b: Builder, i: int) -> None:

@@ -11,7 +11,7 @@ from kitnet.engine.builder import Builder, sizes_of
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, Slower
 from kitnet.engine.lower.filter_gradient import filter_gradient
-from kitnet.engine.lower.problem import bias_of, blocks_of, dense_filters, problem_of
+from kitnet.engine.lower.problem import bias_of, blocks_of, made_of, problem_of
 from kitnet.engine.step import Ref
 from kitnet.kernels import fourier
 from kitnet.kernels.spec import Triple, Volume, Window
@@ -92,14 +92,17 @@ def _spectra(b: Builder, i: int, side: int, window: Triple, x: Volume, y: Volume
     path, depth, rows = b.node(i).path, x.channels, y.channels
     name = f"{path} {'turned spectra' if turned else 'spectra'}"
     u = b.room(name, 2 * fourier.frequencies(side) * depth * rows)
-    kernel = fourier.spectra("spectra", b.cpu, side, window, depth, rows, turned=turned, tasks=b.tasks)
-    b.at_start(name, kernel, {"weight": dense_filters(b, i)}, {"u": u})
+    scaled = b.norm(i) is not None
+    kernel = fourier.spectra(
+        "spectra", b.cpu, side, window, depth, rows, turned=turned, scaled=scaled, tasks=b.tasks
+    )
+    b.at_start(name, kernel, made_of(b, i), {"u": u})
     return u
 
 
 def fourier_forward(b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
-    x, y, window = b.place(node.inputs[0]), b.place(b.fused.get(i, i)), problem.window
+    x, y, window = b.place(node.inputs[0]), b.result(i), problem.window
     side = _side(b, x.volume, y.volume, window)
     u = _spectra(b, i, side, window.size, x.volume, y.volume, turned=False)
     kernel = fourier.convolve(
@@ -113,10 +116,11 @@ def fourier_forward(b: Builder, i: int) -> None:
         window.before,
         bias=problem.bias,
         activation=b.fused_word(i),
+        accumulate=b.over(i),
         blocks=blocks_of(b, y.volume),
     )
     reads = {"x": x.ref, "u": u, "bias": bias_of(b, i, problem, u)}
-    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref})
+    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, adds=b.over(i))
 
 
 def fourier_backward(b: Builder, i: int) -> None:

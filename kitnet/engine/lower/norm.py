@@ -25,7 +25,7 @@ def _blocks(b: Builder, x: Place) -> int:
 
 
 def _normalise(b: Builder, i: int, mean: Ref, factor: Ref) -> None:
-    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(b.fused.get(i, i))
+    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.result(i)
     reads = {"x": x.ref, "mean": mean, "factor": factor, "shift": b.weight(f"{node.path}.shift")}
     added, addend = b.addend(i), None
     if added is not None:
@@ -88,10 +88,12 @@ def _of_batch_backward(b: Builder, i: int) -> None:
 def running_factor(b: Builder, i: int) -> Ref:
     """scale / sqrt(running var + eps), made at the beginning of each run."""
     node, layer, channels = b.node(i), _layer(b, i), b.node(i).shape[-1]
-    factor = b.room(f"{node.path}.factor", channels)
-    reads = {"scale": b.weight(f"{node.path}.scale"), "var": b.state(f"{node.path}.var")}
-    kernel = norm.fold("fold", b.cpu, channels, layer.eps)
-    b.at_start(f"{node.path} factor", kernel, reads, {"factor": factor})
+    factor = Ref(f"{node.path}.factor")
+    if factor.buffer not in b.buffers:
+        b.room(factor.buffer, channels)
+        reads = {"scale": b.weight(f"{node.path}.scale"), "var": b.state(f"{node.path}.var")}
+        kernel = norm.fold("fold", b.cpu, channels, layer.eps)
+        b.at_start(f"{node.path} factor", kernel, reads, {"factor": factor})
     return factor
 
 

@@ -2,8 +2,8 @@
 
 A linear layer is a convolution with the window of its whole input: its weights (inputs, units) lie in memory
 as that convolution's filters do. A connection table's filters are spread into dense ones at the beginning of
-each run, and the gradient is gathered back. A norm that the layer does in passing is folded into its filters
-and its bias at the beginning, too.
+each run, and the gradient is gathered back. A norm that the layer does in passing is folded into its bias and
+its filters: into what is made of these, or else into a copy of them.
 """
 
 from __future__ import annotations
@@ -43,14 +43,30 @@ def problem_of(b: Builder, i: int) -> Problem:
     return Problem(window, layer.groups, bias, window.taps * shape[-1] // layer.groups * layer.filters)
 
 
-def dense_filters(b: Builder, i: int) -> Ref:
-    """The dense filters: the layer's own, or a table's, spread out at the beginning of each run; with the
-    folded norm in them if there is one.
+def filters_of(b: Builder, i: int) -> Ref:
+    """The dense filters as products read them: with the folded norm in them if there is one."""
+    path, filters = b.node(i).path, Ref(f"{b.node(i).path}.folded filters")
+    if b.norm(i) is None:
+        return dense_filters(b, i)
+    if filters.buffer not in b.buffers:
+        channels, size = b.node(i).shape[-1], problem_of(b, i).weights
+        kernel = norm.fold_filters("fold_filters", b.cpu, size // channels, channels, b.tasks)
+        reads = made_of(b, i)
+        b.room(filters.buffer, size)
+        b.at_start(f"{path} filters", kernel, reads, {"filters": filters})
+    return filters
+
+
+def made_of(b: Builder, i: int) -> dict[str, Ref]:
+    """What a kernel reads that makes something of the filters: these, and the `factor` of each if a norm is
+    folded into them.
     """
-    return _spread_filters(b, i) if b.norm(i) is None else _folded(b, i)[0]
+    after, weight = b.norm(i), dense_filters(b, i)
+    return {"weight": weight} if after is None else {"weight": weight, "factor": running_factor(b, after)}
 
 
-def _spread_filters(b: Builder, i: int) -> Ref:
+def dense_filters(b: Builder, i: int) -> Ref:
+    """The layer's own filters, or a table's, spread out at the beginning of each run."""
     node = b.node(i)
     weight, filters = b.weight(f"{node.path}.weight"), Ref(f"{node.path}.filters")
     if not isinstance(node.layer, Convolution) or node.layer.table is None:
@@ -77,35 +93,26 @@ def table_of(b: Builder, i: int) -> tuple[np.ndarray, np.ndarray]:
     return spread.astype(np.int32), where
 
 
-def _folded(b: Builder, i: int) -> tuple[Ref, Ref]:
-    """Filters and bias with the norm in them."""
-    node, after = b.node(i), b.norm(i)
-    assert after is not None and isinstance(node.layer, Convolution | Linear)
-    filters, level = Ref(f"{node.path}.folded filters"), Ref(f"{node.path}.folded bias")
-    if filters.buffer not in b.buffers:
-        norm_path, channels, size = b.node(after).path, node.shape[-1], problem_of(b, i).weights
-        reads = {
-            "weight": _spread_filters(b, i),
-            "mean": b.state(f"{norm_path}.mean"),
-            "factor": running_factor(b, after),
-            "shift": b.weight(f"{norm_path}.shift"),
-        }
-        if node.layer.bias:
-            reads["bias"] = b.weight(f"{node.path}.bias")
-        b.room(filters.buffer, size)
-        b.room(level.buffer, channels)
-        kernel = norm.fold_filters(
-            "fold_filters", b.cpu, size // channels, channels, node.layer.bias, b.tasks
-        )
-        b.at_start(f"{node.path} filters", kernel, reads, {"filters": filters, "level": level})
-    return filters, level
-
-
 def bias_of(b: Builder, i: int, problem: Problem, filters: Ref) -> Ref:
-    """The bias, or where there is none some place that is not read."""
-    if b.norm(i) is not None:
-        return _folded(b, i)[1]
-    return b.weight(f"{b.node(i).path}.bias") if problem.bias else filters
+    """The bias, with the folded norm in it if there is one; or where there is none some place that is not
+    read.
+    """
+    node, after = b.node(i), b.norm(i)
+    if after is None:
+        return b.weight(f"{node.path}.bias") if problem.bias else filters
+    level, channels, path = Ref(f"{node.path}.folded bias"), node.shape[-1], b.node(after).path
+    reads = {
+        "mean": b.state(f"{path}.mean"),
+        "factor": running_factor(b, after),
+        "shift": b.weight(f"{path}.shift"),
+    }
+    assert isinstance(node.layer, Convolution | Linear)
+    if node.layer.bias:
+        reads["bias"] = b.weight(f"{node.path}.bias")
+    b.room(level.buffer, channels)
+    kernel = norm.fold_bias("fold_bias", b.cpu, channels, node.layer.bias)
+    b.at_start(f"{node.path} bias", kernel, reads, {"level": level})
+    return level
 
 
 def blocks_of(b: Builder, volume: Volume) -> int:

@@ -11,7 +11,7 @@ from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.lower.filter_gradient import filter_gradient
 from kitnet.engine.lower.filtering import NAMES, refuses
-from kitnet.engine.lower.problem import bias_of, blocks_of, dense_filters, problem_of
+from kitnet.engine.lower.problem import bias_of, blocks_of, made_of, problem_of
 from kitnet.engine.step import Ref
 from kitnet.kernels import winograd
 from kitnet.kernels.filtering import F2, F4, Filtering
@@ -25,15 +25,22 @@ def _mapped(
     path = b.node(i).path
     u = b.room(f"{path}.{name}", filtering.frequencies * depth * rows)
     kernel = winograd.filters(
-        "winograd_filters", b.cpu, depth, rows, turned=turned, filtering=filtering, tasks=b.tasks
+        "winograd_filters",
+        b.cpu,
+        depth,
+        rows,
+        turned=turned,
+        filtering=filtering,
+        scaled=b.norm(i) is not None,
+        tasks=b.tasks,
     )
-    b.at_start(f"{path} {name}", kernel, {"weight": dense_filters(b, i)}, {"u": u})
+    b.at_start(f"{path} {name}", kernel, made_of(b, i), {"u": u})
     return u
 
 
 def _forward(filtering: Filtering, b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
-    x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
+    x, y = b.place(node.inputs[0]), b.result(i)
     u = _mapped(b, i, "mapped filters", x.volume.channels, y.volume.channels, filtering)
     kernel = winograd.convolve(
         "winograd",
@@ -44,11 +51,12 @@ def _forward(filtering: Filtering, b: Builder, i: int) -> None:
         problem.window.before,
         bias=problem.bias,
         activation=b.fused_word(i),
+        accumulate=b.over(i),
         filtering=filtering,
         blocks=blocks_of(b, y.volume),
     )
     reads = {"x": x.ref, "u": u, "bias": bias_of(b, i, problem, u)}
-    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref})
+    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, adds=b.over(i))
 
 
 def _backward(filtering: Filtering, b: Builder, i: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Kernel
@@ -41,22 +42,31 @@ class Packing:
         return self.groups * self.vectors * self.vector_size
 
 
-def pack(name: str, cpu: Cpu, packing: Packing, tasks: int = 1) -> Kernel:
-    """weight (taps, depth, groups * filters) -> packed (groups, shares, taps, depth, vectors, lanes)."""
+def pack(name: str, cpu: Cpu, packing: Packing, *, scaled: bool = False, tasks: int = 1) -> Kernel:
+    """weight (taps, depth, groups * filters) -> packed (groups, shares, taps, depth, vectors, lanes).
+    `scaled` weights are multiplied by the `factor` of their filter.
+    """
     p, shares = packing, packing.shares
     items = p.groups * shares.count
-    k = Kernel(name, cpu, min(tasks, items), weight=F32, packed=F32)
-    weight, packed = k.pointers
+    k = Kernel(name, cpu, min(tasks, items), weight=F32, **({"factor": F32} if scaled else {}), packed=F32)
+    weight, *factors, packed = k.pointers
     with k.loop(*cut(items, k.task, k.tasks), unroll=1) as item:
         group, share = divmod(item, shares.count)
         first = shares.start(share)
-        source = weight + (group * p.filters + first * p.lanes)
+        filter = group * p.filters + first * p.lanes
         target = packed + (group * p.vectors + first) * p.vector_size
         for vectors, chosen in shares.kinds(share):
-            with k.when(chosen), k.loop(p.taps * p.depth, unroll=1) as row:
-                from_row, to_row = source + row * (p.groups * p.filters), target + row * (vectors * p.lanes)
-                for v in range(vectors):
-                    left = p.filters - (first + v) * p.lanes
-                    count = p.lanes if v < vectors - 1 else lower(left, p.lanes)
-                    k.store(k.vector(from_row, v * p.lanes, count), to_row, v * p.lanes)
+            with k.when(chosen):
+                left = p.filters - (first + vectors - 1) * p.lanes
+                counts = [*[p.lanes] * (vectors - 1), lower(left, p.lanes)]
+                starts = range(0, vectors * p.lanes, p.lanes)
+                pieces = list(zip(starts, counts, strict=True))
+                scales = [[k.vector(factor, filter + v, count) for factor in factors] for v, count in pieces]
+                with k.loop(p.taps * p.depth, unroll=1) as row:
+                    here, there = (
+                        weight + (row * (p.groups * p.filters) + filter),
+                        target + row * (vectors * p.lanes),
+                    )
+                    for (v, count), scale in zip(pieces, scales, strict=True):
+                        k.store(prod(scale, start=k.vector(here, v, count)), there, v)
     return k

@@ -19,6 +19,7 @@ all steps. Where there are too few tiles for all tasks, groups of shares become 
 from __future__ import annotations
 
 from itertools import chain
+from math import prod
 
 from kitnet.kernels.activation import ACTIVATIONS
 from kitnet.kernels.channels import layout
@@ -37,20 +38,30 @@ LEAST_FILTERS = 64  # of a task that shares its tiles with others: to map the in
 
 
 def filters(
-    name: str, cpu: Cpu, channels: int, filters: int, *, filtering: Filtering = F4, tasks: int = 1
+    name: str,
+    cpu: Cpu,
+    channels: int,
+    filters: int,
+    *,
+    filtering: Filtering = F4,
+    scaled: bool = False,
+    tasks: int = 1,
 ) -> Kernel:
     """weight (3, 3, channels, filters) -> u (vectors of filters, frequencies, channels, lanes) for `convolve`
-    by the same filtering; lanes without a filter are 0.
+    by the same filtering; lanes without a filter are 0. `scaled` weights are multiplied by the `factor` of
+    their filter.
     """
     lanes, vectors = cpu.lanes, -(-filters // cpu.lanes)
     items = vectors * channels
-    k = Kernel(name, cpu, min(tasks, items), weight=F32, u=F32)
-    weight, u = k.pointers
+    k = Kernel(name, cpu, min(tasks, items), weight=F32, **({"factor": F32} if scaled else {}), u=F32)
+    weight, *factors, u = k.pointers
     with k.loop(*cut(items, k.task, k.tasks), unroll=1) as item:
         vector, c = divmod(item, channels)
         first = vector * lanes
         count = lower(filters - first, lanes) if filters % lanes else None
-        taps = [k.vector(weight, (tap * channels + c) * filters + first, count) for tap in range(TAPS * TAPS)]
+        scale = [k.vector(factor, first, count) for factor in factors]
+        places = [(tap * channels + c) * filters + first for tap in range(TAPS * TAPS)]
+        taps = [prod(scale, start=k.vector(weight, place, count)) for place in places]
         out = u + (vector * filtering.frequencies * channels + c) * lanes
         for f, value in enumerate(chain(*map_square(filtering.map_filter, in_rows(taps, TAPS)))):
             k.store(value, out, f * channels * lanes)

@@ -9,7 +9,7 @@ from functools import partial
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, only_forward
 from kitnet.engine.lower.filtering import NAMES, refuses
-from kitnet.engine.lower.problem import bias_of, dense_filters, problem_of
+from kitnet.engine.lower.problem import bias_of, filters_of, made_of, problem_of
 from kitnet.engine.step import Place
 from kitnet.kernels.channels import convolution, linear, winograd
 from kitnet.kernels.channels.layout import Value, whole_vectors
@@ -31,16 +31,14 @@ def _value(b: Builder, place: Place) -> Value:
 
 def _direct(b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
-    x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
+    x, y = b.place(node.inputs[0]), b.result(i)
     source, target = _value(b, x), _value(b, y)
     packing = convolution.packing(
         b.cpu, source, target, problem.window, groups=problem.groups, blocks=b.tasks
     )
     packed = b.room(f"{node.path}.packed", packing.size)
-    filters = dense_filters(b, i)
-    b.at_start(
-        f"{node.path} packed", pack("pack", b.cpu, packing, 8), {"weight": filters}, {"packed": packed}
-    )
+    packer = pack("pack", b.cpu, packing, scaled=b.norm(i) is not None, tasks=8)
+    b.at_start(f"{node.path} packed", packer, made_of(b, i), {"packed": packed})
     addend = b.addend(i)
     kernel = convolution.forward(
         "convolution",
@@ -64,12 +62,15 @@ def _direct(b: Builder, i: int) -> None:
 
 def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
-    x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
+    x, y = b.place(node.inputs[0]), b.result(i)
     channels, filters = x.volume.channels, y.volume.channels
     mapped = filtering.frequencies * channels * whole_vectors(filters, b.cpu.lanes)
     u = b.room(f"{node.path}.mapped filters", mapped)
-    kernel = winograd.filters("winograd_filters", b.cpu, channels, filters, filtering=filtering, tasks=8)
-    b.at_start(f"{node.path} mapped filters", kernel, {"weight": dense_filters(b, i)}, {"u": u})
+    scaled = b.norm(i) is not None
+    kernel = winograd.filters(
+        "winograd_filters", b.cpu, channels, filters, filtering=filtering, scaled=scaled, tasks=8
+    )
+    b.at_start(f"{node.path} mapped filters", kernel, made_of(b, i), {"u": u})
     addend = b.addend(i)
     kernel = winograd.convolve(
         "winograd",
@@ -92,7 +93,7 @@ def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
 def _linear(b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
     x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
-    source, target, filters = _value(b, x), _value(b, y), dense_filters(b, i)
+    source, target, filters = _value(b, x), _value(b, y), filters_of(b, i)
     kernel = linear.forward(
         "linear", b.cpu, source, target, bias=problem.bias, activation=b.fused_word(i), blocks=b.tasks
     )
