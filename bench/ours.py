@@ -200,13 +200,14 @@ class Layers:
         self._algorithms.add(way.name)
         way.forward(b, 1)
         if what == "forward":
-            steps = b.all_steps()
+            steps = [*b.prologue, *b.steps, *b.epilogue]
         else:
             b.prologue, b.steps = [], []
             b.dx(1)
             way.backward(b, 1)
             of_weights = what == "backward weights"
-            steps = [step for step in b.all_steps() if ("filter gradient" in step.label) == of_weights]
+            steps = [*b.prologue, *b.steps, *b.epilogue]
+            steps = [step for step in steps if ("filter gradient" in step.label) == of_weights]
         kernels = [step for step in steps if isinstance(step, KernelStep)]
         x, y, dx, dy = b.place(0), b.place(1), b.dx(0)[0], b.dx(1)[0]
         weight = net.weights[f"{path}.weight"]

@@ -29,7 +29,7 @@ IMAGES = 32  # side by side where the batch has enough: two vectors of AVX-512, 
 SMALLER = 16  # where all groups meet at some layers: so that more lies in a core's cache between these
 SMALL = 4_000_000  # multiply-adds of an image; below, the layers are not worth two threads
 FEW = 16  # large images at once, at most, for scores: the batch is dealt into plans of so many
-LARGE = 1 << 20  # bytes made of weights from which on they are not made before their time
+LARGE = 1 << 20  # bytes: what is so large and made of weights is not made before its time
 MANY = 8  # images, for whose scores large things made of weights are made in every run, and not kept
 GROUPS = 4  # from so many on, groups go through the network one by one; below, each layer's work is cut up
 
@@ -168,7 +168,7 @@ def _as_good(few: dict[int, Implementation], others: dict[int, Implementation], 
 
 
 def _large(graph: Graph) -> bool:
-    """Whether some value of a single image is that large."""
+    """Whether some value of a single image is so large that channels fill the lanes better."""
     return any(FLOAT * math.prod(node.shape) >= LARGE for node in graph.nodes)
 
 
