@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -148,8 +149,8 @@ def test_the_list_of_lazy_modules_would_see_one() -> None:
 
 
 def test_importing_kitnet_is_quick() -> None:
-    """The least of ten; processor time, to which other work on the machine can only add."""
+    """The median of five; processor time, which other work on the machine stretches little."""
     code = "import time, numpy; t = time.process_time(); import kitnet; print(time.process_time() - t)"
     python(code)  # writes the compiled files
-    times = [float(python(code)) for _ in range(10)]
-    assert min(times) < MOST_SECONDS, times
+    times = [float(python(code)) for _ in range(5)]
+    assert statistics.median(times) < MOST_SECONDS, times

@@ -19,7 +19,7 @@ from kitnet.base.spec import Array
 from kitnet.engine.arena import rounded
 from kitnet.engine.lower import NO_WISHES, Wishes
 from kitnet.engine.plan import Plan, make_plan
-from kitnet.engine.step import FLOAT, RANDOM, FormulaStep, KernelStep, Place, Ref, Step
+from kitnet.engine.step import FLOAT, IMAGES, RANDOM, FormulaStep, KernelStep, Place, Ref, Step
 from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.kernels.crew import Call, Crew, Program
@@ -29,7 +29,6 @@ from kitnet.net.network import Net
 from kitnet.net.weights import Weights
 from kitnet.optim import Sgd
 
-IMAGES = "@images"
 EVALUATION = Context()
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 

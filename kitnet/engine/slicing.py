@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from kitnet.base.spec import Array
 from kitnet.engine.builder import Builder
 from kitnet.engine.rewrite import roots_of
-from kitnet.engine.step import FLOAT, Ref
+from kitnet.engine.step import FLOAT, IMAGES, Ref
 from kitnet.kernels.spec import Batch
 
 MOST = 4  # images of a slice
 MADE = 2  # what is made of weights takes about so many times their memory
 LEAST_BYTES = 8 << 20  # of values that are needed at once; below, slices gain nothing
 LEAST_GAIN = 0.25  # of the memory
-IMAGES = "@images"
 
 
 @dataclass(frozen=True)
