@@ -78,9 +78,22 @@ REFUSED = {
 
 @pytest.mark.parametrize("layer", REFUSED)
 def test_what_winograd_is_not_for_is_done_directly(layer: str) -> None:
-    net = kitnet.parse(f"7x7x3 -> conv3-64 same -> tanh -> {layer} -> conv3-64 same -> fc10").initialise(1)
+    net = kitnet.parse(f"11x11x3 -> conv3-64 same -> tanh -> {layer} -> conv3-64 same -> fc10").initialise(1)
     scores = Scores(net, usual_loss(net.graph), 2)
     choices = [choice for choice in scores.plan.choices if choice.kind == "conv"]
     assert ["winograd" in choice.name for choice in choices] == [False, False, True]
     assert {refusal.reason for refusal in choices[1].refusals} == {REFUSED[layer]}
-    assert_formula(scores, net, np.random.default_rng(0).standard_normal((2, 7, 7, 3), np.float32))
+    assert_formula(scores, net, np.random.default_rng(0).standard_normal((2, 11, 11, 3), np.float32))
+
+
+F2, F4 = "F(2x2,3x3)", "F(4x4,3x3)"
+
+
+@pytest.mark.parametrize(
+    ("side", "samples", "name"), [(3, 1, "direct"), (5, 1, F2), (14, 1, F2), (28, 1, F4), (7, 4, F4)]
+)
+def test_the_filtering_that_suits_the_outputs_of_few_images(side: int, samples: int, name: str) -> None:
+    """For few tiles reading the mapped filters takes the time, and the smaller ones are quicker."""
+    line = f"{side}x{side}x256 -> conv3-256 same -> fc10"
+    choice = next(choice for choice in plan_of(line, samples).choices if choice.kind == "conv")
+    assert name in choice.name

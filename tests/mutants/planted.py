@@ -1067,6 +1067,24 @@ MUTANTS = [
     ),
     Mutant(
         FILTERING,
+        "found[name] = filtering.frequencies * (18 + tiles)",
+        "found[name] = filtering.frequencies * (2 + tiles)",
+        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[14-1-F(2x2,3x3)]",
+    ),
+    Mutant(
+        FILTERING,
+        "9 * (28 + samples * high * wide)",
+        "9 * (8 + samples * high * wide)",
+        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[5-1-F(2x2,3x3)]",
+    ),
+    Mutant(
+        FILTERING,
+        "tiles = samples * filtering.tiles(high)",
+        "tiles = filtering.tiles(high)",
+        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[7-4-F(4x4,3x3)]",
+    ),
+    Mutant(
+        FILTERING,
         "problem.window.stride != (1, 1, 1) or problem.window.dilation != (1, 1, 1)",
         "problem.window.stride != (1, 1, 1)",
         T_LAYOUT + "test_what_winograd_is_not_for_is_done_directly[conv3-64 dilation=2]",

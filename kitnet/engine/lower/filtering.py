@@ -38,7 +38,7 @@ def refuses(b: Builder, i: int, filtering: Filtering) -> str | None:
     size = 4 * filtering.frequencies * channels * filters
     if size > MOST_BYTES:
         return Slower(f"the mapped filters would take {size / 1e6:.0f} MB")
-    costs = _costs_of_few(b, channels, filters, high, wide) if b.few else _costs(b, channels, high, wide)
+    costs = _costs_of_few(b, high, wide) if b.few else _costs(b, channels, high, wide)
     best = min(costs, key=costs.__getitem__)
     if best != NAMES[filtering]:
         return Slower(f"{best} should be quicker for {high}x{wide} outputs")
@@ -59,12 +59,13 @@ def _costs(b: Builder, channels: int, high: int, wide: int) -> dict[str, float]:
     return found
 
 
-def _costs_of_few(b: Builder, channels: int, filters: int, high: int, wide: int) -> dict[str, float]:
-    """With 64 to 512 channels; filters that were mapped before are read once, and then set the pace."""
+def _costs_of_few(b: Builder, high: int, wide: int) -> dict[str, float]:
+    """With 64 to 512 channels and one to four images; filters were mapped before. Reading them takes as long
+    as multiplying them with so many tiles, or places.
+    """
     samples = b.batch.groups
-    least = 14 if 4 * F4.frequencies * channels * filters > 1e6 else 3
-    found = {DIRECT: 9 * max(least, samples * high * wide) / LEAST_GAIN}
+    found = {DIRECT: 9 * (28 + samples * high * wide) / LEAST_GAIN}
     for filtering, name in NAMES.items():
         tiles = samples * filtering.tiles(high) * filtering.tiles(wide)
-        found[name] = filtering.frequencies * max(least, 2 + tiles)
+        found[name] = filtering.frequencies * (18 + tiles)
     return found
