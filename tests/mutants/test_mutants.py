@@ -20,6 +20,7 @@ from planted import MUTANTS, Mutant
 ROOT = Path(__file__).parents[2]
 JOBS = 2
 SAMPLE = MUTANTS[:: -(-len(MUTANTS) // 12)]
+SECONDS, EACH = 300, 30  # at most for a run of tests, and for each of them; the machine may be slow
 FAILED = 1  # pytest's exit status where tests ran and failed; 2 and more: they did not run
 
 
@@ -34,7 +35,7 @@ def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=SECONDS + EACH * len(tests),
     )
 
 
