@@ -12,7 +12,7 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower import FORMULA, FOURIER, NO_WISHES, Implementation, Refusal, Wishes, choose
 from kitnet.engine.rewrite import PRODUCTS, fusions, slices
 from kitnet.engine.slicing import Slicing, repeat, slicing_of
-from kitnet.engine.step import FLOAT, KernelStep, Place, Ref, Step
+from kitnet.engine.step import FLOAT, LARGE, KernelStep, Place, Ref, Step
 from kitnet.engine.verify import lives_of, verify
 from kitnet.kernels import layout
 from kitnet.kernels.channels import copy
@@ -29,7 +29,6 @@ IMAGES = 32  # side by side where the batch has enough: two vectors of AVX-512, 
 SMALLER = 16  # where all groups meet at some layers: so that more lies in a core's cache between these
 SMALL = 4_000_000  # multiply-adds of an image; below, the layers are not worth two threads
 FEW = 16  # large images at once, at most, for scores: the batch is dealt into plans of so many
-LARGE = 1 << 20  # bytes: what is so large and made of weights is not made before its time
 MANY = 8  # images, for whose scores large things made of weights are made in every run, and not kept
 GROUPS = 4  # from so many on, groups go through the network one by one; below, each layer's work is cut up
 

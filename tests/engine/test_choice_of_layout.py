@@ -90,10 +90,17 @@ F2, F4 = "F(2x2,3x3)", "F(4x4,3x3)"
 
 
 @pytest.mark.parametrize(
-    ("side", "samples", "name"), [(3, 1, "direct"), (5, 1, F2), (14, 1, F2), (28, 1, F4), (7, 4, F4)]
+    ("side", "samples", "name", "width"),
+    [
+        *((3, 1, "direct", 256), (5, 1, F2, 128), (14, 1, F2, 256), (28, 1, F4, 256), (7, 4, F4, 256)),
+        (7, 1, "direct", 256),  # a little slower, but the filters are read where they lie
+        (7, 1, F2, 128),  # and these are not large
+    ],
 )
-def test_the_filtering_that_suits_the_outputs_of_few_images(side: int, samples: int, name: str) -> None:
+def test_the_filtering_that_suits_the_outputs_of_few_images(
+    side: int, samples: int, name: str, width: int
+) -> None:
     """For few tiles reading the mapped filters takes the time, and the smaller ones are quicker."""
-    line = f"{side}x{side}x256 -> conv3-256 same -> fc10"
+    line = f"{side}x{side}x{width} -> conv3-{width} same -> fc10"
     choice = next(choice for choice in plan_of(line, samples).choices if choice.kind == "conv")
     assert name in choice.name

@@ -114,3 +114,34 @@ def test_new_weights_are_taken_over_by_refresh() -> None:
     after, want = scores(x), scores_by_formula(net, x)
     assert np.abs(after - before).max() > 0.1 * np.abs(want).max()
     np.testing.assert_allclose(after, want, rtol=0, atol=100 * EPS * np.abs(want).max())
+
+
+DEEP = {
+    "one tap": "4x4x512 -> conv1-512 bias=no -> batchnorm -> relu -> conv1-640 -> fc10",
+    "sums": "4x4x128 -> conv1-256 -> residual[conv3-256 same bias=no -> batchnorm] -> relu -> fc10",
+    "two groups": "4x4x1024 -> conv1-1024 groups=2 -> relu -> conv1-1024 groups=2 -> tanh -> fc10",
+    "strided": "7x7x256 -> conv3-256/2 same floor -> tanh -> fc10",
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_large_filters_of_one_image_are_read_where_they_lie(name: str) -> None:
+    random = np.random.default_rng(2)
+    net = strange_norms(kitnet.parse(DEEP[name]).initialise(3), random)
+    x = random.standard_normal((1, *net.input_shape), np.float32)
+    scores, want = Scores(net, usual_loss(net.graph), 1), scores_by_formula(net, x)
+    np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
+    steps = [step for step in scores.plan.steps if "conv" in step.label and "forward" in step.label]
+    in_place = [step.kernel.name == "convolution_in_place" for step in steps]
+    assert any(in_place) == (name != "two groups")
+    for step, alone in zip(steps, in_place, strict=True):
+        assert ("weight" in step.reads) == alone and ("packed" in step.reads) == (not alone)
+    copies = scores.plan.arena.size - sum(np.prod(node.shape) * 8 for node in scores.plan.graph.nodes)
+    assert name == "two groups" or copies < net.weights.flat.nbytes / 2
+
+
+def test_where_the_sums_of_more_images_are_many_filters_are_packed() -> None:
+    net = kitnet.parse("14x14x512 -> conv1-512 -> fc10")
+    for samples, name in (1, "convolution_in_place"), (2, "convolution"):
+        steps = Scores(net, usual_loss(net.graph), samples).plan.steps
+        assert name in [step.kernel.name for step in steps]

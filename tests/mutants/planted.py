@@ -47,6 +47,7 @@ T_TAPE, T_LANGUAGE, T_BLOCK, T_LEDGER, T_WEIGHTS, T_OBJECTIVE = (
     f"net/test_{name}.py::" for name in ("tape", "language", "blocks", "ledger", "weights", "objective")
 )
 CHANNELS = "kernels/channels/"
+UNPACKED, T_UNPACKED = CHANNELS + "in_place.py", "kernels/test_channels_in_place.py::"
 TILES, K_DROP, K_LINEAR = "kernels/winograd_tiles.py", "kernels/dropout.py", "kernels/linear.py"
 PLAN, REWRITE, COMPILE, RUN = (f"engine/{name}.py" for name in ("plan", "rewrite", "compile", "run"))
 PROBLEM, IN_PLACE = "engine/lower/problem.py", "functional/in_place.py"
@@ -787,8 +788,8 @@ MUTANTS = [
     ),
     Mutant(
         CHANNELS + "pack.py",
-        "weight + (row * (p.groups * p.filters) + filter)",
-        "weight + (row * p.filters + filter)",
+        "p.taps * p.depth, p.groups * p.filters, counts",
+        "p.taps * p.depth, p.filters, counts",
         T_CONVOLVE + "test_weights_are_packed_in_the_order_of_the_tiles",
     ),
     Mutant(
@@ -1069,19 +1070,79 @@ MUTANTS = [
         FILTERING,
         "found[name] = filtering.frequencies * (18 + tiles)",
         "found[name] = filtering.frequencies * (2 + tiles)",
-        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[14-1-F(2x2,3x3)]",
+        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[14-1-F(2x2,3x3)-256]",
     ),
     Mutant(
         FILTERING,
         "9 * (28 + samples * high * wide)",
         "9 * (8 + samples * high * wide)",
-        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[5-1-F(2x2,3x3)]",
+        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[5-1-F(2x2,3x3)-128]",
+    ),
+    Mutant(
+        UNPACKED,
+        "k.vector(there) + level, tile",
+        "k.vector(there), tile",
+        T_UNPACKED + "test_hard_cases[same-end]",
+    ),
+    Mutant(
+        UNPACKED,
+        "number = (share - shares[0]) * self.each + tile.number",
+        "number = tile.number",
+        T_UNPACKED + "test_hard_cases[same-end]",
+    ),
+    Mutant(
+        UNPACKED,
+        "yield line + begin, term + begin",
+        "yield line + begin, term",
+        T_UNPACKED + "test_hard_cases[one tap, several blocks of terms-end]",
+    ),
+    Mutant(
+        UNPACKED,
+        "factors = [factor + row.filter for factor in self.factors]",
+        "factors = self.factors",
+        T_UNPACKED + "test_hard_cases[same-end]",
+    ),
+    Mutant(
+        UNPACKED,
+        "max(1, y.channels // RUN)",
+        "max(1, y.channels)",
+        T_UNPACKED + "test_tasks_have_long_runs_of_filters",
+    ),
+    Mutant(
+        UNPACKED,
+        "filters % cpu.lanes == 0 and terms",
+        "terms",
+        T_UNPACKED + "test_filters_that_are_no_whole_vectors_are_refused",
+    ),
+    Mutant(
+        PROBLEM,
+        ">= LARGE and problem.groups == 1",
+        ">= LARGE",
+        T_FEW + "test_large_filters_of_one_image_are_read_where_they_lie[two groups]",
+    ),
+    Mutant(
+        PROBLEM,
+        "places = b.batch.groups * math.prod(shape[:-1])",
+        "places = math.prod(shape[:-1])",
+        T_FEW + "test_where_the_sums_of_more_images_are_many_filters_are_packed",
+    ),
+    Mutant(
+        FEW_PRODUCTS,
+        "addend=added,\n            scaled=scaled",
+        "addend=added,\n            scaled=False",
+        T_FEW + "test_large_filters_of_one_image_are_read_where_they_lie[sums]",
+    ),
+    Mutant(
+        FILTERING,
+        "LEAST_GAIN_OF_COPIES if reads_in_place(b, i) else LEAST_GAIN",
+        "LEAST_GAIN",
+        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[7-1-direct-256]",
     ),
     Mutant(
         FILTERING,
         "tiles = samples * filtering.tiles(high)",
         "tiles = filtering.tiles(high)",
-        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[7-4-F(4x4,3x3)]",
+        T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[7-4-F(4x4,3x3)-256]",
     ),
     Mutant(
         FILTERING,
@@ -1364,8 +1425,8 @@ MUTANTS = [
     ),
     Mutant(
         CHANNELS + "pack.py",
-        "k.vector(factor, filter + v, count)",
-        "k.vector(factor, v, count)",
+        "scales = [factor + filter for factor in factors]",
+        "scales = factors",
         T_CONVOLVE + "test_scaled_weights_are_packed_as_the_products_are",
     ),
     Mutant(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from kitnet.engine.builder import Builder, sizes_of
 from kitnet.engine.lower.contract import Slower
-from kitnet.engine.lower.problem import problem_of
+from kitnet.engine.lower.problem import problem_of, reads_in_place
 from kitnet.kernels.filtering import F2, F4, Filtering
 from kitnet.layers import Convolution
 
@@ -14,6 +14,7 @@ NAMES = {F4: "F(4x4,3x3)", F2: "F(2x2,3x3)"}
 DIRECT = "the direct sum"
 
 LEAST_GAIN = 1.1  # over the direct sum, which rounds less and compiles sooner
+LEAST_GAIN_OF_COPIES = 1.3  # where the direct sum needs no copy of large filters
 LEAST_CHANNELS = {"images": 14, "channels": 32}  # by what lies in the lanes
 MOST_BYTES = 76e6  # of mapped filters
 
@@ -38,7 +39,7 @@ def refuses(b: Builder, i: int, filtering: Filtering) -> str | None:
     size = 4 * filtering.frequencies * channels * filters
     if size > MOST_BYTES:
         return Slower(f"the mapped filters would take {size / 1e6:.0f} MB")
-    costs = _costs_of_few(b, high, wide) if b.few else _costs(b, channels, high, wide)
+    costs = _costs_of_few(b, i, high, wide) if b.few else _costs(b, channels, high, wide)
     best = min(costs, key=costs.__getitem__)
     if best != NAMES[filtering]:
         return Slower(f"{best} should be quicker for {high}x{wide} outputs")
@@ -59,12 +60,12 @@ def _costs(b: Builder, channels: int, high: int, wide: int) -> dict[str, float]:
     return found
 
 
-def _costs_of_few(b: Builder, high: int, wide: int) -> dict[str, float]:
+def _costs_of_few(b: Builder, i: int, high: int, wide: int) -> dict[str, float]:
     """With 64 to 512 channels and one to four images; filters were mapped before. Reading them takes as long
     as multiplying them with so many tiles, or places.
     """
-    samples = b.batch.groups
-    found = {DIRECT: 9 * (28 + samples * high * wide) / LEAST_GAIN}
+    samples, gain = b.batch.groups, LEAST_GAIN_OF_COPIES if reads_in_place(b, i) else LEAST_GAIN
+    found = {DIRECT: 9 * (28 + samples * high * wide) / gain}
     for filtering, name in NAMES.items():
         tiles = samples * filtering.tiles(high) * filtering.tiles(wide)
         found[name] = filtering.frequencies * (18 + tiles)

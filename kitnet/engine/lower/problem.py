@@ -16,8 +16,9 @@ import numpy as np
 from kitnet.engine.builder import Builder, sizes_of
 from kitnet.engine.lower.norm import running_factor
 from kitnet.engine.lower.window import kernel_window
-from kitnet.engine.step import Ref
+from kitnet.engine.step import FLOAT, LARGE, Ref
 from kitnet.kernels import norm, update
+from kitnet.kernels.channels import in_place
 from kitnet.kernels.spec import Volume, Window
 from kitnet.layers import Convolution, Linear
 
@@ -41,6 +42,14 @@ def problem_of(b: Builder, i: int) -> Problem:
         return Problem(Window(sizes_of(shape)), 1, bias, math.prod(shape) * layer.units)
     window = kernel_window(layer.axes(shape))
     return Problem(window, layer.groups, bias, window.taps * shape[-1] // layer.groups * layer.filters)
+
+
+def reads_in_place(b: Builder, i: int) -> bool:
+    """Whether a product of few images reads its filters where they lie: a packed copy would be large."""
+    problem, shape = problem_of(b, i), b.node(i).shape
+    places = b.batch.groups * math.prod(shape[:-1])
+    large = FLOAT * problem.weights >= LARGE and problem.groups == 1
+    return large and in_place.suits(b.cpu, problem.weights // shape[-1], shape[-1], places)
 
 
 def filters_of(b: Builder, i: int) -> Ref:

@@ -59,33 +59,59 @@ def forward(
     into `blocks` tasks or some more if there is that much of it.
     """
     work = plan(cpu, x, y, window, groups, blocks)
-    more = {"addend": F32} if addend else {}
-    k = Kernel(name, cpu, work.tasks, x=F32, packed=F32, bias=F32, **more, y=F32)
-    _Writer(k, work, bias, activation, addend).write()
+    names = ["x", "packed", "bias", *["addend"] * addend, "y"]
+    k = Kernel(name, cpu, work.tasks, **dict.fromkeys(names, F32))
+    Writer(k, dict(zip(names, k.pointers, strict=True)), work, bias, activation).write()
     return k
 
 
 @dataclass(frozen=True)
-class _Row:
-    """Vectors of filters that are summed together: how many, their first filter, how many filters their
-    group has from there on, and where their weights and their group's channels begin.
+class Row:
+    """Vectors of filters that are summed together: how many, the number of the first among all groups', its
+    first filter, how many filters their group has from there on, and where their group's channels begin.
     """
 
     vectors: int
+    vector: Index
     filter: Index
     left: Index
-    weights: Pointer
     source: Pointer
 
 
-class _Writer:
+@dataclass(frozen=True)
+class Lines:
+    """What a task has of a plane: some bands of lines, the line of y whose window the source begins with, and
+    where the plane begins in y.
+    """
+
+    bands: tuple[Index, Index]
+    top: Index
+    target: Index
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The task's tile of this number: where its first place begins in the source and in y, how its places lie
+    from there on in both, and where the source goes on below it.
+    """
+
+    number: Index
+    at: Pointer
+    places: list[int]
+    out: Index
+    offsets: list[int]
+    below: Pointer
+
+
+class Writer:
     """Writes the tasks of some work into a kernel."""
 
-    def __init__(self, k: Kernel, work: Work, bias: bool, activation: str | None, addend: bool) -> None:
-        self.k, self.work, self.activation = k, work, activation
-        self.x, self.packed, biases, *rest = k.pointers
-        self.y, self.biases = rest[-1], biases if bias else None
-        self.addend = rest[0] if addend else None
+    def __init__(
+        self, k: Kernel, pointers: dict[str, Pointer], work: Work, bias: bool, activation: str | None
+    ) -> None:
+        self.k, self.pointers, self.work, self.activation = k, pointers, work, activation
+        self.x, self.y, self.addend = pointers["x"], pointers["y"], pointers.get("addend")
+        self.biases = pointers["bias"] if bias else None
         self.source = work.source
         self.masked = work.groups > 1 or not work.y.fills(k.lanes)
 
@@ -106,79 +132,78 @@ class _Writer:
             else:
                 at = sample * work.x.strides[0] + z * (work.window.stride[0] * work.x.strides[1])
                 source, top = self.x + at, 0
-            with k.loop(*shares, unroll=1) as share:
-                for row, chosen in self._rows(share, source):
-                    with k.when(chosen):
-                        with k.loop(*bands, unroll=1) as band:
-                            self._band(row, band, band - bands[0], top, target)
-                        if self.activation and self.activation != "relu":
-                            self._curve(row, first, last, target)
+            self._plane(shares, source, Lines(bands, top, target))
             if work.groups > 1 and work.y.fills(k.lanes):
                 self._fill(shares, first, last, target)
 
-    def _rows(self, item: Index, source: Pointer) -> Iterator[tuple[_Row, Value | bool]]:
-        """What a share of all filters may be, and whether it is."""
-        work, lanes = self.work, self.k.lanes
-        group, share = divmod(item, work.tiling.vectors.count)
-        vector = work.tiling.vectors.start(share)
-        filter, left = group * work.filters + vector * lanes, work.filters - vector * lanes
-        weights = self.packed + (group * work.packing.vectors + vector) * work.packing.vector_size
-        channels = source + (vector * lanes if work.depthwise else group * work.depth)
-        for vectors, chosen in work.tiling.vectors.kinds(share):
-            yield _Row(vectors, filter, left, weights, channels), chosen
+    def _plane(self, shares: tuple[Index, Index], source: Pointer, lines: Lines) -> None:
+        """All tiles of some shares of the filters with some lines of a plane."""
+        for _, row in self._rows(shares, source):
+            for tile in self._tiles(row, lines):
+                self._tile(row, tile)
+            self._curve(row, lines)
 
-    def _band(self, row: _Row, band: Index, turn: Index, top: Index, target: Index) -> None:
-        """All tiles of a band of lines, the task's band number `turn`."""
-        k, lines, columns = self.k, self.work.tiling.lines, self.work.tiling.columns
+    def _rows(self, shares: tuple[Index, Index], source: Pointer) -> Iterator[tuple[Index, Row]]:
+        """The loop over shares of all filters: its number, and what it may be."""
+        k, work, lanes = self.k, self.work, self.k.lanes
+        with k.loop(*shares, unroll=1) as item:
+            group, share = divmod(item, work.tiling.vectors.count)
+            vector = work.tiling.vectors.start(share)
+            filter, left = group * work.filters + vector * lanes, work.filters - vector * lanes
+            channels = source + (vector * lanes if work.depthwise else group * work.depth)
+            for vectors, chosen in work.tiling.vectors.kinds(share):
+                with k.when(chosen):
+                    yield item, Row(vectors, group * work.packing.vectors + vector, filter, left, channels)
+
+    def _tiles(self, row: Row, lines: Lines) -> Iterator[Tile]:
+        """The loops over the tiles of a share of the filters."""
+        k, columns, (first, _) = self.k, self.work.tiling.columns, lines.bands
         _, down, right = self.work.window.stride
         _, _, from_line, from_place = self.source.strides
         _, _, to_line, to_place = self.work.y.strides
-        line = lines.start(band)
-        with k.loop(columns.count, unroll=1) as share:
-            column = columns.start(share)
-            at = row.source + ((line - top) * (down * from_line) + column * (right * from_place))
-            out = target + (line * to_line + column * to_place + row.filter)
-            for (height, here), (width, there) in itertools.product(lines.kinds(band), columns.kinds(share)):
+        with k.loop(*lines.bands, unroll=1) as band, k.loop(columns.count, unroll=1) as share:
+            line, column = self.work.tiling.lines.start(band), columns.start(share)
+            at = row.source + ((line - lines.top) * (down * from_line) + column * (right * from_place))
+            out = lines.target + (line * to_line + column * to_place + row.filter)
+            for (height, here), (width, there) in itertools.product(
+                self.work.tiling.lines.kinds(band), columns.kinds(share)
+            ):
                 with k.when(here), k.when(there):
                     offsets = [h * to_line + w * to_place for h in range(height) for w in range(width)]
-                    fetched = self._fetched(row, turn * columns.count + share, at + height * from_line)
-                    self._tile(row, at, self.work.places(height, width), out, offsets, fetched)
+                    number, below = (band - first) * columns.count + share, at + height * from_line
+                    yield Tile(number, at, self.work.places(height, width), out, offsets, below)
 
-    def _fetched(self, row: _Row, turn: Index, below: Pointer) -> list[Pointer]:
+    def _fetched(self, row: Row, tile: Tile) -> list[Pointer]:
         """What will be read later and each step of a tile fetches a line of: with its first tiles the next
         share's weights, and the next places of a column.
         """
-        work, part = self.work, lower(turn, row.vectors - 1)
-        weights = row.weights + (row.vectors + part) * work.packing.vector_size
-        return [weights] * work.far_weights + [below] * work.far_column
+        work, part = self.work, lower(tile.number, row.vectors - 1)
+        weights = self.pointers["packed"] + (row.vector + row.vectors + part) * work.packing.vector_size
+        return [weights] * work.far_weights + [tile.below] * work.far_column
 
-    def _tile(
-        self,
-        row: _Row,
-        at: Pointer,
-        places: list[int],
-        out: Index,
-        offsets: list[int],
-        fetched: list[Pointer],
-    ) -> None:
+    def _tile(self, row: Row, tile: Tile) -> None:
         k, vectors = self.k, range(row.vectors)
-        levels = [self._level(row, v) for v in vectors]
-        sums = [[k.register(level) for level in levels] for _ in places]
+        levels, fetched = [self._level(row, v) for v in vectors], self._fetched(row, tile)
+        packed = self.pointers["packed"] + row.vector * self.work.packing.vector_size
+        sums = [[k.register(level) for level in levels] for _ in tile.places]
         with self._terms() as (here, step):
             for each in fetched:
                 k.prefetch(each + step * k.lanes)
-            weights = [k.vector(row.weights, (step * row.vectors + v) * k.lanes) for v in vectors]
-            for line, place in zip(sums, places, strict=True):
-                numbers = self._numbers(row, at + here, place)
+            weights = [k.vector(packed, (step * row.vectors + v) * k.lanes) for v in vectors]
+            for line, place in zip(sums, tile.places, strict=True):
+                numbers = self._numbers(row, tile.at + here, place)
                 for total, number, weight in zip(line, numbers, weights, strict=True):
                     total.set(k.fma(number, weight, total.get()))
-        for line, offset in zip(sums, offsets, strict=True):
+        for line, offset in zip(sums, tile.offsets, strict=True):
             for v, total in enumerate(line):
-                value, count, there = total.get(), self._count(row, v), out + (offset + v * k.lanes)
-                if self.addend:
-                    value = value + k.vector(self.addend, there, count)
-                value = k.max(value, 0.0) if self.activation == "relu" else value
-                k.store(value, self.y, there, count)
+                self._finish(row, v, total.get(), tile.out + (offset + v * k.lanes))
+
+    def _finish(self, row: Row, v: int, total: Value, there: Index) -> None:
+        """A sum of which all terms are known: the addend and a ReLU, and into y."""
+        k, count = self.k, self._count(row, v)
+        if self.addend:
+            total = total + k.vector(self.addend, there, count)
+        k.store(k.max(total, 0.0) if self.activation == "relu" else total, self.y, there, count)
 
     def _copy(self, scratch: Pointer, sample: Index, z: Index, first: Index, last: Index) -> None:
         """Every line of x that lines `first` to `last` of the output look at, zeros where there is none."""
@@ -207,7 +232,7 @@ class _Writer:
         k = self.k
         k.sweep(places * self.source.pitch, lambda i, count: k.store(k.zero(), at, i, count))
 
-    def _numbers(self, row: _Row, at: Pointer, place: int) -> list[Value]:
+    def _numbers(self, row: Row, at: Pointer, place: int) -> list[Value]:
         """What the vectors of filters see at a place: the same number, or of a depthwise one their own."""
         k = self.k
         if not self.work.depthwise:
@@ -218,20 +243,20 @@ class _Writer:
             for v in range(row.vectors)
         ]
 
-    def _level(self, row: _Row, v: int) -> Value:
+    def _level(self, row: Row, v: int) -> Value:
         """The biases of a vector of filters, where the sums begin."""
         if self.biases is None:
             return self.k.zero()
         return self.k.vector(self.biases, row.filter + v * self.k.lanes, self._filled(row, v))
 
-    def _filled(self, row: _Row, v: int) -> Index:
+    def _filled(self, row: Row, v: int) -> Index:
         """How many lanes of a vector hold filters of the group; only its last may have fewer than all."""
         lanes = self.k.lanes
         if v < row.vectors - 1 or self.work.filters % lanes == 0:
             return lanes
         return lower(row.left - v * lanes, lanes)
 
-    def _count(self, row: _Row, v: int) -> Index:
+    def _count(self, row: Row, v: int) -> Index:
         """How many lanes of a vector are written."""
         return self._filled(row, v) if self.masked else self.k.lanes
 
@@ -255,12 +280,14 @@ class _Writer:
                 with k.loop(wide, unroll=1) as c, k.loop(depth, unroll=1) as d:
                     yield line + c * to_place + d, step + c * depth + d
 
-    def _curve(self, row: _Row, first: Index, last: Index, target: Index) -> None:
+    def _curve(self, row: Row, lines: Lines) -> None:
         """A curve takes tens of instructions, too many for every sum of a tile: once over what is summed."""
-        k, y = self.k, self.work.y
-        curve = ACTIVATIONS[self.activation or ""].value
+        if self.activation in (None, "relu"):
+            return
+        k, y, curve = self.k, self.work.y, ACTIVATIONS[self.activation].value
+        first, last = (self.work.tiling.lines.start(band) for band in lines.bands)
         with k.loop(first, last, unroll=1) as line, k.loop(y.sizes[2], unroll=1) as column:
-            at = target + (line * y.strides[2] + column * y.strides[3] + row.filter)
+            at = lines.target + (line * y.strides[2] + column * y.strides[3] + row.filter)
             for v in range(row.vectors):
                 count, there = self._count(row, v), at + v * k.lanes
                 k.store(curve(k.vector(self.y, there, count)), self.y, there, count)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Kernel
+from kitnet.kernels.emit import F32, Index, Kernel, Pointer
 from kitnet.kernels.tiling import Shares, cut
 from kitnet.kernels.walk import lower
 
@@ -59,14 +59,21 @@ def pack(name: str, cpu: Cpu, packing: Packing, *, scaled: bool = False, tasks: 
             with k.when(chosen):
                 left = p.filters - (first + vectors - 1) * p.lanes
                 counts = [*[p.lanes] * (vectors - 1), lower(left, p.lanes)]
-                starts = range(0, vectors * p.lanes, p.lanes)
-                pieces = list(zip(starts, counts, strict=True))
-                scales = [[k.vector(factor, filter + v, count) for factor in factors] for v, count in pieces]
-                with k.loop(p.taps * p.depth, unroll=1) as row:
-                    here, there = (
-                        weight + (row * (p.groups * p.filters) + filter),
-                        target + row * (vectors * p.lanes),
-                    )
-                    for (v, count), scale in zip(pieces, scales, strict=True):
-                        k.store(prod(scale, start=k.vector(here, v, count)), there, v)
+                scales = [factor + filter for factor in factors]
+                pack_rows(weight + filter, scales, target, p.taps * p.depth, p.groups * p.filters, counts)
     return k
+
+
+def pack_rows(
+    weight: Pointer, factors: list[Pointer], target: Pointer, rows: int, apart: int, counts: list[Index]
+) -> None:
+    """Some rows of weights, so far `apart`, into (rows, vectors, lanes); `counts` of each vector's lanes are
+    read. They are multiplied by the factors, if there are any.
+    """
+    k = weight.kernel
+    pieces = list(zip(range(0, len(counts) * k.lanes, k.lanes), counts, strict=True))
+    scales = [[k.vector(factor, v, count) for factor in factors] for v, count in pieces]
+    with k.loop(rows, unroll=1) as row:
+        here, there = weight + row * apart, target + row * (len(counts) * k.lanes)
+        for (v, count), scale in zip(pieces, scales, strict=True):
+            k.store(prod(scale, start=k.vector(here, v, count)), there, v)

@@ -1,5 +1,5 @@
 """Convolutions and linear layers of few images, with the filters in the vector lanes; what is made of their
-weights is made once.
+weights is made once, or large ones are read where they lie.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from functools import partial
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, only_forward
 from kitnet.engine.lower.filtering import NAMES, refuses
-from kitnet.engine.lower.problem import bias_of, filters_of, made_of, problem_of
+from kitnet.engine.lower.problem import bias_of, filters_of, made_of, problem_of, reads_in_place
 from kitnet.engine.step import Place
-from kitnet.kernels.channels import convolution, linear, winograd
+from kitnet.kernels.channels import convolution, in_place, linear, winograd
 from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.channels.pack import pack
 from kitnet.kernels.filtering import F2, F4, Filtering
@@ -33,26 +33,34 @@ def _direct(b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
     x, y = b.place(node.inputs[0]), b.result(i)
     source, target = _value(b, x), _value(b, y)
-    packing = convolution.packing(
-        b.cpu, source, target, problem.window, groups=problem.groups, blocks=b.tasks
-    )
-    packed = b.room(f"{node.path}.packed", packing.size)
-    packer = pack("pack", b.cpu, packing, scaled=b.norm(i) is not None, tasks=8)
-    b.at_start(f"{node.path} packed", packer, made_of(b, i), {"packed": packed})
-    addend = b.addend(i)
-    kernel = convolution.forward(
-        "convolution",
-        b.cpu,
-        source,
-        target,
-        problem.window,
-        groups=problem.groups,
-        bias=problem.bias,
-        activation=b.fused_word(i),
-        addend=addend is not None,
-        blocks=b.tasks,
-    )
-    reads = {"x": x.ref, "packed": packed, "bias": bias_of(b, i, problem, packed)}
+    shapes, filters, addend = (b.cpu, source, target, problem.window), made_of(b, i), b.addend(i)
+    word, scaled, added = b.fused_word(i), b.norm(i) is not None, addend is not None
+    if reads_in_place(b, i):
+        kernel = in_place.forward(
+            "convolution_in_place",
+            *shapes,
+            bias=problem.bias,
+            activation=word,
+            addend=added,
+            scaled=scaled,
+            blocks=b.tasks,
+        )
+    else:
+        packing = convolution.packing(*shapes, groups=problem.groups, blocks=b.tasks)
+        packed = {"packed": b.room(f"{node.path}.packed", packing.size)}
+        packer = pack("pack", b.cpu, packing, scaled=scaled, tasks=8)
+        b.at_start(f"{node.path} packed", packer, filters, packed)
+        filters = packed
+        kernel = convolution.forward(
+            "convolution",
+            *shapes,
+            groups=problem.groups,
+            bias=problem.bias,
+            activation=word,
+            addend=added,
+            blocks=b.tasks,
+        )
+    reads = {"x": x.ref, **filters, "bias": bias_of(b, i, problem, x.ref)}
     if addend is not None:
         reads["addend"] = b.place(addend).ref
     # A task may be some filters of several samples, even where there are as many tasks as samples.
