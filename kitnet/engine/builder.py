@@ -63,6 +63,7 @@ class Builder:
         self._places: dict[int, Ref] = {}
         self._gradients: dict[int, Place] = {}
         self.bound: set[int] = set()  # values in somebody else's memory
+        self.quickly_made: set[str] = set()  # of weights, so that one image can have them made in every run
         self.fusions: dict[int, Fusion] = {}  # by the node whose step does more than its own layer
         # By the value that lies in another one: which, and at what channel it begins there.
         self.slices: dict[int, tuple[int, int]] = {}

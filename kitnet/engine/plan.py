@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from kitnet.base.spec import Array
@@ -30,6 +30,7 @@ SMALLER = 16  # where all groups meet at some layers: so that more lies in a cor
 SMALL = 4_000_000  # multiply-adds of an image; below, the layers are not worth two threads
 FEW = 16  # large images at once, at most, for scores: the batch is dealt into plans of so many
 MANY = 8  # images, for whose scores large things made of weights are made in every run, and not kept
+COPIES = 0.25  # of the memory of the weights, for what is made of these and kept
 GROUPS = 4  # from so many on, groups go through the network one by one; below, each layer's work is cut up
 
 
@@ -122,8 +123,8 @@ def make_plan(
     if train and update:
         _update(b)
     first, others = b.prologue, [*b.steps, *b.epilogue]
-    if (train or samples >= MANY) and not b.own:
-        first, others = _when_needed(b)
+    if not b.own:
+        first, others = _when_needed(b, set(b.buffers) if train or samples >= MANY else _spared(b))
     steps = [*first, *others]
     stages = _stages(steps)
     preparations = 0 if train else len(first)
@@ -238,17 +239,25 @@ def _images_into_lanes(b: Builder) -> Place:
     return image
 
 
-def _when_needed(b: Builder) -> tuple[list[Step], list[Step]]:
-    """All steps, where large things that are made of the weights are made just before they are read: they
-    are then still in cache, and few exist at once. Small ones come first, so that they do not part stages,
-    as do all where groups go through the whole network in a thread's own memory.
+def _spared(b: Builder) -> Collection[str]:
+    """What few images have made in every run rather than kept: what is quickly made, if all copies of filters
+    would else take much memory beside the weights.
+    """
+    copies = sum(b.buffers[ref.buffer] for step in b.prologue for ref in step.writes.values())
+    return b.quickly_made if copies > COPIES * b.weights.flat.nbytes else ()
+
+
+def _when_needed(b: Builder, late: Collection[str]) -> tuple[list[Step], list[Step]]:
+    """All steps, where large things that are made of the weights, of those that may be late, are made just
+    before they are read: they are then still in cache, and few exist at once. Small ones come first, so that
+    they do not part stages, as do all where groups go through the whole network in a thread's own memory.
     """
     first: list[Step] = []
     steps = [*b.steps, *b.epilogue]
     for step in reversed(b.prologue):
         made = {ref.buffer for ref in step.writes.values()}
         early = any(made & {ref.buffer for ref in other.reads.values()} for other in first)
-        if early or sum(b.buffers[name] for name in made) < LARGE:
+        if early or not made <= set(late) or sum(b.buffers[name] for name in made) < LARGE:
             first.insert(0, step)
         else:
             reads = (made & {ref.buffer for ref in other.reads.values()} for other in steps)

@@ -111,6 +111,15 @@ def test_scores_of_many_images_make_large_things_in_every_run(batch: int, kept: 
             assert name in {ref.buffer for ref in plan.steps[i + 1].reads.values()}
 
 
+def test_one_image_keeps_no_copies_that_are_quickly_made_beside_few_weights() -> None:
+    used_often = "conv3-128 same -> relu -> conv3-128 same -> relu -> maxpool2 -> conv3-128 same -> relu"
+    twice = {"conv1.mapped filters", "conv2.mapped filters"}
+    once, again = made(plan_of(f"28x28x128 -> {used_often} -> meanpool14 -> fc10", 1, train=False))
+    assert again == twice and "conv3.mapped filters" in once
+    once, again = made(plan_of(f"28x28x128 -> {used_often} -> fc300", 1, train=False))
+    assert not again and twice < once  # a little memory beside that of the weights
+
+
 @pytest.mark.parametrize("batch", [MANY - 1, MANY, 20, 130])
 def test_scores_follow_new_weights(batch: int) -> None:
     net, random = kitnet.parse(LARGE_AND_SMALL).initialise(0), np.random.default_rng(0)

@@ -1139,6 +1139,24 @@ MUTANTS = [
         T_LAYOUT + "test_the_filtering_that_suits_the_outputs_of_few_images[7-1-direct-256]",
     ),
     Mutant(
+        PLAN,
+        "b.quickly_made if copies > COPIES * b.weights.flat.nbytes else ()",
+        "b.quickly_made",
+        T_MEMORY + "test_one_image_keeps_no_copies_that_are_quickly_made_beside_few_weights",
+    ),
+    Mutant(
+        PLAN,
+        "early or not made <= set(late) or",
+        "early or",
+        T_MEMORY + "test_one_image_keeps_no_copies_that_are_quickly_made_beside_few_weights",
+    ),
+    Mutant(
+        FEW_PRODUCTS,
+        "if b.batch.groups * y.volume.positions >= MANY_PLACES:",
+        "if b.batch.groups * y.volume.positions > MANY_PLACES:",
+        T_MEMORY + "test_one_image_keeps_no_copies_that_are_quickly_made_beside_few_weights",
+    ),
+    Mutant(
         FILTERING,
         "tiles = samples * filtering.tiles(high)",
         "tiles = filtering.tiles(high)",
@@ -1257,8 +1275,8 @@ MUTANTS = [
     ),
     Mutant(
         PLAN,
-        "(train or samples >= MANY) and not b.own",
-        "train or (samples >= MANY and not b.own)",
+        "    if not b.own:\n",
+        "    if train or not b.own:\n",
         "engine/test_large_windows.py::test_large_windows_take_it_and_agree_with_the_formulas[70]",
     ),
     Mutant(
@@ -1389,8 +1407,8 @@ MUTANTS = [
     ),
     Mutant(
         PLAN,
-        "(train or samples >= MANY) and not b.own",
-        "(train or samples >= MANY)",
+        "    if not b.own:\n",
+        "    if True:\n",
         T_MEMORY + "test_scores_of_many_images_make_large_things_in_every_run",
     ),
     Mutant(

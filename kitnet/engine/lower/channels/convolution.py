@@ -17,6 +17,10 @@ from kitnet.kernels.channels.pack import pack
 from kitnet.kernels.filtering import F2, F4, Filtering
 from kitnet.layers import Convolution, Linear
 
+MANY_PLACES = (
+    28 * 28
+)  # where filters are used so often, mapping them takes a quarter of the convolution's time
+
 
 def unfilled(b: Builder, i: int) -> str | None:
     """Whether the positions of the input are no whole vectors."""
@@ -74,6 +78,8 @@ def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
     channels, filters = x.volume.channels, y.volume.channels
     mapped = filtering.frequencies * channels * whole_vectors(filters, b.cpu.lanes)
     u = b.room(f"{node.path}.mapped filters", mapped)
+    if b.batch.groups * y.volume.positions >= MANY_PLACES:
+        b.quickly_made.add(u.buffer)
     scaled = b.norm(i) is not None
     kernel = winograd.filters(
         "winograd_filters", b.cpu, channels, filters, filtering=filtering, scaled=scaled, tasks=8
