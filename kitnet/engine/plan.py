@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from kitnet.base.spec import Array
@@ -124,7 +124,7 @@ def make_plan(
         _update(b)
     first, others = b.prologue, [*b.steps, *b.epilogue]
     if not b.own:
-        first, others = _when_needed(b, set(b.buffers) if train or samples >= MANY else _spared(b))
+        first, others = _when_needed(b, b.buffers.keys() if train or samples >= MANY else _spared(b))
     steps = [*first, *others]
     stages = _stages(steps)
     preparations = 0 if train else len(first)
@@ -239,15 +239,15 @@ def _images_into_lanes(b: Builder) -> Place:
     return image
 
 
-def _spared(b: Builder) -> Collection[str]:
+def _spared(b: Builder) -> Set[str]:
     """What few images have made in every run rather than kept: what is quickly made, if all copies of filters
     would else take much memory beside the weights.
     """
     copies = sum(b.buffers[ref.buffer] for step in b.prologue for ref in step.writes.values())
-    return b.quickly_made if copies > COPIES * b.weights.flat.nbytes else ()
+    return b.quickly_made if copies > COPIES * b.weights.flat.nbytes else set()
 
 
-def _when_needed(b: Builder, late: Collection[str]) -> tuple[list[Step], list[Step]]:
+def _when_needed(b: Builder, late: Set[str]) -> tuple[list[Step], list[Step]]:
     """All steps, where large things that are made of the weights, of those that may be late, are made just
     before they are read: they are then still in cache, and few exist at once. Small ones come first, so that
     they do not part stages, as do all where groups go through the whole network in a thread's own memory.
@@ -257,7 +257,7 @@ def _when_needed(b: Builder, late: Collection[str]) -> tuple[list[Step], list[St
     for step in reversed(b.prologue):
         made = {ref.buffer for ref in step.writes.values()}
         early = any(made & {ref.buffer for ref in other.reads.values()} for other in first)
-        if early or not made <= set(late) or sum(b.buffers[name] for name in made) < LARGE:
+        if early or not made <= late or sum(b.buffers[name] for name in made) < LARGE:
             first.insert(0, step)
         else:
             reads = (made & {ref.buffer for ref in other.reads.values()} for other in steps)

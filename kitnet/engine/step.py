@@ -19,7 +19,7 @@ from kitnet.net.reference import State
 from kitnet.net.weights import Weights
 
 FLOAT = 4  # bytes
-LARGE = 1 << 20  # bytes: what is so large and made of weights is not made before its time
+LARGE = 1 << 20  # bytes: what is so large and made of weights is made late, or not at all
 IMAGES = "@images"  # as the caller has them
 RANDOM = "@random "  # and the path of a layer: the key of its random bits, the first sample, the step
 

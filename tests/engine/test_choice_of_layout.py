@@ -104,3 +104,6 @@ def test_the_filtering_that_suits_the_outputs_of_few_images(
     line = f"{side}x{side}x{width} -> conv3-{width} same -> fc10"
     choice = next(choice for choice in plan_of(line, samples).choices if choice.kind == "conv")
     assert name in choice.name
+    in_place = samples == 1 and side < 8 and width == 256
+    refused = "hardly takes longer" if in_place else "should be quicker"
+    assert all(refused in refusal.reason for refusal in choice.refusals)

@@ -145,5 +145,6 @@ def test_filters_that_are_no_whole_vectors_are_refused() -> None:
         in_place.forward("refused", cpu, p.x(cpu), p.y(cpu), p.window)
     assert in_place.suits(cpu, 512, 64, 49)
     assert not in_place.suits(cpu, 512, 63, 49)
-    assert not in_place.suits(cpu, 511, 64, 49)
+    assert not in_place.suits(cpu, 448, 64, 49)
+    assert not in_place.suits(cpu, 544, 64, 49)  # blocks of 32 terms
     assert not in_place.suits(cpu, 512, 64, 257)

@@ -41,6 +41,8 @@ def refuses(b: Builder, i: int, filtering: Filtering) -> str | None:
         return Slower(f"the mapped filters would take {size / 1e6:.0f} MB")
     costs = _costs_of_few(b, i, high, wide) if b.few else _costs(b, channels, high, wide)
     best = min(costs, key=costs.__getitem__)
+    if best == DIRECT and b.few and reads_in_place(b, i):
+        return Slower(f"{DIRECT} hardly takes longer for {high}x{wide} outputs and needs no mapped filters")
     if best != NAMES[filtering]:
         return Slower(f"{best} should be quicker for {high}x{wide} outputs")
     return None

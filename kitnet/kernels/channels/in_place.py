@@ -24,15 +24,16 @@ from kitnet.kernels.spec import Window
 
 LEAST_TERMS = 512
 MOST_BYTES = 1 << 17  # of a task's sums
-TERMS = 128  # of a block, at most
+LEAST_BLOCK, TERMS = 64, 128  # terms of a block
 RUN = 128  # filters of a task, at least: processors fetch long runs twice as fast as single lines
 
 
 def suits(cpu: Cpu, terms: int, filters: int, places: int) -> bool:
-    """Whether it can be done, and about as quickly as with packed weights: sums have many terms, and those of
-    all places are few enough to stay near.
+    """Whether it can be done, and about as quickly as with packed weights: sums have many terms, which fall
+    into blocks, and those of all places are few enough to stay near.
     """
-    return filters % cpu.lanes == 0 and terms >= LEAST_TERMS and 4 * RUN * places <= MOST_BYTES
+    many = terms >= LEAST_TERMS and terms % LEAST_BLOCK == 0
+    return filters % cpu.lanes == 0 and many and 4 * RUN * places <= MOST_BYTES
 
 
 @once

@@ -17,9 +17,7 @@ from kitnet.kernels.channels.pack import pack
 from kitnet.kernels.filtering import F2, F4, Filtering
 from kitnet.layers import Convolution, Linear
 
-MANY_PLACES = (
-    28 * 28
-)  # where filters are used so often, mapping them takes a quarter of the convolution's time
+MANY_PLACES = 784  # where filters are used so often, mapping them is a quarter of the convolution's time
 
 
 def unfilled(b: Builder, i: int) -> str | None:
