@@ -260,16 +260,20 @@ class Writer:
         """How many lanes of a vector are written."""
         return self._filled(row, v) if self.masked else self.k.lanes
 
+    @property
+    def _to_taps(self) -> tuple[int, int, int]:
+        """Elements of the source from one tap of the window to the next, along each axis."""
+        strides = zip(self.source.strides[1:], self.work.window.dilation, strict=True)
+        plane, line, place = (stride * dilation for stride, dilation in strides)
+        return plane, line, place
+
     @contextmanager
     def _terms(self) -> Iterator[tuple[Index, Index]]:
         """The loops over taps and channels: where the source is read for a tile's first place, and the number
         of the step.
         """
         k, window, depth = self.k, self.work.window, self.work.depth
-        to_plane, to_line, to_place = (
-            stride * dilation
-            for stride, dilation in zip(self.source.strides[1:], window.dilation, strict=True)
-        )
+        to_plane, to_line, to_place = self._to_taps
         high, wide = window.size[1:]
         with k.loop(window.size[0], unroll=1) as a, k.loop(high, unroll=1) as b:
             line, step = a * to_plane + b * to_line, (a * high + b) * (wide * depth)

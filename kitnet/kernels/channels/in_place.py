@@ -119,10 +119,7 @@ class _InPlace(Writer):
         term.
         """
         k, window, depth = self.k, self.work.window, self.work.depth
-        to_plane, to_line, to_place = (
-            stride * dilation
-            for stride, dilation in zip(self.source.strides[1:], window.dilation, strict=True)
-        )
+        to_plane, to_line, to_place = self._to_taps
         high, wide = window.size[1:]
         runs = wide * depth // self.run
         with k.loop(window.size[0], unroll=1) as a, k.loop(high, unroll=1) as b, k.loop(runs, unroll=1) as c:
