@@ -12,7 +12,7 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower import FORMULA, FOURIER, NO_WISHES, Implementation, Refusal, Wishes, choose
 from kitnet.engine.rewrite import PRODUCTS, fusions, slices
 from kitnet.engine.slicing import Slicing, repeat, slicing_of
-from kitnet.engine.step import FLOAT, LARGE, KernelStep, Place, Ref, Step
+from kitnet.engine.step import COUNT, FLOAT, IMAGES, LARGE, KernelStep, Place, Ref, Step
 from kitnet.engine.verify import lives_of, verify
 from kitnet.kernels import layout
 from kitnet.kernels.channels import copy
@@ -25,7 +25,7 @@ from kitnet.net.graph import Graph
 from kitnet.net.network import Net
 from kitnet.net.objective import scores_of, with_loss
 
-IMAGES = 32  # side by side where the batch has enough: two vectors of AVX-512, so tiles are 12 filters high
+TOGETHER = 32  # images, where the batch has enough: two vectors of AVX-512, so tiles are 12 filters high
 SMALLER = 16  # where all groups meet at some layers: so that more lies in a core's cache between these
 SMALL = 4_000_000  # multiply-adds of an image; below, the layers are not worth two threads
 FEW = 16  # large images at once, at most, for scores: the batch is dealt into plans of so many
@@ -68,7 +68,7 @@ class Plan:
         return sum(not isinstance(step, KernelStep) for step in self.steps)
 
 
-def batch_of(samples: int, cpu: Cpu, images: int = IMAGES) -> Batch:
+def batch_of(samples: int, cpu: Cpu, images: int = TOGETHER) -> Batch:
     """Groups of so many images where there are four such, otherwise smaller ones, of at least one vector."""
     while images > cpu.lanes and samples < GROUPS * images:
         images //= 2
@@ -117,7 +117,8 @@ def make_plan(
         b.one_by_one = b.batch.groups >= GROUPS
         b.own = b.one_by_one and not any(one.across for one in taken.values())
     samples = b.batch.groups if b.few else samples
-    slicing = slicing_of(b, taken) if b.few and FORMULA not in taken.values() else None
+    whole = train or b.one_by_one or FORMULA in taken.values()
+    slicing = None if whole else slicing_of(b, taken)
     with writing_once():
         _write(b, taken, scores, slicing)
     if train and update:
@@ -197,46 +198,54 @@ def _choose(
 
 
 def _write(b: Builder, taken: dict[int, Implementation], scores: int, slicing: Slicing | None) -> None:
-    """All steps: images in, forward, scores out, and for training backward and the update."""
-    if b.few:
-        samples = b.batch.groups
-        if slicing:
-            b.batch = Batch(slicing.images, 1)
-        if 0 not in b.bound:
-            image = b.place(0)
-            kernel = copy.copy("copy", b.cpu, b.batch, _dense(image.volume), image.volume)
-            b.call("images", kernel, {"x": Ref("@images")}, {"y": image.ref})
-        for i in sorted(taken):
-            taken[i].forward(b, i)
-            if slicing and b.fused.get(i, i) == slicing.last:
-                repeat(b, slicing, samples)
-        out = b.place(scores)
-        kernel = copy.copy("copy", b.cpu, b.batch, out.volume, _dense(out.volume))
-        b.call("scores", kernel, {"x": out.ref}, {"y": Ref("@scores")})
-        return
-    image, count = _images_into_lanes(b), Ref("@count")
+    """All steps: images in, forward, scores out, and for training backward."""
+    whole = b.batch
+    if slicing:
+        b.batch = replace(whole, groups=slicing.images // whole.images)
+    if 0 not in b.bound:
+        _images_in(b)
     for i in sorted(taken):
         taken[i].forward(b, i)
-    out = b.place(scores)
-    kernel = layout.out_of_lanes("out_of_lanes", b.cpu, b.batch, _numbers(out), own=b.own)
-    b.call("scores out of lanes", kernel, {"x": out.ref, "count": count}, {"y": Ref("@scores")})
+        if slicing and b.fused.get(i, i) == slicing.last:
+            repeat(b, slicing, whole)
+    _scores_out(b, scores)
     if b.train:
-        again = not b.own and b.buffers[image.ref.buffer] >= LARGE  # rather than kept all the way
-        for i in sorted(taken, reverse=True):
-            b.reached = i
-            reads = any(b.place(j).ref == image.ref for j in b.node(i).inputs)
-            if again and reads and isinstance(b.node(i).layer, PRODUCTS):
-                b.move(0)
-                _images_into_lanes(b)
-            taken[i].backward(b, i)
+        _write_backward(b, taken)
 
 
-def _images_into_lanes(b: Builder) -> Place:
-    image = b.place(0)
-    kernel = layout.into_lanes("into_lanes", b.cpu, b.batch, _numbers(image), own=b.own)
-    reads = {"x": Ref("@images"), "count": Ref("@count")}
-    b.call("images into lanes", kernel, reads, {"y": image.ref})
-    return image
+def _write_backward(b: Builder, taken: dict[int, Implementation]) -> None:
+    image = b.place(0).ref
+    again = not b.own and b.buffers[image.buffer] >= LARGE  # rather than kept all the way
+    for i in sorted(taken, reverse=True):
+        b.reached = i
+        reads = any(b.place(j).ref == image for j in b.node(i).inputs)
+        if again and reads and isinstance(b.node(i).layer, PRODUCTS):
+            b.move(0)
+            _images_in(b)
+        taken[i].backward(b, i)
+
+
+def _images_in(b: Builder) -> None:
+    """From where the caller has them to where the plan does."""
+    image, images = b.place(0), Ref(IMAGES)
+    if b.few:
+        kernel = copy.copy("copy", b.cpu, b.batch, _dense(image.volume), image.volume)
+        b.call("images", kernel, {"x": images}, {"y": image.ref})
+        return
+    numbers = _numbers(image)
+    blocks = b.blocks(numbers // b.cpu.lanes)
+    kernel = layout.into_lanes("into_lanes", b.cpu, b.batch, numbers, blocks, b.own)
+    b.call("images into lanes", kernel, {"x": images, "count": Ref(COUNT)}, {"y": image.ref})
+
+
+def _scores_out(b: Builder, scores: int) -> None:
+    out, found = b.place(scores), Ref("@scores")
+    if b.few:
+        kernel = copy.copy("copy", b.cpu, b.batch, out.volume, _dense(out.volume))
+        b.call("scores", kernel, {"x": out.ref}, {"y": found})
+        return
+    kernel = layout.out_of_lanes("out_of_lanes", b.cpu, b.batch, _numbers(out), own=b.own)
+    b.call("scores out of lanes", kernel, {"x": out.ref, "count": Ref(COUNT)}, {"y": found})
 
 
 def _spared(b: Builder) -> Set[str]:

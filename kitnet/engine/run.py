@@ -19,7 +19,7 @@ from kitnet.base.spec import Array
 from kitnet.engine.arena import rounded
 from kitnet.engine.lower import NO_WISHES, Wishes
 from kitnet.engine.plan import Plan, make_plan
-from kitnet.engine.step import FLOAT, IMAGES, RANDOM, FormulaStep, KernelStep, Place, Ref, Step
+from kitnet.engine.step import COUNT, FLOAT, IMAGES, RANDOM, FormulaStep, KernelStep, Place, Ref, Step
 from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.kernels.crew import Call, Crew, Program
@@ -51,8 +51,8 @@ def _planned(
 class Machine:
     """One plan with its memory and code; what formula steps see as `Memory`.
 
-    `outside` are the arrays of the plan's `@` buffers, but for the images, which `run` is given. They and the
-    network's state are used where they lie and must stay alive and in place.
+    `outside` are the arrays of the plan's `@` buffers, but for the images and how many there are, which `run`
+    is given. They and the network's state are used where they lie and must stay alive and in place.
     """
 
     def __init__(
@@ -69,11 +69,13 @@ class Machine:
         self._crew, self._context, self._count = crew, Context(), 0
         self._slots: list[tuple[NDArray[np.int64], int]] = []  # where addresses of images stand, and which
         self._arena = aligned(plan.arena.size)
+        self._firsts = plan.batch.images * np.arange(plan.batch.groups, dtype=np.int64)  # images of groups
+        self._counts = -self._firsts
         held = ((node, name, array) for node, arrays in net.state.items() for name, array in arrays.items())
         state = {f"@state {node}.{name}": array for node, name, array in held}
         refs = (ref for step in plan.steps for ref in step.reads.values())
         self._random = {ref.buffer: np.zeros(4, np.uint64) for ref in refs if ref.buffer.startswith(RANDOM)}
-        self._outside = {**outside, **plan.constants, **state, **self._random}
+        self._outside = {**outside, COUNT: self._counts, **plan.constants, **state, **self._random}
         self._own = rounded(max(each.scratch_bytes for each in code))  # values lie behind kernels' scratch
         compiled = iter(code)
         steps = list(zip(plan.steps, plan.stages, strict=True))
@@ -122,7 +124,10 @@ class Machine:
         """All other steps once, for the first `count` images, which are float32 and lie one behind the
         other.
         """
-        self._count, self._context = count, context
+        self._context = context
+        if count != self._count:
+            self._count = count
+            np.subtract(count, self._firsts, out=self._counts)
         address = images.__array_interface__["data"][0]  # as images.ctypes.data, in half the time
         for slot, offset in self._slots:
             slot[0] = address + offset
@@ -200,10 +205,8 @@ class Scores:
         batch = self.plan.samples
         self._images = _Images(batch, net, whole=self.plan.batch.images == 1)
         self._scores = np.zeros((batch, *((math.prod(shape),) if loss else shape)), np.float32)
-        self._count = np.zeros(1, np.int64)
         outside = {
             "@weights": net.weights.flat,
-            "@count": self._count,
             "@scores": self._scores,
         }
         self._machine = Machine(self.plan, code, net, net.weights.like(), outside, Crew(threads))
@@ -218,7 +221,6 @@ class Scores:
         found = np.empty((len(x), *self._scores.shape[1:]), np.float32)
         for start in range(0, len(x), self.plan.samples):
             part = x[start : start + self.plan.samples]
-            self._count[0] = len(part)
             self._machine.run(self._images.of(part), len(part), EVALUATION)
             found[start : start + len(part)] = self._scores[: len(part)]
         return found
@@ -257,12 +259,10 @@ class TrainingStep:
         self._images = _Images(batch, net)
         self._labels, self._losses = np.zeros(places, np.int32), np.zeros(places, np.float32)
         self._scores = np.zeros((batch, math.prod(self.plan.graph.nodes[self.plan.scores].shape)), np.float32)
-        self._count = np.zeros(1, np.int64)
         outside = {
             "@weights": net.weights.flat,
             "@gradient": self.gradient.flat,
             "@labels": self._labels,
-            "@count": self._count,
             "@losses": self._losses,
             "@scores": self._scores,
         }
@@ -278,7 +278,6 @@ class TrainingStep:
         if n > most:
             raise ShapeError(f"input: {n} samples for a plan of {most}; make a plan for more")
         self._labels[:n] = labels
-        self._count[0] = n
         self._machine.run(self._images.of(x), n, Context(train=True, seed=self._seed, step=step))
         return self._losses[:n].copy(), self._scores[:n].copy()
 

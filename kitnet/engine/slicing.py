@@ -1,5 +1,6 @@
-"""Slices of a batch: where the first layers of a plan for few images have large values, they do some images
-at a time. Only one value, where they end, exists for the whole batch; the other layers go on from there.
+"""Slices of a batch: where the first layers of a plan for scores have large values, they do some images at a
+time, a few where channels lie in the lanes, a group where images do. Only one value, where they end, exists
+for the whole batch; the other layers go on from there.
 
 The plan's memory is then not that of all images at the network's widest place, and values of a slice are
 read while they are in cache. The last layers, whose filters are the large ones, still read these once.
@@ -14,10 +15,10 @@ from dataclasses import dataclass, replace
 from kitnet.base.spec import Array
 from kitnet.engine.builder import Builder
 from kitnet.engine.rewrite import roots_of
-from kitnet.engine.step import FLOAT, IMAGES, Ref
+from kitnet.engine.step import COUNT, COUNT_BYTES, FLOAT, IMAGES, Ref
 from kitnet.kernels.spec import Batch
 
-MOST = 4  # images of a slice
+MOST = 4  # images of a slice, where a group is one image
 MADE = 2  # what is made of weights takes about so many times their memory
 LEAST_BYTES = 8 << 20  # of values that are needed at once; below, slices gain nothing
 LEAST_GAIN = 0.25  # of the memory
@@ -37,8 +38,10 @@ def slicing_of(b: Builder, heads: Collection[int]) -> Slicing | None:
 
     `heads` are the nodes that take steps.
     """
-    samples, lives = b.batch.groups, _lives(b, heads)
-    images = next((n for n in range(min(MOST, samples // 2), 1, -1) if samples % n == 0), None)
+    group, lives = b.batch.images, _lives(b, heads)
+    samples, most = b.batch.groups * group, max(MOST, group)
+    able = (n for n in range(min(most, samples // 2), 1, -1) if n % group == 0 and samples % n == 0)
+    images = next(able, None)
     if images is None or not lives:
         return None
     live = {i: sum(each.size for each in lives.values() if each.first <= i <= each.last) for i in heads}
@@ -82,22 +85,25 @@ def _lives(b: Builder, heads: Collection[int]) -> dict[int, _Life]:
     return {v: _Life(FLOAT * math.prod(nodes[v].shape), i, last[v]) for v, i in first.items()}
 
 
-def repeat(b: Builder, slicing: Slicing, samples: int) -> None:
-    """The builder's steps so far, which do one slice, once for each slice of so many samples; from now on it
+def repeat(b: Builder, slicing: Slicing, whole: Batch) -> None:
+    """The builder's steps so far, which do one slice, once for each slice of the whole batch; from now on it
     writes steps for all.
     """
     kept = b.place(slicing.last).ref.buffer
-    image = slicing.images * math.prod(b.node(0).shape)
-    size = b.buffers[kept]
+    times = whole.groups // b.batch.groups
+    strides = {
+        kept: b.buffers[kept],
+        IMAGES: FLOAT * slicing.images * math.prod(b.node(0).shape),
+        COUNT: COUNT_BYTES * b.batch.groups,
+    }
     own = {ref.buffer for step in b.steps for ref in step.writes.values()} - {kept}
     once = list(b.steps)
-    for i in range(1, samples // slicing.images):
+    for i in range(1, times):
 
         def there(ref: Ref, i: int = i) -> Ref:
             if ref.buffer in own:
                 return replace(ref, buffer=f"{ref.buffer} of slice {i}")
-            offset = {kept: i * size, IMAGES: i * FLOAT * image}.get(ref.buffer, 0)
-            return replace(ref, offset=ref.offset + offset)
+            return replace(ref, offset=ref.offset + i * strides.get(ref.buffer, 0))
 
         for step in once:
             reads, writes = (
@@ -105,5 +111,5 @@ def repeat(b: Builder, slicing: Slicing, samples: int) -> None:
             )
             b.steps.append(replace(step, reads=reads, writes=writes))
         b.buffers.update({there(Ref(name)).buffer: b.buffers[name] for name in own})
-    b.buffers[kept] = samples // slicing.images * size
-    b.batch = Batch(samples, 1)
+    b.buffers[kept] *= times
+    b.batch = whole

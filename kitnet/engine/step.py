@@ -21,6 +21,8 @@ from kitnet.net.weights import Weights
 FLOAT = 4  # bytes
 LARGE = 1 << 20  # bytes: what is so large and made of weights is made late, or not at all
 IMAGES = "@images"  # as the caller has them
+COUNT = "@count"  # an int64 for each group: how many images there are from its first one on
+COUNT_BYTES = 8
 RANDOM = "@random "  # and the path of a layer: the key of its random bits, the first sample, the step
 
 

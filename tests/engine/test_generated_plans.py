@@ -8,12 +8,11 @@ maximum hangs by a rounding.
 from __future__ import annotations
 
 import random
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from guard import guarded
 from plans import EPS, assert_gradients_close, formula_gradient, training
 
 import kitnet
@@ -26,9 +25,6 @@ from kitnet.layers import BatchNorm, MaxPool, Relu
 from kitnet.layers.window import area, output_sizes, windows
 from kitnet.net import Net, Tape, usual_loss
 from kitnet.net.objective import scores_of
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "kernels"))
-from guard import guarded
 
 PLANS = 60  # by default
 BATCHES = [1, 1, 2, 5, 20, 33, 70, 150]

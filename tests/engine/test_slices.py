@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from guard import guarded
 from plans import EPS
 
 import kitnet
@@ -102,6 +103,35 @@ def test_how_a_batch_is_dealt_out(samples: int, at_once: int, of_a_slice: int | 
     plan = plan_of(ENDS["a classifier"], samples)
     assert plan.samples == plan.batch.groups == at_once <= FEW
     assert (plan.slicing.images if plan.slicing else None) == of_a_slice
+
+
+IN_LANES = "52x52x3 -> conv5-64 same -> relu -> maxpool2 -> conv3-32 same -> relu -> maxpool2 -> fc10"
+
+
+def test_groups_whose_images_lie_in_the_lanes_are_slices_as_well() -> None:
+    """The last slice has places left; its lanes are empty, and nothing is read behind the images."""
+    net, lanes = kitnet.parse(IN_LANES).initialise(0), detect().lanes
+    loss, samples = usual_loss(net.graph), 3 * lanes - 2
+    x = guarded((samples, *net.input_shape), np.float32, "end")
+    x[...] = images_of(net, samples)
+    want = net.tape(x).values[scores_of(net.graph, loss)].reshape(samples, -1)
+    sliced, single = Scores(net, loss, samples), Scores(net, loss, lanes)
+    assert sliced.plan.slicing is not None and sliced.plan.slicing.images == lanes
+    counts = [step.reads["count"].offset for step in sliced.plan.steps if step.label == "images into lanes"]
+    assert counts == [0, 8, 16]  # of what is left from each group on
+    assert sliced.plan.arena.size < 4 * 3 * lanes * 52 * 52 * 64 * 3 / 4
+    for first, many in (0, samples), (samples - lanes - 1, lanes + 1), (samples - 1, 1), (0, samples):
+        part = x[first : first + many]
+        got = sliced(part)
+        np.testing.assert_allclose(
+            got, want[first : first + many], rtol=0, atol=100 * EPS * np.abs(want).max()
+        )
+        np.testing.assert_array_equal(got, single(part))
+
+
+def test_groups_that_go_one_by_one_are_not() -> None:
+    """A thread has at most one of them in work."""
+    assert plan_of(IN_LANES, 4 * detect().lanes).slicing is None
 
 
 def test_what_is_made_of_large_filters_is_not_held_for_all_slices() -> None:

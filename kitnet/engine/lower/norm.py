@@ -7,11 +7,11 @@ from __future__ import annotations
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.lower.elementwise import pass_on
-from kitnet.engine.step import Place, Ref
+from kitnet.engine.step import COUNT, Place, Ref
 from kitnet.kernels import norm
 from kitnet.layers import BatchNorm
 
-_COUNT = Ref("@count")
+_COUNT = Ref(COUNT)
 
 
 def _layer(b: Builder, i: int) -> BatchNorm:

@@ -8,7 +8,7 @@ import numpy as np
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation
-from kitnet.engine.step import Ref
+from kitnet.engine.step import COUNT, Ref
 from kitnet.kernels import loss, radial_basis, softmax
 from kitnet.layers import (
     Quadratic,
@@ -76,7 +76,7 @@ def _loss(b: Builder, i: int) -> None:
             kernel = loss.rbf_penalty("rbf_penalty", b.cpu, b.batch, z, dz, rubbish)
         case _:
             raise AssertionError(f"{layer} is no loss of this implementation")
-    reads = {"scores": scores.ref, "labels": Ref("@labels"), "count": Ref("@count")}
+    reads = {"scores": scores.ref, "labels": Ref("@labels"), "count": Ref(COUNT)}
     b.call(node.path, kernel, reads, {"loss": Ref("@losses"), "dscores": dscores.ref})
 
 
