@@ -259,14 +259,16 @@ def _spared(b: Builder) -> Set[str]:
 def _when_needed(b: Builder, late: Set[str]) -> tuple[list[Step], list[Step]]:
     """All steps, where large things that are made of the weights, of those that may be late, are made just
     before they are read: they are then still in cache, and few exist at once. Small ones come first, so that
-    they do not part stages, as do all where groups go through the whole network in a thread's own memory.
+    they do not part stages, as do all where groups go through the whole network in a thread's own memory. Few
+    images have hardly a stage of several steps.
     """
+    least = LARGE // 4 if b.few else LARGE
     first: list[Step] = []
     steps = [*b.steps, *b.epilogue]
     for step in reversed(b.prologue):
         made = {ref.buffer for ref in step.writes.values()}
         early = any(made & {ref.buffer for ref in other.reads.values()} for other in first)
-        if early or not made <= late or sum(b.buffers[name] for name in made) < LARGE:
+        if early or not made <= late or sum(b.buffers[name] for name in made) < least:
             first.insert(0, step)
         else:
             reads = (made & {ref.buffer for ref in other.reads.values()} for other in steps)

@@ -405,7 +405,7 @@ class Kernel:
         self.scratch_bytes = 0
         self._count = 0
         self._entry: list[str] = []
-        self._body: list[str] = []
+        self._body = bytearray()  # lines as strings of their own would take three times the memory
         self._declared: dict[
             str, None
         ] = {}  # a set that keeps its order, so that the text is the same every time
@@ -446,8 +446,7 @@ class Kernel:
                 *self._entry,
                 "br label %body",
                 "body:",
-                *self._body,
-                "ret void",
+                f"{self._body.decode()}ret void",
                 "}",
                 *metadata,
                 "",
@@ -464,7 +463,7 @@ class Kernel:
 
     def forget(self) -> None:
         """Let go of what was written, once there is machine code: up to a megabyte of text."""
-        self._entry, self._body, self._forgotten = [], [], True
+        self._entry, self._body, self._forgotten = [], bytearray(), True
 
     def scratch(self, type: Type, count: int) -> Pointer:
         """Room for so many elements in the calling thread's scratch memory, on a cache line of its own."""
@@ -494,14 +493,14 @@ class Kernel:
             return
         n, first, last = self._number(), _index_text(start), _index_text(stop)
         self._do(f"br label %before{n}")
-        self._body.append(f"before{n}:")
+        self._do(f"before{n}:")
         some = self._emit(f"icmp slt i64 {first}, {last}") if known is None else "true" if known else "false"
         self._do(f"br i1 {some}, label %loop{n}, label %after{n}")
-        self._body.append(f"loop{n}:")
+        self._do(f"loop{n}:")
         self._do(f"%i{n} = phi i64 [ {first}, %before{n} ], [ %next{n}, %turn{n} ]")
         yield Int(self, f"%i{n}")
         self._do(f"br label %turn{n}")
-        self._body.append(f"turn{n}:")
+        self._do(f"turn{n}:")
         self._do(f"%next{n} = add nsw i64 %i{n}, {step}")
         more = self._emit(f"icmp slt i64 %next{n}, {last}")
         hint = ""
@@ -509,7 +508,7 @@ class Kernel:
             hint = f", !llvm.loop !{2 * len(self._unrolls)}"
             self._unrolls.append(unroll)
         self._do(f"br i1 {more}, label %loop{n}, label %after{n}{hint}")
-        self._body.append(f"after{n}:")
+        self._do(f"after{n}:")
 
     @contextmanager
     def when(self, condition: Value | bool) -> Iterator[None]:
@@ -517,10 +516,10 @@ class Kernel:
         n = self._number()
         text = condition.text if isinstance(condition, Value) else str(condition).lower()
         self._do(f"br i1 {text}, label %then{n}, label %since{n}")
-        self._body.append(f"then{n}:")
+        self._do(f"then{n}:")
         yield
         self._do(f"br label %since{n}")
-        self._body.append(f"since{n}:")
+        self._do(f"since{n}:")
 
     def sweep(self, length: Index, body: Callable[[Index, Index], None], unroll: int | None = None) -> None:
         """`body(i, count)` for every whole vector of range(length), then once for the rest; count is for
@@ -746,13 +745,14 @@ class Kernel:
         return self._count
 
     def _do(self, words: str) -> None:
-        self._body.append(words)
+        """Write a line."""
+        self._body += f"{words}\n".encode()
 
     def _emit(self, words: str) -> str:
         """Write an instruction; the name of its result."""
         self._count += 1
         name = f"%v{self._count}"
-        self._body.append(f"{name} = {words}")
+        self._do(f"{name} = {words}")
         return name
 
     def _call(self, name: str, result: str, *operands: tuple[str, str]) -> str:

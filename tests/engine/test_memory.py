@@ -120,6 +120,15 @@ def test_one_image_keeps_no_copies_that_are_quickly_made_beside_few_weights() ->
     assert not again and twice < once  # a little memory beside that of the weights
 
 
+def test_one_image_makes_middling_ones_when_they_are_read() -> None:
+    """Its stages hold single steps anyway; groups of images keep such filters from run to run."""
+    line = "56x56x64 -> [conv3-64 same -> relu]*2 -> meanpool56 -> fc10"
+    twice = {"conv1.mapped filters", "conv2.mapped filters"}
+    once, again = made(plan_of(line, 1, train=False))
+    assert again == twice
+    assert not twice & once
+
+
 @pytest.mark.parametrize("batch", [MANY - 1, MANY, 20, 130])
 def test_scores_follow_new_weights(batch: int) -> None:
     net, random = kitnet.parse(LARGE_AND_SMALL).initialise(0), np.random.default_rng(0)

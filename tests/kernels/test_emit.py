@@ -3,8 +3,10 @@
 import itertools
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
+import guard
 import numpy as np
 import pytest
 from guard import guarded
@@ -198,7 +200,7 @@ def test_guard_pages_bite():
         "x = guarded(5, at={at!r})\nctypes.c_char.from_address(x.ctypes.data + {offset}).value\n"
         "print('survived')"
     )
-    path = [str(Path(__file__).parent)]
+    path = [str(Path(guard.__file__).parent)]
     for at, offset, survives in (
         ("end", 19, True),
         ("end", 20, False),
@@ -576,6 +578,19 @@ def test_a_kernel_may_lie_in_own_memory_without_the_original():
     assert "%scratch" in mine.text.split("body:")[0].split("entry:")[1]
     assert kernel.text == text != mine.text
     assert mine.lying(frozenset({"y"})) is mine
+
+
+def test_what_is_written_takes_hardly_more_memory_than_its_text():
+    """A plan has megabytes of it; lines as strings of their own would take three times as much."""
+    tracemalloc.start()
+    kernel = Kernel("long", detect(), 1, x=I64)
+    (x,) = kernel.pointers
+    for i in range(5000):
+        kernel.store(kernel.scalar(x, i) + 1, x, i)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(kernel.text) > 400_000
+    assert held < 1.3 * len(kernel.text)
 
 
 def test_a_forgotten_kernel_gives_no_text():

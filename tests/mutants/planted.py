@@ -1146,6 +1146,12 @@ MUTANTS = [
     ),
     Mutant(
         PLAN,
+        "LARGE // 4 if b.few else LARGE",
+        "LARGE",
+        T_MEMORY + "test_one_image_makes_middling_ones_when_they_are_read",
+    ),
+    Mutant(
+        PLAN,
         "early or not made <= late or",
         "early or",
         T_MEMORY + "test_one_image_keeps_no_copies_that_are_quickly_made_beside_few_weights",
@@ -1305,8 +1311,8 @@ MUTANTS = [
     ),
     Mutant(
         PLAN,
-        "for name in made) < LARGE:",
-        "for name in made) > LARGE:",
+        "for name in made) < least:",
+        "for name in made) > least:",
         T_MEMORY + "test_large_filters_are_made_just_before_they_are_read",
     ),
     Mutant(
