@@ -229,7 +229,8 @@ class Comparison:
                 )
         ours = seconds.get("kitnet")
         memory = {name: round(statistics.median(r.memory) / 2**20, 1) for name, r in self.records.items()}
-        torch = [mib for name, mib in memory.items() if name.startswith("torch")]
+        torch = {name: seconds[name] for name in seconds if name.startswith("torch")}
+        counted = bool(self.bench.batch)
         return {
             "what": what,
             "kitnet": _digits(unit / ours) if ours else None,
@@ -240,8 +241,9 @@ class Comparison:
             "rivals": {name: _digits(unit / seconds[name]) for name in rivals},
             "gflops": {name: round(each, 1) for name, each in speed.items()},
             "percent_of_ceiling": {name: round(100 * each / top, 1) for name, each in speed.items()},
-            "memory_mib": memory if self.bench.batch else {},
-            "least_torch_memory_mib": min(torch) if self.bench.batch else None,
+            "memory_mib": memory if counted else {},
+            "fastest_torch_memory_mib": memory[min(torch, key=torch.__getitem__)] if counted else None,
+            "least_torch_memory_mib": min(memory[name] for name in torch) if counted else None,
         }
 
     def _flop(self, what: str) -> float:
@@ -375,6 +377,7 @@ def write(reports: list[dict[str, Any]], path: Path) -> None:
                     "best_percent_of_ceiling": share.get(row["best_rival"]),
                     "ceiling_gflops": report["ceiling"],
                     "kitnet_mib": memory.get("kitnet"),
+                    "fastest_torch_mib": row.get("fastest_torch_memory_mib"),
                     "least_torch_mib": row.get("least_torch_memory_mib"),
                     "rivals": json.dumps(row.get("rivals", {})),
                     "rounds": max(report["rounds"].values()),
@@ -388,6 +391,7 @@ def write(reports: list[dict[str, Any]], path: Path) -> None:
                 }
             )
     path.parent.mkdir(exist_ok=True)
+    columns = list(rows[0])
     measured = {report["name"] for report in reports}
     if path.exists():
         with path.open(newline="") as file:
@@ -395,7 +399,7 @@ def write(reports: list[dict[str, Any]], path: Path) -> None:
     order = list(BENCHES)
     rows.sort(key=lambda row: order.index(row["name"].split(":")[0]))
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n", extrasaction="ignore")
+        writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
     say(f"wrote {path}")
