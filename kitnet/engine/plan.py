@@ -214,6 +214,7 @@ def _write(b: Builder, taken: dict[int, Implementation], scores: int, slicing: S
 
 
 def _write_backward(b: Builder, taken: dict[int, Implementation]) -> None:
+    """The way back from the last layer to the first."""
     image = b.place(0).ref
     again = not b.own and b.buffers[image.buffer] >= LARGE  # rather than kept all the way
     for i in sorted(taken, reverse=True):

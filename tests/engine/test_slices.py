@@ -11,7 +11,7 @@ from plans import EPS
 
 import kitnet
 from kitnet.base.spec import Array
-from kitnet.engine import Scores, explain, make_plan, wishes_of
+from kitnet.engine import Scores, explain, make_plan, slicing, wishes_of
 from kitnet.engine.plan import FEW, LARGE, Plan
 from kitnet.kernels.cpu import detect
 from kitnet.net import Net, usual_loss
@@ -127,6 +127,27 @@ def test_groups_whose_images_lie_in_the_lanes_are_slices_as_well() -> None:
             got, want[first : first + many], rtol=0, atol=100 * EPS * np.abs(want).max()
         )
         np.testing.assert_array_equal(got, single(part))
+
+
+DENSE = (
+    "16x16x3 -> conv3-64 same -> relu -> maxpool2 -> [concat[identity | conv3-8 same -> relu]]*2 -> "
+    "conv3-128 same -> relu -> fc10"
+)
+
+
+@pytest.mark.parametrize("name", [*sorted(ENDS.keys() - {"wide to the end"}), "dense"])
+def test_they_are_wherever_a_network_can_be_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also behind a sum over its term, and behind what lies in a concatenation; here for small images."""
+    monkeypatch.setattr(slicing, "LEAST_BYTES", 0)
+    net = kitnet.parse(DENSE if name == "dense" else ENDS[name].replace("64x64", "16x16")).initialise(2)
+    loss, samples = usual_loss(net.graph), 3 * detect().lanes - 1
+    x = images_of(net, samples)
+    scores = Scores(net, loss, samples)
+    assert scores.plan.slicing is not None and scores.plan.batch.images == detect().lanes
+    want = net.tape(x).values[scores_of(net.graph, loss)].reshape(samples, -1)
+    np.testing.assert_allclose(
+        scores(x).reshape(samples, -1), want, rtol=0, atol=100 * EPS * np.abs(want).max()
+    )
 
 
 def test_groups_that_go_one_by_one_are_not() -> None:
