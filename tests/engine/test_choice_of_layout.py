@@ -44,7 +44,7 @@ def test_an_input_that_a_pool_reads_as_well_has_its_channels_in_the_lanes() -> N
 
 ALL_AT_ONCE = {  # as many tasks as samples, which are not one sample each
     # what is packed is small, or packing it would come between the two
-    "direct": "4x4x64 -> conv5-96 same -> conv5-96 same -> tanh -> fc10",
+    "direct": "4x4x48 -> [conv5-48 same]*6 -> tanh -> fc10",
     "direct, then a pool": "8x8x64 -> conv3-128 same -> relu -> conv3-256/2 same -> maxpool2 -> fc10",
     "filtered": "8x8x64 -> conv3-128 same -> conv3-128 same -> fc10",
     "one tap": "4x4x128 -> conv1-512 -> conv1-512 -> meanpool4 -> fc10",
