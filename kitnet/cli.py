@@ -541,10 +541,10 @@ def explain_command(
     way = "one group after the other" if plan.own_arena.size else "layer after layer, each cut into blocks"
     if found["in_the_lanes"] == "channels":
         lanes = f"{found['batch']} images at once, channels in the lanes"
-        if found["slices_up_to"]:
-            lanes += f", up to {found['slices_up_to']} {found['images_of_a_slice']} images at a time"
     else:
         lanes = f"{found['groups']} groups of {found['images_of_a_group']} images in the lanes, {way}"
+    if found["slices_up_to"]:
+        lanes += f", up to {found['slices_up_to']} {found['images_of_a_slice']} images at a time"
     _say(
         f"{cpu}\n{lanes}; "
         f"{found['steps']} steps in {found['stages']} stages, {found['formula_steps']} of them formulas; "

@@ -10,6 +10,7 @@ import pytest
 
 import kitnet
 from kitnet.data import load
+from kitnet.kernels.cpu import detect
 from kitnet.layers import LAYERS
 from kitnet.train import Model
 from kitnet.zoo import MODELS
@@ -372,3 +373,17 @@ def test_explain_tells_how_and_why_not(say):
     said = say("explain", "8x8x1 -> conv3-3", "--force", "winnograd")
     assert said.status == 2 and said.err.startswith("kitnet: no implementation is called 'winnograd'")
     assert "forbidden by an option" in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials").out
+
+
+def test_explain_tells_of_slices(say):
+    lanes, line = (
+        detect().lanes,
+        "{0}x{0}x3 -> conv3-64 same -> relu -> maxpool2 -> conv3-64 same -> relu -> fc10",
+    )
+    few = say("explain", line.format(64), "--batch", "8").out
+    assert re.search(r"8 images at once, channels in the lanes, up to \w+ 4 images at a time;", few)
+    many = say("explain", line.format(60), "--batch", str(3 * lanes)).out
+    assert re.search(
+        rf"3 groups of {lanes} images in the lanes, .*, up to \w+ {lanes} images at a time;", many
+    )
+    assert "at a time" not in say("explain", "8x8x1 -> conv3-3", "--batch", "16").out
