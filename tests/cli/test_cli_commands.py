@@ -376,10 +376,8 @@ def test_explain_tells_how_and_why_not(say):
 
 
 def test_explain_tells_of_slices(say):
-    lanes, line = (
-        detect().lanes,
-        "{0}x{0}x3 -> conv3-64 same -> relu -> maxpool2 -> conv3-64 same -> relu -> fc10",
-    )
+    line = "{0}x{0}x3 -> conv3-64 same -> relu -> maxpool2 -> conv3-64 same -> relu -> fc10"
+    lanes = detect().lanes
     few = say("explain", line.format(64), "--batch", "8").out
     assert re.search(r"8 images at once, channels in the lanes, up to \w+ 4 images at a time;", few)
     many = say("explain", line.format(60), "--batch", str(3 * lanes)).out

@@ -151,7 +151,7 @@ def test_they_are_wherever_a_network_can_be_cut(name: str, monkeypatch: pytest.M
 
 
 def test_groups_that_go_one_by_one_are_not() -> None:
-    """A thread has at most one of them in work."""
+    """A thread has one of them in work at a time."""
     assert plan_of(IN_LANES, 4 * detect().lanes).slicing is None
 
 
