@@ -101,6 +101,7 @@ class Layer(ABC):
         tuple[str, ...]
     ] = ()  # the fields written behind the word: conv5-6 is window and filters
     keeps: ClassVar[frozenset[str]] = frozenset({"x"})  # which of x and y backward reads
+    joins: ClassVar[bool] = False  # takes two operands or more; the language writes it word[a | b]
 
     def __init_subclass__(cls) -> None:
         if "word" not in vars(cls):
@@ -143,6 +144,17 @@ class Layer(ABC):
         oracle."""
         raise NotImplementedError
 
+    def mixes_samples(self, train: bool) -> bool:
+        """Whether y of one sample depends on the other samples of the batch.
+
+        An executor may compute a batch in groups of samples unless this is True.
+        """
+        return False
+
+    def least_batch(self, *x: Shape) -> int:
+        """The fewest samples of a batch that training makes sense with."""
+        return 1
+
     def connections(self, *x: Shape) -> int:
         """Links of one sample, biases among them, as LeCun et al. 1998 count: inputs of a unit + 1, over all
         units."""
@@ -159,18 +171,31 @@ class Layer(ABC):
 
 
 class Loss(Layer):
-    """A layer of two operands, the network's scores and a target of the same shape, whose y is one number a
-    sample."""
+    """A layer of two operands, the network's scores and a target, whose y is one number a sample.
+
+    The formulas get the target t as numbers of `target_shape(scores)`, in the precision of the scores.
+    """
 
     absorbs: ClassVar[str] = (
         ""  # the word of a last layer that the loss contains, so that both are one stable formula
     )
     suits: ClassVar[frozenset[str]] = frozenset()  # the last layers for which this loss is the usual one
+    # What a target may be given as, the usual kind first. "classes": class numbers (N, *positions), spread to
+    # 1 and 0 along the last axis of the scores. "values": numbers (N, *target_shape(scores)).
+    targets: ClassVar[tuple[str, ...]] = ("classes", "values")
+
+    def target_shape(self, scores: Shape) -> Shape:
+        """The shape of the target that goes with such scores."""
+        return scores
 
     def output_shape(self, *x: Shape) -> Shape:
-        if len(x) != 2 or x[0] != x[1]:
+        if len(x) != 2:
+            raise ShapeError(f"{self.word} reads two operands, scores and a target, but got {len(x)}")
+        scores, target = x
+        if target != self.target_shape(scores):
             raise ShapeError(
-                f"a loss compares scores with a target of the same shape, but got {' and '.join(map(say, x))}"
+                f"{self.word} on scores of {say(scores)} needs a target of {say(self.target_shape(scores))}, "
+                f"but got {say(target)}"
             )
         return ()
 

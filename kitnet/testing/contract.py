@@ -56,11 +56,12 @@ def check_description(layer: Layer) -> None:
 
 
 def check_counts(case: Case) -> None:
-    """The ledger's numbers are whole and not negative."""
-    for name in ("connections", "multiply_adds"):
+    """The ledger's numbers are whole and not negative, and the least batch is 1 or more."""
+    for name, least in (("connections", 0), ("multiply_adds", 0), ("least_batch", 1)):
         count = getattr(case.layer, name)(*case.shapes)
         require(
-            type(count) is int and count >= 0, f"{case.layer}: {name} is {count!r}, not a whole number >= 0"
+            type(count) is int and count >= least,
+            f"{case.layer}: {name} is {count!r}, not a whole number >= {least}",
         )
 
 
@@ -134,9 +135,9 @@ def check_backward(trial: Trial, made: Forward) -> None:
 def check_batch(trial: Trial) -> None:
     """y of a sample does not depend on the samples beside it, and an empty batch is a batch.
 
-    Statistics over the batch, which a layer with state gathers in training, are the exception.
+    A layer that says that it mixes samples is exempt.
     """
-    if trial.ctx.train and trial.state:
+    if trial.layer.mixes_samples(trial.ctx.train):
         return
     whole, scale = trial.forward().y, forward_scale(trial)
     for first in range(trial.samples):

@@ -155,12 +155,18 @@ def test_each_sample_has_its_own_loss(loss: Loss) -> None:
     assert dz[1].any()
 
 
-@pytest.mark.parametrize("shapes", [((10,),), ((10,), (9,)), ((10,), (10,), (10,))])
-def test_a_loss_wants_scores_and_targets_of_one_shape(shapes: tuple[tuple[int, ...], ...]) -> None:
+@pytest.mark.parametrize(
+    ("shapes", "text"),
+    [
+        (((10,),), "quadratic reads two operands, scores and a target, but got 1"),
+        (((10,),) * 3, "quadratic reads two operands, scores and a target, but got 3"),
+        (((2, 10), (2, 9)), "quadratic on scores of 2x10 needs a target of 2x10, but got 2x9"),
+    ],
+)
+def test_a_loss_wants_scores_and_a_target_that_fits(shapes: tuple[tuple[int, ...], ...], text: str) -> None:
     with pytest.raises(ShapeError) as caught:
         Quadratic().output_shape(*shapes)
-    got = " and ".join(str(shape[0]) for shape in shapes)
-    assert str(caught.value) == (f"a loss compares scores with a target of the same shape, but got {got}")
+    assert str(caught.value) == text
 
 
 @pytest.mark.parametrize(

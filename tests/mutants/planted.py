@@ -653,6 +653,12 @@ MUTANTS = [
         'stream(seed, "weight"), self._views',
         T_WEIGHTS + "test_paths_of_one_shape_are_drawn_differently",
     ),
+    Mutant(
+        NORM,
+        "2 if math.prod(x[0][:-1]) == 1",
+        "2 if len(x[0]) == 1",
+        T_NORM + "test_samples_are_mixed_in_training_only_and_one_number_has_no_variance",
+    ),
     Mutant(NORM, "var * (m / max(m - 1, 1))", "var", T_NORM + "test_a_batch_by_hand"),
     Mutant(NORM, "np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)", T_NORM + "test_a_batch_by_hand"),
     Mutant(
