@@ -34,7 +34,8 @@ from kitnet.base.shape import Shape, say
 from kitnet.data import load, open_image
 from kitnet.layers import LAYERS, Loss
 from kitnet.net import Net, parse, usual_loss
-from kitnet.net.language import BLOCKS, describe, read_volume
+from kitnet.net.language import read_volume
+from kitnet.net.notation import describe
 from kitnet.train import (
     EpochEnded,
     Event,
@@ -571,7 +572,7 @@ def layers_command(*, json: bool = False) -> None:
     rows = [
         {
             "word": word,
-            "kind": "loss" if issubclass(layer, Loss) else "block" if word in BLOCKS else "layer",
+            "kind": "loss" if issubclass(layer, Loss) else "block" if layer.joins else "layer",
             "about": " ".join((layer.__doc__ or "").split()),
             "numbers": list(layer.numbers),
             "arguments": [

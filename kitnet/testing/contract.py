@@ -72,7 +72,7 @@ def check_language(case: Case) -> None:
         net = parse(line)
     except KitnetError as error:
         raise AssertionError(f"{case.layer} prints as {line!r}, which cannot be read: {error}") from None
-    read = net.graph.nodes[net.graph.output].layer
+    read = net.graph.nodes[net.graph.main].layer
     require(read == case.layer, f"{case.layer} prints as {line!r}, which is read as {read}")
     require(str(net) == line, f"{line!r} prints as {str(net)!r}")
 
