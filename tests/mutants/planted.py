@@ -430,6 +430,18 @@ MUTANTS = [
         T_LOSS + "test_losses_of_huge_scores_are_finite",
     ),
     Mutant(
+        "layers/target.py",
+        "np.where(t == 0, 0, t * cost)",
+        "t * cost",
+        T_LOSS + "test_losses_of_infinite_scores",
+    ),
+    Mutant(
+        SOFTMAX,
+        "top = np.where(np.isinf(top), 0, top)",
+        "top = top + 0",
+        T_LOSS + "test_log_sum_exp_of_large_and_small",
+    ),
+    Mutant(
         BINARY,
         "(dy * (sigmoid(z) - t), -dy * z)",
         "(dy * (sigmoid(z) - t), dy * z)",
