@@ -194,7 +194,10 @@ def _accuse(who: str, error: Exception) -> str:
 
 
 def _expect(trial: Trial, what: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
-    require(isinstance(array, np.ndarray), f"{trial}: {what} is no array but {type(array).__name__}")
+    number = isinstance(array, np.generic) and not shape  # what a sum over all of an array gives
+    require(
+        number or isinstance(array, np.ndarray), f"{trial}: {what} is no array but {type(array).__name__}"
+    )
     require(array.shape == shape, f"{trial}: {what} has shape {array.shape}, not {shape}")
     require(array.dtype == dtype, f"{trial}: {what} is {array.dtype}, not {np.dtype(dtype)}")
 
