@@ -299,6 +299,19 @@ MUTANTS = [
         "if max(map(max, columns)) > depth:",
         T_TABLE + "test_misfits_in_their_own_words",
     ),
+    Mutant(TABLE, "or not column or", "or", T_TABLE + "test_a_column_names_maps_once_and_in_order"),
+    Mutant(
+        TABLE,
+        "list(column) != sorted(set(column))",
+        "list(column) != sorted(column)",
+        T_TABLE + "test_a_column_names_maps_once_and_in_order",
+    ),
+    Mutant(
+        "layers/contract.py",
+        "if _name(other) != _name(cls)",
+        "if other is not cls",
+        T_ALL + "test_a_layer_defined_again_replaces_the_first",
+    ),
     Mutant(TABLE, '"0145", "0125"', '"0125", "0145"', T_TABLE + "test_98_neighbours_wrap_around"),
     Mutant(
         TABLE,
