@@ -159,7 +159,7 @@ class Layer(ABC):
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         """y once more, written independently of `forward` (loops over the definition, another library): an
-        oracle."""
+        oracle. `check_layer` asks for it."""
         raise NotImplementedError
 
     def mixes_samples(self, train: bool) -> bool:
@@ -191,7 +191,8 @@ class Layer(ABC):
 class Loss(Layer):
     """A layer of two operands, the network's scores and a target, whose y is one number a sample.
 
-    The formulas get the target t as numbers of `target_shape(scores)`, in the precision of the scores.
+    The formulas get the target t as numbers of `target_shape(scores)`, in the precision of the scores. Of the
+    target `backward` may give None, since training does not read its gradient.
     """
 
     absorbs: ClassVar[str] = (
@@ -217,9 +218,12 @@ class Loss(Layer):
             )
         return ()
 
-    @abstractmethod
     def probabilities(self, scores: Array) -> Array:
-        """What scores trained with this loss say of each class, along the last axis."""
+        """What scores trained with this loss say of each class, along the last axis.
+
+        A loss whose targets may be "classes" defines it. Raises KitnetError for any other.
+        """
+        raise KitnetError(f"scores trained with {self.word} are no probabilities of classes; read the scores")
 
 
 @dataclass(frozen=True)

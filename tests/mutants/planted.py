@@ -39,6 +39,7 @@ T_TABLE, T_WORKED, T_ALL = (
     f"layers/test_{name}.py::" for name in ("connection_tables", "worked_examples", "conformance")
 )
 CACHE = "kernels/cache.py"
+T_KINDS = "testing/test_kinds_of_layers.py::"
 T_GIVEN, T_CACHE = "net/test_given_in_python.py::", "kernels/test_cache_size.py::"
 T_BORDER = "layers/test_pooling_borders.py::"
 T_NORM, T_K_NORM = "layers/test_norm_and_dropout.py::", "kernels/test_norm.py::"
@@ -305,6 +306,18 @@ MUTANTS = [
         "list(column) != sorted(set(column))",
         "list(column) != sorted(column)",
         T_TABLE + "test_a_column_names_maps_once_and_in_order",
+    ),
+    Mutant(
+        "testing/executor.py",
+        "given is None or not given.any()",
+        "True",
+        T_KINDS + "test_an_executor_that_makes_up_a_gradient_is_caught",
+    ),
+    Mutant(
+        "testing/gradient.py",
+        "np.where(x == 0, 1, np.minimum(np.abs(x), 1))",
+        "np.ones(x.shape)",
+        T_KINDS + "test_gradients_near_zero_are_checked_too",
     ),
     Mutant(
         "layers/contract.py",
