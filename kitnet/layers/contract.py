@@ -7,6 +7,7 @@ declaration cannot lie. The batch is the first axis of every array; shapes are w
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kitnet.base.error import ShapeError
+from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.random import sample_bits
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array, Buffer, Param
@@ -90,11 +91,19 @@ class Case:
 
 
 LAYERS: dict[str, type[Layer]] = {}  # every registered layer by its word
+WORD = re.compile("[a-z]+(_[a-z]+)*")
+
+
+def _name(layer: type[Layer]) -> str:
+    return f"{layer.__module__}.{layer.__qualname__}"
 
 
 class Layer(ABC):
-    """A leaf of a network. Concrete layers are frozen dataclasses and final; defining one with a `word`
-    registers it."""
+    """A leaf of a network. Concrete layers are frozen dataclasses and final.
+
+    Defining a class with a `word` registers it. A class defined again under the same module and name replaces
+    the first; raises KitnetError where the word is no word, or another class has it.
+    """
 
     word: ClassVar[str]  # its name in the language
     numbers: ClassVar[
@@ -111,8 +120,17 @@ class Layer(ABC):
                 raise TypeError(
                     f"{cls.__name__}: layers are final; write a new one instead of extending {base.__name__}"
                 )
-        if not cls.word.isidentifier() or cls.word[-1].isdigit() or cls.word in LAYERS:
-            raise TypeError(f"{cls.__name__}: {cls.word!r} is not a free word of the language")
+        if not WORD.fullmatch(cls.word):
+            raise KitnetError(
+                f"{cls.__name__}: the word of a layer is lower-case letters only, since numbers follow it in "
+                f"the language, not {cls.word!r}; choose another, such as 'leakyrelu'"
+            )
+        other = LAYERS.get(cls.word, cls)
+        # A class of the same name is this one defined again, as when a notebook's cell is run twice.
+        if _name(other) != _name(cls):
+            raise KitnetError(
+                f"{cls.__name__}: the word {cls.word!r} belongs to {_name(other)}; choose another word"
+            )
         LAYERS[cls.word] = cls
 
     @abstractmethod
@@ -141,7 +159,7 @@ class Layer(ABC):
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         """y once more, written independently of `forward` (loops over the definition, another library): an
-        oracle."""
+        oracle. `check_layer` asks for it."""
         raise NotImplementedError
 
     def mixes_samples(self, train: bool) -> bool:
@@ -173,7 +191,8 @@ class Layer(ABC):
 class Loss(Layer):
     """A layer of two operands, the network's scores and a target, whose y is one number a sample.
 
-    The formulas get the target t as numbers of `target_shape(scores)`, in the precision of the scores.
+    The formulas get the target t as numbers of `target_shape(scores)`, in the precision of the scores. Of the
+    target `backward` may give None, since training does not read its gradient.
     """
 
     absorbs: ClassVar[str] = (
@@ -199,9 +218,12 @@ class Loss(Layer):
             )
         return ()
 
-    @abstractmethod
     def probabilities(self, scores: Array) -> Array:
-        """What scores trained with this loss say of each class, along the last axis."""
+        """What scores trained with this loss say of each class, along the last axis.
+
+        A loss whose targets may be "classes" defines it. Raises KitnetError for any other.
+        """
+        raise KitnetError(f"scores trained with {self.word} are no probabilities of classes; read the scores")
 
 
 @dataclass(frozen=True)

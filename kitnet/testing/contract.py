@@ -23,6 +23,7 @@ def check_contract(case: Case, *, seed: int = 0) -> None:
     """Every clause, in float64 and float32, in evaluation and, where it differs, in training."""
     check_description(case.layer)
     check_counts(case)
+    check_joins(case)
     if len(case.shapes) == 1 and not isinstance(case.layer, Loss):
         check_language(case)
     for exact in _first_run(case, seed):
@@ -63,6 +64,15 @@ def check_counts(case: Case) -> None:
             type(count) is int and count >= least,
             f"{case.layer}: {name} is {count!r}, not a whole number >= {least}",
         )
+
+
+def check_joins(case: Case) -> None:
+    """A layer of several operands, other than a loss, says that it joins."""
+    layer, operands = case.layer, len(case.shapes)
+    require(
+        isinstance(layer, Loss) or layer.joins == (operands > 1),
+        f"{layer}: joins is {layer.joins}, but the case has {operands} operand{'s' if operands > 1 else ''}",
+    )
 
 
 def check_language(case: Case) -> None:
@@ -158,11 +168,20 @@ def check_batch(trial: Trial) -> None:
 
 
 def _first_run(case: Case, seed: int) -> list[Trial]:
-    """The trials, for which forward has to run before: said well where it cannot."""
+    """The trials, for which forward has to run before: said well where it cannot, or has no value."""
     try:
-        return list(trials(case, seed))
+        with np.errstate(all="ignore"):
+            found = list(trials(case, seed))
+            made = [trial.forward().y for trial in found]
     except Exception as error:
         raise AssertionError(f"{case.layer}: {_accuse('forward', error)}") from error
+    for trial, y in zip(found, made, strict=True):
+        require(
+            bool(np.isfinite(y).all()),
+            f"{trial}: forward gives numbers that are not finite; give the case a `draw` with operands "
+            "that the layer has a value for",
+        )
+    return found
 
 
 def _forward(trial: Trial) -> Forward:
@@ -194,7 +213,10 @@ def _accuse(who: str, error: Exception) -> str:
 
 
 def _expect(trial: Trial, what: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
-    require(isinstance(array, np.ndarray), f"{trial}: {what} is no array but {type(array).__name__}")
+    number = isinstance(array, np.generic) and not shape  # what a sum over all of an array gives
+    require(
+        number or isinstance(array, np.ndarray), f"{trial}: {what} is no array but {type(array).__name__}"
+    )
     require(array.shape == shape, f"{trial}: {what} has shape {array.shape}, not {shape}")
     require(array.dtype == dtype, f"{trial}: {what} is {array.dtype}, not {np.dtype(dtype)}")
 
