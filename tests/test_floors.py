@@ -34,6 +34,7 @@ LAZY = [
     "rich",
     "cyclopts",
     "pooch",
+    "platformdirs",
     "safetensors",
 ]
 MOST_SECONDS = 0.2  # of `import kitnet` over `import numpy`
