@@ -7,8 +7,6 @@ exit status 2.
 
 from __future__ import annotations
 
-import io
-import os
 import shlex
 import sys
 
@@ -19,6 +17,7 @@ import kitnet
 from kitnet.base.error import KitnetError
 from kitnet.cli import evaluate, explain, layers, models, predict, show, train, verify
 from kitnet.cli.screen import INTERRUPTED, complain
+from kitnet.cli.stream import guard_errors, guard_output
 
 app = App(
     name="kitnet",
@@ -32,13 +31,15 @@ for module in (train, evaluate, predict, verify, show, explain, layers, models):
 
 def main() -> None:
     """Run the command line and end the process with its exit status."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
-        sys.stdout.reconfigure(errors="backslashreplace")
+    guard_errors()
+    output = guard_output()
+    if output is None:
+        sys.exit(complain("standard output is closed; write > /dev/null where nothing shall be printed"))
     status = run(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as head, has seen enough; what is left goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout.flush()
+    # a reader that goes away, such as head, has seen enough
+    if output.error is not None and not isinstance(output.error, BrokenPipeError) and status == 0:
+        status = complain(f"standard output cannot be written ({output.error.strerror})")
     sys.exit(status)
 
 
@@ -56,6 +57,4 @@ def run(arguments: list[str]) -> int:
         return complain("there is not enough memory for this; use a smaller network or batch")
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        return 0
     return status if isinstance(status, int) else 0

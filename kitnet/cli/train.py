@@ -76,6 +76,8 @@ def command(
 ) -> int:
     """Train a network; without arguments LeNet-5 on the digits that come with kitnet.
 
+    Ctrl-C saves and stops. Where nobody reads its output any more, as behind `| head`, training goes on.
+
     Parameters
     ----------
     model
