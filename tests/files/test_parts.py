@@ -1,4 +1,4 @@
-"""Files of named parts: what is written is read back, any safetensors reader reads it, nothing else passes."""
+"""Files of named parts: what is written is read back, any safetensors reader reads it, all else is refused."""
 
 import json
 import tracemalloc
