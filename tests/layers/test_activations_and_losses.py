@@ -13,6 +13,7 @@ from kitnet.layers import (
     Context,
     Kept,
     Layer,
+    LeakyRelu,
     LecunTanh,
     Loss,
     Quadratic,
@@ -21,6 +22,7 @@ from kitnet.layers import (
     Relu,
     Sigmoid,
     SigmoidCrossEntropy,
+    Silu,
     Softmax,
     SoftmaxCrossEntropy,
     Tanh,
@@ -45,6 +47,23 @@ def test_relu_and_its_gradient_at_zero() -> None:
     x = np.array([[-2.0, 0, 3]])
     assert run(Relu(), x).tolist() == [[0, 0, 3]]
     assert gradients(Relu(), x)[0].tolist() == [[0, 0, 1]]
+
+
+def test_leaky_relu_and_its_gradient_at_zero() -> None:
+    x = np.array([[-2.0, 0, 3]])
+    assert run(LeakyRelu(0.25), x).tolist() == [[-0.5, 0, 3]]
+    assert gradients(LeakyRelu(0.25), x)[0].tolist() == [[0.25, 0.25, 1]]
+
+
+def test_a_slope_must_be_finite() -> None:
+    with pytest.raises(ShapeError) as caught:
+        LeakyRelu(math.inf).output_shape((4,))
+    assert str(caught.value) == "a slope of inf is not finite; use a number such as 0.01"
+
+
+def test_silu_at_its_ends_and_its_slope_at_zero() -> None:
+    assert run(Silu(), np.array([[-1000.0, 0, 1000]])).tolist() == [[0, 0, 1000]]
+    assert gradients(Silu(), np.array([[-1000.0, 0, 1000]]))[0].tolist() == [[0, 0.5, 1]]
 
 
 def test_sigmoid_does_not_overflow() -> None:

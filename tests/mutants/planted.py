@@ -419,10 +419,28 @@ MUTANTS = [
         T_ALL + "test_layer[check_gradient-lecuntanh]",
     ),
     Mutant(
-        "layers/tanh.py",
+        "base/lecun.py",
         "AMPLITUDE, SLOPE = 1.7159, 2 / 3",
         "AMPLITUDE, SLOPE = 1.7519, 2 / 3",
         T_LOSS + "test_lecuns_tanh_passes_through_one",
+    ),
+    Mutant(
+        "layers/leaky_relu.py",
+        "np.where(kept.x[0] > 0, dy, self.slope * dy)",
+        "np.where(kept.x[0] >= 0, dy, self.slope * dy)",
+        T_LOSS + "test_leaky_relu_and_its_gradient_at_zero",
+    ),
+    Mutant(
+        "layers/silu.py",
+        "s + x * s * (1 - s)",
+        "s + x * (1 - s)",
+        T_ALL + "test_layer[check_gradient-silu]",
+    ),
+    Mutant(
+        "kernels/activation.py",
+        '"y" if slope >= 0 else "x"',
+        '"y"',
+        "engine/test_fusion.py::test_an_activation_whose_gradient_is_taken_from_x_is_fused_where_x_is_known",
     ),
     Mutant(
         SOFTMAX,
@@ -916,8 +934,8 @@ MUTANTS = [
     ),
     Mutant(
         CHANNELS + "winograd.py",
-        "k.vector(self.addend, place, own)",
-        "k.vector(self.addend, row, own)",
+        "self.end.finish(total, self.addend, place, own)",
+        "self.end.finish(total, self.addend, row, own)",
         T_FILTER + "test_neither_bias_nor_addend",
     ),
     Mutant(
@@ -1433,7 +1451,7 @@ MUTANTS = [
     ),
     Mutant(
         REWRITE,
-        "follows(total, ACTIVATIONS) or total",
+        "activation_after(total, any_source=True) or total",
         "total",
         T_OVER + "test_scores[20-its activation is one]",
     ),
@@ -1505,8 +1523,8 @@ MUTANTS = [
     ),
     Mutant(
         K_CONV,
-        "beginning, accumulate, activation)",
-        "beginning, False, activation)",
+        "None, activation, accumulate)",
+        "None, activation, False)",
         T_K_CONV + "test_a_sum_is_written_over_one_of_its_terms",
     ),
     Mutant(
