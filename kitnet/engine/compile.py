@@ -3,67 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
+from kitnet.base.argument import checked_batch, checked_threads
 from kitnet.base.error import KitnetError, nearest
-from kitnet.engine.lower import wishes_of
+from kitnet.engine.choice import wishes_of
 from kitnet.engine.run import Progress, Scores, TrainingStep
-from kitnet.layers import Loss
+from kitnet.engine.values import Lanes
 from kitnet.net.network import Net
-from kitnet.net.objective import usual_loss
-from kitnet.optim import Sgd
+from kitnet.net.objective import Losses
+from kitnet.optim import Rule, Sgd
 
 MODES = ("infer", "train", "gradient")
+NUMERICS = ("fast", "exact")
+INEXACT = ("winograd", "fourier")  # implementations that may lose digits beside an outlier
 
 
 @overload
-def compile(
-    net: Net, batch: int = ..., mode: Literal["infer"] = ..., *,
-    threads: int | None = ..., forbid: Collection[str] = ..., force: Collection[str] = ...,
-    progress: Progress | None = ...,
-) -> Scores: ...  # fmt: skip
+def compile(net: Net, batch: int = ..., mode: Literal["infer"] = ..., **options: Any) -> Scores: ...
 @overload
 def compile(
-    net: Net, batch: int, mode: Literal["train", "gradient"], *,
-    loss: Loss | None = ..., rule: Sgd | None = ..., seed: int = ...,
-    threads: int | None = ..., forbid: Collection[str] = ..., force: Collection[str] = ...,
-    progress: Progress | None = ...,
-) -> TrainingStep: ...  # fmt: skip
+    net: Net, batch: int, mode: Literal["train", "gradient"], **options: Any
+) -> TrainingStep: ...
 def compile(
     net: Net,
     batch: int = 1,
     mode: str = "infer",
     *,
-    loss: Loss | None = None,
-    rule: Sgd | None = None,
-    seed: int = 0,
+    loss: Losses | None = None,
+    target: str | None = None,
+    rule: Rule | None = None,
+    seed: int | None = None,
+    values: Collection[str] = (),
+    gradients: Collection[str] = (),
     threads: int | None = None,
-    forbid: Collection[str] = (),
-    force: Collection[str] = (),
+    numerics: str = "fast",
+    forbid: Collection[str] | str = (),
+    force: Collection[str] | str = (),
+    layout: Lanes | None = None,
     progress: Progress | None = None,
 ) -> Scores | TrainingStep:
-    """A plan of the network for up to `batch` images, in machine code.
+    """A plan of the network for up to `batch` samples, in machine code.
 
     Mode `infer` gives a function from images (N, *net.input_shape) to the output (N, *net.output_shape), for
-    any N; call its `refresh()` when weights have changed. Mode `train` gives a function of images, classes
-    (N,) and the number of the step that does a whole training step: by `rule`, on `loss` (the usual one of
-    the network's last layer). It returns losses (N,) and scores (N, classes); `seed` keys the random bits of
-    dropout. Mode `gradient` does the same but for the update, for an optimiser of your own: it leaves the
-    mean gradient in the function's `gradient`. `forbid` and `force` name implementations (`kitnet explain`
-    prints them) that are not used, or used wherever they can. Raises KitnetError.
+    any N, or between mappings by name where there are several; call its `refresh()` when weights have
+    changed. Mode `train` gives a function of images, targets and the number of the step that does a whole
+    training step: by `rule`, on `loss` (by default the usual one of each output's last layer; a mapping by
+    outputs gives several, with weights). `target` says what targets are: "classes", class numbers (N,);
+    "positions", class numbers for each position; "values", numbers. It returns losses (N,) and scores; `seed`
+    keys the random bits of dropout. Mode `gradient` does the same but for the update, for an optimiser of
+    your own: it leaves the mean gradient in the function's `gradient`. `values` and `gradients` are paths of
+    values to be read out in every call, into the function's `values` and `gradients`.
+
+    Within a plan the scores of an image do not depend on the other images, bit for bit. Plans for batches of
+    other sizes may compute otherwise, so that scores agree to 1e-6 of the largest. `numerics` "exact" takes
+    direct sums alone; by default wide 3x3 and large convolutions may be computed by Winograd's filtering and
+    by Fourier transforms, which lose digits beside an outlier and spread a NaN further than the sum does.
+    `forbid` and `force` name implementations (`kitnet explain` prints them) that are not used, or used
+    wherever they can; `layout` says what lies in the vector lanes wherever it can, "images" or "channels".
+    One caller at a time is served, others wait. Raises KitnetError.
     """
-    if batch < 1:
-        raise KitnetError(f"a batch of {batch} images is not possible; use 1 or more")
-    wishes = wishes_of(forbid, force)
+    checked_batch(batch)
+    threads = None if threads is None else checked_threads(threads)
+    _one_of("mode", mode, MODES)
+    _one_of("numerics", numerics, NUMERICS)
+    if layout is not None:
+        _one_of("layout", layout, ("images", "channels"))
+    forbid = (forbid,) if isinstance(forbid, str) else tuple(forbid)
+    wishes = wishes_of((*forbid, *(INEXACT if numerics == "exact" else ())), force)
+    how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
     if mode == "infer":
-        return Scores(net, None, batch, threads=threads, wishes=wishes, progress=progress)
-    if mode not in MODES:
-        raise KitnetError(f"unknown mode {mode!r}{nearest(mode, MODES)}; known: {', '.join(MODES)}")
+        given = {"loss": loss, "target": target, "rule": rule, "seed": seed, "gradients": gradients or None}
+        for name, value in given.items():
+            if value is not None:
+                raise KitnetError(f"mode 'infer' takes no {name}; 'train' does")
+        return Scores(net, None, batch, values=values, **how)
     if rule is not None and mode == "gradient":
         raise KitnetError("mode 'gradient' leaves the weights alone and takes no rule; 'train' does")
     rule = (rule or Sgd()) if mode == "train" else None
-    memory = {"velocity": net.weights.like().flat} if rule else {}
-    loss = loss or usual_loss(net.graph)
     return TrainingStep(
-        net, loss, batch, rule, memory, seed=seed, threads=threads, wishes=wishes, progress=progress
+        net, loss, batch, rule, target=target, seed=seed or 0, values=values, gradients=gradients, **how
     )
+
+
+def _one_of(what: str, given: object, known: Collection[str]) -> None:
+    if given not in known:
+        raise KitnetError(f"unknown {what} {given!r}{nearest(str(given), known)}; known: {', '.join(known)}")

@@ -1,190 +1,112 @@
-"""Plans at work: memory, machine code, and the threads that go through it."""
+"""Compiled networks: what a caller gives and gets."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import groupby
+import threading
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
-from kitnet.base.error import ShapeError
-from kitnet.base.random import key
-from kitnet.base.shape import Shape
+from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
-from kitnet.engine.arena import rounded
-from kitnet.engine.lower import NO_WISHES, Wishes
+from kitnet.engine.bind import Machine, arrays_outside
+from kitnet.engine.lower.contract import NO_WISHES, Wishes
 from kitnet.engine.plan import Plan, make_plan
-from kitnet.engine.step import COUNT, FLOAT, IMAGES, RANDOM, FormulaStep, KernelStep, Place, Ref, Step
+from kitnet.engine.request import Request
+from kitnet.engine.step import KernelStep
 from kitnet.kernels import update
-from kitnet.kernels.cpu import Cpu, detect
-from kitnet.kernels.crew import Call, Crew, Program
-from kitnet.kernels.jit import Compiled, aligned, build, forget
-from kitnet.layers import Context, Kept, Loss
+from kitnet.kernels.cpu import Cpu, cores, detect
+from kitnet.kernels.jit import Compiled, build, forget
+from kitnet.layers import Context, Loss
+from kitnet.net.graph import Graph
 from kitnet.net.network import Net
+from kitnet.net.objective import Goal, Losses, checked_targets, goals_of, scores_of, with_goals
+from kitnet.net.reference import by_operand
 from kitnet.net.weights import Weights
-from kitnet.optim import Sgd
+from kitnet.optim import Rule
 
 EVALUATION = Context()
+PLANS = 8  # that a network keeps
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 
 
 def _planned(
-    net: Net, batch: int, cpu: Cpu | None, progress: Progress | None, **how: Any
-) -> tuple[Plan, list[Compiled]]:
+    net: Net, graph: Graph, batch: int, request: Request, threads: int, cpu: Cpu | None,
+    progress: Progress | None, **how: Any,
+) -> tuple[Plan, list[Compiled]]:  # fmt: skip
     """A plan and its machine code, made when a network is first compiled so; nothing in them changes."""
+    if net.weights.dtype != np.float32:
+        raise KitnetError(
+            f"the compiled engine computes in float32, but the weights are {net.weights.dtype}; "
+            "use the formulas, or initialise(dtype=np.float32)"
+        )
     cpu = cpu or detect()
-    kind = (batch, cpu, net.weights.dtype, *sorted(how.items()))
-    if kind not in net.plans:
-        plan = make_plan(net, batch, cpu, **how)
-        kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
-        net.plans[kind] = plan, build(kernels, progress)
-        forget(kernels)
-    plan, code = net.plans[kind]
-    return plan, code
+    kind = (batch, cpu, request, threads, *sorted(how.items()))
+    with net.planning:
+        if kind not in net.plans:
+            plan = make_plan(graph, net.weights, batch, cpu, request, threads=threads, **how)
+            kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
+            net.plans[kind] = plan, build(kernels, progress)
+            forget(kernels)
+            while len(net.plans) > PLANS:
+                del net.plans[next(iter(net.plans))]
+        net.plans[kind] = net.plans.pop(kind)  # the last one used stands last
+        return net.plans[kind]
 
 
-class Machine:
-    """One plan with its memory and code; what formula steps see as `Memory`.
+class _Compiled:
+    """What both kinds of compiled networks share: the plan, its machine, and one caller at a time."""
 
-    `outside` are the arrays of the plan's `@` buffers, but for the images and how many there are, which `run`
-    is given. They and the network's state are used where they lie and must stay alive and in place.
-    """
+    engine = "compiled"
 
     def __init__(
         self,
-        plan: Plan,
-        code: Sequence[Compiled],
         net: Net,
-        gradient: Weights,
+        graph: Graph,
+        batch: int,
+        request: Request,
         outside: Mapping[str, Array],
-        crew: Crew,
+        gradient: Weights | None,
+        threads: int | None,
+        cpu: Cpu | None,
+        progress: Progress | None,
+        **how: Any,
     ) -> None:
-        self.plan, self.weights, self.gradient, self.state = plan, net.weights, gradient, net.state
-        self.kept: dict[str, Kept] = {}
-        self._crew, self._context, self._count = crew, Context(), 0
-        self._slots: list[tuple[NDArray[np.int64], int]] = []  # where addresses of images stand, and which
-        self._arena = aligned(plan.arena.size)
-        self._firsts = plan.batch.images * np.arange(plan.batch.groups, dtype=np.int64)  # images of groups
-        self._counts = -self._firsts
-        held = ((node, name, array) for node, arrays in net.state.items() for name, array in arrays.items())
-        state = {f"@state {node}.{name}": array for node, name, array in held}
-        refs = (ref for step in plan.steps for ref in step.reads.values())
-        self._random = {ref.buffer: np.zeros(4, np.uint64) for ref in refs if ref.buffer.startswith(RANDOM)}
-        self._outside = {**outside, COUNT: self._counts, **plan.constants, **state, **self._random}
-        self._own = rounded(max(each.scratch_bytes for each in code))  # values lie behind kernels' scratch
-        compiled = iter(code)
-        steps = list(zip(plan.steps, plan.stages, strict=True))
-        self._preparations = self._segments(steps[: plan.preparations], compiled)
-        self._run = self._segments(steps[plan.preparations :], compiled)
+        threads = cores() if threads is None else threads
+        self.plan, code = _planned(net, graph, batch, request, threads, cpu, progress, **how)
+        self._net, self._weights, self._turn = net, net.weights, threading.Lock()
+        self._outside = arrays_outside(self.plan)
+        arrays = {"@weights": net.weights.flat, **outside, **self._outside}
+        self._machine = Machine(self.plan, code, net.weights, gradient, net.state, arrays, threads)
+        whole = "channels" in {lanes for lanes in self.plan.batches if lanes == self.plan.preferred}
+        self._operands = {
+            path: _Operand(path, (self.plan.samples, *shape), whole)
+            for path, shape in graph.operands.items()
+            if path not in request.class_operands() and path in self.plan.graph
+        }
 
-    def _segments(
-        self, steps: Sequence[tuple[Step, int]], compiled: Iterator[Compiled]
-    ) -> list[Program | FormulaStep]:
-        """Compiled steps as programs, between those that Python does."""
-        segments: list[Program | FormulaStep] = []
-        for python, run in groupby(steps, lambda each: isinstance(each[0], FormulaStep)):
-            if python:
-                segments += [step for step, _ in run if isinstance(step, FormulaStep)]
-                continue
-            calls: list[tuple[int, KernelStep, Call]] = []
-            for step, stage in run:
-                assert isinstance(step, KernelStep)
-                where = {name: self._address(ref) for name, ref in step.arguments.items()}
-                calls.append((stage, step, Call(next(compiled), **where)))
-            stages = [[call for *_, call in stage] for _, stage in groupby(calls, lambda each: each[0])]
-            program = Program(stages, self._own + self.plan.own_arena.size)
-            segments.append(program)
-            self._slots += [
-                (program.slot(call, name), ref.offset)
-                for _, step, call in calls
-                for name, ref in step.reads.items()
-                if ref.buffer == IMAGES
-            ]
-        return segments
+    def _check_net(self) -> None:
+        """Raises KitnetError where the network has got other arrays than the plan has."""
+        if self._net.weights is not self._weights:
+            raise KitnetError("the network was initialised with another precision since; compile it again")
 
-    def _address(self, ref: Ref) -> int:
-        if ref.buffer == IMAGES:
-            return 0  # until `run` knows it
-        if ref.outside:
-            return int(self._outside[ref.buffer].ctypes.data) + ref.offset
-        if ref.buffer in self.plan.own_arena.offsets:
-            return self._own + self.plan.own_arena.offsets[ref.buffer] + ref.offset
-        return int(self._arena.ctypes.data) + self.plan.arena.offsets[ref.buffer] + ref.offset
+    def _given(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        return {f"@in {path}": one.of(arrays[path]) for path, one in self._operands.items()}
 
-    def prepare(self) -> None:
-        """The steps that need no images: what is made of the weights."""
-        self._go(self._preparations)
-
-    def run(self, images: Array, count: int, context: Context) -> None:
-        """All other steps once, for the first `count` images, which are float32 and lie one behind the
-        other.
-        """
-        self._context = context
-        if count != self._count:
-            self._count = count
-            np.subtract(count, self._firsts, out=self._counts)
-        address = images.__array_interface__["data"][0]  # as images.ctypes.data, in half the time
-        for slot, offset in self._slots:
-            slot[0] = address + offset
-        for name, words in self._random.items():
-            words[:2] = key(context.seed, name.removeprefix(RANDOM))
-            words[2:] = context.first_sample, context.step
-        self._outside[IMAGES] = images
-        try:
-            self._go(self._run)
-        finally:
-            del self._outside[IMAGES]
-
-    def _go(self, segments: list[Program | FormulaStep]) -> None:
-        for segment in segments:
-            if isinstance(segment, Program):
-                self._crew.run(segment)
-            else:
-                segment.run(self)
-
-    # What formula steps see
-
-    def context(self, path: str) -> Context:
-        return replace(self._context, path=path)
-
-    def read(self, place: Place, shape: Shape) -> Array:
-        lanes = np.moveaxis(self._view(place), -1, 1)  # groups, images, positions, channels
-        return lanes.reshape(-1, *shape)[: self._count].copy()
-
-    def write(self, place: Place, value: Array) -> None:
-        view = self._view(place)
-        groups, positions, channels, images = view.shape
-        whole = np.zeros((groups * images, positions, channels), np.float32)
-        whole[: self._count] = value.reshape(self._count, positions, channels)
-        view[...] = np.moveaxis(whole.reshape(groups, images, positions, channels), 1, -1)
-
-    def _view(self, place: Place) -> Array:
-        """(groups, positions, channels, images) in the arena or outside it."""
-        volume, batch, start = place.volume, self.plan.batch, place.ref.offset
-        if place.ref.outside:
-            memory = self._outside[place.ref.buffer].reshape(-1).view(np.uint8)
-        else:
-            memory, start = self._arena, start + self.plan.arena.offsets[place.ref.buffer]
-        shape = batch.groups, volume.positions, volume.channels, batch.images
-        steps = volume.group_stride(batch), volume.pitch * batch.images, batch.images, 1
-        return as_strided(memory[start:].view(np.float32), shape, [FLOAT * step for step in steps])
+    def _read(self, what: str, path: str, count: int) -> Array:
+        """What was read out of the plan, a copy."""
+        return self._outside[f"{what} {path}"][:count].copy()
 
 
-class Scores:
-    """The compiled network: prepared images (N, *input) -> scores (N, classes) as `loss` reads them, or
-    without a loss the output (N, *output), for any N.
+class Scores(_Compiled):
+    """The compiled network: prepared images (N, *input), or a mapping by operands, -> the outputs for any N;
+    by name where there are several. With a `loss`: scores (N, classes) as it reads them.
 
     What is made of the weights beforehand (packed and mapped filters, folded norms) is made here and by
     `refresh`, to be called when weights or state have changed; a network that goes on learning needs no new
-    plan.
+    plan. `values`: paths of values that are read out besides, into `values` after each call.
     """
-
-    engine = "compiled"
 
     def __init__(
         self,
@@ -192,117 +114,174 @@ class Scores:
         loss: Loss | None,
         batch: int,
         *,
+        values: Collection[str] = (),
         threads: int | None = None,
         cpu: Cpu | None = None,
-        fuse: bool = True,
-        wishes: Wishes = NO_WISHES,
         progress: Progress | None = None,
+        **how: Any,
     ) -> None:
-        self.plan, code = _planned(
-            net, batch, cpu, progress, loss=loss, train=False, fuse=fuse, wishes=wishes
-        )
-        shape = self.plan.graph.nodes[self.plan.scores].shape
-        batch = self.plan.samples
-        self._images = _Images(batch, net, whole=self.plan.batch.images == 1)
-        self._scores = np.zeros((batch, *((math.prod(shape),) if loss else shape)), np.float32)
-        outside = {
-            "@weights": net.weights.flat,
-            "@scores": self._scores,
-        }
-        self._machine = Machine(self.plan, code, net, net.weights.like(), outside, Crew(threads))
+        graph = net.graph
+        outputs = {name: graph.nodes[i].path for name, i in graph.outputs.items()}
+        if loss is not None:
+            outputs = {"scores": graph.nodes[scores_of(graph, loss)].path}
+        self._outputs, self._flat, self._more = outputs, loss is not None, tuple(values)
+        request = Request(outputs=tuple(dict.fromkeys((*outputs.values(), *values))))
+        super().__init__(net, graph, batch, request, {}, None, threads, cpu, progress, **how)
+        self.values: dict[str, Array] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Take over the network's weights and state as they are now."""
-        self._machine.prepare()
+        self._check_net()
+        with self._turn:
+            self._machine.prepare()
 
-    def __call__(self, x: Array) -> Array:
-        self._images.check(x)
-        found = np.empty((len(x), *self._scores.shape[1:]), np.float32)
-        for start in range(0, len(x), self.plan.samples):
-            part = x[start : start + self.plan.samples]
-            self._machine.run(self._images.of(part), len(part), EVALUATION)
-            found[start : start + len(part)] = self._scores[: len(part)]
-        return found
+    def __call__(self, x: Array | Mapping[str, Array]) -> Any:
+        arrays = {path: one.checked(a) for path, one, a in self._pairs(x)}
+        total, most = len(next(iter(arrays.values()))), self.plan.samples
+        wanted = {*self._outputs.values(), *self._more}
+        shapes = {path: self.plan.graph.nodes[self.plan.graph.find(path)].shape for path in wanted}
+        found = {path: np.empty((total, *shape), np.float32) for path, shape in shapes.items()}
+        with self._turn:
+            for start in range(0, total, most):
+                part = {path: array[start : start + most] for path, array in arrays.items()}
+                count = min(most, total - start)
+                self._machine.run(self._given(part), count, EVALUATION)
+                for path, whole in found.items():
+                    here = self._outside[f"@out {path}"][:count] if path in shapes else part[path]
+                    whole[start : start + count] = here
+        self.values = {path: found[path] for path in self._more}
+        if self._flat:
+            return found[self._outputs["scores"]].reshape(total, -1)
+        results = {name: found[path] for name, path in self._outputs.items()}
+        return results if len(results) > 1 else next(iter(results.values()))
+
+    def _pairs(self, x: Array | Mapping[str, Array]) -> list[tuple[str, _Operand, Array]]:
+        given = by_operand(self._net.graph, x)
+        return [(path, one, given[path]) for path, one in self._operands.items()]
 
 
-class TrainingStep:
-    """Forward, loss, backward and the update of the weights by `rule`, if there is one, as one plan.
+class TrainingStep(_Compiled):
+    """Forward, losses, backward and the update of the weights by `rule`, if there is one, as one plan.
 
-    Call it with prepared images (n, *input), classes (n,) and the number of the step, n at most `batch`; it
-    gives losses (n,) and scores (n, classes) from before the update, and leaves the mean gradient in
-    `gradient`.
+    Call it with prepared images (n, *input) or a mapping by operands, targets or a mapping by outputs, and
+    the number of the step, n at most `batch`; `first` is the number of the first sample in the whole batch of
+    the step, of which these are a shard. It gives losses (n,) and scores from before the update, by the names
+    of outputs where several have a loss, and leaves the mean gradient in `gradient`. A step whose losses or
+    gradients are not finite changes neither weights nor memory nor state, and `finite` is then False.
     """
-
-    engine = "compiled"
 
     def __init__(
         self,
         net: Net,
-        loss: Loss,
+        loss: Losses | None,
         batch: int,
-        rule: Sgd | None,
-        memory: Mapping[str, Array],
+        rule: Rule | None,
+        memory: Mapping[str, Weights] | None = None,
         *,
+        target: str | None = None,
         seed: int = 0,
+        values: Collection[str] = (),
+        gradients: Collection[str] = (),
         threads: int | None = None,
         cpu: Cpu | None = None,
-        fuse: bool = True,
-        wishes: Wishes = NO_WISHES,
         progress: Progress | None = None,
+        **how: Any,
     ) -> None:
-        self.plan, code = _planned(
-            net, batch, cpu, progress, loss=loss, train=True, update=bool(rule), fuse=fuse, wishes=wishes
-        )
-        self._seed, self.gradient = seed, net.weights.like()
-        places = self.plan.batch.groups * self.plan.batch.images
-        self._images = _Images(batch, net)
-        self._labels, self._losses = np.zeros(places, np.int32), np.zeros(places, np.float32)
-        self._scores = np.zeros((batch, math.prod(self.plan.graph.nodes[self.plan.scores].shape)), np.float32)
-        outside = {
-            "@weights": net.weights.flat,
-            "@gradient": self.gradient.flat,
-            "@labels": self._labels,
-            "@losses": self._losses,
-            "@scores": self._scores,
-        }
+        self.goals: tuple[Goal, ...] = goals_of(net.graph, loss, target)
+        graph = with_goals(net.graph, self.goals)
+        self._seed, self._rule, self.gradient, self.finite = seed, rule, net.weights.like(), True
+        self.memory = memory or ({name: net.weights.like() for name in rule.memory} if rule else {})
+        self._scores = {goal.path: graph.nodes[graph.nodes[graph.find(goal.path)].inputs[0]] for goal in self.goals}
+        self._more = tuple(values), tuple(gradients)
+        self._trouble, self._rates = np.zeros(1, np.float32), np.zeros(0, np.float32)
+        outside = {"@gradient": self.gradient.flat, "@trouble": self._trouble}
         if rule:
-            outside["@velocity"] = memory["velocity"]
-            outside["@decayed"] = net.weights.decayed(update.LINE)
-            outside["@rates"] = np.array([rule.rate, rule.momentum, rule.decay], np.float32)
-        self._machine = Machine(self.plan, code, net, self.gradient, outside, Crew(threads))
+            self._rates = np.zeros(len(rule.scalars(0)), np.float32)
+            outside |= {f"@memory {name}": held.flat for name, held in self.memory.items()}
+            outside |= {"@decays": net.weights.decayed(update.LINE), "@rates": self._rates}
+        outputs = (*self._scores, *(node.path for node in self._scores.values()), *values)
+        request = Request(
+            outputs=tuple(dict.fromkeys(outputs)), train=True, goals=self.goals,
+            gradients=tuple(gradients), weights=True, rule=rule,
+        )  # fmt: skip
+        super().__init__(net, graph, batch, request, outside, self.gradient, threads, cpu, progress, **how)
+        self.values: dict[str, Array] = {}
+        self.gradients: dict[str, Array] = {}
+        self._least = {
+            node.path: node.layer.least_batch(*graph.shapes_into(node)) for node in graph.nodes if node.layer
+        }
 
-    def __call__(self, x: Array, labels: Array, step: int) -> tuple[Array, Array]:
-        self._images.check(x)
-        n, most = len(x), self.plan.samples
+    def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
+        self._check_net()
+        given = by_operand(self._net.graph, x)
+        arrays = {path: one.checked(given[path]) for path, one in self._operands.items() if path in given}
+        n, most = len(next(iter(arrays.values()))), self.plan.samples
         if n > most:
             raise ShapeError(f"input: {n} samples for a plan of {most}; make a plan for more")
-        self._labels[:n] = labels
-        self._machine.run(self._images.of(x), n, Context(train=True, seed=self._seed, step=step))
-        return self._losses[:n].copy(), self._scores[:n].copy()
+        targets = checked_targets(self.goals, target, n)
+        check_batch(self._least, n)
+        with self._turn:
+            if n:
+                self._step(arrays, targets, n, Context(True, self._seed, step, first))
+            return self._results(n)
+
+    def _step(self, arrays: dict[str, Array], targets: dict[str, Array], n: int, context: Context) -> None:
+        for goal in self.goals:
+            if goal.form == "values":
+                arrays[goal.target] = targets[goal.target]
+            else:
+                self._outside[f"@class {goal.target}"][:n] = targets[goal.target].reshape(n, -1)
+        if self._rule:
+            self._rates[:] = list(self._rule.scalars(context.step).values())
+        before = {path: {k: a.copy() for k, a in held.items()} for path, held in self._net.state.items()}
+        self._machine.run(self._given(arrays), n, context)
+        self.finite = not np.isnan(self._trouble[0])
+        if not self.finite:
+            self._net.keep(before)
+
+    def _results(self, n: int) -> tuple[Any, Any]:
+        self.values = {path: self._read("@out", path, n) for path in self._more[0]}
+        self.gradients = {path: self._read("@d", path, n) for path in self._more[1]}
+        losses = {goal.output: self._read("@out", goal.path, n) for goal in self.goals}
+        scores = {goal.output: self._read("@out", self._scores[goal.path].path, n) for goal in self.goals}
+        if len(self.goals) > 1:
+            return losses, scores
+        (name,) = losses
+        return losses[name], scores[name]
 
 
-class _Images:
-    """What a plan reads images from: the caller's own array, or a copy where that does not lie as it must.
-
-    `whole` says that all images of the batch are read, however many there are.
-    """
-
-    def __init__(self, batch: int, net: Net, whole: bool = False) -> None:
-        self._shape, self._whole = (batch, *net.input_shape), whole
-        self._copy: Array | None = None
-
-    def check(self, x: Array) -> None:
-        """Raises ShapeError for what are no images of this network."""
-        shape = self._shape[1:]
-        if x.shape[1:] != shape:
-            raise ShapeError(
-                f"input: expected an array of shape (N, {', '.join(map(str, shape))}), samples first and "
-                f"channels last, but got {x.shape}"
+def check_batch(least: Mapping[str, int], samples: int) -> None:
+    """Raises KitnetError for a batch that is too small for a layer, though not for an empty one."""
+    for path, fewest in least.items():
+        if 0 < samples < fewest:
+            raise KitnetError(
+                f"{path}: a batch of {samples} has no statistics to train with; give it {fewest} samples or more"
             )
 
+
+class _Operand:
+    """What a plan reads an operand from: the caller's own array, or a copy where that does not lie as it must.
+
+    `whole` says that all samples of the batch are read, however many there are.
+    """
+
+    def __init__(self, path: str, shape: tuple[int, ...], whole: bool) -> None:
+        self._path, self._shape, self._whole = path, shape, whole
+        self._copy: Array | None = None
+
+    def checked(self, x: Array) -> Array:
+        """Raises ShapeError for what is no batch of this operand."""
+        x, shape = np.asarray(x), self._shape[1:]
+        if x.ndim != len(self._shape) or x.shape[1:] != shape:
+            raise ShapeError(
+                f"{self._path}: expected an array of shape (N, {', '.join(map(str, shape))}), samples first "
+                f"and channels last, but got {x.shape}"
+            )
+        return x
+
     def of(self, x: Array) -> Array:
-        """x (n, *input), n up to the batch, as float32 numbers one behind the other."""
+        """x (n, *shape), n up to the batch, as float32 numbers one behind the other."""
         enough = len(x) == self._shape[0] or not self._whole
         if x.dtype == np.float32 and x.flags.c_contiguous and x.flags.aligned and enough:
             return x
@@ -310,3 +289,5 @@ class _Images:
             self._copy = np.zeros(self._shape, np.float32)
         self._copy[: len(x)] = x
         return self._copy
+
+

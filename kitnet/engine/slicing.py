@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 from kitnet.base.spec import Array
 from kitnet.engine.builder import Builder
-from kitnet.engine.rewrite import roots_of
-from kitnet.engine.step import COUNT, COUNT_BYTES, FLOAT, IMAGES, Ref
+from kitnet.engine.convert import Convert
+from kitnet.engine.fuse import roots_of
+from kitnet.engine.step import COUNT_BYTES, FLOAT, Ref
 from kitnet.kernels.spec import Batch
 
 MOST = 4  # images of a slice, where a group is one image
@@ -38,8 +39,11 @@ def slicing_of(b: Builder, heads: Collection[int]) -> Slicing | None:
 
     `heads` are the nodes that take steps.
     """
-    group, lives = b.batch.images, _lives(b, heads)
-    samples, most = b.batch.groups * group, max(MOST, group)
+    if len({b.setting.lanes[i] for i in heads if not isinstance(b.node(i).layer, Convert)}) > 1:
+        return None
+    batch = b.batches[b.setting.lanes[max(heads)]]
+    group, lives = batch.images, _lives(b, heads)
+    samples, most = batch.groups * group, max(MOST, group)
     able = (n for n in range(min(most, samples // 2), 1, -1) if n % group == 0 and samples % n == 0)
     images = next(able, None)
     if images is None or not lives:
@@ -49,7 +53,7 @@ def slicing_of(b: Builder, heads: Collection[int]) -> Slicing | None:
     best, least = 0, whole * (1 - LEAST_GAIN) if whole >= LEAST_BYTES else 0
     for value, own in lives.items():
         others = (each for each in lives.values() if each is not own)
-        if value == 0 or any(each.first <= own.first < each.last for each in others):
+        if isinstance(b.node(value).layer, Convert) or any(each.first <= own.first < each.last for each in others):
             continue
         made = sum(MADE * array.nbytes for i in heads if i <= own.first for array in _weights(b, i))
         front = images * max(size for i, size in live.items() if i <= own.first) + samples * own.size + made
@@ -60,7 +64,7 @@ def slicing_of(b: Builder, heads: Collection[int]) -> Slicing | None:
 
 
 def _weights(b: Builder, i: int) -> Iterable[Array]:
-    return b.weights.of(b.node(i).path).values()
+    return b.weights.of(b.node(i).owner).values()
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ def _lives(b: Builder, heads: Collection[int]) -> dict[int, _Life]:
     """Of the values in the plan's memory, by their numbers."""
     nodes, roots = b.graph.nodes, roots_of(b.graph, train=b.train)
     step = {j: i for i in heads for j in (i, *(b.fusions[i].passed if i in b.fusions else ()))}
-    first = {b.fused.get(i, i): i for i in heads} | ({} if 0 in b.bound else {0: 0})
-    first = {value: i for value, i in first.items() if roots[value] == value}
+    first = {b.fused.get(i, i): i for i in heads}
+    first = {value: i for value, i in first.items() if roots[value] == value and value not in b.bound}
     last = dict(first)
     for j, i in step.items():
         for root in {roots[k] for k in nodes[j].inputs} & first.keys():
@@ -90,12 +94,10 @@ def repeat(b: Builder, slicing: Slicing, whole: Batch) -> None:
     writes steps for all.
     """
     kept = b.place(slicing.last).ref.buffer
-    times = whole.groups // b.batch.groups
-    strides = {
-        kept: b.buffers[kept],
-        IMAGES: FLOAT * slicing.images * math.prod(b.node(0).shape),
-        COUNT: COUNT_BYTES * b.batch.groups,
-    }
+    times, per_slice = whole.groups // b.batch.groups, b.batch.groups
+    strides = {kept: b.buffers[kept], f"@count {b.lanes}": COUNT_BYTES * per_slice}
+    for path, shape in b.graph.operands.items():
+        strides[f"@in {path}"] = FLOAT * slicing.images * math.prod(shape)
     own = {ref.buffer for step in b.steps for ref in step.writes.values()} - {kept}
     once = list(b.steps)
     for i in range(1, times):
@@ -112,4 +114,4 @@ def repeat(b: Builder, slicing: Slicing, whole: Batch) -> None:
             b.steps.append(replace(step, reads=reads, writes=writes))
         b.buffers.update({there(Ref(name)).buffer: b.buffers[name] for name in own})
     b.buffers[kept] *= times
-    b.batch = whole
+    b.batches[b.lanes] = whole

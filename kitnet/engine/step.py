@@ -1,7 +1,12 @@
 """The steps of a plan: what is computed from which memory into which.
 
-A buffer is memory by name. Those whose name begins with `@` belong to somebody else (weights, gradient,
-images, ...) and are bound when the plan is made; all others lie in the arena.
+A buffer is memory by name. The names of buffers outside the plan's own memory begin with `@`; the machine
+that runs the plan is given them or has them from the network:
+
+    @in PATH          an operand, as the caller has it      @weight PATH, @dw PATH   a parameter, its gradient
+    @class PATH       class numbers, int32                  @state PATH              an array of a layer's state
+    @seed PATH        a gradient that the caller gives      @random PATH             the key of a layer's bits
+    @out PATH, @d PATH  a value, its gradient, read out     @count LANES             how many images there are
 """
 
 from __future__ import annotations
@@ -13,17 +18,12 @@ from typing import Protocol
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.kernels.emit import Kernel
-from kitnet.kernels.spec import Volume
+from kitnet.kernels.spec import Batch, Volume
 from kitnet.layers import Context, Kept
-from kitnet.net.reference import State
-from kitnet.net.weights import Weights
 
 FLOAT = 4  # bytes
 LARGE = 1 << 20  # bytes: what is so large and made of weights is made late, or not at all
-IMAGES = "@images"  # as the caller has them
-COUNT = "@count"  # an int64 for each group: how many images there are from its first one on
-COUNT_BYTES = 8
-RANDOM = "@random "  # and the path of a layer: the key of its random bits, the first sample, the step
+COUNT_BYTES = 8  # an int64 for each group: how many images there are from its first one on
 
 
 @dataclass(frozen=True)
@@ -44,28 +44,54 @@ class Ref:
 
 @dataclass(frozen=True)
 class Place:
-    """A value in memory: where it begins and how it lies there."""
+    """A value in memory: where it begins, how a group of it lies there, and in how many groups the batch."""
 
     ref: Ref
     volume: Volume
+    batch: Batch
 
 
 class Memory(Protocol):
-    """What a formula step sees of a running plan."""
+    """What a host step sees of a running plan, in one of its tasks.
 
-    weights: Weights
-    gradient: Weights
-    state: State
-    kept: dict[str, Kept]  # by the paths of layers, from their forward to their backward step
+    A grouped step has a task for each group of images and sees the real images of its group, which may be
+    none; any other has one task and sees all.
+    """
+
+    task: int
+
+    def mean_seed(self, weight: float, batch: Batch) -> Array:
+        """The gradient of the weighted mean over all real images, (samples,)."""
 
     def read(self, place: Place, shape: Shape) -> Array:
-        """The value as (N, *shape), samples first."""
+        """The value as (samples, *shape), a copy."""
 
     def write(self, place: Place, value: Array) -> None:
-        """Put (N, *shape) where the plan keeps the value."""
+        """Put (samples, *shape) where the plan keeps the value, and 0 into unused lanes."""
 
-    def context(self, path: str) -> Context:
-        """Mode, seed and step of this run, for the layer with this path."""
+    def classes(self, path: str, batch: Batch, shape: Shape) -> Array:
+        """The class numbers given for the operand with this path, (samples, *shape)."""
+
+    def array(self, ref: Ref, shape: Shape) -> Array:
+        """float32 numbers in a buffer, to be written."""
+
+    def weights(self, owner: str) -> Mapping[str, Array]:
+        """The parameters of a layer."""
+
+    def state(self, path: str) -> dict[str, Array]:
+        """The state of a layer, as it is before this run."""
+
+    def change(self, path: str, state: Mapping[str, Array]) -> None:
+        """The state of a layer after this run."""
+
+    def context(self, path: str, batch: Batch) -> Context:
+        """Mode, seed and step of this run, for the layer with this path and the first image of this task."""
+
+    def keep(self, path: str, kept: Kept) -> None:
+        """What the way back of a layer needs, for this task."""
+
+    def kept(self, path: str) -> Kept:
+        """What was kept for this task."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +111,24 @@ class KernelStep:
     def arguments(self) -> dict[str, Ref]:
         return {**self.reads, **self.writes}
 
+    @property
+    def tasks(self) -> int:
+        return self.kernel.tasks
+
 
 @dataclass(frozen=True)
-class FormulaStep:
-    """A layer's own formula, run by Python between compiled steps: counted, shown, never hidden."""
+class HostStep:
+    """A step that Python does, beside compiled ones: a layer's own formula, for instance. It is counted and
+    shown. `grouped` as in a KernelStep.
+    """
 
     label: str
     run: Callable[[Memory], None]
     reads: Mapping[str, Ref]
     writes: Mapping[str, Ref]
+    tasks: int
+    grouped: bool
+    adds: bool = False
 
 
-Step = KernelStep | FormulaStep
+Step = KernelStep | HostStep

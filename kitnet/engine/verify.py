@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kitnet.engine.arena import Arena, Life, rounded
-from kitnet.engine.step import KernelStep, Step
+from kitnet.engine.step import Step
 
 
 def lives_of(steps: Sequence[Step], buffers: Mapping[str, int], times: Sequence[int]) -> dict[str, Life]:
@@ -38,8 +38,7 @@ def verify(
     written: set[str] = set()
     home: dict[str, int] = {}
     for step, stage in zip(steps, stages, strict=True):
-        adds = isinstance(step, KernelStep) and step.adds
-        for ref in (*step.reads.values(), *(step.writes.values() if adds else ())):
+        for ref in (*step.reads.values(), *(step.writes.values() if step.adds else ())):
             if not ref.outside and ref.buffer not in written:
                 raise AssertionError(f"{step.label} reads {ref.buffer} before anything wrote it")
         written.update(ref.buffer for ref in step.writes.values())

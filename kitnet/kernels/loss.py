@@ -2,7 +2,7 @@
 
 A loss takes `scores` (a volume of one position), `labels` (int32, one an image) and `count` (one int64: how
 many images there really are), and writes `loss`, one an image, 0 beyond count. With a volume for `dscores` it
-also writes the gradient of the mean loss over the count, exactly 0 beyond it; dscores may be the memory of
+also writes the gradient of `weight` times the mean loss over the count, exactly 0 beyond it; dscores may be the memory of
 scores. Images are cut into blocks. As in the formulas the largest exponent is taken off first, so that
 nothing overflows.
 """
@@ -20,10 +20,10 @@ from kitnet.kernels.walk import over, share
 
 
 def softmax_cross_entropy(
-    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1
+    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1, weight: float = 1.0
 ) -> Kernel:
     """C = log(sum e^z) - z_label, dz = p - t."""
-    return _loss(name, cpu, batch, scores, dscores, blocks, lambda images: _compete(images, sign=1.0))
+    return _loss(name, cpu, batch, scores, dscores, blocks, weight, lambda images: _compete(images, sign=1.0))
 
 
 def rbf_penalty(
@@ -34,15 +34,16 @@ def rbf_penalty(
     dscores: Volume | None = None,
     rubbish: float = 1.0,
     blocks: int = 1,
+    weight: float = 1.0,
 ) -> Kernel:
     """C = y_label + log(e^-rubbish + sum e^-y), dy = t - q: the smallest score wins."""
     return _loss(
-        name, cpu, batch, scores, dscores, blocks, lambda images: _compete(images, sign=-1.0, rubbish=rubbish)
+        name, cpu, batch, scores, dscores, blocks, weight, lambda images: _compete(images, sign=-1.0, rubbish=rubbish)
     )
 
 
 def sigmoid_cross_entropy(
-    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1
+    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1, weight: float = 1.0
 ) -> Kernel:
     """C = sum of max(z, 0) + log(1 + e^-|z|) - t z, dz = s - t."""
 
@@ -56,11 +57,11 @@ def sigmoid_cross_entropy(
             images.gradient(c, k.select(z < 0.0, e, 1.0) / (e + 1.0) - t)
         return total.get()
 
-    return _loss(name, cpu, batch, scores, dscores, blocks, formula)
+    return _loss(name, cpu, batch, scores, dscores, blocks, weight, formula)
 
 
 def quadratic(
-    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1
+    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1, weight: float = 1.0
 ) -> Kernel:
     """C = 1/2 sum (y - t)^2, dy = y - t."""
 
@@ -73,7 +74,7 @@ def quadratic(
             images.gradient(c, d)
         return total.get() * 0.5
 
-    return _loss(name, cpu, batch, scores, dscores, blocks, formula)
+    return _loss(name, cpu, batch, scores, dscores, blocks, weight, formula)
 
 
 class _Images:
@@ -121,6 +122,7 @@ def _loss(
     scores: Volume,
     dscores: Volume | None,
     blocks: int,
+    weight: float,
     formula: Callable[[_Images], Value],
 ) -> Kernel:
     """The loop around a formula that gives the loss of a vector of images."""
@@ -130,7 +132,7 @@ def _loss(
     k = over(name, cpu, batch, blocks, scores=F32, labels=I32, count=I64, loss=F32, **gradient)
     pz, labels, pointer, loss, *pd = k.pointers
     count = k.index(k.scalar(pointer))
-    scale = 1.0 / count.value.to(F32)
+    scale = weight / count.value.to(F32)
     group, first, last = share(k, batch, batch.images // k.lanes)
     with k.loop(first * k.lanes, last * k.lanes, k.lanes) as v:
         image = group * batch.images + v

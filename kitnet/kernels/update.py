@@ -4,36 +4,58 @@ between a connection table's packed filters and dense ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I32, Index, Kernel
+from kitnet.kernels.emit import F32, I32, Index, Kernel, Value
 
 LINE = 16  # numbers of a cache line; every array of weights begins on one
 
 
-def sgd(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
-    """w, dw, v, decayed, rates (rate, momentum, decay) -> v and w in place, in one pass:
-    v = momentum v + dw + decay decayed w, w = w - rate v.
+Update = Callable[
+    [Value, Value, Mapping[str, Value], Mapping[str, Value]], tuple[Value, Mapping[str, Value]]
+]  # weights, gradient, memory, scalars -> weights, memory
 
-    `decayed` has one number, 1 or 0, for each line of 16 weights.
+
+def follow(
+    name: str, cpu: Cpu, size: int, memory: Sequence[str], scalars: Sequence[str], update: Update, tasks: int = 1
+) -> Kernel:
+    """w, dw, the arrays of `memory`, decays, rates (the scalars), trouble -> w and memory in place, in one
+    pass, by the formula `update`; nothing changes where trouble is not 0.
+
+    `decays` has one number, 1 or 0, for each line of 16 weights, by which the scalar `decay` is multiplied.
     """
     if size % LINE:
         raise ValueError(f"kernel {name}: {size} weights do not fill lines of {LINE}")
-    k = Kernel(name, cpu, tasks, w=F32, dw=F32, v=F32, decayed=F32, rates=F32)
-    w, dw, v, decayed, rates = k.pointers
-    rate, momentum, decay = (k.splat(rates, i) for i in range(3))
-
+    held = {f"memory_{each}": F32 for each in memory}
+    k = Kernel(name, cpu, tasks, w=F32, dw=F32, **held, decays=F32, rates=F32, trouble=F32)
+    w, dw, *arrays, decays, rates, trouble = k.pointers
+    numbers = {each: k.splat(rates, i) for i, each in enumerate(scalars)}
     lines = size // LINE
-    with k.loop(k.task * lines // tasks, (k.task + 1) * lines // tasks, unroll=4) as line:
-        falling = decay * k.splat(decayed, line)
+    with (
+        k.when(k.scalar(trouble).equals(0.0)),
+        k.loop(k.task * lines // tasks, (k.task + 1) * lines // tasks, unroll=4) as line,
+    ):
+        here = dict(numbers)
+        if "decay" in here:
+            here["decay"] = here["decay"] * k.splat(decays, line)
         for i in range(0, LINE, k.lanes):
             at = line * LINE + i
-            weight = k.vector(w, at)
-            velocity = k.fma(momentum, k.vector(v, at), k.vector(dw, at))
-            velocity = k.fma(falling, weight, velocity)
-            k.store(velocity, v, at)
-            k.store(k.fma(-rate, velocity, weight), w, at)
+            old = {each: k.vector(array, at) for each, array in zip(memory, arrays, strict=True)}
+            weight, new = update(k.vector(w, at), k.vector(dw, at), old, here)
+            for each, array in zip(memory, arrays, strict=True):
+                k.store(new[each], array, at)
+            k.store(weight, w, at)
+    return k
+
+
+def trouble(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
+    """x (size) -> partial (tasks): 0 where a task's share of the numbers is finite, else NaN."""
+    k = Kernel(name, cpu, tasks, x=F32, partial=F32)
+    x, partial = k.pointers
+    total = k.register(k.zero())
+    _sweep(k, size, lambda i, count: total.set(k.fma(k.vector(x, i, count), 0.0, total.get())))
+    k.store(k.total(total.get()), partial, k.task)
     return k
 
 

@@ -9,22 +9,23 @@ as Sutskever et al. 2013 discuss it, so that a change of rate acts at once.)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kitnet.base.error import KitnetError
-from kitnet.base.spec import Array
+from kitnet.optim.rule import Numbers, Rule
 
 
 @dataclass(frozen=True)
-class Sgd:
-    """`rate` is the step along the gradient, `momentum` the share of the old velocity that is kept, `decay`
-    pulls to 0."""
+class Sgd(Rule):
+    """`rate` is the learning rate, `momentum` the share of the old velocity that is kept, `decay` the weight
+    decay."""
 
     rate: float = 0.05
     momentum: float = 0.9
     decay: float = 0.0
 
-    memory = ("velocity",)  # buffers of the weights' layout that the rule carries from step to step
+    memory = ("velocity",)
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < float("inf"):
@@ -36,12 +37,11 @@ class Sgd:
         if not 0 <= self.decay < float("inf"):
             raise KitnetError(f"a weight decay of {self.decay:g} is not possible; use 0 or more")
 
-    def update(self, w: Array, dw: Array, memory: dict[str, Array], decayed: Array) -> None:
-        """One step, in place on w (P,) and memory['velocity'] (P,). `decayed` (P,) is 1 where decay applies,
-        else 0."""
-        v = memory["velocity"]
-        v *= self.momentum
-        v += dw
-        if self.decay:
-            v += self.decay * decayed * w
-        w -= self.rate * v
+    def scalars(self, step: int) -> dict[str, float]:
+        return {"rate": self.rate, "momentum": self.momentum, "decay": self.decay}
+
+    def update(
+        self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
+    ) -> tuple[Numbers, dict[str, Numbers]]:
+        v = scalars["momentum"] * memory["velocity"] + dw + scalars["decay"] * w
+        return w - scalars["rate"] * v, {"velocity": v}

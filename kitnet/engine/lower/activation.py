@@ -8,8 +8,8 @@ from kitnet.kernels import elementwise
 
 
 def through_fused_activation(b: Builder, i: int) -> Place | None:
-    """The gradient of what node i computed before its fused activation, if it has one; None where nobody gave
-    any.
+    """The gradient of what node i computed before its fused activation, if it has one; None where no reader
+    gave any.
 
     It is the gradient of the value that the node stores from then on.
     """
@@ -18,14 +18,15 @@ def through_fused_activation(b: Builder, i: int) -> Place | None:
     if dy is None or activation is None:
         return dy
     y, dx = b.place(last), b.changed_dy(last)
+    (batch, source), (_, given), (_, written) = map(b.lanewise, (y, dy, dx))
     kernel = elementwise.activation_gradient(
         "activation_gradient",
         b.cpu,
-        b.batch,
-        source=y.volume,
+        batch,
+        source=source,
         activation=activation,
-        dy=dy.volume,
-        dx=dx.volume,
+        dy=given,
+        dx=written,
         blocks=b.blocks(y.volume.positions),
     )
     b.call(f"{b.node(last).path} backward", kernel, {"source": y.ref, "dy": dy.ref}, {"dx": dx.ref})

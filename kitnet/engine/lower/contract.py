@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from kitnet.engine.builder import Builder
+from kitnet.engine.values import Lanes
 from kitnet.layers import Layer
 
 
@@ -13,52 +16,79 @@ class Slower(str):
     """A reason to refuse what could be done: an option may force it."""
 
 
+def _never(b: Builder, i: int) -> None:
+    """Refuses nothing."""
+
+
+def no_way_back(b: Builder, i: int, kept: Any) -> None:
+    """The backward of an implementation that is for scores alone."""
+
+
 @dataclass(frozen=True)
 class Implementation:
-    """One way to compute layers of some kinds. `forward` and `backward` write the steps of node i through the
-    builder; `across`: some of them need all groups at once. `refuses` gives the reason why not node i, if
-    there is one.
+    """One way to compute layers of some kinds, with a stable `id` and a sentence.
+
+    `forward` writes the steps of node i through the builder and returns what `backward` needs, which is given
+    to it. `refuses` gives the reason why not node i, if there is one. `lanes` is what lies in the vector
+    lanes; `takes_dense`: its operands may be dense; `aliases`: its value is its operand, in the same memory.
+    `across`: some steps need all groups at once.
     """
 
-    name: str
+    id: str
+    sentence: str
     layers: tuple[type[Layer], ...]
-    forward: Callable[[Builder, int], None]
-    backward: Callable[[Builder, int], None]
-    refuses: Callable[[Builder, int], str | None] = lambda builder, i: None
-    across: bool = False
+    forward: Callable[[Builder, int], Any]
+    backward: Callable[[Builder, int, Any], None]
+    refuses: Callable[[Builder, int], str | None] = _never
+    lanes: Lanes = "images"
+    takes_dense: bool = False
+    aliases: bool = False
+    across: Callable[[Builder, int], bool] = lambda b, i: False
+
+    @property
+    def formula(self) -> bool:
+        """Whether Python does it."""
+        return self.id.startswith("formula.")
+
+    @property
+    def only_scores(self) -> bool:
+        """Whether it has no way back."""
+        return self.backward is no_way_back
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """Implementations that may not be used, and such as are used wherever they can: by their names, or the
-    first words of these.
+    """Implementations that may not be used, and such as are used wherever they can, by words: an id such as
+    `conv.winograd4.images`, or parts of it, where a number may be left out: `winograd`, `conv.winograd4`.
     """
 
     forbidden: frozenset[str] = frozenset()
     forced: frozenset[str] = frozenset()
 
     def forbid(self, one: Implementation) -> bool:
-        return any(called(one.name, word) for word in self.forbidden)
+        return any(called(one.id, word) for word in self.forbidden)
 
     def force(self, one: Implementation) -> bool:
-        return any(called(one.name, word) for word in self.forced)
+        return any(called(one.id, word) for word in self.forced)
 
 
 NO_WISHES = Wishes()
 
 
-def called(name: str, word: str) -> bool:
-    """Whether an implementation of this name is meant by a word."""
-    return name == word or name.startswith((f"{word} ", f"{word},"))
+def called(id: str, word: str) -> bool:
+    """Whether a word means the implementation with this id."""
+    parts = [{part, re.sub(r"\d+$", "", part)} for part in id.split(".")]
+    words = word.split(".")
+    return any(
+        all(one in names for one, names in zip(words, parts[first:], strict=False))
+        for first in range(len(parts) - len(words) + 1)
+    )
 
 
 @dataclass(frozen=True)
 class Refusal:
     """Why an implementation was not taken."""
 
-    name: str
+    id: str
+    sentence: str
     reason: str
-
-
-def only_forward(b: Builder, i: int) -> None:
-    """The backward of what is used in plans for scores alone."""

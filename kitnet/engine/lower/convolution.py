@@ -70,7 +70,7 @@ def forward(b: Builder, i: int) -> None:
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, adds=b.over(i))
 
 
-def backward(b: Builder, i: int) -> None:
+def backward(b: Builder, i: int, kept: None) -> None:
     node, problem = b.node(i), problem_of(b, i)
     dy = through_fused_activation(b, i)
     if dy is None:
@@ -93,4 +93,4 @@ def backward(b: Builder, i: int) -> None:
         b.call(f"{node.path} input gradient", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
-DIRECT = Implementation("direct, batch in the lanes", (Convolution, Linear), forward, backward)
+DIRECT = Implementation("conv.direct.images", "direct", (Convolution, Linear), forward, backward)

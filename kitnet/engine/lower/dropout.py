@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower.contract import Implementation, only_forward
-from kitnet.engine.step import RANDOM, Ref
+from kitnet.engine.lower.contract import Implementation
+from kitnet.engine.lower.elementwise import SAMES
+from kitnet.engine.step import Ref
 from kitnet.kernels import dropout
 from kitnet.layers import Dropout
 
@@ -17,20 +18,18 @@ def _layer(b: Builder, i: int) -> Dropout:
     return layer
 
 
-def _same(b: Builder, i: int) -> None:
-    b.alias(i, b.node(i).inputs[0])
-
-
-def _draw(b: Builder, i: int) -> None:
+def _draw(b: Builder, i: int) -> Ref:
+    """Which numbers are kept."""
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
     blocks = b.blocks(x.volume.positions * x.volume.channels)
     kernel = dropout.dropout("dropout", b.cpu, b.batch, _layer(b, i).drop, x.volume, y.volume, blocks)
     kept = b.room_for(f"{node.path}.kept", replace(y.volume, pitch=y.volume.channels), bytes=1)
-    reads = {"x": x.ref, "random": Ref(f"{RANDOM}{node.path}")}
+    reads = {"x": x.ref, "random": Ref(f"@random {node.path}")}
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref, "kept": kept})
+    return kept
 
 
-def _draw_backward(b: Builder, i: int) -> None:
+def _draw_backward(b: Builder, i: int, kept: Ref) -> None:
     node, dy = b.node(i), b.dy(i)
     if dy is None or not b.wants(node.inputs[0]):
         return
@@ -39,7 +38,7 @@ def _draw_backward(b: Builder, i: int) -> None:
     kernel = dropout.dropout_gradient(
         "dropout_gradient", b.cpu, b.batch, _layer(b, i).drop, dy.volume, dx.volume, accumulate, blocks
     )
-    reads = {"kept": Ref(f"{node.path}.kept"), "dy": dy.ref}
+    reads = {"kept": kept, "dy": dy.ref}
     b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
@@ -47,5 +46,22 @@ def _drops(b: Builder, i: int) -> str | None:
     return "training drops numbers" if b.train else None
 
 
-DROPOUT = Implementation("no step where nothing drops", (Dropout,), _same, only_forward, _drops)
-DRAWN_DROPOUT = Implementation("random bits in vectors", (Dropout,), _draw, _draw_backward)
+def _drops_nothing(b: Builder, i: int) -> str | None:
+    return None if b.train else "only in training"
+
+
+DROPOUTS = tuple(
+    replace(
+        same, id=same.id.replace("same", "dropout"), sentence="no step where nothing drops",
+        layers=(Dropout,), refuses=_drops,
+    )
+    for same in SAMES
+)  # fmt: skip
+DRAWN = Implementation(
+    "dropout.drawn.images",
+    "random bits in vectors",
+    (Dropout,),
+    _draw,
+    _draw_backward,
+    _drops_nothing,
+)

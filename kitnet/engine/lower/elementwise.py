@@ -1,4 +1,6 @@
-"""Activations of their own, sums, concatenations, and layers that only say the same in another shape."""
+"""Activations of their own, sums, concatenations, and layers that only say the same in another shape: written
+once for both layouts.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +11,46 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.step import Place
+from kitnet.engine.values import Lanes
 from kitnet.kernels import elementwise
-from kitnet.kernels.activation import KINDS
-from kitnet.layers import LAYERS, Add, Concatenate, Flatten, Identity
+from kitnet.kernels.activation import Activation
+from kitnet.kernels.channels import copy
+from kitnet.layers import Add, Concatenate, Flatten, Identity, Layer
+
+
+def _activation(b: Builder, i: int) -> Activation:
+    activation = activation_of(b.node(i).layer)
+    assert activation is not None
+    return activation
+
+
+def _unknown(b: Builder, i: int) -> str | None:
+    return None if activation_of(b.node(i).layer) else "kernels know no activation of this name"
 
 
 def _activate(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    activation, blocks = activation_of(node.layer), b.blocks(y.volume.positions)
-    assert activation is not None
-    kernel = elementwise.activate("activate", b.cpu, b.batch, x.volume, activation, y.volume, blocks)
+    (batch, source), (_, target) = b.lanewise(x), b.lanewise(y)
+    blocks = b.blocks(y.volume.positions)
+    kernel = elementwise.activate("activate", b.cpu, batch, source, _activation(b, i), target, blocks)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
-def _activate_backward(b: Builder, i: int) -> None:
-    node, activation, dy = b.node(i), activation_of(b.node(i).layer), b.dy(i)
+def _activate_backward(b: Builder, i: int, kept: None) -> None:
+    node, dy, activation = b.node(i), b.dy(i), _activation(b, i)
     if dy is None or not b.wants(node.inputs[0]):
         return
-    assert activation is not None
     source = b.place(i if activation.reads == "y" else node.inputs[0])
     dx, accumulate = b.dx_over(node.inputs[0], i)
+    (batch, read), (_, given), (_, written) = map(b.lanewise, (source, dy, dx))
     kernel = elementwise.activation_gradient(
         "activation_gradient",
         b.cpu,
-        b.batch,
-        source=source.volume,
+        batch,
+        source=read,
         activation=activation,
-        dy=dy.volume,
-        dx=dx.volume,
+        dy=given,
+        dx=written,
         accumulate=accumulate,
         blocks=b.blocks(source.volume.positions),
     )
@@ -48,81 +62,121 @@ def _add(b: Builder, i: int) -> None:
     node = b.node(i)
     y = b.place_over(b.fused.get(i, i), node.inputs)
     xs = [b.place(j) for j in node.inputs]
+    batch, target = b.lanewise(y)
     kernel = elementwise.add(
         "add",
         b.cpu,
-        b.batch,
-        [x.volume for x in xs],
-        y.volume,
+        batch,
+        [b.lanewise(x)[1] for x in xs],
+        target,
         activation=b.fused_activation(i),
         blocks=b.blocks(y.volume.positions),
     )
     b.call(f"{node.path} forward", kernel, {f"x{j}": x.ref for j, x in enumerate(xs)}, {"y": y.ref})
 
 
-def _add_backward(b: Builder, i: int) -> None:
-    node, dy = b.node(i), through_fused_activation(b, i)
-    if dy is None:
-        return
-    for j in node.inputs:
-        pass_on(b, node.path, dy, j)
-
-
-def pass_on(b: Builder, path: str, dy: Place, j: int) -> None:
-    """The gradient dy as value j's: in the same memory if it is the first one."""
-    if b.wants(j) and not b.share(j, dy):
-        _copy(b, f"{path} backward to {b.node(j).path}", dy, *b.dx(j))
+def _add_backward(b: Builder, i: int, kept: None) -> None:
+    dy = through_fused_activation(b, i)
+    for j in b.node(i).inputs if dy else ():
+        assert dy is not None
+        b.pass_on(b.node(i).path, dy, j)
 
 
 def _concatenate(b: Builder, i: int) -> None:
     node, whole = b.node(i), b.place(i)
     for j, part in zip(node.inputs, _slices(b, i, whole), strict=True):
-        if b.place(j) != part:  # else it was written there
-            _copy(b, f"{node.path} forward from {b.node(j).path}", b.place(j), part, False)
+        label, source = f"{node.path} forward from {b.node(j).path}", b.place(j)
+        if source == part:  # it was written there
+            continue
+        if b.few:
+            blocks = b.blocks(source.volume.positions)
+            kernel = copy.copy("copy", b.cpu, b.batch, source.volume, part.volume, blocks)
+            b.call(label, kernel, {"x": source.ref}, {"y": part.ref})
+        else:
+            b.copy(label, source, part)
 
 
-def _concatenate_backward(b: Builder, i: int) -> None:
+def _concatenate_backward(b: Builder, i: int, kept: None) -> None:
     node, dy = b.node(i), b.dy(i)
-    if dy is None:
-        return
-    for j, part in zip(node.inputs, _slices(b, i, dy), strict=True):
-        pass_on(b, node.path, part, j)
+    for j, part in zip(node.inputs, _slices(b, i, dy) if dy else [], strict=dy is not None):
+        b.pass_on(node.path, part, j)
 
 
 def _slices(b: Builder, i: int, whole: Place) -> list[Place]:
     """The part of a joined value that each branch is."""
     depths = [b.node(j).shape[-1] for j in b.node(i).inputs]
-    return [
-        b.part(whole, first, depth) for first, depth in zip(accumulate([0, *depths]), depths, strict=False)
-    ]
+    starts = accumulate([0, *depths])
+    return [b.part(whole, first, depth) for first, depth in zip(starts, depths, strict=False)]
 
 
-def _copy(b: Builder, label: str, source: Place, target: Place, accumulate: bool) -> None:
-    kernel = elementwise.copy(
-        "copy",
-        b.cpu,
-        b.batch,
-        source.volume,
-        target.volume,
-        accumulate=accumulate,
-        blocks=b.blocks(source.volume.positions),
+def _slices_of_lanes(b: Builder, i: int) -> str | None:
+    return "the way back has no kernel for slices of lanes" if b.few and b.back else None
+
+
+def _same(b: Builder, i: int) -> bool:
+    """No step where numbers lie as they should: a flat form has no lanes that no channel fills. A value whose
+    gradient is read out has one of its own."""
+    node, (j,) = b.node(i), b.node(i).inputs
+    x, flat = b.place(j), b.volume(i)
+    asked = {node.path, b.node(b.root(j)).path} & set(b.request.gradients)
+    if not asked and x.volume.positions * x.volume.pitch == flat.positions * flat.pitch:
+        b.alias(i, j)
+        return True
+    label = f"{node.path} forward"
+    if b.few:
+        blocks = b.blocks(x.volume.positions)
+        kernel = copy.copy("copy", b.cpu, b.batch, x.volume, flat, blocks)
+        b.call(label, kernel, {"x": x.ref}, {"y": b.place(i).ref})
+    else:
+        b.copy(label, x, b.place(i))
+    return False
+
+
+def _same_backward(b: Builder, i: int, alias: bool) -> None:
+    """The gradient of an alias lies where it should already."""
+    dy, (j,) = b.dy(i), b.node(i).inputs
+    if not alias and dy is not None and b.wants(j):
+        b.copy(f"{b.node(i).path} backward", dy, *b.dx(j))
+
+
+def _empty_lanes(b: Builder, i: int) -> str | None:
+    (j,) = b.node(i).inputs
+    x, flat = b.volume(j), b.volume(i)
+    filled = x.positions * x.pitch == flat.positions * flat.pitch
+    return "the way back has no kernel for lanes that no channel fills" if b.back and not filled else None
+
+
+def _both(
+    id: str,
+    sentence: str,
+    layers: tuple[type[Layer], ...],
+    *how: object,
+    **more: object,
+) -> tuple[Implementation, ...]:
+    """The same for both layouts."""
+    lanes: tuple[Lanes, ...] = ("images", "channels")
+    return tuple(
+        Implementation(f"{id}.{one}", sentence, layers, *how, lanes=one, **more)  # type: ignore[arg-type]  # as given
+        for one in lanes
     )
-    b.call(label, kernel, {"x": source.ref}, {"y": target.ref}, adds=accumulate)
 
 
-def _same(b: Builder, i: int) -> None:
-    b.alias(i, b.node(i).inputs[0])
-
-
-def _nothing(b: Builder, i: int) -> None:
-    """The gradient lies where it should already."""
-
-
-ACTIVATION = Implementation(
-    "vector polynomials", tuple(LAYERS[kind] for kind in KINDS), _activate, _activate_backward
+ACTIVATIONS = _both("activation", "vector polynomials", (Layer,), _activate, _activate_backward, _unknown)
+ADDS = _both("add", "one pass", (Add,), _add, _add_backward)
+CONCATENATES = _both(
+    "concat",
+    "slices, or copies into them",
+    (Concatenate,),
+    _concatenate,
+    _concatenate_backward,
+    _slices_of_lanes,
 )
-ADD = Implementation("one pass", (Add,), _add, _add_backward)
-CONCATENATE = Implementation(
-    "slices, or copies into them", (Concatenate,), _concatenate, _concatenate_backward
+SAMES = _both(
+    "same",
+    "no step where no lane is empty",
+    (Flatten, Identity),
+    _same,
+    _same_backward,
+    _empty_lanes,
+    aliases=True,
 )
-SAME = Implementation("no step at all", (Flatten, Identity), _same, _nothing)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower.problem import Problem, dense_filters, table_of
-from kitnet.engine.lower.sums import sum_up
+from kitnet.engine.lower.problem import Problem, has_table, table_of
+from kitnet.engine.step import Ref
 from kitnet.kernels import convolution_gradient, update, winograd_gradient
 
 # Where groups are too few to make a task of each: partial sums of so many weights, one for each task, cost
@@ -16,65 +16,59 @@ MOST_PARTIAL = 40_000
 def _chunks(b: Builder, weights: int, most: int) -> int:
     """Into how many partial sums the gradient is cut, of which there can be so many."""
     chunks = b.chunks()
-    return chunks if chunks > 1 or weights > MOST_PARTIAL else min(b.tasks, most)
+    return chunks if chunks > 1 or weights > MOST_PARTIAL else min(b.parts, most)
 
 
-def filter_gradient(b: Builder, i: int, problem: Problem, winograd: bool = False) -> str:
-    """Add the steps for the filters of node i; the name of the way that was taken.
+def filter_gradient(b: Builder, i: int, problem: Problem, winograd: bool = False) -> None:
+    """Add the steps for the filters of node i, if their gradient is wanted.
 
     `winograd` allows Winograd's filtering for a 3x3 problem that it fits. It is taken if filters fill the
     lanes: with 16 and 32 images on two AVX-512 cores it is 1.2 times as fast as the direct sum for 16->16@32,
     1.7 for 32->32@32 and @16, and about twice for 64->64@56 and @8, 128->128@28, 256->256@14 and 512->512@7.
     """
+    if not b.request.weights:
+        return
     node, dy = b.node(i), b.dy(b.fused.get(i, i))
     assert dy is not None
     x, units = b.place(node.inputs[0]), dy.volume.channels
     winograd = winograd and units % b.cpu.lanes == 0
-    if winograd:
-        most = winograd_gradient.most_chunks(b.cpu, b.batch, dy.volume)
-    else:
-        most = convolution_gradient.most_chunks(b.batch, dy.volume)
+    most = (
+        winograd_gradient.most_chunks(b.cpu, b.batch, dy.volume)
+        if winograd
+        else convolution_gradient.most_chunks(b.batch, dy.volume)
+    )
     chunks = _chunks(b, problem.weights, most)
-    filters = dense_filters(b, i)
-    packed = filters.buffer != "@weights"
-    weight = b.weight_gradient(f"{node.path}.weight")
-    whole = b.room(f"d {filters.buffer}", problem.weights) if packed else weight
+    label, packed = f"{node.path} filter gradient", has_table(b, i)
+    whole = b.room(f"d {node.path}.filters", problem.weights) if packed else b.weight_gradient(i, "weight")
     partial = b.room(f"{node.path}.partial", chunks * problem.weights) if chunks > 1 else whole
     bias = bias_partial = partial  # not written where there is none
     if problem.bias:
-        bias = bias_partial = b.weight_gradient(f"{node.path}.bias")
+        bias = bias_partial = b.weight_gradient(i, "bias")
         if chunks > 1:
             bias_partial = b.room(f"{node.path}.bias_partial", chunks * units)
     parts = 1 if chunks > 1 else b.tasks
-    volumes = b.cpu, b.batch, x.volume, dy.volume
+    volumes, how = (b.cpu, b.batch, x.volume, dy.volume), {"chunks": chunks, "parts": parts}
     if winograd:
         kernel = winograd_gradient.filter_gradient(
-            "winograd_filter_gradient",
-            *volumes,
-            problem.window.before,
-            bias=problem.bias,
-            chunks=chunks,
-            parts=parts,
+            "winograd_filter_gradient", *volumes, problem.window.before, bias=problem.bias, **how
         )
     else:
         kernel = convolution_gradient.filter_gradient(
-            "filter_gradient",
-            *volumes,
-            problem.window,
-            groups=problem.groups,
-            bias=problem.bias,
-            chunks=chunks,
-            parts=parts,
+            "filter_gradient", *volumes, problem.window, groups=problem.groups, bias=problem.bias, **how
         )
     writes = {"partial": partial, "bias_partial": bias_partial}
-    across = chunks != b.batch.groups
-    b.call(f"{node.path} filter gradient", kernel, {"x": x.ref, "dy": dy.ref}, writes, across=across)
+    b.call(label, kernel, {"x": x.ref, "dy": dy.ref}, writes, across=chunks != b.batch.groups)
     if chunks > 1:
-        sum_up(b, f"{node.path} filter gradient", chunks, problem.weights, partial, whole)
+        b.sum_up(label, chunks, problem.weights, partial, whole)
         if problem.bias:
-            sum_up(b, f"{node.path} bias gradient", chunks, units, bias_partial, bias)
+            b.sum_up(f"{node.path} bias gradient", chunks, units, bias_partial, bias)
     if packed:
-        _, where = table_of(b, i)
-        reads = {"x": whole, "index": b.constant(f"{node.path}.where", where)}
-        b.at_end(f"{node.path} links", update.gather("gather", b.cpu, where.size), reads, {"y": weight})
-    return "winograd F(4x4,3x3)" if winograd else "direct"
+        _gather_links(b, i, whole)
+
+
+def _gather_links(b: Builder, i: int, whole: Ref) -> None:
+    """The gradient of a table's links, out of that of the dense filters."""
+    path, (_, where) = b.node(i).path, table_of(b, i)
+    reads = {"x": whole, "index": b.constant(f"{path}.where", where)}
+    kernel = update.gather("gather", b.cpu, where.size)
+    b.at_end(f"{path} links", kernel, reads, {"y": b.weight_gradient(i, "weight")})

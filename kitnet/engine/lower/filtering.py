@@ -4,12 +4,14 @@ direct sum after all.
 
 from __future__ import annotations
 
-from kitnet.engine.builder import Builder, sizes_of
+from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Slower
 from kitnet.engine.lower.problem import problem_of, reads_in_place
+from kitnet.engine.values import sizes_of
 from kitnet.kernels.filtering import F2, F4, Filtering
 from kitnet.layers import Convolution
 
+IDS = {F4: "winograd4", F2: "winograd2"}
 NAMES = {F4: "F(4x4,3x3)", F2: "F(2x2,3x3)"}
 DIRECT = "the direct sum"
 
@@ -27,6 +29,8 @@ def refuses(b: Builder, i: int, filtering: Filtering) -> str | None:
     if layer.table is not None:
         return "the layer has a connection table"
     (shape,), problem = b.graph.shapes_into(b.node(i)), problem_of(b, i)
+    if sizes_of(shape)[0] > 1:
+        return "only for planes"
     if problem.window.size != (1, 3, 3):
         return "only for 3x3 windows"
     if problem.window.stride != (1, 1, 1) or problem.window.dilation != (1, 1, 1):

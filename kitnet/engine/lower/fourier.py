@@ -7,12 +7,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from kitnet.engine.builder import Builder, sizes_of
+from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, Slower
 from kitnet.engine.lower.filter_gradient import filter_gradient
 from kitnet.engine.lower.problem import bias_of, blocks_of, made_of, problem_of
 from kitnet.engine.step import Ref
+from kitnet.engine.values import sizes_of
 from kitnet.kernels import fourier
 from kitnet.kernels.spec import Triple, Volume, Window
 from kitnet.layers import Convolution
@@ -123,7 +124,7 @@ def fourier_forward(b: Builder, i: int) -> None:
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, adds=b.over(i))
 
 
-def fourier_backward(b: Builder, i: int) -> None:
+def fourier_backward(b: Builder, i: int, kept: None) -> None:
     node, problem = b.node(i), problem_of(b, i)
     dy = through_fused_activation(b, i)
     if dy is None:
@@ -152,5 +153,10 @@ def fourier_backward(b: Builder, i: int) -> None:
 
 
 FOURIER = Implementation(
-    "fourier transforms", (Convolution,), fourier_forward, fourier_backward, refuses_fourier
+    "conv.fourier.images",
+    "fourier transforms",
+    (Convolution,),
+    fourier_forward,
+    fourier_backward,
+    refuses_fourier,
 )

@@ -4,14 +4,14 @@ ones otherwise.
 
 from __future__ import annotations
 
-from kitnet.engine.builder import Builder
-from kitnet.engine.lower.contract import Implementation
-from kitnet.engine.lower.elementwise import pass_on
-from kitnet.engine.step import COUNT, Place, Ref
-from kitnet.kernels import norm
-from kitnet.layers import BatchNorm
+from dataclasses import dataclass
 
-_COUNT = Ref(COUNT)
+from kitnet.engine.builder import Builder
+from kitnet.engine.lower.contract import Implementation, no_way_back
+from kitnet.engine.step import Place, Ref
+from kitnet.kernels import norm
+from kitnet.kernels.channels import norm as norm_channels
+from kitnet.layers import BatchNorm
 
 
 def _layer(b: Builder, i: int) -> BatchNorm:
@@ -20,91 +20,113 @@ def _layer(b: Builder, i: int) -> BatchNorm:
     return layer
 
 
-def _blocks(b: Builder, x: Place) -> int:
-    return b.blocks(x.volume.positions)
-
-
 def _normalise(b: Builder, i: int, mean: Ref, factor: Ref) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.result(i)
-    reads = {"x": x.ref, "mean": mean, "factor": factor, "shift": b.weight(f"{node.path}.shift")}
-    added, addend = b.addend(i), None
-    if added is not None:
-        place = b.place(added)
-        reads["addend"], addend = place.ref, place.volume
-    kernel = norm.normalise(
-        "normalise", b.cpu, b.batch, x.volume, y.volume, b.fused_activation(i), _blocks(b, x), addend
-    )
+    reads = {"x": x.ref, "mean": mean, "factor": factor, "shift": b.weight(i, "shift")}
+    activation, blocks, added = b.fused_activation(i), b.blocks(x.volume.positions), b.addend(i)
+    if b.few:
+        kernel = norm_channels.normalise(
+            "normalise", b.cpu, b.batch, x.volume, y.volume, activation, blocks
+        )
+    else:
+        addend = None if added is None else b.place(added)
+        if addend is not None:
+            reads["addend"] = addend.ref
+        kernel = norm.normalise(
+            "normalise", b.cpu, b.batch, x.volume, y.volume, activation, blocks, addend and addend.volume
+        )
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref})
 
 
-def _of_batch(b: Builder, i: int) -> None:
+@dataclass(frozen=True)
+class _Statistics:
+    """Of the batch, for each channel; the factor is scale / sqrt(var + eps)."""
+
+    mean: Ref
+    inverse: Ref
+    factor: Ref
+
+
+def _of_batch(b: Builder, i: int) -> _Statistics:
     node, layer, x = b.node(i), _layer(b, i), b.place(b.node(i).inputs[0])
     channels = x.volume.channels
-    kernel = norm.statistics("statistics", b.cpu, b.batch, x.volume, _blocks(b, x))
+    kernel = norm.statistics("statistics", b.cpu, b.batch, x.volume, b.sum_blocks(x.volume.positions))
     partial = b.room(f"{node.path}.partial statistics", kernel.tasks * 3 * channels)
-    b.call(f"{node.path} statistics", kernel, {"x": x.ref, "count": _COUNT}, {"partial": partial})
+    b.call(f"{node.path} statistics", kernel, {"x": x.ref, "count": b.count}, {"partial": partial})
     kernel = norm.finish("finish", b.cpu, kernel.tasks, channels, layer.eps, layer.decay)
     found = {name: b.room(f"{node.path}.{name}", channels) for name in ("mean", "inverse", "factor")}
-    running = {f"running_{name}": b.state(f"{node.path}.{name}") for name in ("mean", "var")}
-    reads = {"partial": partial, "scale": b.weight(f"{node.path}.scale")}
+    running = {f"running_{name}": b.state(i, name) for name in ("mean", "var")}
+    reads = {"partial": partial, "scale": b.weight(i, "scale")}
     b.call(f"{node.path} statistics of all", kernel, reads, {**found, **running}, across=True)
     _normalise(b, i, found["mean"], found["factor"])
+    return _Statistics(**found)
 
 
-def _of_batch_backward(b: Builder, i: int) -> None:
+def _of_batch_backward(b: Builder, i: int, statistics: _Statistics) -> None:
     node, last, x = b.node(i), b.fused.get(i, i), b.place(b.node(i).inputs[0])
-    dy, addend = b.dy(last), b.addend(i)
+    dy, addend, activation = b.dy(last), b.addend(i), b.activation_back(i)
     if dy is None:
         return
-    channels, activation, blocks = x.volume.channels, b.activation_back(i), _blocks(b, x)
-    mean, inverse, factor = (Ref(f"{node.path}.{name}") for name in ("mean", "inverse", "factor"))
-    shift = b.weight(f"{node.path}.shift")
-    given = {"x": x.ref, "mean": mean, "factor": factor, "shift": shift, "dy": dy.ref, "count": _COUNT}
+    given = {
+        "x": x.ref, "mean": statistics.mean, "factor": statistics.factor, "shift": b.weight(i, "shift"),
+        "dy": dy.ref, "count": b.count,
+    }  # fmt: skip
     stored, read, written = None, {}, {}
     if addend is not None and activation is not None:
         y, d = b.place(last), b.changed_dy(last)
         stored, read, written = (y.volume, d.volume), {"y": y.ref}, {"d": d.ref}
+    blocks = b.sum_blocks(x.volume.positions)
     kernel = norm.gradient_sums(
         "gradient_sums", b.cpu, b.batch, x.volume, dy.volume, activation, blocks, stored
     )
-    partial = b.room(f"{node.path}.partial gradient", kernel.tasks * 2 * channels)
+    partial = b.room(f"{node.path}.partial gradient", kernel.tasks * 2 * x.volume.channels)
     b.call(f"{node.path} backward sums", kernel, {**given, **read}, {**written, "partial": partial})
     if stored is not None:
         dy, activation = d, None
         given["dy"] = d.ref
     if addend is not None:
-        pass_on(b, node.path, dy, addend)
-    kernel = norm.finish_gradient("finish_gradient", b.cpu, kernel.tasks, channels, x.volume.positions)
-    moves = {name: b.room(f"{node.path}.{name}", channels) for name in ("slope", "level")}
-    dw = {f"d{name}": b.weight_gradient(f"{node.path}.{name}") for name in ("scale", "shift")}
-    reads = {"partial": partial, "inverse": inverse, "factor": factor, "count": _COUNT}
-    b.call(f"{node.path} backward sums of all", kernel, reads, {**dw, **moves}, across=True)
+        b.pass_on(node.path, dy, addend)
+    moves = _moves(b, i, statistics, x, kernel.tasks, partial)
     if b.wants(node.inputs[0]):
         dx, accumulate = b.dx_over(node.inputs[0], last)
+        volumes, blocks = (x.volume, dy.volume, dx.volume), b.blocks(x.volume.positions)
         kernel = norm.input_gradient(
-            "norm_gradient", b.cpu, b.batch, x.volume, dy.volume, dx.volume, activation, accumulate, blocks
+            "norm_gradient", b.cpu, b.batch, *volumes, activation, accumulate, blocks
         )
         b.call(f"{node.path} backward", kernel, {**given, **moves}, {"dx": dx.ref}, adds=accumulate)
 
 
+def _moves(
+    b: Builder, i: int, statistics: _Statistics, x: Place, tasks: int, partial: Ref
+) -> dict[str, Ref]:
+    """The gradients of the parameters, and what takes the batch's mean and slope out of dx."""
+    node, channels = b.node(i), x.volume.channels
+    kernel = norm.finish_gradient("finish_gradient", b.cpu, tasks, channels, x.volume.positions)
+    moves = {name: b.room(f"{node.path}.{name}", channels) for name in ("slope", "level")}
+    dw = {f"d{name}": b.weight_gradient(i, name) for name in ("scale", "shift")}
+    reads = {
+        "partial": partial, "inverse": statistics.inverse, "factor": statistics.factor, "count": b.count
+    }  # fmt: skip
+    b.call(f"{node.path} backward sums of all", kernel, reads, {**dw, **moves}, across=True)
+    return moves
+
+
 def running_factor(b: Builder, i: int) -> Ref:
     """scale / sqrt(running var + eps), made at the beginning of each run."""
-    node, layer, channels = b.node(i), _layer(b, i), b.node(i).shape[-1]
-    factor = Ref(f"{node.path}.factor")
-    if factor.buffer not in b.buffers:
-        b.room(factor.buffer, channels)
-        reads = {"scale": b.weight(f"{node.path}.scale"), "var": b.state(f"{node.path}.var")}
-        kernel = norm.fold("fold", b.cpu, channels, layer.eps)
+    node, channels = b.node(i), b.node(i).shape[-1]
+
+    def make() -> Ref:
+        factor = b.room(f"{node.path}.factor", channels)
+        reads = {"scale": b.weight(i, "scale"), "var": b.state(i, "var")}
+        kernel = norm.fold("fold", b.cpu, channels, _layer(b, i).eps)
         b.at_start(f"{node.path} factor", kernel, reads, {"factor": factor})
-    return factor
+        return factor
+
+    return b.once(("factor", i), make)
 
 
 def _running(b: Builder, i: int) -> None:
-    _normalise(b, i, b.state(f"{b.node(i).path}.mean"), running_factor(b, i))
-
-
-def _no_way_back(b: Builder, i: int) -> None:
-    """Plans for scores have none."""
+    _normalise(b, i, b.state(i, "mean"), running_factor(b, i))
 
 
 def _not_for_scores(b: Builder, i: int) -> str | None:
@@ -115,9 +137,26 @@ def _not_in_training(b: Builder, i: int) -> str | None:
     return "training takes the batch's own statistics" if b.train else None
 
 
-BATCH_STATISTICS = Implementation(
-    "statistics, then one pass", (BatchNorm,), _of_batch, _of_batch_backward, _not_for_scores, across=True
-)
-RUNNING_STATISTICS = Implementation(
-    "one pass with running statistics", (BatchNorm,), _running, _no_way_back, _not_in_training
+NORMS = (
+    Implementation(
+        "batchnorm.statistics.images",
+        "statistics, then one pass",
+        (BatchNorm,),
+        _of_batch,
+        _of_batch_backward,
+        _not_for_scores,
+        across=lambda b, i: True,
+    ),
+    *(
+        Implementation(
+            f"batchnorm.running.{lanes}",
+            "one pass with running statistics",
+            (BatchNorm,),
+            _running,
+            no_way_back,
+            _not_in_training,
+            lanes=lanes,
+        )
+        for lanes in ("images", "channels")
+    ),
 )

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower.contract import Implementation
-from kitnet.engine.step import COUNT, Ref
+from kitnet.engine.lower.contract import Implementation, no_way_back
+from kitnet.engine.step import Ref
+from kitnet.engine.values import Lanes
 from kitnet.kernels import loss, radial_basis, softmax
+from kitnet.kernels.channels import softmax as softmax_channels
+from kitnet.kernels.emit import Kernel
+from kitnet.kernels.spec import Volume
 from kitnet.layers import (
+    Loss,
     Quadratic,
     RadialBasis,
     RadialBasisPenalty,
@@ -21,13 +27,16 @@ from kitnet.layers import (
 from kitnet.layers.radial_basis import digit_bitmaps
 
 
-def _softmax(b: Builder, i: int) -> None:
+def _softmax(lanes: Lanes, b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    kernel = softmax.softmax("softmax", b.cpu, b.batch, x.volume, y.volume)
+    write, blocks = softmax.softmax, 1
+    if lanes == "channels":
+        write, blocks = softmax_channels.softmax, b.blocks(y.volume.positions)
+    kernel = write("softmax", b.cpu, b.batch, x.volume, y.volume, blocks)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
-def _softmax_backward(b: Builder, i: int) -> None:
+def _softmax_backward(b: Builder, i: int, kept: None) -> None:
     node, y, dy = b.node(i), b.place(i), b.dy(i)
     if dy is None or not b.wants(node.inputs[0]):
         return
@@ -48,7 +57,7 @@ def _radial_basis(b: Builder, i: int) -> None:
     b.call(f"{node.path} forward", kernel, {"x": x.ref, "bitmaps": _bitmaps(b)}, {"y": y.ref})
 
 
-def _radial_basis_backward(b: Builder, i: int) -> None:
+def _radial_basis_backward(b: Builder, i: int, kept: None) -> None:
     node, x, dy = b.node(i), b.place(b.node(i).inputs[0]), b.dy(i)
     if dy is None or not b.wants(node.inputs[0]):
         return
@@ -60,41 +69,74 @@ def _radial_basis_backward(b: Builder, i: int) -> None:
     b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
+# Losses
+
+
 def _loss(b: Builder, i: int) -> None:
-    """The loss of every image and the gradient of their mean, which begins the way back."""
-    node, layer = b.node(i), b.node(i).layer
-    scores, (dscores, _) = b.place(node.inputs[0]), b.dx(node.inputs[0])
-    z, dz = scores.volume, dscores.volume
+    """The loss of every image and the gradient of their weighted mean, which begins the way back."""
+    node, (source, target) = b.node(i), b.node(i).inputs
+    goal, scores = b.request.goal(node.path), b.place(source)
+    assert goal is not None and isinstance(node.layer, Loss)
+    reads = {"scores": scores.ref, "labels": Ref(f"@class {b.node(target).path}"), "count": b.count}
+    writes = {"loss": b.place(i).ref}
+    if not b.wants(source):
+        b.call(node.path, _kernel(b, node.layer, scores.volume, None, 1.0), reads, writes)
+        return
+    dscores, begun = b.dx(source)
+    apart = b.spare(f"d {node.path}", source) if begun else dscores
+    kernel = _kernel(b, node.layer, scores.volume, apart.volume, goal.weight)
+    b.call(node.path, kernel, reads, {**writes, "dscores": apart.ref})
+    if begun:
+        b.copy(f"{node.path} backward", apart, dscores, accumulate=True)
+
+
+def _kernel(b: Builder, layer: Loss, z: Volume, dz: Volume | None, weight: float) -> Kernel:
+    given = b.cpu, b.batch, z, dz
     match layer:
         case SoftmaxCrossEntropy():
-            kernel = loss.softmax_cross_entropy("softmax_cross_entropy", b.cpu, b.batch, z, dz)
+            return loss.softmax_cross_entropy("softmax_cross_entropy", *given, weight=weight)
         case SigmoidCrossEntropy():
-            kernel = loss.sigmoid_cross_entropy("sigmoid_cross_entropy", b.cpu, b.batch, z, dz)
+            return loss.sigmoid_cross_entropy("sigmoid_cross_entropy", *given, weight=weight)
         case Quadratic():
-            kernel = loss.quadratic("quadratic", b.cpu, b.batch, z, dz)
+            return loss.quadratic("quadratic", *given, weight=weight)
         case RadialBasisPenalty(rubbish):
-            kernel = loss.rbf_penalty("rbf_penalty", b.cpu, b.batch, z, dz, rubbish)
-        case _:
-            raise AssertionError(f"{layer} is no loss of this implementation")
-    reads = {"scores": scores.ref, "labels": Ref("@labels"), "count": Ref(COUNT)}
-    b.call(node.path, kernel, reads, {"loss": Ref("@losses"), "dscores": dscores.ref})
+            return loss.rbf_penalty("rbf_penalty", *given, rubbish, weight=weight)
+    raise AssertionError(f"{layer} is no loss of this implementation")
 
 
-def _one_position(b: Builder, i: int) -> str | None:
-    shape = b.node(b.node(i).inputs[0]).shape
-    return None if math.prod(shape[:-1]) == 1 else "scores of more than one position"
+def _refuses_loss(b: Builder, i: int) -> str | None:
+    source, target = b.node(i).inputs
+    goal = b.request.goal(b.node(i).path)
+    if goal is None or goal.form == "values":
+        return "only for a target of class numbers"
+    if math.prod(b.node(source).shape[:-1]) != 1:
+        return "scores of more than one position"
+    if b.node(i).path in b.request.seeds or b.node(target).path in b.request.gradients:
+        return "only with the gradient of its own mean, and none of the target"
+    return None
 
 
-def _done(b: Builder, i: int) -> None:
+def _done(b: Builder, i: int, kept: None) -> None:
     """The loss has given its gradient already."""
 
 
-SOFTMAX = Implementation("vector polynomials", (Softmax,), _softmax, _softmax_backward)
-RADIAL_BASIS = Implementation("one pass", (RadialBasis,), _radial_basis, _radial_basis_backward)
+SOFTMAXES = tuple(
+    Implementation(
+        f"softmax.{lanes}",
+        "vector polynomials",
+        (Softmax,),
+        partial(_softmax, lanes),
+        _softmax_backward if lanes == "images" else no_way_back,
+        lanes=lanes,
+    )
+    for lanes in ("images", "channels")
+)
+RADIAL_BASIS = Implementation("rbf.images", "one pass", (RadialBasis,), _radial_basis, _radial_basis_backward)
 LOSS = Implementation(
+    "loss.images",
     "with its gradient in one pass",
     (SoftmaxCrossEntropy, SigmoidCrossEntropy, Quadratic, RadialBasisPenalty),
     _loss,
     _done,
-    _one_position,
+    _refuses_loss,
 )

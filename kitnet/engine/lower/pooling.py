@@ -1,18 +1,22 @@
-"""Pooling and trainable subsampling on values whose batch lies in the lanes."""
+"""Pooling in both layouts, and trainable subsampling."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
-from kitnet.engine.lower.contract import Implementation
-from kitnet.engine.lower.sums import sum_up
+from kitnet.engine.lower.contract import Implementation, no_way_back
 from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Ref
+from kitnet.engine.values import Lanes
 from kitnet.kernels import pool, subsample
+from kitnet.kernels.channels import subsample as subsample_channels
 from kitnet.kernels.spec import Window
 from kitnet.layers import MaxPool, MeanPool, Subsampling
+
+LAYOUTS: tuple[Lanes, ...] = ("images", "channels")
 
 
 def _window(b: Builder, i: int) -> Window:
@@ -22,68 +26,89 @@ def _window(b: Builder, i: int) -> Window:
 
 
 def _rows(b: Builder, i: int) -> int:
-    """Into how many blocks of output rows the work on a group is cut."""
-    depth, height, _ = b.place(i).volume.sizes
-    return b.blocks(depth * height)
+    """Rows of the output: what the work on a group is cut into."""
+    depth, height, _ = b.volume(i).sizes
+    return depth * height
 
 
-def _switches(b: Builder, i: int) -> Ref:
-    return Ref(f"{b.node(i).path}.switches")
-
-
-def _max(b: Builder, i: int) -> None:
-    node, window, x, y = b.node(i), _window(b, i), b.place(b.node(i).inputs[0]), b.place(i)
+def _max(b: Builder, i: int) -> Ref | None:
+    """The indices of the largest values, where there is a way back."""
+    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
+    (batch, source), (_, target) = b.lanewise(x), b.lanewise(y)
     kernel = pool.max_pool(
         "max_pool",
         b.cpu,
-        b.batch,
-        window,
-        x.volume,
-        y.volume,
-        switches=b.train,
-        blocks=_rows(b, i),
-        rectified=b.train and b.take_over_relu(node.inputs[0]),
+        batch,
+        _window(b, i),
+        source,
+        target,
+        switches=b.back,
+        blocks=b.blocks(_rows(b, i)),
+        rectified=b.back and b.take_over_relu(node.inputs[0]),
     )
-    writes = {"y": y.ref}
-    if b.train:
-        bytes_each = pool.switch_type(window).bytes
-        dense = replace(y.volume, pitch=y.volume.channels)
-        writes["switches"] = b.room_for(f"{node.path}.switches", dense, bytes_each)
+    writes, indices = {"y": y.ref}, None
+    if b.back:
+        dense = y.volume if b.few else replace(y.volume, pitch=y.volume.channels)
+        writes["switches"] = indices = b.room_for(
+            f"{node.path}.indices", dense, pool.switch_type(_window(b, i)).bytes
+        )
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, writes)
+    return indices
 
 
-def _max_backward(b: Builder, i: int) -> None:
+def _max_backward(b: Builder, i: int, indices: Ref) -> None:
     node, dy = b.node(i), b.dy(i)
     if dy is None or not b.wants(node.inputs[0]):
         return
     dx, accumulate = b.dx(node.inputs[0])
+    (batch, given), (_, written) = b.lanewise(dy), b.lanewise(dx)
     kernel = pool.max_pool_gradient(
-        "max_pool_gradient", b.cpu, b.batch, _window(b, i), dy.volume, dx.volume, accumulate, _rows(b, i)
+        "max_pool_gradient",
+        b.cpu,
+        batch,
+        _window(b, i),
+        given,
+        written,
+        accumulate,
+        b.blocks(_rows(b, i)),
     )
-    reads = {"switches": _switches(b, i), "dy": dy.ref}
+    reads = {"switches": indices, "dy": dy.ref}
     b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
 def _mean(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    kernel = pool.mean_pool("mean_pool", b.cpu, b.batch, _window(b, i), x.volume, y.volume, _rows(b, i))
+    (batch, source), (_, target) = b.lanewise(x), b.lanewise(y)
+    kernel = pool.mean_pool(
+        "mean_pool", b.cpu, batch, _window(b, i), source, target, b.blocks(_rows(b, i))
+    )
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
-def _mean_backward(b: Builder, i: int) -> None:
+def _mean_backward(b: Builder, i: int, kept: None) -> None:
     node, dy = b.node(i), b.dy(i)
     if dy is None or not b.wants(node.inputs[0]):
         return
     dx, accumulate = b.dx(node.inputs[0])
+    (batch, given), (_, written) = b.lanewise(dy), b.lanewise(dx)
     kernel = pool.mean_pool_gradient(
-        "mean_pool_gradient", b.cpu, b.batch, _window(b, i), dy.volume, dx.volume, accumulate, _rows(b, i)
+        "mean_pool_gradient",
+        b.cpu,
+        batch,
+        _window(b, i),
+        given,
+        written,
+        accumulate,
+        b.blocks(_rows(b, i)),
     )
     b.call(f"{node.path} backward", kernel, {"dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
 
 
-def _subsample(b: Builder, i: int) -> None:
-    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(b.fused.get(i, i))
-    kernel = subsample.subsample(
+def _subsample(lanes: Lanes, b: Builder, i: int) -> None:
+    last = b.fused.get(i, i)
+    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(last)
+    write = subsample.subsample if lanes == "images" else subsample_channels.subsample
+    kernel = write(
         "subsample",
         b.cpu,
         b.batch,
@@ -91,21 +116,17 @@ def _subsample(b: Builder, i: int) -> None:
         x.volume,
         y.volume,
         b.fused_activation(i),
-        _rows(b, b.fused.get(i, i)),
+        b.blocks(_rows(b, last)),
     )
-    reads = {
-        "x": x.ref,
-        "coefficient": b.weight(f"{node.path}.coefficient"),
-        "bias": b.weight(f"{node.path}.bias"),
-    }
-    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref})
+    reads = {name: b.weight(i, name) for name in ("coefficient", "bias")}
+    b.call(f"{node.path} forward", kernel, {"x": x.ref, **reads}, {"y": y.ref})
 
 
-def _subsample_backward(b: Builder, i: int) -> None:
+def _subsample_backward(b: Builder, i: int, kept: None) -> None:
     node, dy = b.node(i), through_fused_activation(b, i)
     if dy is None:
         return
-    x, source = b.place(node.inputs[0]), node.inputs[0]
+    (source,), x = node.inputs, b.place(node.inputs[0])
     if b.wants(source):
         dx, accumulate = b.dx(source)
     else:
@@ -119,24 +140,38 @@ def _subsample_backward(b: Builder, i: int) -> None:
         dy.volume,
         dx.volume,
         accumulate,
-        _rows(b, i),
+        b.sum_blocks(_rows(b, i)),
     )
     channels = dy.volume.channels
-    partial = b.room(f"{node.path}.partial", kernel.tasks * 2 * channels)
-    reads = {"x": x.ref, "dy": dy.ref, "coefficient": b.weight(f"{node.path}.coefficient")}
+    partial_sums = b.room(f"{node.path}.partial", kernel.tasks * 2 * channels)
+    reads = {"x": x.ref, "dy": dy.ref, "coefficient": b.weight(i, "coefficient")}
     if accumulate:
         reads["dx"] = dx.ref
-    b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref, "partial": partial})
+    b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref, "partial": partial_sums})
+    if not b.request.weights:
+        return
     both = b.room(f"{node.path}.both", 2 * channels)
-    sum_up(b, node.path, kernel.tasks, 2 * channels, partial, both)
+    b.sum_up(node.path, kernel.tasks, 2 * channels, partial_sums, both)
     for name, first in (("coefficient", 0), ("bias", channels)):
-        sum_up(
-            b, f"{node.path}.{name}", 1, channels, both.plus(first), b.weight_gradient(f"{node.path}.{name}")
-        )
+        b.sum_up(f"{node.path}.{name}", 1, channels, both.plus(first), b.weight_gradient(i, name))
 
 
-MAX_POOL = Implementation("switches", (MaxPool,), _max, _max_backward)
-MEAN_POOL = Implementation("sums", (MeanPool,), _mean, _mean_backward)
-SUBSAMPLE = Implementation(
-    "sums, coefficient and bias in one pass", (Subsampling,), _subsample, _subsample_backward
+POOLS = tuple(
+    Implementation(f"{id}.{lanes}", sentence, (kind,), *how, lanes=lanes)
+    for id, sentence, kind, how in (
+        ("maxpool", "largest values and their indices", MaxPool, (_max, _max_backward)),
+        ("meanpool", "sums", MeanPool, (_mean, _mean_backward)),
+    )
+    for lanes in LAYOUTS
+)
+SUBSAMPLES = tuple(
+    Implementation(
+        f"subsample.{lanes}",
+        "sums, coefficient and bias in one pass",
+        (Subsampling,),
+        partial(_subsample, lanes),
+        _subsample_backward if lanes == "images" else no_way_back,
+        lanes=lanes,
+    )
+    for lanes in LAYOUTS
 )

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.engine.builder import Builder, sizes_of
+from kitnet.engine.builder import Builder
 from kitnet.engine.lower.norm import running_factor
 from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import FLOAT, LARGE, Ref
+from kitnet.engine.values import sizes_of
 from kitnet.kernels import norm, update
 from kitnet.kernels.channels import in_place
 from kitnet.kernels.spec import Volume, Window
@@ -54,16 +55,17 @@ def reads_in_place(b: Builder, i: int) -> bool:
 
 def filters_of(b: Builder, i: int) -> Ref:
     """The dense filters as products read them: with the folded norm in them if there is one."""
-    path, filters = b.node(i).path, Ref(f"{b.node(i).path}.folded filters")
     if b.norm(i) is None:
         return dense_filters(b, i)
-    if filters.buffer not in b.buffers:
-        channels, size = b.node(i).shape[-1], problem_of(b, i).weights
+
+    def make() -> Ref:
+        channels, size, path = b.node(i).shape[-1], problem_of(b, i).weights, b.node(i).path
         kernel = norm.fold_filters("fold_filters", b.cpu, size // channels, channels, b.tasks)
-        reads = made_of(b, i)
-        b.room(filters.buffer, size)
-        b.at_start(f"{path} filters", kernel, reads, {"filters": filters})
-    return filters
+        filters = b.room(f"{path}.folded filters", size)
+        b.at_start(f"{path} filters", kernel, made_of(b, i), {"filters": filters})
+        return filters
+
+    return b.once(("folded filters", i), make)
 
 
 def made_of(b: Builder, i: int) -> dict[str, Ref]:
@@ -74,18 +76,25 @@ def made_of(b: Builder, i: int) -> dict[str, Ref]:
     return {"weight": weight} if after is None else {"weight": weight, "factor": running_factor(b, after)}
 
 
+def has_table(b: Builder, i: int) -> bool:
+    layer = b.node(i).layer
+    return isinstance(layer, Convolution) and layer.table is not None
+
+
 def dense_filters(b: Builder, i: int) -> Ref:
     """The layer's own filters, or a table's, spread out at the beginning of each run."""
-    node = b.node(i)
-    weight, filters = b.weight(f"{node.path}.weight"), Ref(f"{node.path}.filters")
-    if not isinstance(node.layer, Convolution) or node.layer.table is None:
+    weight = b.weight(i, "weight")
+    if not has_table(b, i):
         return weight
-    if filters.buffer not in b.buffers:
-        spread, _ = table_of(b, i)
-        b.room(filters.buffer, spread.size)
-        reads = {"x": weight, "index": b.constant(f"{node.path}.spread", spread)}
-        b.at_start(f"{node.path} filters", update.gather("gather", b.cpu, spread.size), reads, {"y": filters})
-    return filters
+
+    def make() -> Ref:
+        (spread, _), path = table_of(b, i), b.node(i).path
+        filters = b.room(f"{path}.filters", spread.size)
+        reads = {"x": weight, "index": b.constant(f"{path}.spread", spread)}
+        b.at_start(f"{path} filters", update.gather("gather", b.cpu, spread.size), reads, {"y": filters})
+        return filters
+
+    return b.once(("dense filters", i), make)
 
 
 def table_of(b: Builder, i: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,17 +117,13 @@ def bias_of(b: Builder, i: int, problem: Problem, filters: Ref) -> Ref:
     """
     node, after = b.node(i), b.norm(i)
     if after is None:
-        return b.weight(f"{node.path}.bias") if problem.bias else filters
-    level, channels, path = Ref(f"{node.path}.folded bias"), node.shape[-1], b.node(after).path
-    reads = {
-        "mean": b.state(f"{path}.mean"),
-        "factor": running_factor(b, after),
-        "shift": b.weight(f"{path}.shift"),
-    }
+        return b.weight(i, "bias") if problem.bias else filters
+    channels = node.shape[-1]
+    reads = {"mean": b.state(after, "mean"), "factor": running_factor(b, after), "shift": b.weight(after, "shift")}
     assert isinstance(node.layer, Convolution | Linear)
     if node.layer.bias:
-        reads["bias"] = b.weight(f"{node.path}.bias")
-    b.room(level.buffer, channels)
+        reads["bias"] = b.weight(i, "bias")
+    level = b.room(f"{node.path}.folded bias", channels)
     kernel = norm.fold_bias("fold_bias", b.cpu, channels, node.layer.bias)
     b.at_start(f"{node.path} bias", kernel, reads, {"level": level})
     return level

@@ -10,7 +10,7 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.lower.filter_gradient import filter_gradient
-from kitnet.engine.lower.filtering import NAMES, refuses
+from kitnet.engine.lower.filtering import IDS, NAMES, refuses
 from kitnet.engine.lower.problem import bias_of, blocks_of, made_of, problem_of
 from kitnet.engine.step import Ref
 from kitnet.kernels import winograd
@@ -59,7 +59,7 @@ def _forward(filtering: Filtering, b: Builder, i: int) -> None:
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, adds=b.over(i))
 
 
-def _backward(filtering: Filtering, b: Builder, i: int) -> None:
+def _backward(filtering: Filtering, b: Builder, i: int, kept: None) -> None:
     node, problem = b.node(i), problem_of(b, i)
     dy = through_fused_activation(b, i)
     if dy is None:
@@ -88,6 +88,7 @@ def _backward(filtering: Filtering, b: Builder, i: int) -> None:
 def _implementation(filtering: Filtering) -> Implementation:
     forward, backward = partial(_forward, filtering), partial(_backward, filtering)
     return Implementation(
+        f"conv.{IDS[filtering]}.images",
         f"winograd {NAMES[filtering]}",
         (Convolution,),
         forward,
@@ -96,4 +97,4 @@ def _implementation(filtering: Filtering) -> Implementation:
     )
 
 
-WINOGRAD, SMALL_WINOGRAD = _implementation(F4), _implementation(F2)
+WINOGRADS = _implementation(F4), _implementation(F2)

@@ -7,8 +7,8 @@ from __future__ import annotations
 from functools import partial
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower.contract import Implementation, only_forward
-from kitnet.engine.lower.filtering import NAMES, refuses
+from kitnet.engine.lower.contract import Implementation, no_way_back
+from kitnet.engine.lower.filtering import IDS, NAMES, refuses
 from kitnet.engine.lower.problem import bias_of, filters_of, made_of, problem_of, reads_in_place
 from kitnet.engine.step import Place
 from kitnet.kernels.channels import convolution, in_place, linear, winograd
@@ -18,12 +18,6 @@ from kitnet.kernels.filtering import F2, F4, Filtering
 from kitnet.layers import Convolution, Linear
 
 MANY_PLACES = 784  # where filters are used so often, mapping them is a quarter of the convolution's time
-
-
-def unfilled(b: Builder, i: int) -> str | None:
-    """Whether the positions of the input are no whole vectors."""
-    pitch = b.volume(b.node(i).inputs[0]).pitch
-    return f"its {pitch} input channels do not fill vectors of {b.cpu.lanes}" if pitch % b.cpu.lanes else None
 
 
 def _value(b: Builder, place: Place) -> Value:
@@ -113,17 +107,36 @@ def _linear(b: Builder, i: int) -> None:
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=source.samples > 1)
 
 
-LINEAR = Implementation("weights as they lie, channels in the lanes", (Linear,), _linear, only_forward)
 WINOGRADS = tuple(
     Implementation(
-        f"winograd {NAMES[filtering]}, channels in the lanes",
+        f"conv.{IDS[filtering]}.channels",
+        f"winograd {NAMES[filtering]}",
         (Convolution,),
         partial(_winograd, filtering),
-        only_forward,
+        no_way_back,
         partial(refuses, filtering=filtering),
+        lanes="channels",
+        takes_dense=True,
     )
     for filtering in (F4, F2)
 )
-DIRECT = Implementation("direct, channels in the lanes", (Convolution, Linear), _direct, only_forward)
+LINEAR = Implementation(
+    "linear.channels",
+    "weights as they lie",
+    (Linear,),
+    _linear,
+    no_way_back,
+    lanes="channels",
+    takes_dense=True,
+)
+DIRECT = Implementation(
+    "conv.direct.channels",
+    "direct",
+    (Convolution, Linear),
+    _direct,
+    no_way_back,
+    lanes="channels",
+    takes_dense=True,
+)
 
 PRODUCTS = (*WINOGRADS, LINEAR, DIRECT)

@@ -1,0 +1,165 @@
+"""The last stage: a plan bound to memory and machine code, ready to run."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.random import key
+from kitnet.base.spec import Array
+from kitnet.engine.arena import rounded
+from kitnet.engine.host import Hosted, inside_a_step
+from kitnet.engine.plan import Plan
+from kitnet.engine.step import HostStep, KernelStep, Ref, Step
+from kitnet.kernels.crew import Call, Crew, Program
+from kitnet.kernels.jit import Compiled, aligned
+from kitnet.layers import Context, Kept
+from kitnet.net.reference import State
+from kitnet.net.weights import Weights
+
+MOVING = ("@in ", "@seed ")  # buffers that are somewhere else in every run
+
+
+@functools.cache
+def crew_of(threads: int) -> Crew:
+    """The one crew of so many threads in this process."""
+    return Crew(threads)
+
+
+class Machine:
+    """One plan with its memory and code.
+
+    `outside` are the arrays of the plan's `@` buffers, but for those that `run` is given. They, the weights
+    and the state are used where they lie and must stay alive and in place.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        code: Sequence[Compiled],
+        weights: Weights,
+        gradient: Weights | None,
+        state: State,
+        outside: Mapping[str, Array],
+        threads: int,
+    ) -> None:
+        self.plan, self.weights, self.state = plan, weights, state
+        self.kept: dict[tuple[str, int], Kept] = {}
+        self.context, self.count = Context(), 0
+        self.given: Mapping[str, Array] = {}
+        self.error: BaseException | None = None
+        self._threads = threads
+        self._arena = aligned(plan.arena.size)
+        self._counts, self._firsts = {}, {}
+        for lanes, batch in plan.batches.items():
+            self._firsts[lanes] = batch.images * np.arange(batch.groups, dtype=np.int64)
+            self._counts[f"@count {lanes}"] = -self._firsts[lanes]
+        buffers = {ref.buffer for step in plan.steps for ref in (*step.reads.values(), *step.writes.values())}
+        self._random = {name: np.zeros(4, np.uint64) for name in buffers if name.startswith("@random ")}
+        self.outside = {
+            **outside, **self._counts, **self._random, **plan.constants,
+            **_parameters("@weight", weights), **(_parameters("@dw", gradient) if gradient else {}),
+            **{f"@state {node}.{name}": a for node, held in state.items() for name, a in held.items()},
+        }  # fmt: skip
+        self.own = rounded(max((each.scratch_bytes for each in code), default=0))  # values lie behind scratch
+        self._slots: list[tuple[Any, str, int]] = []  # where addresses stand that change in every run
+        compiled = iter(code)
+        steps = list(zip(plan.steps, plan.stages, strict=True))
+        self._preparations = self._program(steps[: plan.preparations], compiled)
+        self._run = self._program(steps[plan.preparations :], compiled)
+
+    def _program(self, steps: Sequence[tuple[Step, int]], compiled: Iterator[Compiled]) -> Program | None:
+        if not steps:
+            return None
+        calls: list[tuple[int, Step, Call]] = []
+        for step, stage in steps:
+            if isinstance(step, HostStep):
+                calls.append((stage, step, Call(Hosted(self, step))))  # type: ignore[arg-type]  # as a kernel is
+            else:
+                where = {name: self._address(ref) for name, ref in step.arguments.items()}
+                calls.append((stage, step, Call(next(compiled), **where)))
+        stages = [[call for *_, call in stage] for _, stage in groupby(calls, lambda each: each[0])]
+        program = Program(stages, self.own + self.plan.own_arena.size)
+        self._slots += [
+            (program.slot(call, name), ref.buffer, ref.offset)
+            for _, step, call in calls
+            if isinstance(step, KernelStep)
+            for name, ref in step.arguments.items()
+            if ref.buffer.startswith(MOVING)
+        ]
+        return program
+
+    def _address(self, ref: Ref) -> int:
+        return 0 if ref.buffer.startswith(MOVING) else self.address(ref, 0)
+
+    def address(self, ref: Ref, scratch: int) -> int:
+        """Where a buffer lies; a thread's own lies in the scratch memory that begins there."""
+        if ref.outside:
+            found = self.given if ref.buffer.startswith(MOVING) else self.outside
+            return int(found[ref.buffer].ctypes.data) + ref.offset
+        if ref.buffer in self.plan.own_arena.offsets:
+            return scratch + self.own + self.plan.own_arena.offsets[ref.buffer] + ref.offset
+        return int(self._arena.ctypes.data) + self.plan.arena.offsets[ref.buffer] + ref.offset
+
+    def prepare(self) -> None:
+        """The steps that need no images: what is made of the weights."""
+        self._go(self._preparations)
+
+    def run(self, given: Mapping[str, Array], count: int, context: Context) -> None:
+        """All other steps once, for the first `count` samples of the arrays that are somewhere else in every
+        run, float32 and C-contiguous.
+        """
+        self.context, self.given = context, given
+        if count != self.count:
+            self.count = count
+            for lanes, firsts in self._firsts.items():
+                np.subtract(count, firsts, out=self._counts[f"@count {lanes}"])
+        where = {name: a.__array_interface__["data"][0] for name, a in given.items()}  # as ctypes.data, faster
+        for slot, buffer, offset in self._slots:
+            slot[0] = where[buffer] + offset
+        for name, words in self._random.items():
+            words[:2] = key(context.seed, name.removeprefix("@random "))
+            words[2:] = context.first_sample, context.step
+        try:
+            self._go(self._run)
+        finally:
+            self.given = {}
+            self.kept.clear()
+
+    def _go(self, program: Program | None) -> None:
+        if program is None:
+            return
+        crew = Crew(1) if inside_a_step() else crew_of(self._threads)  # a crew does one step at a time
+        crew.run(program)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+
+
+def _parameters(what: str, weights: Weights) -> dict[str, Array]:
+    return {f"{what} {path}": view for path, view in weights.items()}
+
+
+def capacity(plan: Plan) -> int:
+    """Rows that an array outside the plan needs."""
+    return max(batch.groups * batch.images for batch in plan.batches.values())
+
+
+def arrays_outside(plan: Plan) -> dict[str, Array]:
+    """Arrays for what a plan reads out, and for class numbers."""
+    rows, found = capacity(plan), {}
+    shapes = {node.path: node.shape for node in plan.graph.nodes}
+    for what, paths in (("@out", plan.request.outputs), ("@d", plan.request.gradients)):
+        for path in paths:
+            found[f"{what} {path}"] = np.zeros((rows, *shapes[path]), np.float32)
+    for path, goal in plan.request.class_operands().items():
+        found[f"@class {path}"] = np.zeros((rows, math.prod(goal.scores[:-1])), np.int32)
+    return found
+
+

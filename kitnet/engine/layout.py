@@ -1,0 +1,111 @@
+"""Which value lies how: the stage of planning that puts conversions between layers of different layouts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kitnet.engine.convert import Convert
+from kitnet.engine.lower.contract import Implementation
+from kitnet.engine.request import Request
+from kitnet.engine.values import Lanes
+from kitnet.net.graph import Graph, Node
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The graph of what the request needs, with conversions as nodes of their own.
+
+    `taken` has the implementation of every other node; `lanes` what lies in the lanes of each value; `dense`
+    the values without empty lanes; `outside` the outputs that are written where the caller reads them, by
+    their numbers, with their paths.
+    """
+
+    graph: Graph
+    taken: Mapping[int, Implementation]
+    lanes: tuple[Lanes, ...]
+    dense: frozenset[int]
+    outside: Mapping[int, str]
+
+
+def lay_out(graph: Graph, chosen: Mapping[int, Implementation], request: Request) -> Laid:
+    """Conversions where a layer reads a value that lies otherwise than it needs; outputs become dense."""
+    return _Layout(graph, chosen, request).laid()
+
+
+class _Layout:
+    def __init__(self, graph: Graph, chosen: Mapping[int, Implementation], request: Request) -> None:
+        self._graph, self._chosen, self._request = graph, chosen, request
+        self._nodes: list[Node] = []
+        self._lanes: list[Lanes] = []
+        self._dense: set[int] = set()
+        self._taken: dict[int, Implementation] = {}
+        self._outside: dict[int, str] = {}
+        self._made: dict[tuple[int, str], int] = {}  # new numbers by old ones and form
+        self._form: dict[int, str] = {}  # in which a value was made, by old number
+
+    def laid(self) -> Laid:
+        needed = needed_nodes(self._graph, self._request)
+        for i, node in enumerate(self._graph.nodes):
+            if i not in needed:
+                continue
+            if node.layer is None:
+                self._append(i, "dense", node)
+                continue
+            one = self._chosen[i]
+            inputs = tuple(self._input(j, one) for j in node.inputs)
+            new = self._append(i, one.lanes, Node(node.path, node.layer, inputs, node.shape, node.owner))
+            self._taken[new] = one
+        for path in self._request.outputs:
+            self._output(self._graph.find(path))
+        graph = Graph(self._nodes, {}, {node.path: i for i, node in enumerate(self._nodes)})
+        return Laid(graph, self._taken, tuple(self._lanes), frozenset(self._dense), self._outside)
+
+    def _append(self, old: int, form: str, node: Node) -> int:
+        self._nodes.append(node)
+        self._lanes.append("images" if form == "images" else "channels")
+        new = len(self._nodes) - 1
+        if form == "dense":
+            self._dense.add(new)
+        self._form.setdefault(old, form)
+        self._made[old, form] = new
+        return new
+
+    def _input(self, old: int, reader: Implementation) -> int:
+        """The value in the form that its reader needs."""
+        if self._graph.nodes[old].path in self._request.class_operands():
+            return self._made[old, "dense"]
+        if reader.takes_dense and self._form[old] == "dense":
+            return self._made[old, "dense"]
+        return self._as(old, reader.lanes)
+
+    def _as(self, old: int, form: str) -> int:
+        if (old, form) in self._made:
+            return self._made[old, form]
+        node, source = self._graph.nodes[old], self._made[old, self._form[old]]
+        path = f"{node.path} in {form}"
+        return self._append(old, form, Node(path, Convert(), (source,), node.shape, path))
+
+    def _output(self, old: int) -> None:
+        node = self._graph.nodes[old]
+        single = self._form[old] == "images" and math.prod(node.shape) == 1  # one number: no matter how
+        alias = self._chosen[old].aliases if node.layer is not None else True
+        form = "images" if single and not alias else "dense"
+        new = self._as(old, form)
+        if node.layer is None or (form == "dense" and self._form[old] == "dense"):
+            return
+        self._outside[new] = node.path
+
+
+def needed_nodes(graph: Graph, request: Request) -> set[int]:
+    """The values that the request needs."""
+    paths = {*request.outputs, *request.seeds, *(goal.path for goal in request.goals)}
+    needed: set[int] = set()
+    rest = [graph.find(path) for path in paths]
+    while rest:
+        i = rest.pop()
+        if i not in needed:
+            needed.add(i)
+            rest += graph.nodes[i].inputs
+    return needed

@@ -1,0 +1,56 @@
+"""What is asked of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kitnet.base.error import KitnetError
+from kitnet.net.graph import Graph
+from kitnet.net.objective import Goal
+from kitnet.optim import Rule
+
+
+@dataclass(frozen=True)
+class Request:
+    """Values and gradients by the paths of the graph's values.
+
+    `outputs` are values to be read out. `goals` are losses, of which training makes the weighted sum of the
+    means small; `seeds` are values whose gradient the caller gives. From both the way back goes to the
+    `gradients` of values that are read out and, with `weights`, to those of all parameters. `train`: layers
+    behave as in training. `rule` changes the weights.
+    """
+
+    outputs: tuple[str, ...] = ()
+    train: bool = False
+    goals: tuple[Goal, ...] = ()
+    seeds: tuple[str, ...] = ()
+    gradients: tuple[str, ...] = ()
+    weights: bool = False
+    rule: Rule | None = None
+
+    @property
+    def back(self) -> bool:
+        """Whether there is a way back."""
+        return bool(self.goals or self.seeds)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Values that must exist in memory as the graph says, since something outside reads them or theirs."""
+        return frozenset({*self.outputs, *self.seeds, *self.gradients})
+
+    def goal(self, path: str) -> Goal | None:
+        """The goal whose loss is this value."""
+        return next((goal for goal in self.goals if goal.path == path), None)
+
+    def class_operands(self) -> dict[str, Goal]:
+        """The operands that are given as class numbers."""
+        return {goal.target: goal for goal in self.goals if goal.form != "values"}
+
+    def check(self, graph: Graph) -> None:
+        """Raises KitnetError for paths that the graph does not have."""
+        for path in sorted(self.kept):
+            if path not in graph:
+                try:
+                    graph.find(path)
+                except KeyError as error:
+                    raise KitnetError(f"{error.args[0]}; the network has no such value to read") from None

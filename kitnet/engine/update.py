@@ -1,0 +1,43 @@
+"""The last steps of a training plan: whether all is finite, and the update of the weights."""
+
+from __future__ import annotations
+
+from kitnet.engine.builder import Builder
+from kitnet.engine.step import Ref
+from kitnet.kernels import update
+
+
+def update_steps(b: Builder) -> None:
+    """`@trouble` becomes 0 where the losses and the gradients of all weights are finite, else NaN; then the
+    rule changes the weights, but not where it is NaN.
+    """
+    if not b.request.weights or not b.weights.flat.size:
+        return
+    size, losses = b.weights.flat.size, _losses(b)
+    partial, numbers = b.room("trouble", b.parts + len(losses)), b.parts + len(losses)
+    kernel = update.trouble("trouble", b.cpu, size, b.parts)
+    b.at_end("gradients finite", kernel, {"x": Ref("@gradient")}, {"partial": partial})
+    for number, (ref, rows) in enumerate(losses.items(), b.parts):
+        kernel = update.trouble("trouble", b.cpu, rows)
+        b.at_end("losses finite", kernel, {"x": ref}, {"partial": partial.plus(number)})
+    kernel = update.reduce("reduce", b.cpu, numbers, 1)
+    b.at_end("all finite", kernel, {"partial": partial}, {"y": Ref("@trouble")})
+    rule = b.request.rule
+    if rule is None:
+        return
+    names = list(rule.scalars(0))
+    kernel = update.follow("update", b.cpu, size, rule.memory, names, rule.update, b.tasks)
+    reads = {"dw": Ref("@gradient"), "decays": Ref("@decays"), "rates": Ref("@rates"), "trouble": Ref("@trouble")}
+    memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
+    b.at_end("update", kernel, reads, {"w": Ref("@weights"), **memory})
+
+
+def _losses(b: Builder) -> dict[Ref, int]:
+    """Where the losses are read, and how many numbers there are; those beyond the batch are 0."""
+    outputs = {f"@out {goal.path}" for goal in b.request.goals}
+    found = {}
+    for i, ref in b.bound.items():
+        if ref.buffer in outputs:
+            batch = b.batches[b.setting.lanes[i]]
+            found[ref] = batch.groups * batch.images
+    return found

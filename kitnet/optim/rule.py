@@ -1,0 +1,45 @@
+"""What an update rule is: memory by name, scalars for each step, and one formula."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from kitnet.base.spec import Array
+
+Numbers = Any  # an array of NumPy, or a vector of a kernel: both have +, -, * and /
+
+
+class Rule(ABC):
+    """How weights follow their gradient. A rule is a frozen description; what it remembers lies outside.
+
+    `update` is written once, with arithmetic alone: NumPy computes it on arrays, and the kernel of compiled
+    plans is generated from it.
+    """
+
+    memory: ClassVar[tuple[str, ...]] = ()  # arrays of the weights' layout that it carries from step to step
+
+    @abstractmethod
+    def scalars(self, step: int) -> dict[str, float]:
+        """The numbers of this step (from 0) by their names, always the same names. `decay`, if there is one,
+        reaches `update` as 0 for parameters that do not decay."""
+
+    @abstractmethod
+    def update(
+        self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
+    ) -> tuple[Numbers, dict[str, Numbers]]:
+        """The new weights and the new memory."""
+
+    def apply(self, w: Array, dw: Array, memory: Mapping[str, Array], decays: Array, step: int) -> None:
+        """One step by NumPy, in place on w (P,) and the arrays of `memory` (P,).
+
+        `decays` (P,) is 1 where weight decay applies, else 0.
+        """
+        scalars: dict[str, Numbers] = {name: w.dtype.type(x) for name, x in self.scalars(step).items()}
+        if "decay" in scalars:
+            scalars["decay"] = scalars["decay"] * decays
+        new, changed = self.update(w, dw, memory, scalars)
+        for name, array in changed.items():
+            memory[name][...] = array
+        w[...] = new
