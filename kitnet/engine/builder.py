@@ -20,7 +20,7 @@ from kitnet.kernels import elementwise
 from kitnet.kernels.activation import RELU, Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
-from kitnet.kernels.spec import Batch, Triple, Volume
+from kitnet.kernels.spec import Batch, Triple, Volume, whole_vectors
 from kitnet.net.graph import Graph, Node
 from kitnet.net.weights import Weights
 
@@ -91,9 +91,10 @@ class Builder:
     def volume(self, i: int) -> Volume:
         """How value i lies in memory; channels in the lanes fill whole vectors in the plan's own."""
         volume = volume_of(self.node(i).shape, self.own)
-        if not self.few or i in self.bound:
+        if not self.few:
             return volume
-        return replace(volume, pitch=-(-volume.channels // self.cpu.lanes) * self.cpu.lanes)
+        pitch = volume.channels if i in self.bound else whole_vectors(volume.channels, self.cpu.lanes)
+        return replace(volume, pitch=pitch, lanes="channels")
 
     def place(self, i: int) -> Place:
         """Where value i lies; made when first asked for."""

@@ -14,8 +14,7 @@ from kitnet.engine.rewrite import PRODUCTS, fusions, slices
 from kitnet.engine.slicing import Slicing, repeat, slicing_of
 from kitnet.engine.step import COUNT, FLOAT, IMAGES, LARGE, KernelStep, Place, Ref, Step
 from kitnet.engine.verify import lives_of, verify
-from kitnet.kernels import layout
-from kitnet.kernels.channels import copy
+from kitnet.kernels import elementwise, layout
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import writing_once
 from kitnet.kernels.spec import Batch, Volume
@@ -230,7 +229,7 @@ def _images_in(b: Builder) -> None:
     """From where the caller has them to where the plan does."""
     image, images = b.place(0), Ref(IMAGES)
     if b.few:
-        kernel = copy.copy("copy", b.cpu, b.batch, _dense(image.volume), image.volume)
+        kernel = elementwise.copy("copy", b.cpu, b.batch, _dense(image.volume), image.volume)
         b.call("images", kernel, {"x": images}, {"y": image.ref})
         return
     numbers = _numbers(image)
@@ -242,7 +241,7 @@ def _images_in(b: Builder) -> None:
 def _scores_out(b: Builder, scores: int) -> None:
     out, found = b.place(scores), Ref("@scores")
     if b.few:
-        kernel = copy.copy("copy", b.cpu, b.batch, out.volume, _dense(out.volume))
+        kernel = elementwise.copy("copy", b.cpu, b.batch, out.volume, _dense(out.volume))
         b.call("scores", kernel, {"x": out.ref}, {"y": found})
         return
     kernel = layout.out_of_lanes("out_of_lanes", b.cpu, b.batch, _numbers(out), own=b.own)

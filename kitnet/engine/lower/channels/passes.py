@@ -1,7 +1,6 @@
 """Everything but products, on values whose channels lie in the lanes.
 
-What treats every number alike runs on the kernels for the other layout: a pixel's channels are one vector
-after the other, as a channel's images are there.
+The kernels are those of the other layout, which volumes tell what lies in their lanes.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ from kitnet.engine.lower.dropout import DROPOUT
 from kitnet.engine.lower.norm import running_factor
 from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Place
-from kitnet.kernels import elementwise, pool
+from kitnet.kernels import elementwise, norm, pool, softmax, subsample
 from kitnet.kernels.activation import KINDS
-from kitnet.kernels.channels import copy, norm, softmax, subsample
-from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.spec import Window
 from kitnet.layers import (
     LAYERS,
     Add,
@@ -33,11 +31,6 @@ from kitnet.layers import (
     Softmax,
     Subsampling,
 )
-
-
-def _alike(b: Builder, place: Place) -> tuple[Batch, Volume]:
-    """The value as one with its channels where images are in the other layout."""
-    return Batch(b.batch.groups, place.volume.pitch), Volume(place.volume.sizes, 1, 1)
 
 
 def _rows(b: Builder, i: int) -> int:
@@ -57,13 +50,11 @@ def _window(b: Builder, i: int) -> Window:
 
 def _pool(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    (batch, source), (_, sink) = _alike(b, x), _alike(b, y)
+    volumes = b.batch, _window(b, i), x.volume, y.volume
     if isinstance(node.layer, MaxPool):
-        kernel = pool.max_pool(
-            "max_pool", b.cpu, batch, _window(b, i), source, sink, switches=False, blocks=_rows(b, i)
-        )
+        kernel = pool.max_pool("max_pool", b.cpu, *volumes, switches=False, blocks=_rows(b, i))
     else:
-        kernel = pool.mean_pool("mean_pool", b.cpu, batch, _window(b, i), source, sink, _rows(b, i))
+        kernel = pool.mean_pool("mean_pool", b.cpu, *volumes, _rows(b, i))
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
@@ -78,18 +69,16 @@ def _subsample(b: Builder, i: int) -> None:
 
 def _activate(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    activation, (batch, volume) = activation_of(node.layer), _alike(b, x)
+    activation, blocks = activation_of(node.layer), _positions(b, i)
     assert activation is not None
-    kernel = elementwise.activate("activate", b.cpu, batch, volume, activation, blocks=_positions(b, i))
+    kernel = elementwise.activate("activate", b.cpu, b.batch, x.volume, activation, y.volume, blocks)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
 def _add(b: Builder, i: int) -> None:
     node, xs, y = b.node(i), [b.place(j) for j in b.node(i).inputs], b.place(b.fused.get(i, i))
-    batch, volume = _alike(b, y)
-    kernel = elementwise.add(
-        "add", b.cpu, batch, [volume] * len(xs), volume, b.fused_activation(i), _positions(b, i)
-    )
+    volumes = [x.volume for x in xs], y.volume
+    kernel = elementwise.add("add", b.cpu, b.batch, *volumes, b.fused_activation(i), _positions(b, i))
     b.call(f"{node.path} forward", kernel, {f"x{j}": x.ref for j, x in enumerate(xs)}, {"y": y.ref})
 
 
@@ -111,7 +100,7 @@ def _softmax(b: Builder, i: int) -> None:
 
 def _copy(b: Builder, label: str, source: Place, target: Place) -> None:
     blocks = b.blocks(source.volume.positions)
-    kernel = copy.copy("copy", b.cpu, b.batch, source.volume, target.volume, blocks)
+    kernel = elementwise.copy("copy", b.cpu, b.batch, source.volume, target.volume, blocks=blocks)
     b.call(label, kernel, {"x": source.ref}, {"y": target.ref})
 
 
