@@ -22,8 +22,9 @@ from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.step import COUNT, FLOAT, IMAGES, RANDOM, FormulaStep, KernelStep, Place, Ref, Step
 from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, detect
-from kitnet.kernels.crew import Call, Crew, Program
+from kitnet.kernels.crew import Crew
 from kitnet.kernels.jit import Compiled, aligned, build, forget
+from kitnet.kernels.program import Call, Program
 from kitnet.layers import Context, Kept, Loss
 from kitnet.net.network import Net
 from kitnet.net.weights import Weights

@@ -793,6 +793,18 @@ MUTANTS = [
         T_CACHE + "test_what_was_not_used_for_longest_goes_first",
     ),
     Mutant(
+        "kernels/driver_text.py",
+        "%new = or i32 %old, 32832",
+        "%new = or i32 %old, 32768",
+        "kernels/test_crew.py::test_denormals_are_zero_in_programs_and_nowhere_else[1]",
+    ),
+    Mutant(
+        "kernels/driver_text.py",
+        "br i1 %s.more, label %stage, label %done\ndone:\n  call void @restore(i64 %mode)\n",
+        "br i1 %s.more, label %stage, label %done\ndone:\n",
+        "kernels/test_crew.py::test_denormals_are_zero_in_programs_and_nowhere_else[1]",
+    ),
+    Mutant(
         "kernels/spec.py",
         "return self.positions * self.pitch, height * line",
         "return self.positions * self.channels, height * line",
