@@ -30,8 +30,9 @@ from kitnet.engine.plan import batch_of
 from kitnet.engine.run import Scores, TrainingStep
 from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import detect
-from kitnet.kernels.crew import Call, Crew, Program
+from kitnet.kernels.crew import Crew
 from kitnet.kernels.jit import aligned, build
+from kitnet.kernels.program import Call, Program
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.net.objective import usual_loss
 from kitnet.optim import Sgd

@@ -64,7 +64,8 @@ class Builder(Values):
             old, new = self._gradients[root], self._new_gradient(root)
             blocks = self.blocks(old.volume.positions)
             kernel = elementwise.copy("copy", self.cpu, old.batch, old.volume, new.volume, blocks=blocks)
-            self.call(f"{self.node(root).path} gradient apart", kernel, {"x": old.ref}, {"y": new.ref})
+            label = f"{self.node(root).path} gradient apart"
+            self.steps_of(old.batch, label, kernel, {"x": old.ref}, {"y": new.ref})
             self._set(root, new)
         return self._shaped(self._gradients[root], i), begun
 

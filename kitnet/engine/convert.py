@@ -13,8 +13,7 @@ from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.engine.builder import Builder
 from kitnet.engine.step import Place, Ref
-from kitnet.kernels import layout
-from kitnet.kernels.channels import copy
+from kitnet.kernels import elementwise, layout
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
 
 
@@ -78,7 +77,7 @@ def _dense(b: Builder, label: str, place: Place, copied: bool = False) -> Place:
 
 def _copy(b: Builder, label: str, x: Place, y: Place) -> None:
     blocks = b.blocks_of(x.batch, x.volume.positions)
-    kernel = copy.copy("copy", b.cpu, x.batch, x.volume, y.volume, blocks)
+    kernel = elementwise.copy("copy", b.cpu, x.batch, x.volume, y.volume, blocks=blocks)
     b.steps_of(x.batch, label, kernel, {"x": x.ref}, {"y": y.ref})
 
 

@@ -112,4 +112,5 @@ class _Lowering:
 
 def _outside(b: Builder, buffer: str, i: int) -> Place:
     """What the caller has of value i, or of its gradient."""
-    return Place(Ref(buffer), volume_of(b.node(i).shape), b.batches["channels"])
+    volume = volume_of(b.node(i).shape, lanes="channels")
+    return Place(Ref(buffer), volume, b.batches["channels"])

@@ -17,7 +17,7 @@ from kitnet.kernels import update
 from kitnet.kernels.activation import RELU, Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
-from kitnet.kernels.spec import Batch, Triple, Volume
+from kitnet.kernels.spec import Batch, Triple, Volume, whole_vectors
 from kitnet.net.graph import Graph, Node
 from kitnet.net.weights import Weights
 
@@ -30,9 +30,10 @@ def sizes_of(shape: Shape) -> Triple:
     return depth, height, width
 
 
-def volume_of(shape: Shape, own: bool = False) -> Volume:
+def volume_of(shape: Shape, own: bool = False, lanes: Lanes = "images") -> Volume:
+    """A value with no empty lanes."""
     channels = shape[-1] if shape else 1
-    return Volume(sizes_of(shape), channels, channels, own)
+    return Volume(sizes_of(shape), channels, channels, own, lanes=lanes)
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,11 @@ class Values:
 
     def volume(self, i: int) -> Volume:
         """How value i lies in memory; channels in the lanes fill whole vectors in the plan's own."""
-        few = self.setting.lanes[i] == "channels"
-        volume = volume_of(self.node(i).shape, self.own and i not in self.bound)
-        if not few or i in self.setting.dense:
+        lanes = self.setting.lanes[i]
+        volume = volume_of(self.node(i).shape, self.own and i not in self.bound, lanes)
+        if lanes == "images" or i in self.setting.dense:
             return volume
-        return replace(volume, pitch=-(-volume.channels // self.cpu.lanes) * self.cpu.lanes)
+        return replace(volume, pitch=whole_vectors(volume.channels, self.cpu.lanes))
 
     def place(self, i: int) -> Place:
         """Where value i lies; made when first asked for."""
@@ -159,14 +160,6 @@ class Values:
                 self._places[root] = self.place(old).ref
                 break
         return self.place(i)
-
-    def lanewise(self, place: Place) -> tuple[Batch, Volume]:
-        """The value as kernels see it that treat every lane alike: with channels in the lanes, a position's
-        channels are to them what a channel's images are in the other layout.
-        """
-        if place.batch.images > 1:
-            return place.batch, place.volume
-        return Batch(place.batch.groups, place.volume.pitch), Volume(place.volume.sizes, 1, 1)
 
     def part(self, whole: Place, first: int, channels: int) -> Place:
         """Some channels of a value."""

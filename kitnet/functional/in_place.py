@@ -4,13 +4,15 @@ in the vector lanes.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kitnet.engine.builder import volume_of
 from kitnet.engine.lower.window import kernel_window
 from kitnet.functional.program import TASKS, Draft, Problem
 from kitnet.kernels.channels import convolution, pack, winograd
-from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.filtering import F4
+from kitnet.kernels.spec import Volume, whole_vectors
 from kitnet.layers.window import Axes
 
 FILL = 0.6  # of the lanes that filters take, from which on it is quicker than to put the batch there
@@ -29,29 +31,27 @@ def winograd_fits(axes: Axes, groups: int) -> bool:
     return groups == 1 and [(a.window, a.stride, a.dilation) for a in axes] == [(3, 1, 1)] * 2
 
 
-def _values(d: Draft, p: Problem) -> tuple[Value, Value]:
-    x, y = volume_of(p.x), volume_of(p.y)
-    samples = d.batch.groups
-    return Value(samples, x.sizes, p.channels, p.channels), Value(samples, y.sizes, p.filters, p.filters)
+def _volumes(p: Problem) -> tuple[Volume, Volume]:
+    return replace(volume_of(p.x), lanes="channels"), replace(volume_of(p.y), lanes="channels")
 
 
 def convolve(d: Draft, p: Problem) -> None:
     """x, w, b -> y"""
-    (x, y), window = _values(d, p), kernel_window(p.axes)
-    packing = convolution.packing(d.cpu, x, y, window, groups=p.groups, blocks=TASKS)
+    (x, y), window = _volumes(p), kernel_window(p.axes)
+    packing = convolution.packing(d.cpu, d.batch, x, y, window, groups=p.groups, blocks=TASKS)
     packed = d.room(4 * packing.size)
     d.call(pack.pack("pack", d.cpu, packing, tasks=TASKS), across=True, weight="w", packed=packed)
     kernel = convolution.forward(
-        "convolution", d.cpu, x, y, window, groups=p.groups, bias=p.bias, blocks=TASKS
+        "convolution", d.cpu, d.batch, x, y, window, groups=p.groups, bias=p.bias, blocks=TASKS
     )
     d.call(kernel, across=True, x="x", packed=packed, bias="b" if p.bias else "w", y="y")
 
 
 def convolve_by_winograd(d: Draft, p: Problem) -> None:
     """x, w, b -> y"""
-    (x, y), window = _values(d, p), kernel_window(p.axes)
+    (x, y), window = _volumes(p), kernel_window(p.axes)
     u = d.room(4 * F4.frequencies * p.channels * whole_vectors(p.filters, d.cpu.lanes))
     kernel = winograd.filters("winograd_filters", d.cpu, p.channels, p.filters, tasks=TASKS)
     d.call(kernel, across=True, weight="w", u=u)
-    kernel = winograd.convolve("winograd", d.cpu, x, y, window.before, bias=p.bias, blocks=TASKS)
+    kernel = winograd.convolve("winograd", d.cpu, d.batch, x, y, window.before, bias=p.bias, blocks=TASKS)
     d.call(kernel, across=True, x="x", u=u, bias="b" if p.bias else "w", y="y")

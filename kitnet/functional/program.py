@@ -25,9 +25,10 @@ from kitnet.engine.plan import GROUPS, batch_of
 from kitnet.engine.step import FLOAT
 from kitnet.kernels import convolution, convolution_gradient, layout, pool, update
 from kitnet.kernels.cpu import Cpu, detect
-from kitnet.kernels.crew import Call, Crew, Program
+from kitnet.kernels.crew import Crew
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.jit import build
+from kitnet.kernels.program import Call, Program
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.layers.window import Axes, area, output_sizes
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from kitnet.kernels import jit
 from kitnet.kernels.cpu import Cpu, cores, detect
-from kitnet.kernels.crew import Call, Crew, Program
+from kitnet.kernels.crew import Crew
 from kitnet.kernels.emit import F32, Kernel
+from kitnet.kernels.program import Call, Program
 
 _TURNS = 20_000  # of the loop in a task: about 50 microseconds
 _TASKS = 100  # for each thread, so that a disturbed one does less of them

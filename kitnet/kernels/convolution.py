@@ -65,7 +65,7 @@ def forward(
     blocks.
     """
     work = _forwards(cpu, batch, x, y, window, groups, packed, blocks)
-    k = over(name, cpu, batch, work.blocks, x=F32, weight=F32, bias=F32, y=F32)
+    k = over(name, cpu, batch, work.blocks, x=x.type, weight=F32, bias=F32, y=y.type)
     source, weight, biases, target = k.pointers
     end = Epilogue(k, biases if bias else None, activation, accumulate)
     work.write(k, source, weight, target, end)
@@ -150,7 +150,7 @@ def input_gradient(
     ]
     weights = _Weights(window.size, groups, dx.channels // groups, dy.channels // groups, back=True)
     work = _Gather(cpu, batch, dy, dx, weights, reaches, blocks)
-    k = over(name, cpu, batch, work.blocks, dy=F32, weight=F32, dx=F32)
+    k = over(name, cpu, batch, work.blocks, dy=dy.type, weight=F32, dx=dx.type)
     source, weight, target = k.pointers
     work.write(k, source, weight, target, Epilogue(k, None, None, accumulate))
     return k

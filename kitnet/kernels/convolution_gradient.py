@@ -72,7 +72,7 @@ def filter_gradient(
     if (x.own or dy.own) and chunks != batch.groups:
         raise ValueError(f"{chunks} chunks of {batch.groups} groups of which a thread has one at a time")
     work = _FilterGradient(cpu, batch, x, dy, window, groups, bias, chunks, parts)
-    k = Kernel(name, cpu, work.tasks, x=F32, dy=F32, partial=F32, bias_partial=F32)
+    k = Kernel(name, cpu, work.tasks, x=x.type, dy=dy.type, partial=F32, bias_partial=F32)
     work.write(k)
     return k
 

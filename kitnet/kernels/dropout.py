@@ -25,7 +25,7 @@ def dropout(name: str, cpu: Cpu, batch: Batch, drop: float, x: Volume, y: Volume
     """x, random (uint64: the key's two words, the number of the first sample, the step) -> y = x / (1 - drop)
     or 0, and kept (uint8, a dense volume): 1 where it is not dropped. Numbers are cut into blocks by fours.
     """
-    k = over(name, cpu, batch, blocks, x=F32, random=U64, y=F32, kept=U8)
+    k = over(name, cpu, batch, blocks, x=x.type, random=U64, y=y.type, kept=U8)
     px, random, py, kept = k.pointers
     numbers = x.positions * x.channels
     counters = -(-numbers // _WORDS)
@@ -65,7 +65,7 @@ def dropout_gradient(
     blocks: int = 1,
 ) -> Kernel:
     """kept, dy -> dx = dy / (1 - drop) where a number was kept, else 0. Blocks as in `elementwise`."""
-    k = over(name, cpu, batch, blocks, kept=U8, dy=F32, dx=F32)
+    k = over(name, cpu, batch, blocks, kept=U8, dy=dy.type, dx=dx.type)
     kept, pdy, pdx = k.pointers
 
     def body(at_kept: Index, at_dy: Index, at_dx: Index) -> None:

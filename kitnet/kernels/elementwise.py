@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kitnet.kernels.activation import Activation
+from kitnet.kernels.channels.copy import copy_channels
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel
-from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.emit import Index, Kernel
+from kitnet.kernels.spec import Batch, Volume, lanewise
 from kitnet.kernels.walk import each_vector, over, put
 
 _UNROLLED = 4  # of a loop that does little; LLVM decides about the others
@@ -27,13 +28,14 @@ def activate(
     blocks: int = 1,
 ) -> Kernel:
     """x -> y = f(x)."""
-    k = over(name, cpu, batch, blocks, x=F32, y=F32)
+    batch, (x, y) = lanewise(batch, x, y or x)
+    k = over(name, cpu, batch, blocks, x=x.type, y=y.type)
     px, py = k.pointers
 
     def body(at_x: Index, at_y: Index) -> None:
         k.store(activation.value(k.vector(px, at_x)), py, at_y)
 
-    each_vector(k, batch, [x, y or x], body)
+    each_vector(k, batch, [x, y], body)
     return k
 
 
@@ -49,14 +51,15 @@ def activation_gradient(
     blocks: int = 1,
 ) -> Kernel:
     """source, dy -> dx = f'(x) dy, where source is x or y, as the activation reads."""
-    k = over(name, cpu, batch, blocks, source=F32, dy=F32, dx=F32)
+    batch, (source, dy, dx) = lanewise(batch, source, dy or source, dx or source)
+    k = over(name, cpu, batch, blocks, source=source.type, dy=dy.type, dx=dx.type)
     given, pdy, pdx = k.pointers
 
     def body(at: Index, at_dy: Index, at_dx: Index) -> None:
         value = activation.back(k.vector(given, at), k.vector(pdy, at_dy))
         put(k, value, pdx, at_dx, accumulate)
 
-    each_vector(k, batch, [source, dy or source, dx or source], body, _UNROLLED)
+    each_vector(k, batch, [source, dy, dx], body, _UNROLLED)
     return k
 
 
@@ -70,7 +73,8 @@ def add(
     blocks: int = 1,
 ) -> Kernel:
     """x0, x1, ... -> y = f(x0 + x1 + ...), from left to right."""
-    k = over(name, cpu, batch, blocks, **{f"x{i}": F32 for i in range(len(xs))}, y=F32)
+    batch, (*xs, y) = lanewise(batch, *xs, y)
+    k = over(name, cpu, batch, blocks, **{f"x{i}": x.type for i, x in enumerate(xs)}, y=y.type)
     *terms, py = k.pointers
 
     def body(*offsets: Index) -> None:
@@ -86,19 +90,13 @@ def copy(
     name: str, cpu: Cpu, batch: Batch, x: Volume, y: Volume, accumulate: bool = False, blocks: int = 1
 ) -> Kernel:
     """x -> y = x, between volumes of different pitch: parts of a concatenation, the flat form of a slice."""
-    k = over(name, cpu, batch, blocks, x=F32, y=F32)
+    if x.lanes == "channels":
+        return copy_channels(name, cpu, batch, x, y, accumulate, blocks)
+    k = over(name, cpu, batch, blocks, x=x.type, y=y.type)
     px, py = k.pointers
 
     def body(at_x: Index, at_y: Index) -> None:
         put(k, k.vector(px, at_x), py, at_y, accumulate)
 
     each_vector(k, batch, [x, y], body, _UNROLLED)
-    return k
-
-
-def fill(name: str, cpu: Cpu, batch: Batch, y: Volume, blocks: int = 1) -> Kernel:
-    """y = 0."""
-    k = over(name, cpu, batch, blocks, y=F32)
-    (py,) = k.pointers
-    each_vector(k, batch, [y], lambda at: k.store(k.zero(), py, at), _UNROLLED)
     return k

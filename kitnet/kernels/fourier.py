@@ -266,7 +266,7 @@ def convolve(
     The work on each group of the batch is cut into at most so many blocks.
     """
     work = _Work(cpu, batch, x, y, side, window, before, blocks)
-    k = over(name, cpu, batch, work.blocks, x=F32, u=F32, bias=F32, y=F32)
+    k = over(name, cpu, batch, work.blocks, x=x.type, u=F32, bias=F32, y=y.type)
     work.write(k, bias, activation, accumulate)
     return k
 

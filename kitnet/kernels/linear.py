@@ -39,7 +39,7 @@ def forward(
         raise ValueError(f"kernel {name} takes one run of inputs and gives one position")
     inputs, units, images = x.positions * x.channels, y.channels, batch.images
     blocks = min(blocks, units)
-    k = over(name, cpu, batch, blocks, x=F32, weight=F32, bias=F32, y=F32)
+    k = over(name, cpu, batch, blocks, x=x.type, weight=F32, bias=F32, y=y.type)
     group, block = divmod(k.task, blocks)
     source, weight, biases, target = k.pointers
     epilogue = Epilogue(k, biases if bias else None, activation)

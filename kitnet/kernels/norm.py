@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from functools import partial as of
 
 from kitnet.kernels.activation import Activation
+from kitnet.kernels.channels.norm import normalise_channels
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, I32, I64, Index, Int, Kernel, Pointer, Value
 from kitnet.kernels.spec import Batch, Volume
@@ -32,7 +33,7 @@ def statistics(name: str, cpu: Cpu, batch: Batch, x: Volume, blocks: int = 1) ->
     Every lane sums distances from the first number that it meets, a pivot that lies among the others, so that
     squares do not cancel however far the mean is from 0; then the lanes are joined.
     """
-    k = over(name, cpu, batch, blocks, x=F32, count=I64, partial=F32)
+    k = over(name, cpu, batch, blocks, x=x.type, count=I64, partial=F32)
     px, count, partial = k.pointers
     size = x.channels * batch.images
     pivot, total, square = (k.scratch(F32, size) for _ in range(3))
@@ -154,11 +155,13 @@ def normalise(
     blocks: int = 1,
     addend: Volume | None = None,
 ) -> Kernel:
-    """x, mean, factor, shift and perhaps addend -> y = f((x - mean) * factor + shift + addend). Positions are
-    cut into blocks.
+    """x, mean, factor, shift and perhaps addend -> y = f((x - mean) * factor + shift + addend), in either
+    layout. Positions are cut into blocks.
     """
-    added = {} if addend is None else {"addend": F32}
-    k = over(name, cpu, batch, blocks, x=F32, mean=F32, factor=F32, shift=F32, **added, y=F32)
+    if x.lanes == "channels":
+        return normalise_channels(name, cpu, batch, x, y, activation, blocks, addend)
+    added = {} if addend is None else {"addend": addend.type}
+    k = over(name, cpu, batch, blocks, x=x.type, mean=F32, factor=F32, shift=F32, **added, y=y.type)
     px, mean, factor, shift, *others, py = k.pointers
     with _each_channel(k, batch, (x, y, addend or y)) as (c, (at_x, at_y, at_addend)):
         middle, slope, level = (k.splat(each, c) for each in (mean, factor, shift))
@@ -186,8 +189,8 @@ def gradient_sums(
     With `stored`, the volumes of y and d, the activation's gradient is taken from y, which is read, and d is
     written, perhaps in place of dy: x, mean, factor, shift, dy, count, y -> partial, d.
     """
-    each = dict.fromkeys(("x", "mean", "factor", "shift", "dy"), F32)
-    more = {} if stored is None else {"y": F32, "d": F32}
+    each = {"x": x.type, **dict.fromkeys(("mean", "factor", "shift"), F32), "dy": dy.type}
+    more = {} if stored is None else {"y": stored[0].type, "d": stored[1].type}
     k = over(name, cpu, batch, blocks, **each, count=I64, **more, partial=F32)
     px, mean, factor, shift, pdy, count, *others, partial = k.pointers
     size = x.channels * batch.images
@@ -256,8 +259,8 @@ def input_gradient(
     d is dy before the activation, and 0 beyond count. dx may be the memory of dy. Positions are cut into
     blocks.
     """
-    each = dict.fromkeys(("x", "mean", "factor", "shift", "slope", "level", "dy"), F32)
-    k = over(name, cpu, batch, blocks, **each, count=I64, dx=F32)
+    vectors = dict.fromkeys(("mean", "factor", "shift", "slope", "level"), F32)
+    k = over(name, cpu, batch, blocks, x=x.type, **vectors, dy=dy.type, count=I64, dx=dx.type)
     px, mean, factor, shift, slope, level, pdy, count, pdx = k.pointers
     group, _, _ = share(k, batch, x.positions)
     real = _real(k, batch, _images(k, batch, group, count))

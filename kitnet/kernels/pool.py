@@ -1,5 +1,5 @@
-"""Max and mean pooling with the batch in the lanes: each output vector is the largest, or the mean, of the
-input vectors that its window sees.
+"""Max and mean pooling in either layout: each output vector is the largest, or the mean, of the input vectors
+that its window sees.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kitnet.kernels.sliding import (
     taps_inside,
     window_sums,
 )
-from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.spec import Batch, Volume, Window, lanewise
 from kitnet.kernels.walk import Place, Vectors, each_position, each_tile, over, place_offset
 
 
@@ -45,9 +45,10 @@ def max_pool(
     `rectified` says that x came out of a ReLU and that the way back leads through that as well: where y is
     not above zero the switch is the number of no tap. The winner's value is y, so x is needed no more.
     """
+    batch, (x, y) = lanewise(batch, x, y)
     slides = axes(window, x, y)
     kept = {"switches": switch_type(window)} if switches else {}
-    k = over(name, cpu, batch, blocks, x=F32, y=F32, **kept)
+    k = over(name, cpu, batch, blocks, x=x.type, y=y.type, **kept)
     px, py, *pointers = k.pointers
     dense = Volume(y.sizes, y.channels, y.channels, y.own)
     with each_position(k, batch, y.sizes) as (group, position):
@@ -109,8 +110,9 @@ def max_pool_gradient(
     """switches, dy -> dx: each dy goes to the place that won. Rows of dx (of dy where windows lie side by
     side) are cut into blocks.
     """
+    batch, (dy, dx) = lanewise(batch, dy, dx)
     slides = axes(window, dx, dy)
-    k = over(name, cpu, batch, blocks, switches=switch_type(window), dy=F32, dx=F32)
+    k = over(name, cpu, batch, blocks, switches=switch_type(window), dy=dy.type, dx=dx.type)
     switches, source, target = k.pointers
     dense = Volume(dy.sizes, dy.channels, dy.channels, dy.own)
 
@@ -137,8 +139,9 @@ def mean_pool(
     name: str, cpu: Cpu, batch: Batch, window: Window, x: Volume, y: Volume, blocks: int = 1
 ) -> Kernel:
     """x -> y; padding is not counted. Rows of y are cut into blocks."""
+    batch, (x, y) = lanewise(batch, x, y)
     slides = axes(window, x, y)
-    k = over(name, cpu, batch, blocks, x=F32, y=F32)
+    k = over(name, cpu, batch, blocks, x=x.type, y=y.type)
     px, py = k.pointers
     with each_position(k, batch, y.sizes) as (group, position):
         out = group * y.group_stride(batch) + place_offset(y, batch, position)
@@ -164,8 +167,9 @@ def mean_pool_gradient(
     blocks: int = 1,
 ) -> Kernel:
     """dy -> dx: every place of a window gets an equal share. Blocks as in `max_pool_gradient`."""
+    batch, (dy, dx) = lanewise(batch, dy, dx)
     slides = axes(window, dx, dy)
-    k = over(name, cpu, batch, blocks, dy=F32, dx=F32)
+    k = over(name, cpu, batch, blocks, dy=dy.type, dx=dx.type)
     source, target = k.pointers
 
     def sends(group: Index, position: Place, vectors: Vectors) -> PerTap:

@@ -16,7 +16,7 @@ def rbf(name: str, cpu: Cpu, batch: Batch, x: Volume, y: Volume, blocks: int = 1
     """x, bitmaps (units, numbers) -> y, a volume of one position with a channel a unit. Images are cut into
     blocks.
     """
-    k = over(name, cpu, batch, blocks, x=F32, bitmaps=F32, y=F32)
+    k = over(name, cpu, batch, blocks, x=x.type, bitmaps=F32, y=y.type)
     px, bitmaps, py = k.pointers
     numbers, units = x.positions * x.channels, y.channels
     group, first, last = share(k, batch, batch.images // k.lanes)
@@ -45,7 +45,7 @@ def rbf_gradient(
     blocks: int = 1,
 ) -> Kernel:
     """x, bitmaps, dy -> dx_j = 2 sum_i dy_i (x_j - w_ij); dx has x's shape. Images are cut into blocks."""
-    k = over(name, cpu, batch, blocks, x=F32, bitmaps=F32, dy=F32, dx=F32)
+    k = over(name, cpu, batch, blocks, x=x.type, bitmaps=F32, dy=dy.type, dx=dx.type)
     px, bitmaps, pdy, pdx = k.pointers
     numbers, units = x.positions * x.channels, dy.channels
     group, first, last = share(k, batch, batch.images // k.lanes)

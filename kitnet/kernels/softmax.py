@@ -1,9 +1,12 @@
-"""Softmax over the channels of every position, and its gradient; each lane is an image of its own."""
+"""Softmax over the channels of every position, and its gradient; where images lie in the lanes each lane
+is an image of its own.
+"""
 
 from __future__ import annotations
 
+from kitnet.kernels.channels.softmax import softmax_channels
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel
+from kitnet.kernels.emit import Index, Kernel
 from kitnet.kernels.mathematics import exp
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.walk import each_position, over, place_offset, put
@@ -11,7 +14,9 @@ from kitnet.kernels.walk import each_position, over, place_offset, put
 
 def softmax(name: str, cpu: Cpu, batch: Batch, x: Volume, y: Volume, blocks: int = 1) -> Kernel:
     """x -> y = e^x / sum e^x, the largest x taken off first; y may be x. Rows are cut into blocks."""
-    k = over(name, cpu, batch, blocks, x=F32, y=F32)
+    if x.lanes == "channels":
+        return softmax_channels(name, cpu, batch, x, y, blocks)
+    k = over(name, cpu, batch, blocks, x=x.type, y=y.type)
     px, py = k.pointers
     with each_position(k, batch, x.sizes) as (group, place), k.loop(0, batch.images, k.lanes) as v:
         source = px + group * x.group_stride(batch) + place_offset(x, batch, place) + v
@@ -41,7 +46,7 @@ def softmax_gradient(
     blocks: int = 1,
 ) -> Kernel:
     """y, dy -> dx = y (dy - sum dy y); dx may be dy. Rows are cut into blocks."""
-    k = over(name, cpu, batch, blocks, y=F32, dy=F32, dx=F32)
+    k = over(name, cpu, batch, blocks, y=y.type, dy=dy.type, dx=dx.type)
     with each_position(k, batch, y.sizes) as (group, place), k.loop(0, batch.images, k.lanes) as v:
         py, pdy, pdx = (
             pointer + group * volume.group_stride(batch) + place_offset(volume, batch, place) + v

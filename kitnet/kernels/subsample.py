@@ -1,4 +1,4 @@
-"""LeNet's trainable subsampling with the batch in the lanes: y = coefficient * (sum over the window) + bias,
+"""LeNet's trainable subsampling in either layout: y = coefficient * (sum over the window) + bias,
 one of each a map, and an activation behind it if wanted.
 """
 
@@ -8,8 +8,8 @@ from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Pointer
 from kitnet.kernels.sliding import Axes, PerTap, axes, send_back, window_sums
-from kitnet.kernels.spec import Batch, Volume, Window
-from kitnet.kernels.walk import Place, Vectors, each_position, each_tile, over, place_offset, put
+from kitnet.kernels.spec import Batch, Volume, Window, lanewise
+from kitnet.kernels.walk import Place, Vectors, each_position, each_tile, lower, over, place_offset, put
 
 
 def subsample(
@@ -23,8 +23,10 @@ def subsample(
     blocks: int = 1,
 ) -> Kernel:
     """x, coefficient (channels), bias (channels) -> y. Rows of y are cut into blocks."""
+    channels, in_lanes = x.channels, x.lanes == "channels"
+    batch, (x, y) = lanewise(batch, x, y)
     slides = axes(window, x, y)
-    k = over(name, cpu, batch, blocks, x=F32, coefficient=F32, bias=F32, y=F32)
+    k = over(name, cpu, batch, blocks, x=x.type, coefficient=F32, bias=F32, y=y.type)
     px, coefficient, bias, py = k.pointers
     with each_position(k, batch, y.sizes) as (group, position):
         out = group * y.group_stride(batch) + place_offset(y, batch, position)
@@ -32,7 +34,12 @@ def subsample(
         def tile(vectors: Vectors) -> None:
             sums = window_sums(k, batch, slides, x, px, group, position, vectors)
             for total, (c, v) in zip(sums, vectors, strict=True):
-                value = k.fma(k.splat(coefficient, c), total, k.splat(bias, c))
+                if in_lanes:
+                    count = lower(channels - v, k.lanes)
+                    slope, level = (k.vector(each, v, count) for each in (coefficient, bias))
+                else:
+                    slope, level = k.splat(coefficient, c), k.splat(bias, c)
+                value = k.fma(slope, total, level)
                 k.store(activation.value(value) if activation else value, py, out + v)
 
         each_tile(k, batch, y.channels, tile)
@@ -56,7 +63,7 @@ def subsample_gradient(
     Rows of dy, and then of dx where windows do not lie side by side, are cut into blocks.
     """
     slides = axes(window, x, dy)
-    k = over(name, cpu, batch, blocks, x=F32, dy=F32, coefficient=F32, dx=F32, partial=F32)
+    k = over(name, cpu, batch, blocks, x=x.type, dy=dy.type, coefficient=F32, dx=dx.type, partial=F32)
     px, pdy, coefficient, pdx, partial = k.pointers
     _parameters(k, batch, slides, x, dy, px, pdy, partial)
 

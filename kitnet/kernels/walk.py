@@ -47,9 +47,16 @@ def lower(a: Index, b: Index) -> Index:
     return b.at_most(a) if isinstance(b, Int) else min(a, b)
 
 
-def put(k: Kernel, value: Value, pointer: Pointer, offset: Index, accumulate: bool) -> None:
+def put(
+    k: Kernel,
+    value: Value,
+    pointer: Pointer,
+    offset: Index,
+    accumulate: bool,
+    count: Index | None = None,
+) -> None:
     """Write a value, or add it to what is there."""
-    k.store(k.vector(pointer, offset) + value if accumulate else value, pointer, offset)
+    k.store(k.vector(pointer, offset, count) + value if accumulate else value, pointer, offset, count)
 
 
 def place_offset(volume: Volume, batch: Batch, place: Place) -> Index:

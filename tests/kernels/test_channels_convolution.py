@@ -19,11 +19,10 @@ from kitnet.base.shape import Axis
 from kitnet.kernels import jit
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import convolution
-from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.channels.pack import Packing, pack
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.emit import Kernel
-from kitnet.kernels.spec import Triple, Window
+from kitnet.kernels.spec import Batch, Triple, Volume, Window, whole_vectors
 from kitnet.kernels.tiling import Shares
 from kitnet.layers.convolution import correlate
 
@@ -54,11 +53,17 @@ class Problem:
     def pitch(self, side: int, channels: int, cpu: Cpu) -> int:
         return whole_vectors(channels, cpu.lanes) if self.whole[side] else channels + self.more[side]
 
-    def x(self, cpu: Cpu) -> Value:
-        return Value(self.samples, self.triple("size", 1), self.depth, self.pitch(0, self.depth, cpu))
+    def x(self, cpu: Cpu) -> Volume:
+        pitch = self.pitch(0, self.depth, cpu)
+        return Volume(self.triple("size", 1), self.depth, pitch, lanes="channels")
 
-    def y(self, cpu: Cpu) -> Value:
-        return Value(self.samples, self.triple("output", 1), self.filters, self.pitch(1, self.filters, cpu))
+    def y(self, cpu: Cpu) -> Volume:
+        pitch = self.pitch(1, self.filters, cpu)
+        return Volume(self.triple("output", 1), self.filters, pitch, lanes="channels")
+
+    @property
+    def batch(self) -> Batch:
+        return Batch(self.samples, 1)
 
     @property
     def window(self) -> Window:
@@ -86,11 +91,11 @@ def want(p: Problem, x: Array, w: Array, b: Array) -> Array:
     return np.concatenate([correlate(i, f, p.axes) for i, f in parts], -1) + b
 
 
-def laid_out(values: Array, layout: Value, at: str, beyond: float) -> Array:
+def laid_out(values: Array, layout: Volume, at: str, beyond: float) -> Array:
     """(samples, *sizes, pitch) between forbidden pages."""
-    memory = guarded((layout.samples, *layout.sizes, layout.pitch), at=at)
+    memory = guarded((len(values), *layout.sizes, layout.pitch), at=at)
     memory[..., layout.channels :] = beyond
-    memory[..., : layout.channels] = values.reshape(layout.samples, *layout.sizes, layout.channels)
+    memory[..., : layout.channels] = values.reshape(len(values), *layout.sizes, layout.channels)
     return memory
 
 
@@ -123,10 +128,10 @@ def run(
     cpu = cpu or detect()
     vx, vy, blocks = p.x(cpu), p.y(cpu), options.pop("blocks", p.blocks)
     k = convolution.forward(
-        "forward", cpu, vx, vy, p.window,
+        "forward", cpu, p.batch, vx, vy, p.window,
         groups=p.groups, addend=addend is not None, blocks=blocks, **options,
     )  # fmt: skip
-    packing = convolution.packing(cpu, vx, vy, p.window, groups=p.groups, blocks=blocks)
+    packing = convolution.packing(cpu, p.batch, vx, vy, p.window, groups=p.groups, blocks=blocks)
     inputs = {"x": laid_out(x, vx, at, BEYOND), "packed": packed(cpu, packing, w, at=at)}
     inputs["bias"] = fitting(b.astype(np.float32), at)
     if addend is not None:
@@ -256,19 +261,19 @@ def test_a_sample_alone_gives_the_same_bits(case: str):
 def test_there_are_as_many_tasks_as_asked_for():
     p, cpu = CASES["same, few lines"], detect()
     for blocks in (1, 2, 8, 13):
-        k = convolution.forward("some", cpu, p.x(cpu), p.y(cpu), p.window, blocks=blocks)
+        k = convolution.forward("some", cpu, p.batch, p.x(cpu), p.y(cpu), p.window, blocks=blocks)
         assert blocks <= k.tasks < 2 * blocks
-    k = convolution.forward("all", cpu, p.x(cpu), p.y(cpu), p.window, blocks=10_000)
+    k = convolution.forward("all", cpu, p.batch, p.x(cpu), p.y(cpu), p.window, blocks=10_000)
     assert 2 * 4 <= k.tasks <= 2 * 7 * 80
 
 
 def test_tasks_of_large_values_read_what_the_second_cache_holds():
     cpu, side = replace(detect(), l2=1 << 16), 64
-    x = Value(1, (1, side, side), 16, 16)  # four times that cache
+    x = Volume((1, side, side), 16, 16, lanes="channels")  # four times that cache
     window = Window((1, 3, 3), before=(0, 1, 1))
-    many = convolution.forward("many", cpu, x, x, window, blocks=8)
+    many = convolution.forward("many", cpu, Batch(1, 1), x, x, window, blocks=8)
     assert 16 <= many.tasks < 32 and many.scratch_bytes < 1 << 15
-    assert convolution.forward("one", cpu, x, x, window, blocks=1).tasks == 1
+    assert convolution.forward("one", cpu, Batch(1, 1), x, x, window, blocks=1).tasks == 1
 
 
 @pytest.mark.parametrize("case", ["same", "depthwise"])
@@ -305,9 +310,9 @@ def test_the_addend_may_be_the_target(word: str, case: str):
     x, w, b, addend = (a / share for a, share in zip(p.arrays(), (64, 1, 64, 64), strict=True))
     vx, vy, how = p.x(cpu), p.y(cpu), {"groups": p.groups, "blocks": p.blocks}
     k = convolution.forward(
-        "onto", cpu, vx, vy, p.window, addend=True, activation=word and Activation(word), **how
+        "onto", cpu, p.batch, vx, vy, p.window, addend=True, activation=word and Activation(word), **how
     )
-    weights = packed(cpu, convolution.packing(cpu, vx, vy, p.window, **how), w)
+    weights = packed(cpu, convolution.packing(cpu, p.batch, vx, vy, p.window, **how), w)
     y = laid_out(addend, vy, "end", 0.0)
     (code,) = jit.build([k])
     code(x=laid_out(x, vx, "end", BEYOND), packed=weights, bias=fitting(b.astype(np.float32)), addend=y, y=y)
@@ -319,7 +324,7 @@ def test_the_addend_may_be_the_target(word: str, case: str):
 def test_channels_that_do_not_fall_into_groups_are_refused():
     p, cpu = CASES["same"], detect()
     with pytest.raises(ValueError, match="16 and 32 channels do not fall into 3 groups"):
-        convolution.forward("refused", cpu, p.x(cpu), p.y(cpu), p.window, groups=3)
+        convolution.forward("refused", cpu, p.batch, p.x(cpu), p.y(cpu), p.window, groups=3)
 
 
 @pytest.mark.parametrize("tasks", [1, 3])

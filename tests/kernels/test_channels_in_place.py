@@ -47,7 +47,7 @@ def run(
     cpu = cpu or detect()
     vx, vy, blocks = p.x(cpu), p.y(cpu), options.pop("blocks", p.blocks)
     k = in_place.forward(
-        "in_place", cpu, vx, vy, p.window,
+        "in_place", cpu, p.batch, vx, vy, p.window,
         addend=addend is not None, scaled=factor is not None, blocks=blocks, **options,
     )  # fmt: skip
     assert k.tasks <= blocks
@@ -137,13 +137,13 @@ def test_tasks_have_long_runs_of_filters() -> None:
     cpu = detect()
     for filters, tasks in ((64, 1), (192, 1), (256, 2), (1024, 8), (2048, 8)):
         p = Problem((axis(4, 1),) * 2, 8, filters, samples=1)
-        assert in_place.forward("some", cpu, p.x(cpu), p.y(cpu), p.window, blocks=8).tasks == tasks
+        assert in_place.forward("some", cpu, p.batch, p.x(cpu), p.y(cpu), p.window, blocks=8).tasks == tasks
 
 
 def test_filters_that_are_no_whole_vectors_are_refused() -> None:
     p, cpu = Problem((axis(4, 1),) * 2, 8, 63), detect()
     with pytest.raises(ValueError, match="63 filters are not whole vectors"):
-        in_place.forward("refused", cpu, p.x(cpu), p.y(cpu), p.window)
+        in_place.forward("refused", cpu, p.batch, p.x(cpu), p.y(cpu), p.window)
     assert in_place.suits(cpu, 512, 64, 49)
     assert not in_place.suits(cpu, 512, 63, 49)
     assert not in_place.suits(cpu, 448, 64, 49)

@@ -18,9 +18,8 @@ from volumes import fitting
 from kitnet.kernels import jit
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import linear
-from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.cpu import Cpu, detect, levels
-from kitnet.kernels.spec import Triple
+from kitnet.kernels.spec import Batch, Triple, Volume, whole_vectors
 
 Array = NDArray[Any]
 EPS = float(np.finfo(np.float32).eps)
@@ -39,12 +38,12 @@ class Problem:
     blocks: int = 8
 
     @property
-    def x(self) -> Value:
-        return Value(self.samples, self.sizes, self.channels, self.pitch)
+    def x(self) -> Volume:
+        return Volume(self.sizes, self.channels, self.pitch, lanes="channels")
 
-    def y(self, cpu: Cpu) -> Value:
+    def y(self, cpu: Cpu) -> Volume:
         pitch = whole_vectors(self.units, cpu.lanes) if self.whole else self.units
-        return Value(self.samples, (1, 1, 1), self.units, pitch)
+        return Volume((1, 1, 1), self.units, pitch, lanes="channels")
 
     def arrays(self, whole: bool = True) -> tuple[Array, Array, Array]:
         """x (samples, inputs), weight and bias in float64: whole numbers, whose sums are exact, or any."""
@@ -63,7 +62,7 @@ def run(
     """Twice: the same bits, and inputs stay."""
     cpu, options = cpu or detect(), {"blocks": p.blocks, **options}
     layout = p.y(cpu)
-    (code,) = jit.build([linear.forward("linear", cpu, p.x, layout, **options)])
+    (code,) = jit.build([linear.forward("linear", cpu, Batch(p.samples, 1), p.x, layout, **options)])
     volume = guarded((p.samples, p.x.positions, p.pitch), at=at)
     volume[..., : p.channels] = x.reshape(p.samples, p.x.positions, p.channels)
     inputs = {"x": volume}
@@ -165,12 +164,18 @@ def test_activations(word: str, case: str):
     [(1, 8, 1), (40, 1, 1), (40, 8, 2), (4096, 8, 2), (4096, 1, 1), (2**15, 8, 8), (2**15, 100, 16)],
 )
 def test_tasks_read_long_runs(units: int, blocks: int, tasks: int):
-    cpu, x, y = detect(), Value(1, (1, 1, 1), 4, 4), Value(1, (1, 1, 1), units, units)
-    assert linear.forward("some", cpu, x, y, blocks=blocks).tasks == tasks
+    x, y = (Volume((1, 1, 1), channels, channels, lanes="channels") for channels in (4, units))
+    assert linear.forward("some", detect(), Batch(1, 1), x, y, blocks=blocks).tasks == tasks
 
 
 def test_what_cannot_be_is_refused():
-    cpu, x = detect(), Value(2, (1, 1, 1), 4, 4)
-    for y in (Value(3, (1, 1, 1), 4, 4), Value(2, (1, 2, 1), 4, 4)):
-        with pytest.raises(ValueError, match="2 samples do not give"):
-            linear.forward("refused", cpu, x, y)
+    one, two, other = (
+        Volume((1, 1, 1), 4, 4, lanes="channels"),
+        Volume((1, 2, 1), 4, 4, lanes="channels"),
+        Volume((1, 1, 1), 4, 4),
+    )
+    with pytest.raises(ValueError, match=r"gives one position, not \(1, 2, 1\)"):
+        linear.forward("refused", detect(), Batch(2, 1), one, two)
+    for batch, y in ((Batch(1, 2), one), (Batch(2, 1), other)):
+        with pytest.raises(ValueError, match="with channels in the lanes, and groups of one image"):
+            linear.forward("refused", detect(), batch, one, y)

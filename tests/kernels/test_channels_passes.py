@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from volumes import fitting, run
 
 from kitnet.kernels.activation import RELU
-from kitnet.kernels.channels.copy import copy
-from kitnet.kernels.channels.layout import Value, whole_vectors
-from kitnet.kernels.channels.norm import normalise
-from kitnet.kernels.channels.softmax import softmax
-from kitnet.kernels.channels.subsample import subsample
 from kitnet.kernels.cpu import Cpu, detect, levels
+from kitnet.kernels.elementwise import copy
 from kitnet.kernels.jit import build
-from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.norm import normalise
+from kitnet.kernels.softmax import softmax
+from kitnet.kernels.spec import Batch, Volume, Window, whole_vectors
+from kitnet.kernels.subsample import subsample
 from kitnet.layers import Context, Softmax, Subsampling
 
 Array = NDArray[Any]
@@ -29,7 +28,7 @@ SAMPLES, HEIGHT, WIDTH = 3, 4, 6
 
 
 def volume(channels: int, pitch: int, height: int = HEIGHT, width: int = WIDTH) -> Volume:
-    return Volume((1, height, width), channels, pitch)
+    return Volume((1, height, width), channels, pitch, lanes="channels")
 
 
 def memory(v: Volume, at: str, beyond: float = np.nan) -> Array:
@@ -56,11 +55,11 @@ def vectors(channels: int, *names: str) -> dict[str, Array]:
 @pytest.mark.parametrize("lanes", [4, 8, 16])
 def test_a_value_fills_what_is_its_own(lanes: int) -> None:
     assert [whole_vectors(n, lanes) for n in (1, lanes, lanes + 1)] == [lanes, lanes, 2 * lanes]
-    assert Value(1, (1, 1, 1), lanes - 1, lanes).fills(lanes)
-    assert Value(1, (1, 1, 1), lanes, lanes).fills(lanes)
-    assert not Value(1, (1, 1, 1), lanes - 1, lanes - 1).fills(lanes)
-    assert not Value(1, (1, 1, 1), lanes - 1, 2 * lanes).fills(lanes)  # a slice: the other lanes are others'
-    assert Value(2, (3, 5, 7), 3, lanes).strides == (105 * lanes, 35 * lanes, 7 * lanes, lanes)
+    assert Volume((1, 1, 1), lanes - 1, lanes).fills(lanes)
+    assert Volume((1, 1, 1), lanes, lanes).fills(lanes)
+    assert not Volume((1, 1, 1), lanes - 1, lanes - 1).fills(lanes)
+    assert not Volume((1, 1, 1), lanes - 1, 2 * lanes).fills(lanes)  # a slice: the other lanes are others'
+    assert Volume((3, 5, 7), 3, lanes).strides == (105 * lanes, 35 * lanes, 7 * lanes, lanes)
 
 
 @EACH_LEVEL
@@ -121,9 +120,9 @@ def test_subsampling(cpu: Cpu, channels: int) -> None:
 def test_copies(cpu: Cpu, channels: int) -> None:
     """Into a slice of a larger value, whose other channels stay, and into the flat form."""
     x, y = volume(channels, whole_vectors(channels, cpu.lanes)), volume(channels, channels + 9)
-    flat = Volume((1, 1, 1), HEIGHT * WIDTH * channels, HEIGHT * WIDTH * channels)
+    flat = volume(HEIGHT * WIDTH * channels, HEIGHT * WIDTH * channels, 1, 1)
     batch = Batch(SAMPLES, 1)
-    codes = build([copy("copy", cpu, batch, x, y, 5), copy("flat", cpu, batch, x, flat)])
+    codes = build([copy("copy", cpu, batch, x, y, blocks=5), copy("flat", cpu, batch, x, flat)])
     given, out, row = drawn(x, "end"), memory(y, "end", 7.0), guarded((SAMPLES, flat.pitch))
     run(codes[0], ("y",), x=given, y=out)
     run(codes[1], ("y",), x=given, y=row)

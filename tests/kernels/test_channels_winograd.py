@@ -21,9 +21,9 @@ from kitnet.base.shape import Axis
 from kitnet.kernels import jit
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import winograd
-from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.filtering import F2, F4, Filtering
+from kitnet.kernels.spec import Batch, Volume, whole_vectors
 from kitnet.layers.convolution import correlate
 
 Array = NDArray[Any]
@@ -54,11 +54,16 @@ class Problem:
         high, wide = (axis.output for axis in self.axes)
         return high, wide
 
-    def values(self, cpu: Cpu) -> tuple[Value, Value]:
+    def values(self, cpu: Cpu) -> tuple[Volume, Volume]:
         """x and y."""
         both = (self.sizes, self.depth, self.more[0]), (self.outputs, self.filters, self.more[1])
         one, two = (
-            Value(self.samples, (1, *sizes), c, whole_vectors(c, cpu.lanes) if more is None else c + more)
+            Volume(
+                (1, *sizes),
+                c,
+                whole_vectors(c, cpu.lanes) if more is None else c + more,
+                lanes="channels",
+            )
             for sizes, c, more in both
         )
         return one, two
@@ -76,22 +81,24 @@ class Problem:
         return one, two, three, four
 
 
-def laid_out(values: Array | float, value: Value, cpu: Cpu, at: str, beyond: float = np.nan) -> Array:
+def laid_out(
+    values: Array | float, samples: int, value: Volume, cpu: Cpu, at: str, beyond: float = np.nan
+) -> Array:
     """values (samples, *sizes, channels) in memory between forbidden pages, the last of which begins behind
     the last position's whole vectors, or of a slice behind its last own channel; `beyond` in what no channel
     fills.
     """
-    size = value.samples * value.positions * value.pitch
+    size = samples * value.positions * value.pitch
     memory = guarded(size if value.fills(cpu.lanes) else size - (value.pitch - value.channels), at=at)
     memory[:] = beyond
-    positions = own(memory, value)
+    positions = own(memory, samples, value)
     positions[...] = values if isinstance(values, float) else values.reshape(positions.shape)
     return memory
 
 
-def own(memory: Array, value: Value) -> Array:
+def own(memory: Array, samples: int, value: Volume) -> Array:
     """The value's own numbers, (positions of all samples, channels)."""
-    shape = (value.samples * value.positions, value.channels)
+    shape = (samples * value.positions, value.channels)
     return np.lib.stride_tricks.as_strided(memory, shape, (4 * value.pitch, 4))
 
 
@@ -122,21 +129,22 @@ def run(
     cpu = cpu or detect()
     value_x, value_y = p.values(cpu)
     kernel = winograd.convolve(
-        "winograd", cpu, value_x, value_y, (0, p.pads[0][0], p.pads[1][0]), bias=b is not None,
-        activation=activation, addend=addend is not None, filtering=p.filtering, blocks=p.blocks,
+        "winograd", cpu, Batch(p.samples, 1), value_x, value_y, (0, p.pads[0][0], p.pads[1][0]),
+        bias=b is not None, activation=activation, addend=addend is not None,
+        filtering=p.filtering, blocks=p.blocks,
     )  # fmt: skip
     assert kernel.tasks <= p.blocks
     (code,) = jit.build([kernel])
-    terms = [] if addend is None else [laid_out(addend, value_y, cpu, at, 7.0) for _ in "12"]
-    values, bias = laid_out(x, value_x, cpu, at), guarded(0) if b is None else fitting(b, at)
+    terms = [] if addend is None else [laid_out(addend, p.samples, value_y, cpu, at, 7.0) for _ in "12"]
+    values, bias = laid_out(x, p.samples, value_x, cpu, at), guarded(0) if b is None else fitting(b, at)
     u, results = mapped(p, w, cpu, at=at), []
     for i in range(2):
-        y = terms[i] if over else laid_out(np.nan, value_y, cpu, at)
+        y = terms[i] if over else laid_out(np.nan, p.samples, value_y, cpu, at)
         code(x=values, u=u, bias=bias, y=y, **({"addend": terms[i]} if terms else {}))
         results.append(y)
     assert results[0].tobytes() == results[1].tobytes()
-    got = own(results[0], value_y).reshape(p.samples, *p.outputs, p.filters).copy()
-    own(results[0], value_y)[...] = 0
+    got = own(results[0], p.samples, value_y).reshape(p.samples, *p.outputs, p.filters).copy()
+    own(results[0], p.samples, value_y)[...] = 0
     if value_y.fills(cpu.lanes):
         assert np.isfinite(results[0]).all()  # what no channel fills as well
     else:

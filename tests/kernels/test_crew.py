@@ -8,18 +8,21 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from guard import guarded
 from numpy.typing import NDArray
 
-from kitnet.kernels import crew
+from kitnet.kernels import crew, driver
 from kitnet.kernels.cpu import detect
-from kitnet.kernels.crew import Call, Crew, Program
+from kitnet.kernels.crew import Crew
 from kitnet.kernels.emit import F32, I64, Kernel
 from kitnet.kernels.jit import Compiled, build
+from kitnet.kernels.program import Call, Program
 
 LINE = 8  # int64 of a cache line
 
@@ -261,7 +264,7 @@ def test_a_helper_sleeps_off_the_leaders_core_and_is_bound_to_none_awake(monkeyp
 def test_sleeping_helpers_know_where_the_leader_is(codes):
     with Crew(2) as team:
         team.run(Program([[Call(codes["three"], count=lines(7))]]))
-        leader, (helper,) = int(team._squad.block[crew._LEADER]), team._squad.helpers
+        leader, (helper,) = int(team._squad.block[driver.LEADER]), team._squad.helpers
         before = os.sched_getaffinity(0)
         assert leader in before
         time.sleep(0.1)
@@ -363,3 +366,44 @@ def test_what_does_not_fit_is_refused(codes):
         Program([[Call(codes["two"], count=np.zeros(9, np.float32))]])
     with pytest.raises(ValueError, match="a crew of 0 threads"):
         Crew(0)
+
+
+def scale(tasks: int) -> Kernel:
+    """y = factor x, a vector a task."""
+    k = Kernel("scale", detect(), tasks, x=F32, factor=F32, y=F32)
+    x, factor, y = k.pointers
+    k.store(k.vector(x, k.task * k.lanes) * k.splat(factor), y, k.task * k.lanes)
+    return k
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_denormals_are_zero_in_programs_and_nowhere_else(threads):
+    """Results, here halves of the smallest normal number, and operands, whose multiples would be normal."""
+    tasks, tiny = 200, np.finfo(np.float32).tiny
+    (code,) = build([scale(tasks)])
+    for number, factor in (tiny, 0.5), (tiny / 16, 1e30):
+        x, times = np.full(tasks * detect().lanes, number, np.float32), np.array([factor], np.float32)
+        y = np.full_like(x, np.nan)
+        with Crew(threads) as team:
+            team.run(Program([[Call(code, x=x, factor=times, y=y)]]))
+        assert (y == 0).all()
+        assert (x * times > 0).all()  # NumPy's arithmetic is as before
+        code(x=x, factor=times, y=y)  # and without a crew the kernel's
+        assert (y > 0).all()
+
+
+@pytest.mark.parametrize("triple", ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "riscv64"])
+def test_the_driver_is_machine_code_on_every_processor(triple):
+    """LLVM assembles it for processors that are not here; one without such a mode keeps its denormals."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    cpu = replace(detect(), architecture=triple.split("-")[0])
+    machine = llvm.Target.from_triple(triple).create_target_machine()
+    with llvm.create_context() as context:
+        module = llvm.parse_assembly(driver.driver_text(cpu), context)
+        module.triple = triple
+        module.verify()
+        assembly = machine.emit_assembly(module)
+        module.close()
+    flushing = {"x86_64": "ldmxcsr", "aarch64": "FPCR"}.get(cpu.architecture)
+    assert flushing is None or assembly.count(flushing) >= 2

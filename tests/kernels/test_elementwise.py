@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,8 +12,9 @@ from kitnet.engine.activation import activation_of
 from kitnet.kernels import elementwise
 from kitnet.kernels.activation import KINDS, RELU, Activation
 from kitnet.kernels.cpu import Cpu, detect, levels
+from kitnet.kernels.emit import F64
 from kitnet.kernels.jit import build
-from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.spec import Batch, Volume, lanewise
 from kitnet.layers import Layer, LeakyRelu, LecunTanh, Relu, Sigmoid, Silu, Softmax, Tanh
 from kitnet.layers.contract import Context, Kept
 
@@ -224,16 +225,6 @@ def test_copy_between_a_volume_and_its_flat_form(cpu):
         np.testing.assert_array_equal(again.get(), values.get())
 
 
-@EACH_LEVEL
-def test_fill(cpu):
-    made = trials(cpu, 11, 6, 1)
-    codes = build([elementwise.fill("fill", cpu, t.batch, *t.volumes, t.blocks) for t in made])
-    for t, code in zip(made, codes, strict=True):
-        (y,) = t.slabs(np.random.default_rng(12), 0)
-        run(code, ("y",), y=y)
-        assert (y.lanes.view(np.uint32) == 0).all()
-
-
 def test_blocks_change_no_bit():
     cpu = detect()
     batch, x = Batch(2, cpu.lanes), volume(3, 4, 3)
@@ -255,3 +246,19 @@ def test_blocks_change_no_bit():
 def test_volumes_of_different_shapes_are_refused(other):
     with pytest.raises(ValueError, match="different shapes cannot be walked together"):
         elementwise.copy("copy", detect(), Batch(1, 64), volume(2, 3, 3), other)
+
+
+def test_channels_in_the_lanes_are_treated_as_images_are():
+    batch, x = Batch(3, 1), Volume((2, 3, 4), 5, 16, lanes="channels")
+    assert lanewise(batch, x, x) == (Batch(3, 16), (Volume((2, 3, 4), 1, 1),) * 2)
+    assert lanewise(Batch(3, 16), volume(4, 5)) == (Batch(3, 16), (volume(4, 5),))
+    for other in (replace(x, pitch=32), replace(x, lanes="images")):
+        with pytest.raises(ValueError, match="cannot be treated lane by lane"):
+            lanewise(batch, x, other)
+
+
+def test_elements_of_another_type_are_read_as_such():
+    """A value's type is that of the pointers to it."""
+    x = replace(volume(4), type=F64)
+    kernel = elementwise.copy("copy", detect(), Batch(1, 64), x, x)
+    assert kernel.arguments == {"x": F64, "y": F64}

@@ -837,13 +837,25 @@ MUTANTS = [
         T_CACHE + "test_what_was_not_used_for_longest_goes_first",
     ),
     Mutant(
-        CHANNELS + "layout.py",
+        "kernels/driver_text.py",
+        "%new = or i32 %old, 32832",
+        "%new = or i32 %old, 32768",
+        "kernels/test_crew.py::test_denormals_are_zero_in_programs_and_nowhere_else[1]",
+    ),
+    Mutant(
+        "kernels/driver_text.py",
+        "br i1 %s.more, label %stage, label %done\ndone:\n  call void @restore(i64 %mode)\n",
+        "br i1 %s.more, label %stage, label %done\ndone:\n",
+        "kernels/test_crew.py::test_denormals_are_zero_in_programs_and_nowhere_else[1]",
+    ),
+    Mutant(
+        "kernels/spec.py",
         "return self.positions * self.pitch, height * line",
         "return self.positions * self.channels, height * line",
         T_CONVOLVE + "test_hard_cases[primes-end]",
     ),
     Mutant(
-        CHANNELS + "layout.py",
+        "kernels/spec.py",
         "return self.pitch == whole_vectors(self.channels, lanes)",
         "return self.pitch % lanes == 0",
         T_PASSES + "test_a_value_fills_what_is_its_own",
@@ -993,7 +1005,13 @@ MUTANTS = [
         T_PASSES + "test_softmax",
     ),
     Mutant(
-        CHANNELS + "subsample.py",
+        "kernels/spec.py",
+        "Batch(batch.groups, first.pitch), tuple",
+        "Batch(batch.groups, first.channels), tuple",
+        "kernels/test_elementwise.py::test_channels_in_the_lanes_are_treated_as_images_are",
+    ),
+    Mutant(
+        "kernels/subsample.py",
         "k.vector(each, v, count) for each in",
         "k.vector(each, 0, count) for each in",
         T_PASSES + "test_subsampling",
@@ -1112,8 +1130,8 @@ MUTANTS = [
     ),
     Mutant(
         FEW_PRODUCTS,
-        "across = source.samples > 1",
-        "across = problem.window.taps == 1 and source.samples > 1",
+        "across = b.batch.groups > 1",
+        "across = problem.window.taps == 1 and b.batch.groups > 1",
         T_LAYOUT + "test_products_of_all_samples_wait_for_all_before_them[8-direct]",
     ),
     Mutant(
@@ -1243,12 +1261,6 @@ MUTANTS = [
         T_FEW + "test_whole_networks[1-odd channels flattened]",
     ),
     Mutant(FEW_PASSES, "whole.ref.plus(first)", "whole.ref", T_FEW + "test_whole_networks[1-branches]"),
-    Mutant(
-        FEW_PASSES,
-        "return Batch(b.batch.groups, place.volume.pitch)",
-        "return Batch(b.batch.groups, b.cpu.lanes)",
-        T_FEW + "test_whole_networks[1-wide]",
-    ),
     Mutant(
         PROBLEM,
         "bias = layer.bias or b.norm(i) is not None",
@@ -1421,8 +1433,8 @@ MUTANTS = [
     ),
     Mutant(
         IN_PLACE,
-        "d.cpu, x, y, window.before, bias",
-        "d.cpu, x, y, (0, 0, 0), bias",
+        "d.cpu, d.batch, x, y, window.before, bias",
+        "d.cpu, d.batch, x, y, (0, 0, 0), bias",
         T_FUNCTION + "test_winograd_is_another_way_to_the_same[6-shape0]",
     ),
     Mutant(

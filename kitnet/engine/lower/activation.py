@@ -18,15 +18,14 @@ def through_fused_activation(b: Builder, i: int) -> Place | None:
     if dy is None or activation is None:
         return dy
     y, dx = b.place(last), b.changed_dy(last)
-    (batch, source), (_, given), (_, written) = map(b.lanewise, (y, dy, dx))
     kernel = elementwise.activation_gradient(
         "activation_gradient",
         b.cpu,
-        batch,
-        source=source,
+        b.batch,
+        source=y.volume,
         activation=activation,
-        dy=given,
-        dx=written,
+        dy=dy.volume,
+        dx=dx.volume,
         blocks=b.blocks(y.volume.positions),
     )
     b.call(f"{b.node(last).path} backward", kernel, {"source": y.ref, "dy": dy.ref}, {"dx": dx.ref})

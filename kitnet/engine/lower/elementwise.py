@@ -14,7 +14,6 @@ from kitnet.engine.step import Place
 from kitnet.engine.values import Lanes
 from kitnet.kernels import elementwise
 from kitnet.kernels.activation import Activation
-from kitnet.kernels.channels import copy
 from kitnet.layers import Add, Concatenate, Flatten, Identity, Layer
 
 
@@ -30,9 +29,8 @@ def _unknown(b: Builder, i: int) -> str | None:
 
 def _activate(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    (batch, source), (_, target) = b.lanewise(x), b.lanewise(y)
     blocks = b.blocks(y.volume.positions)
-    kernel = elementwise.activate("activate", b.cpu, batch, source, _activation(b, i), target, blocks)
+    kernel = elementwise.activate("activate", b.cpu, b.batch, x.volume, _activation(b, i), y.volume, blocks)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
@@ -42,15 +40,14 @@ def _activate_backward(b: Builder, i: int, kept: None) -> None:
         return
     source = b.place(i if activation.reads == "y" else node.inputs[0])
     dx, accumulate = b.dx_over(node.inputs[0], i)
-    (batch, read), (_, given), (_, written) = map(b.lanewise, (source, dy, dx))
     kernel = elementwise.activation_gradient(
         "activation_gradient",
         b.cpu,
-        batch,
-        source=read,
+        b.batch,
+        source=source.volume,
         activation=activation,
-        dy=given,
-        dx=written,
+        dy=dy.volume,
+        dx=dx.volume,
         accumulate=accumulate,
         blocks=b.blocks(source.volume.positions),
     )
@@ -62,13 +59,12 @@ def _add(b: Builder, i: int) -> None:
     node = b.node(i)
     y = b.place_over(b.fused.get(i, i), node.inputs)
     xs = [b.place(j) for j in node.inputs]
-    batch, target = b.lanewise(y)
     kernel = elementwise.add(
         "add",
         b.cpu,
-        batch,
-        [b.lanewise(x)[1] for x in xs],
-        target,
+        b.batch,
+        [x.volume for x in xs],
+        y.volume,
         activation=b.fused_activation(i),
         blocks=b.blocks(y.volume.positions),
     )
@@ -85,15 +81,8 @@ def _add_backward(b: Builder, i: int, kept: None) -> None:
 def _concatenate(b: Builder, i: int) -> None:
     node, whole = b.node(i), b.place(i)
     for j, part in zip(node.inputs, _slices(b, i, whole), strict=True):
-        label, source = f"{node.path} forward from {b.node(j).path}", b.place(j)
-        if source == part:  # it was written there
-            continue
-        if b.few:
-            blocks = b.blocks(source.volume.positions)
-            kernel = copy.copy("copy", b.cpu, b.batch, source.volume, part.volume, blocks)
-            b.call(label, kernel, {"x": source.ref}, {"y": part.ref})
-        else:
-            b.copy(label, source, part)
+        if b.place(j) != part:  # else it was written there
+            b.copy(f"{node.path} forward from {b.node(j).path}", b.place(j), part)
 
 
 def _concatenate_backward(b: Builder, i: int, kept: None) -> None:
@@ -109,10 +98,6 @@ def _slices(b: Builder, i: int, whole: Place) -> list[Place]:
     return [b.part(whole, first, depth) for first, depth in zip(starts, depths, strict=False)]
 
 
-def _slices_of_lanes(b: Builder, i: int) -> str | None:
-    return "the way back has no kernel for slices of lanes" if b.few and b.back else None
-
-
 def _same(b: Builder, i: int) -> bool:
     """No step where numbers lie as they should: a flat form has no lanes that no channel fills. A value whose
     gradient is read out has one of its own."""
@@ -122,13 +107,7 @@ def _same(b: Builder, i: int) -> bool:
     if not asked and x.volume.positions * x.volume.pitch == flat.positions * flat.pitch:
         b.alias(i, j)
         return True
-    label = f"{node.path} forward"
-    if b.few:
-        blocks = b.blocks(x.volume.positions)
-        kernel = copy.copy("copy", b.cpu, b.batch, x.volume, flat, blocks)
-        b.call(label, kernel, {"x": x.ref}, {"y": b.place(i).ref})
-    else:
-        b.copy(label, x, b.place(i))
+    b.copy(f"{node.path} forward", x, b.place(i))
     return False
 
 
@@ -137,13 +116,6 @@ def _same_backward(b: Builder, i: int, alias: bool) -> None:
     dy, (j,) = b.dy(i), b.node(i).inputs
     if not alias and dy is not None and b.wants(j):
         b.copy(f"{b.node(i).path} backward", dy, *b.dx(j))
-
-
-def _empty_lanes(b: Builder, i: int) -> str | None:
-    (j,) = b.node(i).inputs
-    x, flat = b.volume(j), b.volume(i)
-    filled = x.positions * x.pitch == flat.positions * flat.pitch
-    return "the way back has no kernel for lanes that no channel fills" if b.back and not filled else None
 
 
 def _both(
@@ -169,7 +141,6 @@ CONCATENATES = _both(
     (Concatenate,),
     _concatenate,
     _concatenate_backward,
-    _slices_of_lanes,
 )
 SAMES = _both(
     "same",
@@ -177,6 +148,5 @@ SAMES = _both(
     (Flatten, Identity),
     _same,
     _same_backward,
-    _empty_lanes,
     aliases=True,
 )

@@ -10,26 +10,19 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, no_way_back
 from kitnet.engine.lower.filtering import IDS, NAMES, refuses
 from kitnet.engine.lower.problem import bias_of, filters_of, made_of, problem_of, reads_in_place
-from kitnet.engine.step import Place
 from kitnet.kernels.channels import convolution, in_place, linear, winograd
-from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.channels.pack import pack
 from kitnet.kernels.filtering import F2, F4, Filtering
+from kitnet.kernels.spec import whole_vectors
 from kitnet.layers import Convolution, Linear
 
 MANY_PLACES = 784  # where filters are used so often, mapping them is a quarter of the convolution's time
 
 
-def _value(b: Builder, place: Place) -> Value:
-    volume = place.volume
-    return Value(b.batch.groups, volume.sizes, volume.channels, volume.pitch)
-
-
 def _direct(b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
     x, y = b.place(node.inputs[0]), b.result(i)
-    source, target = _value(b, x), _value(b, y)
-    shapes, filters, addend = (b.cpu, source, target, problem.window), made_of(b, i), b.addend(i)
+    shapes, filters, addend = (b.cpu, b.batch, x.volume, y.volume, problem.window), made_of(b, i), b.addend(i)
     activation, scaled, added = b.fused_activation(i), b.norm(i) is not None, addend is not None
     if reads_in_place(b, i):
         kernel = in_place.forward(
@@ -60,7 +53,7 @@ def _direct(b: Builder, i: int) -> None:
     if addend is not None:
         reads["addend"] = b.place(addend).ref
     # A task may be some filters of several samples, even where there are as many tasks as samples.
-    across = source.samples > 1
+    across = b.batch.groups > 1
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=across)
 
 
@@ -81,8 +74,9 @@ def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
     kernel = winograd.convolve(
         "winograd",
         b.cpu,
-        _value(b, x),
-        _value(b, y),
+        b.batch,
+        x.volume,
+        y.volume,
         problem.window.before,
         bias=problem.bias,
         activation=b.fused_activation(i),
@@ -99,12 +93,19 @@ def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
 def _linear(b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
     x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
-    source, target, filters = _value(b, x), _value(b, y), filters_of(b, i)
+    filters = filters_of(b, i)
     kernel = linear.forward(
-        "linear", b.cpu, source, target, bias=problem.bias, activation=b.fused_activation(i), blocks=b.tasks
+        "linear",
+        b.cpu,
+        b.batch,
+        x.volume,
+        y.volume,
+        bias=problem.bias,
+        activation=b.fused_activation(i),
+        blocks=b.tasks,
     )
     reads = {"x": x.ref, "weight": filters, "bias": bias_of(b, i, problem, filters)}
-    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=source.samples > 1)
+    b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=b.batch.groups > 1)
 
 
 WINOGRADS = tuple(

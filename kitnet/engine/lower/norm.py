@@ -10,7 +10,6 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, no_way_back
 from kitnet.engine.step import Place, Ref
 from kitnet.kernels import norm
-from kitnet.kernels.channels import norm as norm_channels
 from kitnet.layers import BatchNorm
 
 
@@ -24,17 +23,11 @@ def _normalise(b: Builder, i: int, mean: Ref, factor: Ref) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.result(i)
     reads = {"x": x.ref, "mean": mean, "factor": factor, "shift": b.weight(i, "shift")}
     activation, blocks, added = b.fused_activation(i), b.blocks(x.volume.positions), b.addend(i)
-    if b.few:
-        kernel = norm_channels.normalise(
-            "normalise", b.cpu, b.batch, x.volume, y.volume, activation, blocks
-        )
-    else:
-        addend = None if added is None else b.place(added)
-        if addend is not None:
-            reads["addend"] = addend.ref
-        kernel = norm.normalise(
-            "normalise", b.cpu, b.batch, x.volume, y.volume, activation, blocks, addend and addend.volume
-        )
+    addend = None if added is None else b.place(added)
+    if addend is not None:
+        reads["addend"] = addend.ref
+    volumes, sum_with = (x.volume, y.volume), addend.volume if addend else None
+    kernel = norm.normalise("normalise", b.cpu, b.batch, *volumes, activation, blocks, sum_with)
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref})
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import numpy as np
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, no_way_back
 from kitnet.engine.step import Ref
-from kitnet.engine.values import Lanes
 from kitnet.kernels import loss, radial_basis, softmax
-from kitnet.kernels.channels import softmax as softmax_channels
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Volume
 from kitnet.layers import (
@@ -27,12 +24,10 @@ from kitnet.layers import (
 from kitnet.layers.radial_basis import digit_bitmaps
 
 
-def _softmax(lanes: Lanes, b: Builder, i: int) -> None:
+def _softmax(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    write, blocks = softmax.softmax, 1
-    if lanes == "channels":
-        write, blocks = softmax_channels.softmax, b.blocks(y.volume.positions)
-    kernel = write("softmax", b.cpu, b.batch, x.volume, y.volume, blocks)
+    blocks = b.blocks(y.volume.positions) if b.few else 1
+    kernel = softmax.softmax("softmax", b.cpu, b.batch, x.volume, y.volume, blocks)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
@@ -125,7 +120,7 @@ SOFTMAXES = tuple(
         f"softmax.{lanes}",
         "vector polynomials",
         (Softmax,),
-        partial(_softmax, lanes),
+        _softmax,
         _softmax_backward if lanes == "images" else no_way_back,
         lanes=lanes,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
@@ -12,7 +11,6 @@ from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Ref
 from kitnet.engine.values import Lanes
 from kitnet.kernels import pool, subsample
-from kitnet.kernels.channels import subsample as subsample_channels
 from kitnet.kernels.spec import Window
 from kitnet.layers import MaxPool, MeanPool, Subsampling
 
@@ -34,14 +32,13 @@ def _rows(b: Builder, i: int) -> int:
 def _max(b: Builder, i: int) -> Ref | None:
     """The indices of the largest values, where there is a way back."""
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    (batch, source), (_, target) = b.lanewise(x), b.lanewise(y)
     kernel = pool.max_pool(
         "max_pool",
         b.cpu,
-        batch,
+        b.batch,
         _window(b, i),
-        source,
-        target,
+        x.volume,
+        y.volume,
         switches=b.back,
         blocks=b.blocks(_rows(b, i)),
         rectified=b.back and b.take_over_relu(node.inputs[0]),
@@ -61,14 +58,13 @@ def _max_backward(b: Builder, i: int, indices: Ref) -> None:
     if dy is None or not b.wants(node.inputs[0]):
         return
     dx, accumulate = b.dx(node.inputs[0])
-    (batch, given), (_, written) = b.lanewise(dy), b.lanewise(dx)
     kernel = pool.max_pool_gradient(
         "max_pool_gradient",
         b.cpu,
-        batch,
+        b.batch,
         _window(b, i),
-        given,
-        written,
+        dy.volume,
+        dx.volume,
         accumulate,
         b.blocks(_rows(b, i)),
     )
@@ -78,10 +74,8 @@ def _max_backward(b: Builder, i: int, indices: Ref) -> None:
 
 def _mean(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    (batch, source), (_, target) = b.lanewise(x), b.lanewise(y)
-    kernel = pool.mean_pool(
-        "mean_pool", b.cpu, batch, _window(b, i), source, target, b.blocks(_rows(b, i))
-    )
+    blocks = b.blocks(_rows(b, i))
+    kernel = pool.mean_pool("mean_pool", b.cpu, b.batch, _window(b, i), x.volume, y.volume, blocks)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
@@ -90,25 +84,23 @@ def _mean_backward(b: Builder, i: int, kept: None) -> None:
     if dy is None or not b.wants(node.inputs[0]):
         return
     dx, accumulate = b.dx(node.inputs[0])
-    (batch, given), (_, written) = b.lanewise(dy), b.lanewise(dx)
     kernel = pool.mean_pool_gradient(
         "mean_pool_gradient",
         b.cpu,
-        batch,
+        b.batch,
         _window(b, i),
-        given,
-        written,
+        dy.volume,
+        dx.volume,
         accumulate,
         b.blocks(_rows(b, i)),
     )
     b.call(f"{node.path} backward", kernel, {"dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
 
 
-def _subsample(lanes: Lanes, b: Builder, i: int) -> None:
+def _subsample(b: Builder, i: int) -> None:
     last = b.fused.get(i, i)
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(last)
-    write = subsample.subsample if lanes == "images" else subsample_channels.subsample
-    kernel = write(
+    kernel = subsample.subsample(
         "subsample",
         b.cpu,
         b.batch,
@@ -169,7 +161,7 @@ SUBSAMPLES = tuple(
         f"subsample.{lanes}",
         "sums, coefficient and bias in one pass",
         (Subsampling,),
-        partial(_subsample, lanes),
+        _subsample,
         _subsample_backward if lanes == "images" else no_way_back,
         lanes=lanes,
     )

@@ -24,28 +24,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kitnet.kernels.activation import Activation
-from kitnet.kernels.channels.layout import Value as Layout
 from kitnet.kernels.channels.pack import Packing
 from kitnet.kernels.channels.work import Work, plan
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value, once
 from kitnet.kernels.epilogue import Epilogue
-from kitnet.kernels.spec import Window
+from kitnet.kernels.spec import Batch, Volume, Window
 from kitnet.kernels.tiling import cut
 from kitnet.kernels.walk import lower
 
 
-def packing(cpu: Cpu, x: Layout, y: Layout, window: Window, *, groups: int = 1, blocks: int = 8) -> Packing:
+def packing(
+    cpu: Cpu, batch: Batch, x: Volume, y: Volume, window: Window, *, groups: int = 1, blocks: int = 8
+) -> Packing:
     """How `forward`, given the same, wants its weights."""
-    return plan(cpu, x, y, window, groups, blocks).packing
+    return plan(cpu, batch, x, y, window, groups, blocks).packing
 
 
 @once
 def forward(
     name: str,
     cpu: Cpu,
-    x: Layout,
-    y: Layout,
+    batch: Batch,
+    x: Volume,
+    y: Volume,
     window: Window,
     *,
     groups: int = 1,
@@ -59,10 +61,10 @@ def forward(
     `addend` lies as y does and may be y itself. `bias=False` leaves that pointer unread. The work is cut
     into `blocks` tasks or some more if there is that much of it.
     """
-    work = plan(cpu, x, y, window, groups, blocks)
-    names = ["x", "packed", "bias", *["addend"] * addend, "y"]
-    k = Kernel(name, cpu, work.tasks, **dict.fromkeys(names, F32))
-    Writer(k, dict(zip(names, k.pointers, strict=True)), work, bias, activation).write()
+    work = plan(cpu, batch, x, y, window, groups, blocks)
+    added = {"addend": y.type} if addend else {}
+    k = Kernel(name, cpu, work.tasks, x=x.type, packed=F32, bias=F32, **added, y=y.type)
+    Writer(k, dict(zip(k.arguments, k.pointers, strict=True)), work, bias, activation).write()
     return k
 
 

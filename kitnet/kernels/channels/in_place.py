@@ -16,12 +16,11 @@ from dataclasses import replace
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels.convolution import Lines, Row, Tile, Writer
-from kitnet.kernels.channels.layout import Value as Layout
 from kitnet.kernels.channels.pack import pack_rows
 from kitnet.kernels.channels.work import plan
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Pointer, once
-from kitnet.kernels.spec import Window
+from kitnet.kernels.spec import Batch, Volume, Window
 
 LEAST_TERMS = 512
 MOST_BYTES = 1 << 17  # of a task's sums
@@ -41,8 +40,9 @@ def suits(cpu: Cpu, terms: int, filters: int, places: int) -> bool:
 def forward(
     name: str,
     cpu: Cpu,
-    x: Layout,
-    y: Layout,
+    batch: Batch,
+    x: Volume,
+    y: Volume,
     window: Window,
     *,
     bias: bool = True,
@@ -60,11 +60,11 @@ def forward(
     """
     if y.channels % cpu.lanes:
         raise ValueError(f"{y.channels} filters are not whole vectors of {cpu.lanes}")
-    work = plan(cpu, x, y, window, 1, 1)
+    work = plan(cpu, batch, x, y, window, 1, 1)
     work = replace(work, filter_blocks=min(blocks, work.shares, max(1, y.channels // RUN)))
-    names = ["x", "weight", *["factor"] * scaled, "bias", *["addend"] * addend, "y"]
-    k = Kernel(name, cpu, work.tasks, **dict.fromkeys(names, F32))
-    _InPlace(k, dict(zip(names, k.pointers, strict=True)), work, bias, activation).write()
+    factor, added = {"factor": F32} if scaled else {}, {"addend": y.type} if addend else {}
+    k = Kernel(name, cpu, work.tasks, x=x.type, weight=F32, **factor, bias=F32, **added, y=y.type)
+    _InPlace(k, dict(zip(k.arguments, k.pointers, strict=True)), work, bias, activation).write()
     return k
 
 

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kitnet.kernels.activation import Activation
-from kitnet.kernels.channels.layout import Value as Layout
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Value
 from kitnet.kernels.epilogue import Epilogue
+from kitnet.kernels.spec import Batch, Volume, samples_of
 from kitnet.kernels.tiling import Shares, cut, fits
 from kitnet.kernels.walk import lower
 
@@ -29,8 +29,9 @@ _NEAR = 1 << 18  # bytes of w that are in the second cache anyway
 def forward(
     name: str,
     cpu: Cpu,
-    x: Layout,
-    y: Layout,
+    batch: Batch,
+    x: Volume,
+    y: Volume,
     *,
     bias: bool = True,
     activation: Activation | None = None,
@@ -41,22 +42,23 @@ def forward(
     `bias=False` leaves that pointer unread. Units are cut into at most `blocks` tasks, and
     no more than two where a row of w is short.
     """
-    if y.positions != 1 or x.samples != y.samples:
-        raise ValueError(f"kernel {name}: {x.samples} samples do not give {y.samples} of {y.sizes} positions")
+    if y.positions != 1:
+        raise ValueError(f"kernel {name} gives one position, not {y.sizes}")
+    samples = samples_of(batch, x, y)
     vectors = -(-y.channels // cpu.lanes)
     tasks = min(blocks, vectors, max(2, 4 * y.channels // _RUN))
-    width = max((v for v in range(1, vectors + 1) if fits(cpu, y.samples, v)), default=1)
+    width = max((v for v in range(1, vectors + 1) if fits(cpu, samples, v)), default=1)
     each = -(-vectors // (width * tasks))  # tiles of a task
-    k = Kernel(name, cpu, tasks, x=F32, weight=F32, bias=F32, y=F32)
-    _Writer(k, x, y, Shares(vectors, min(tasks * each, vectors))).write(bias, activation)
+    k = Kernel(name, cpu, tasks, x=x.type, weight=F32, bias=F32, y=y.type)
+    _Writer(k, samples, x, y, Shares(vectors, min(tasks * each, vectors))).write(bias, activation)
     return k
 
 
 class _Writer:
     """Writes the tasks into a kernel: a tile is some vectors of units, of all samples."""
 
-    def __init__(self, k: Kernel, x: Layout, y: Layout, tiles: Shares) -> None:
-        self.k, self.x, self.y, self.tiles = k, x, y, tiles
+    def __init__(self, k: Kernel, samples: int, x: Volume, y: Volume, tiles: Shares) -> None:
+        self.k, self.samples, self.x, self.y, self.tiles = k, samples, x, y, tiles
         self.source, self.weight, self.bias, self.target = k.pointers
         self.mine = cut(tiles.count, k.task, k.tasks)
 
@@ -65,7 +67,7 @@ class _Writer:
         end = Epilogue(k, self.bias if bias else None, activation)
         with self._units() as unit:
             level = end.begin(unit, self._real(unit))
-            for s in range(self.y.samples):
+            for s in range(self.samples):
                 self._put(level, s, unit)
         runs, length = (1, x.positions * x.channels) if x.pitch == x.channels else (x.positions, x.channels)
         if k.tasks == self.tiles.count:
@@ -78,12 +80,12 @@ class _Writer:
                 if rest:
                     self._add(run, 1, length - rest, rest)
         if activation:
-            with self._units() as unit, k.loop(self.y.samples, unroll=1) as sample:
+            with self._units() as unit, k.loop(self.samples, unroll=1) as sample:
                 self._put(activation.value(self._get(sample, unit)), sample, unit)
 
     def _add(self, run: Index, runs: int, first: Index, count: int) -> None:
         """Add the products of some rows, so many from one on in so many runs, to all y of the task."""
-        k, units, samples = self.k, self.y.channels, range(self.y.samples)
+        k, units, samples = self.k, self.y.channels, range(self.samples)
         far = 4 * self.x.positions * self.x.channels * units > _NEAR
         with k.loop(*self.mine, unroll=1) as tile:
             start = self.tiles.start(tile) * k.lanes

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Value
+from kitnet.kernels.emit import Index, Kernel, Value
 from kitnet.kernels.mathematics import exp
-from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.spec import Batch, Volume, samples_of
 from kitnet.kernels.walk import share
 
 
-def softmax(name: str, cpu: Cpu, batch: Batch, x: Volume, y: Volume, blocks: int = 1) -> Kernel:
+def softmax_channels(name: str, cpu: Cpu, batch: Batch, x: Volume, y: Volume, blocks: int = 1) -> Kernel:
     """x -> y = e^x / sum e^x, the largest x taken off first, and 0 in lanes beyond the channels. Positions
     are cut into blocks.
     """
-    k = Kernel(name, cpu, batch.groups * blocks, x=F32, y=F32)
+    k = Kernel(name, cpu, samples_of(batch, x, y) * blocks, x=x.type, y=y.type)
     px, py = k.pointers
     sample, first, last = share(k, batch, x.positions)
     source, target = px + sample * x.group_stride(batch), py + sample * y.group_stride(batch)

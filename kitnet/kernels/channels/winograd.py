@@ -22,12 +22,11 @@ from itertools import chain
 from math import prod
 
 from kitnet.kernels.activation import Activation
-from kitnet.kernels.channels import layout
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value, once
 from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.filtering import F4, Filtering
-from kitnet.kernels.spec import Triple
+from kitnet.kernels.spec import Batch, Triple, Volume, samples_of, whole_vectors
 from kitnet.kernels.tiling import Shares, cut, fits
 from kitnet.kernels.walk import higher, lower
 from kitnet.kernels.winograd_tiles import TAPS, in_rows, map_square, within
@@ -73,8 +72,9 @@ def filters(
 def convolve(
     name: str,
     cpu: Cpu,
-    x: layout.Value,
-    y: layout.Value,
+    batch: Batch,
+    x: Volume,
+    y: Volume,
     before: Triple,
     *,
     bias: bool = True,
@@ -88,11 +88,11 @@ def convolve(
     leaves that pointer unread.
 
     Lanes of x beyond its channels count for nothing; those of y are written where they are y's own, see
-    `layout.Value.fills`. The work is cut into at most so many blocks.
+    `Volume.fills`. The work is cut into at most so many blocks.
     """
-    work = _Work(cpu, x, y, before, filtering, blocks)
-    more = {"addend": F32} if addend else {}
-    k = Kernel(name, cpu, work.blocks * work.groups, x=F32, u=F32, bias=F32, **more, y=F32)
+    work = _Work(cpu, samples_of(batch, x, y), x, y, before, filtering, blocks)
+    more = {"addend": y.type} if addend else {}
+    k = Kernel(name, cpu, work.blocks * work.groups, x=x.type, u=F32, bias=F32, **more, y=y.type)
     work.write(k, bias, activation, addend)
     return k
 
@@ -101,7 +101,14 @@ class _Work:
     """A convolution cut into tasks; `write` puts it into a kernel."""
 
     def __init__(
-        self, cpu: Cpu, x: layout.Value, y: layout.Value, before: Triple, filtering: Filtering, blocks: int
+        self,
+        cpu: Cpu,
+        samples: int,
+        x: Volume,
+        y: Volume,
+        before: Triple,
+        filtering: Filtering,
+        blocks: int,
     ) -> None:
         lanes = cpu.lanes
         self.x, self.y, self.before, self.filtering = x, y, before, filtering
@@ -109,7 +116,7 @@ class _Work:
         self.read = [filtering.read(x.sizes[a], y.sizes[a], before[a]) for a in (1, 2)]
         self.written = [filtering.written(y.sizes[a]) for a in (1, 2)]
         self.down, self.across = (filtering.tiles(size) for size in y.sizes[1:])
-        self.tiles = x.samples * self.down * self.across
+        self.tiles = samples * self.down * self.across
         self.vectors = -(-y.channels // lanes)
         width = self.vectors if self.vectors <= 3 else WIDTH
         self.shares = Shares(self.vectors, -(-self.vectors // width))
@@ -120,7 +127,7 @@ class _Work:
         self.chunk = -(-self.tiles // self.chunks)
         self.panels = -(-self.chunk // most)
         # One vector more where tiles or frequencies would else all meet in the same places of the cache.
-        depth = layout.whole_vectors(x.channels, lanes)
+        depth = whole_vectors(x.channels, lanes)
         self.v_tile = depth + lanes * (4 * depth % 1024 == 0)
         self.v_frequency = self.chunk * self.v_tile + lanes
         self.m_tile = width * lanes
@@ -154,7 +161,7 @@ class _Work:
         sample, high = divmod(line, self.down)
         return sample, high, wide
 
-    def _count(self, value: layout.Value, first: Index) -> Index | None:
+    def _count(self, value: Volume, first: Index) -> Index | None:
         """How many lanes of the vector from channel `first` on are the value's own; None for all."""
         if value.fills(self.k.lanes) or value.channels % self.k.lanes == 0:
             return None

@@ -11,10 +11,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from kitnet.kernels.channels.layout import Value as Layout
 from kitnet.kernels.channels.pack import Packing
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.spec import Triple, Window
+from kitnet.kernels.spec import Batch, Triple, Volume, Window, samples_of
 from kitnet.kernels.tiling import EACH_BODY, Shares, cost, fits, shares_of
 
 _BEGIN_TILE, _BEGIN_TASK = 30, 500  # cycles
@@ -42,8 +41,9 @@ class Work:
     """
 
     cpu: Cpu
-    x: Layout
-    y: Layout
+    samples: int
+    x: Volume
+    y: Volume
     window: Window
     groups: int
     depthwise: bool
@@ -58,7 +58,7 @@ class Work:
 
     @property
     def planes(self) -> int:
-        return self.y.samples * self.y.sizes[0]
+        return self.samples * self.y.sizes[0]
 
     @property
     def depth(self) -> int:
@@ -93,7 +93,7 @@ class Work:
         )
 
     @property
-    def source(self) -> Layout:
+    def source(self) -> Volume:
         """What tiles read: x, or the copy of its lines that a task needs at most. A copy has no lanes that
         no channel fills, so that a line of taps is one run, unless whole vectors are read.
         """
@@ -103,7 +103,7 @@ class Work:
         lines = min(bands * self.tiling.lines.most, self.y.sizes[1])
         sizes = self.reach(0, 1), self.reach(1, lines), self.reach(2, self.y.sizes[2])
         pitch = self.x.pitch if self.depthwise and self.x.fills(self.cpu.lanes) else self.x.channels
-        return Layout(1, sizes, pitch, pitch)
+        return Volume(sizes, pitch, pitch, lanes="channels")
 
     @property
     def one_run(self) -> bool:
@@ -118,7 +118,7 @@ class Work:
     def far_column(self) -> bool:
         """Whether x is a single column of places, and must be fetched."""
         column = self.y.sizes[2] == self.window.taps == self.window.stride[1] == 1 and not self.padded
-        return column and 4 * self.x.samples * self.x.strides[0] > _NEAR
+        return column and 4 * self.samples * self.x.strides[0] > _NEAR
 
     def places(self, lines: int, columns: int) -> list[int]:
         """Where each place of a rectangle begins in the source, seen from the first."""
@@ -156,7 +156,7 @@ class Work:
         )
         far = 8 * self.packing.size > _second_cache(self.cpu)
         weights = 4 * self.packing.size / (_BYTES_A_CYCLE / 2 if far else 2 * _BYTES_A_CYCLE)
-        x = 4 * self.x.samples * self.x.strides[0] / (_BYTES_A_CYCLE / 2)
+        x = 4 * self.samples * self.x.strides[0] / (_BYTES_A_CYCLE / 2)
         copied = 4 * self.planes * self.source.strides[0] / (_BYTES_A_CYCLE / 4) if self.padded else 0.0
         ends, cycles = [0.0] * _THREADS, self.cycles() * self.planes
         for plane, band, share in itertools.product(planes, bands, shares):
@@ -177,25 +177,28 @@ def _parts(count: int, blocks: int) -> list[float]:
 
 
 @functools.lru_cache(maxsize=256)
-def plan(cpu: Cpu, x: Layout, y: Layout, window: Window, groups: int, blocks: int) -> Work:
+def plan(cpu: Cpu, batch: Batch, x: Volume, y: Volume, window: Window, groups: int, blocks: int) -> Work:
     """The quickest way to do a convolution in at least so many tasks, and less than twice as many, if there
     is that much work. More than one are so many that the second cache holds what each reads of a plane of x.
     """
+    samples = samples_of(batch, x, y)
     if (x.channels % groups, y.channels % groups) != (0, 0):
         raise ValueError(f"{x.channels} and {y.channels} channels do not fall into {groups} groups")
     if Window((1, 1, 1)) == replace(window, dilation=(1, 1, 1)) and x.sizes == y.sizes:
-        x, y = _column(x), _column(y)
+        samples, x, y = 1, _column(samples, x), _column(samples, y)
     depthwise = 1 < groups == x.channels == y.channels
     groups = 1 if depthwise else groups
     vectors = -(-y.channels // groups // cpu.lanes)
     tilings = _tilings(cpu, y.sizes, vectors)
-    work = min((Work(cpu, x, y, window, groups, depthwise, each) for each in tilings), key=Work.cycles)
+    work = min(
+        (Work(cpu, samples, x, y, window, groups, depthwise, each) for each in tilings), key=Work.cycles
+    )
     return min(_cuts(work, blocks), key=Work.duration)
 
 
-def _column(value: Layout) -> Layout:
+def _column(samples: int, volume: Volume) -> Volume:
     """All positions of all samples as one column."""
-    return Layout(1, (1, value.samples * value.positions, 1), value.channels, value.pitch)
+    return replace(volume, sizes=(1, samples * volume.positions, 1))
 
 
 def _tilings(cpu: Cpu, sizes: Triple, vectors: int) -> Iterator[Tiling]:
