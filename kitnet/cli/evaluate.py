@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import Data, DataDir, Engine, Json, Run, Threads
 from kitnet.cli.screen import print_json, say, show_compiling
@@ -20,6 +21,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Loss and accuracy of a trained model on the test images of a data set."""
+    thread_count(threads, "--threads")
     model = Model.load(run)
     _, test = load(data, data_dir)
     if len(test.classes) != len(model.classes):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kitnet.base.error import KitnetError
+from kitnet.base.argument import batch_size
 from kitnet.cli.flags import Input, Json, Network, Whole
 from kitnet.cli.network import read_network
 from kitnet.cli.screen import print_json, say
@@ -43,8 +43,7 @@ def command(
     from kitnet.engine import explain, make_plan, wishes_of
     from kitnet.kernels.cpu import detect
 
-    if batch < 1:
-        raise KitnetError(f"--batch {batch} is not possible; use 1 or more")
+    batch_size(batch, "--batch")
     net, _ = read_network(model, input)
     cpu = detect()
     wishes = wishes_of(forbid, force)

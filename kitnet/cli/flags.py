@@ -8,12 +8,18 @@ from typing import Annotated
 
 from cyclopts import Parameter, Token
 
+from kitnet.base.error import shorten
+
 
 def _whole(kind: type, tokens: Sequence[Token]) -> int:
     """cyclopts would round 2.5 to 2."""
-    if not re.fullmatch(r"[+-]?[0-9]+", tokens[0].value):
-        raise ValueError(f"{tokens[0].value!r} is no whole number")
-    return int(tokens[0].value)
+    text = tokens[0].value
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise ValueError(f"{shorten(text)} is no whole number")
+    try:
+        return int(text)
+    except ValueError:  # thousands of digits
+        raise ValueError(f"{shorten(text)} is too large") from None
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kitnet.base.error import KitnetError
+from kitnet.base.argument import batch_size
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import Input, Json, Network, Whole
 from kitnet.cli.network import read_network
@@ -37,8 +37,7 @@ def command(
     optional
         Keep or leave out the parts of the line that are marked with ?.
     """
-    if batch < 1:
-        raise KitnetError(f"--batch {batch} is not possible; use 1 or more")
+    batch_size(batch, "--batch")
     net, card = read_network(model, input, optional)
     ledger = net.ledger(batch)
     if json:

@@ -10,7 +10,8 @@ from typing import get_args, get_type_hints
 
 import tomli_w
 
-from kitnet.base.error import KitnetError, RunError, nearest
+from kitnet.base.argument import batch_size, thread_count, whole
+from kitnet.base.error import KitnetError, RunError, nearest, shorten
 
 _KINDS = {int: "a whole number", float: "a number", str: "a text in quotes"}
 
@@ -35,15 +36,18 @@ class Settings:
     threads: int | None = None  # of the compiled engine, changing no bit; all usable cores
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise KitnetError(f"--{name} {value} is not possible; use 1 or more")
+        if self.epochs is not None:
+            whole("--epochs", self.epochs, 1)
+        if self.batch is not None:
+            batch_size(self.batch, "--batch")
+        thread_count(self.threads, "--threads")
         if not 0 <= self.seed < 2**63:
-            raise KitnetError(f"--seed {self.seed} is not possible; use 0 or more, below 2**63")
+            raise KitnetError(f"--seed {shorten(self.seed)} is not possible; use 0 or more, below 2**63")
         for name, value in vars(self).items():
             if isinstance(value, str) and value.encode(errors="replace").decode() != value:
-                raise KitnetError(f"--{name.replace('_', '-')} {value!r} is not UTF-8, as args.toml must be")
+                raise KitnetError(
+                    f"--{name.replace('_', '-')} {shorten(value)} is not UTF-8, as args.toml must be"
+                )
 
     def to_toml(self) -> str:
         """The settings as text; what is None is left out, since TOML has no word for it."""
@@ -63,8 +67,8 @@ class Settings:
         kinds = get_type_hints(cls)
         for name, value in given.items():
             if name not in kinds:
-                raise RunError(f"{path}: unknown argument {name!r}{nearest(name, kinds)}")
+                raise RunError(f"{path}: unknown argument {shorten(name)}{nearest(name, kinds)}")
             kind = next(iter(get_args(kinds[name])), kinds[name])
             if type(value) is not kind and (kind, type(value)) != (float, int):
-                raise RunError(f"{path}: {name} is {value!r}; expected {_KINDS[kind]}")
+                raise RunError(f"{path}: {name} is {shorten(value)}; expected {_KINDS[kind]}")
         return cls(**given)

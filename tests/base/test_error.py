@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kitnet.base.error import KitnetError, LanguageError, ShapeError, nearest
+from kitnet.base.error import MOST, KitnetError, LanguageError, ShapeError, cut, nearest, shorten
 
 
 def test_shape_error_joins_reason_and_remedy() -> None:
@@ -29,3 +29,33 @@ def test_language_error_points_at_the_column() -> None:
 )
 def test_nearest(word: str, text: str) -> None:
     assert nearest(word, ["relu", "conv"]) == text
+
+
+def test_language_error_shows_a_part_of_a_long_line() -> None:
+    line = "".join(f"{n:03}" for n in range(100))
+
+    def shown(column: int) -> list[str]:
+        error = LanguageError("no such word", line, column)
+        assert (error.line, error.column) == (line, column)
+        return str(error).split("\n")[1:]
+
+    assert shown(7) == [f"  {line[:80]}...", "  " + " " * 7 + "^"]
+    for column in (41, 100, 219, 259):
+        first = min(column - 40, 220)
+        after = "..." if first < 220 else ""
+        assert shown(column) == [
+            f"  ...{line[first : first + 80]}{after}",
+            "  " + " " * (3 + column - first) + "^",
+        ]
+    assert shown(300) == [f"  ...{line[220:]}", "  " + " " * 83 + "^"]  # where the line ends too early
+    assert shown(40)[0].startswith("  000")
+
+
+def test_long_values_are_cut() -> None:
+    assert MOST == 80
+    assert (shorten("it's"), shorten(2.5), shorten(None)) == ('"it\'s"', "2.5", "None")
+    assert shorten("a" * 80) == repr("a" * 80)
+    assert shorten("a" * 81) == repr("a" * 80) + "..."
+    assert shorten([0] * 40) == "[" + "0, " * 26 + "0..."
+    assert shorten(10**5000) == "of thousands of digits"
+    assert (cut("a" * 80), cut("a" * 81)) == ("a" * 80, "a" * 80 + "...")

@@ -50,7 +50,8 @@ def test_a_whole_number_is_a_number_too(tmp_path):
     ("values", "text"),
     [
         ({"epochs": 0}, "--epochs 0 is not possible; use 1 or more"),
-        ({"batch": -3}, "--batch -3 is not possible; use 1 or more"),
+        ({"batch": -3}, "--batch -3 is not possible; use 1 to 1048576"),
+        ({"batch": 2.5}, "--batch 2.5 is no whole number; use 1 to 1048576"),
         ({"seed": -1}, "--seed -1 is not possible; use 0 or more, below 2**63"),
         ({"seed": 2**63}, f"--seed {2**63} is not possible; use 0 or more, below 2**63"),
         ({"data_dir": "a\udcff"}, r"--data-dir 'a\udcff' is not UTF-8, as args.toml must be"),
