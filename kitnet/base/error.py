@@ -70,7 +70,32 @@ def cut(text: str) -> str:
     return text if len(text) <= MOST else text[:MOST] + "..."
 
 
+OTHER_NAMES = {
+    "fc": ("dense", "linear", "affine", "fullyconnected", "fully_connected"),
+    "conv": ("convolution", "convolve", "cnn"),
+    "maxpool": ("pool", "pooling"),
+    "meanpool": ("avgpool", "avg_pool", "averagepool", "average_pool", "averagepooling", "gap"),
+    "batchnorm": ("bn", "norm", "normalization", "normalisation"),
+    "residual": ("skip", "shortcut", "resblock"),
+    "concat": ("cat", "stack", "join"),
+    "add": ("sum", "plus"),
+    "sigmoid": ("logistic",),
+    "softmax_cross_entropy": ("cross_entropy", "crossentropy", "categorical_crossentropy", "ce", "nll"),
+    "sigmoid_cross_entropy": ("binary_cross_entropy", "binary_crossentropy", "bce"),
+    "quadratic": ("mse", "l2", "mean_squared_error", "squared_error"),
+    "lr": ("learning_rate", "rate"),
+    "decay": ("weight_decay",),
+    "fashion-mnist": ("fashion", "fmnist"),
+    "formula": ("numpy", "reference"),
+    "compiled": ("llvm", "fast", "jit"),
+}  # what others call the words of the language, losses, arguments, data sets and engines
+_WORDS = {other: word for word, others in OTHER_NAMES.items() for other in others}
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'conv'?)` when a known word is near, otherwise nothing."""
-    close = difflib.get_close_matches(word[:MOST].lower(), list(known), n=1, cutoff=0.5)
+    """` (did you mean 'conv'?)` when a known word means the same or is spelled alike, otherwise nothing."""
+    word, known = word[:MOST].lower(), list(known)
+    if _WORDS.get(word) in known:
+        return f" (did you mean {_WORDS[word]!r}?)"
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
-from kitnet.base.error import MOST, KitnetError, LanguageError, ShapeError, cut, nearest, shorten
+from kitnet.base.error import MOST, OTHER_NAMES, KitnetError, LanguageError, ShapeError, cut, nearest, shorten
+from kitnet.data import NAMES
+from kitnet.layers import LAYERS
+from kitnet.net.language import BLOCKS
+from kitnet.net.objective import losses
+from kitnet.train import Settings
+from kitnet.train.step import ENGINES
 
 
 def test_shape_error_joins_reason_and_remedy() -> None:
@@ -29,6 +37,26 @@ def test_language_error_points_at_the_column() -> None:
 )
 def test_nearest(word: str, text: str) -> None:
     assert nearest(word, ["relu", "conv"]) == text
+
+
+def test_what_others_call_a_word() -> None:
+    words = {*LAYERS, *BLOCKS} - losses().keys()
+    for other, word in {
+        **{"dense": "fc", "Linear": "fc", "avgpool": "meanpool", "gap": "meanpool", "BN": "batchnorm"},
+        **{"skip": "residual", "pool": "maxpool", "sum": "add"},
+    }.items():
+        assert nearest(other, words) == f" (did you mean {word!r}?)"
+    assert nearest("cross_entropy", losses()) == " (did you mean 'softmax_cross_entropy'?)"
+    assert nearest("bce", losses()) == " (did you mean 'sigmoid_cross_entropy'?)"
+    assert nearest("mse", losses()) == " (did you mean 'quadratic'?)"
+    assert nearest("dense", ["zzz"]) == ""  # where the word is not known
+
+
+def test_no_word_has_another_words_name() -> None:
+    known = {*LAYERS, *BLOCKS, *NAMES, *ENGINES, *(field.name for field in fields(Settings))}
+    assert set(OTHER_NAMES) <= known
+    others = [other for names in OTHER_NAMES.values() for other in names]
+    assert len(set(others)) == len(others) and not known & set(others)
 
 
 def test_language_error_shows_a_part_of_a_long_line() -> None:

@@ -128,9 +128,45 @@ MUTANTS = [
     ),
     Mutant(
         ERROR,
-        "word[:MOST].lower(), list(known)",
-        "word[:MOST], list(known)",
+        "word[:MOST].lower()",
+        "word[:MOST]",
         "base/test_error.py::" + "test_nearest",
+    ),
+    Mutant(
+        ERROR,
+        "_WORDS.get(word) in known",
+        "word in known",
+        "base/test_error.py::" + "test_what_others_call_a_word",
+    ),
+    Mutant(
+        ERROR,
+        "len(before) + column - first",
+        "column - first",
+        "base/test_error.py::" + "test_language_error_shows_a_part_of_a_long_line",
+    ),
+    Mutant(
+        "base/argument.py",
+        "number is None or isinstance(value, bool)",
+        "number is None",
+        "base/test_argument.py::" + "test_others_are_refused",
+    ),
+    Mutant(
+        "base/cache_folder.py",
+        "folder if folder.is_absolute() else None",
+        "folder",
+        "kernels/test_jit.py::" + "test_without_a_home_directory_there_is_no_folder",
+    ),
+    Mutant(
+        "cli/stream.py",
+        "self.error = error\n",
+        "raise\n",
+        "cli/test_cli_process.py::" + "test_training_goes_on_when_its_reader_goes_away",
+    ),
+    Mutant(
+        "train/settings.py",
+        "_TEXTS.sub(\"''\", text)",
+        "text",
+        "train/test_settings.py::" + "test_dots_in_texts_are_no_names",
     ),
     Mutant(
         RANDOM,
