@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.markup import escape
 
 from kitnet.cli.flags import Json
+from kitnet.cli.network import usual_training
 from kitnet.cli.screen import out, print_json, say
 from kitnet.zoo import MODELS
 
 
 def command(*, json: Json = False) -> None:
     """The networks that can be called by name."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": card.name,
             "title": card.title,
             "parameters": card.build().ledger().totals["parameters"],
             "network": str(card.build()),
             "source": card.source,
+            "training": usual_training(card),
         }
         for card in MODELS.values()
     ]
@@ -25,8 +29,10 @@ def command(*, json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
+        training = row["training"]
         out.print(
-            f"[bold]{row['name']}[/]  {escape(str(row['title']))}, {row['parameters']:,} parameters",
+            f"[bold]{row['name']}[/]  {escape(row['title'])}, {row['parameters']:,} parameters; "
+            f"learning rate {training['learning_rate']:g}, {training['epochs']} epochs",
             soft_wrap=True,
         )
         say(f"    {row['network']}")

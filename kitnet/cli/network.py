@@ -1,6 +1,4 @@
-"""The network that `show` and `explain` are asked about: a name of the zoo or a line, perhaps with another
-input volume.
-"""
+"""The network that `show` and `explain` are asked about, and what its card says of training."""
 
 from __future__ import annotations
 
@@ -10,8 +8,21 @@ from kitnet.net.language import read_volume
 from kitnet.zoo import Card, find
 
 
+def usual_training(card: Card) -> dict[str, float]:
+    """What training does with the network where nothing else is said."""
+    return {
+        "learning_rate": card.rate,
+        "momentum": card.momentum,
+        "batch": card.batch,
+        "epochs": card.epochs,
+    }
+
+
 def read_network(model: str, input: str | None, optional: bool = True) -> tuple[Net, Card | None]:
-    """The network and, where it has a name, its card. Raises KitnetError."""
+    """The network of a name of the zoo, with its card, or of a line, perhaps with another input volume.
+
+    Raises KitnetError.
+    """
     try:
         volume = None if input is None else read_volume(input)
     except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,7 +12,7 @@ from rich.table import Table
 from kitnet.base.argument import batch_size
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import Input, Json, Network, Whole
-from kitnet.cli.network import read_network
+from kitnet.cli.network import read_network, usual_training
 from kitnet.cli.screen import print_json, say
 from kitnet.net.ledger import Ledger
 from kitnet.zoo import Card
@@ -54,8 +53,14 @@ def command(
 
 
 def _about(card: Card | None) -> dict[str, object]:
-    names = ("title", "source", "differences")
-    return {} if card is None else {name: value for name, value in asdict(card).items() if name in names}
+    if card is None:
+        return {}
+    return {
+        "title": card.title,
+        "source": card.source,
+        "differences": card.differences,
+        "training": usual_training(card),
+    }
 
 
 def _table(ledger: Ledger) -> Table:
@@ -79,6 +84,10 @@ def _table(ledger: Ledger) -> Table:
 
 def _say_source(card: Card) -> None:
     say(f"\nSource: {card.source}")
+    say(
+        f"Usual training: learning rate {card.rate:g}, momentum {card.momentum:g}, batches of {card.batch}, "
+        f"{card.epochs} epochs"
+    )
     if card.differences:
         say("Differences:")
     for difference in card.differences:

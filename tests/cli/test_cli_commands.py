@@ -63,6 +63,19 @@ def test_the_help_of_a_command_tells_of_every_option(say, command):
     assert set(re.findall(r"(?<![\w-])--[a-z-]+", said.out)) <= {*OPTIONS[command].split(), "--optional"}
 
 
+def test_the_help_of_train_tells_what_is_usual(say):
+    told = " ".join(say("train", "--help").out.replace("│", " ").split())
+    for text in (
+        "Learning rate; by the model's card, 0.05 for a line.",
+        "Images a step; by the model's card, 64 for a line.",
+        "Times that every training image is seen; by the model's card, 20 for a line.",
+        "kept; by the model's card, 0.9 for a line.",
+        "Weight decay; usually 0.",
+        "idx files; usually digits.",
+    ):
+        assert text in told
+
+
 # ---------------------------------------------------------------------------------------------------- show
 
 
@@ -96,6 +109,7 @@ def test_show_gives_the_numbers_of_lenet5(say_json):
     assert shown["totals"]["parameters"] == 60_850
     assert any("print 12" in text for text in shown["differences"])
     assert "1998" in shown["source"] and shown["network"] == MODELS["lenet5"].line
+    assert shown["training"] == {"learning_rate": 0.02, "momentum": 0.9, "batch": 64, "epochs": 20}
 
 
 def test_show_gives_the_papers_totals(say_json):
@@ -117,8 +131,9 @@ def test_show_for_people(say):
     assert ["S4", "subsample", "5x5x16", "32", "2,000", "400", "1,600"] in table
     assert table[-1][:3] == ["total", "60,850", "340,918"]
     assert len({len(line) for line in lines[3:18]}) == 1  # the columns are aligned
-    assert lines[19].startswith("Source: LeCun") and lines[20] == "Differences:"
-    assert all(line.startswith("- ") and line.endswith(".") for line in lines[21:])
+    assert lines[19].startswith("Source: LeCun") and lines[21] == "Differences:"
+    assert lines[20] == "Usual training: learning rate 0.02, momentum 0.9, batches of 64, 20 epochs"
+    assert all(line.startswith("- ") and line.endswith(".") for line in lines[22:])
 
 
 def test_show_a_line(say, say_json):
@@ -187,7 +202,11 @@ def test_models(say, say_json):
     said = say("models")
     assert (said.status, said.err) == (0, "")
     for name, row in rows.items():
-        assert f"{name}  {row['title']}, {row['parameters']:,} parameters\n    {row['network']}\n" in said.out
+        assert row["training"] == say_json("show", name)["training"]
+    assert (
+        "resnet20  ResNet-20 for CIFAR-10, 272,474 parameters; learning rate 0.1, 164 epochs\n"
+        f"    {rows['resnet20']['network']}\n"
+    ) in said.out
 
 
 # --------------------------------------------------------------------------------------------------- train
@@ -273,6 +292,15 @@ def test_evaluate(say, say_json, trained, easy):
         assert said == (0, f"{easy}: {right / 40:.2%} of 40 test images right, loss {loss:.4f}\n", "")
     summary = json.loads(Path(trained, "summary.json").read_text())
     assert loss == pytest.approx(summary["test_loss"])
+
+
+def test_evaluate_on_its_own_data(say_json, refused, trained, easy, tmp_path):
+    for where in (trained, f"{trained}/model.safetensors"):
+        assert say_json("evaluate", where) == say_json("evaluate", where, "--data", easy)
+    alone = shutil.copy(f"{trained}/model.safetensors", tmp_path / "alone.safetensors")
+    assert refused("evaluate", alone) == (
+        f"{alone}: no args.toml beside it says what it was trained on; name the data with --data"
+    )
 
 
 def test_evaluate_on_other_data(say_json, trained):

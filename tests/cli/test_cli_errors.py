@@ -395,7 +395,7 @@ LOSSES = "known: quadratic, softmax_cross_entropy, rbf_penalty, sigmoid_cross_en
         ("models --jsn", "Unknown option: --jsn. Did you mean --json?"),
         ("show", 'Command "show" parameter MODEL requires an argument.'),
         ("predict", 'Command "predict" parameter RUN requires an argument.'),
-        ("evaluate x", 'Command "evaluate" parameter --data requires an argument.'),
+        ("evaluate x --data", 'Command "evaluate" parameter --data requires an argument.'),
         ("train --batch", 'Command "train" parameter --batch requires an argument.'),
         ("show a b c", "too many words: b c"),
         ("train --epochs x", "Invalid value for --epochs: 'x' is no whole number"),
