@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
-
 from kitnet.cli.flags import Json
 from kitnet.cli.network import usual_training
-from kitnet.cli.screen import out, print_json, say
+from kitnet.cli.screen import print_json, say_wrapped
 from kitnet.zoo import MODELS
 
 
@@ -30,9 +28,9 @@ def command(*, json: Json = False) -> None:
         return
     for row in rows:
         training = row["training"]
-        out.print(
-            f"[bold]{row['name']}[/]  {escape(row['title'])}, {row['parameters']:,} parameters; "
+        say_wrapped(
+            f"{row['name']}  {row['title']}, {row['parameters']:,} parameters; "
             f"learning rate {training['learning_rate']:g}, {training['epochs']} epochs",
-            soft_wrap=True,
+            len(row["name"]),
         )
-        say(f"    {row['network']}")
+        say_wrapped(f"    {row['network']}")

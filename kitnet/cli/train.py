@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Threads, Whole
-from kitnet.cli.screen import INTERRUPTED, out, say, show_compiling
+from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
 from kitnet.train import EpochEnded, Event, Finished, Settings, Started, Stepped, Stopped, resume, train
 from kitnet.zoo import Card
 
@@ -78,7 +78,8 @@ def command(
 ) -> int:
     """Train a network; without arguments LeNet-5 on the digits that come with kitnet.
 
-    The model's card (`kitnet show MODEL`) has the numbers that are not given. Ctrl-C saves and stops. Where nobody reads its output any more, as behind `| head`, training goes on.
+    The model's card (`kitnet show MODEL`) has the numbers that are not given. Ctrl-C saves and stops. Where
+    nobody reads its output any more, as behind `| head`, training goes on.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def _bar() -> Progress:
     console = out if sys.stdout.isatty() else Console(stderr=True)
     return Progress(
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TextColumn(
             "loss {task.fields[loss]:.4f}  {task.fields[accuracy]:.2%}  {task.fields[speed]:,.0f} images/s"
@@ -185,7 +186,7 @@ def _start_bar(bar: Progress, started: Started) -> None:
 
 
 def _say_start(started: Started) -> None:
-    say(started.line)
+    say_wrapped(started.line)
     say(
         f"{started.data}: {started.samples:,} images to train with, {started.test_samples:,} to test; "
         f"run folder {started.folder}"
@@ -193,16 +194,23 @@ def _say_start(started: Started) -> None:
 
 
 def _say_epoch(row: EpochEnded) -> None:
-    say(
+    text = (
         f"epoch {row.epoch:>3}  train loss {row.train_loss:.4f} accuracy {row.train_accuracy:7.2%}  "
         f"test loss {row.test_loss:.4f} accuracy {row.test_accuracy:7.2%}  "
         f"{row.seconds:6.1f} s  {row.images_per_second:9,.0f} images/s"
     )
+    if not fits(text):
+        text = (
+            f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "
+            f"test {row.test_loss:.4f} {row.test_accuracy:7.2%}  "
+            f"{row.seconds:5.1f} s {row.images_per_second:9,.0f} images/s"
+        )
+    say(text)
 
 
 def _say_end(finished: Finished) -> None:
     summary = finished.summary
-    say(
-        f"{summary['test_accuracy']:.2%} of the test images right after {summary['seconds']:.1f} s; "
-        f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
-    )
+    result = f"{summary['test_accuracy']:.2%} of the test images right after {summary['seconds']:.1f} s;"
+    advice = f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
+    for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:
+        say(line)

@@ -43,7 +43,7 @@ OPTIONS = {
     "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
     "--engine --threads --resume",
     "evaluate": "RUN --data --data-dir --engine --threads --json",
-    "explain": "MODEL --input --batch --train --forbid --force --json",
+    "explain": "MODEL --input --batch --train --forbid --force --why --json",
     "predict": "RUN FILES --top --invert --json",
     "verify": "FILE --json",
     "show": "MODEL --input --batch --no-optional --json",
@@ -400,7 +400,64 @@ def test_explain_tells_how_and_why_not(say):
     assert "channels in the lanes" in say("explain", "8x8x1 -> conv3-3", "--batch", "3").out
     said = say("explain", "8x8x1 -> conv3-3", "--force", "winnograd")
     assert said.status == 2 and said.err.startswith("kitnet: no implementation is called 'winnograd'")
-    assert "forbidden by an option" in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials").out
+    assert (
+        "forbidden by an option"
+        in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials", "--why").out
+    )
+
+
+def test_explain_tells_why_under_the_layer(say, say_json):
+    words = ("explain", "8x8x1 -> conv3-3", "--batch", "16")
+    short, long = say(*words).out.splitlines(), say(*words, "--why").out.splitlines()
+    assert [line for line in long if not line.startswith("    ")] == short
+    assert [line.split() for line in short[-2:]] == [
+        ["layer", "kind", "implementation"],
+        ["conv1", "conv", "direct,", "batch", "in", "the", "lanes"],
+    ]
+    refused = say_json(*words)["layers"][0]["refused"]
+    reasons = [f"    {one['implementation']}: {one['reason']}" for one in refused]
+    assert reasons and [line for line in long if line.startswith("    ")] == reasons
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "lenet5"),
+        ("explain", "lenet5", "--why"),
+        ("layers",),
+        ("models",),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_is_printed_fits_the_terminal(say, monkeypatch, words, columns):
+    free = say(*words).out
+    monkeypatch.setenv("COLUMNS", str(columns))
+    found = say(*words).out
+    assert max(len(line) for line in free.splitlines()) > columns
+    if not (words[0] == "show" and columns == 60):  # whose numbers are not cut
+        assert max(len(line) for line in found.splitlines()) <= columns
+    left_out = {("show", 80): "connections", ("show", 60): "kind, connections", ("explain", 60): "kind"}
+    missing = left_out.get((words[0], columns))
+    if missing:
+        assert f"\n(the terminal is too narrow for: {missing})\n" in found
+    else:
+        assert found.split() == free.split()
+
+
+def test_training_fits_the_terminal(say, easy, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    line = " -> ".join(["8x8x1", *["tanh"] * 20, "fc10"])
+    words = ("train", line, "--data", easy, "--epochs", "1", "--runs", "r")
+    found = say(*words).out.splitlines()
+    assert max(map(len, found)) <= 80 or len(easy) > 20
+    text = " ".join(found)
+    assert line in re.sub(" +", " ", text)
+    number = r" *[\d,]+\.?\d*"
+    assert re.search(
+        rf"epoch   1  train {number} {number}%  test {number} {number}%  {number} s {number} images/s", text
+    )
+    assert found[-1] == "try: kitnet predict r/net-1 IMAGE.png"
 
 
 def test_explain_tells_of_slices(say):
