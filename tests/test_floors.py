@@ -16,7 +16,7 @@ import kitnet
 PACKAGE = Path(kitnet.__file__).parent
 FLOORS = {
     **dict.fromkeys(["base"], 0),
-    **dict.fromkeys(["layers", "kernels", "data", "optim"], 1),
+    **dict.fromkeys(["layers", "kernels", "data", "optim", "files"], 1),
     **dict.fromkeys(["net"], 2),
     **dict.fromkeys(["engine", "zoo", "testing"], 3),
     **dict.fromkeys(["train", "functional", "interop", "look"], 4),

@@ -43,6 +43,14 @@ class DataError(KitnetError):
     """A data file or an image that is not what it should be."""
 
 
+class FileError(KitnetError):
+    """A file that cannot be read or is not what it should be: which, why, and what to do about it."""
+
+    def __init__(self, path: object, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{path}: {reason}; {remedy}" if remedy else f"{path}: {reason}")
+        self.path, self.reason, self.remedy = path, reason, remedy
+
+
 class ModelFileError(KitnetError):
     """A model file that is damaged, or not one of kitnet's."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from kitnet.cli.flags import Json
 from kitnet.cli.screen import print_json, say_wrapped
 from kitnet.layers import LAYERS, Layer, Loss
-from kitnet.net.language import BLOCKS, describe
+from kitnet.net.notation import describe
 
 
 def command(*, json: Json = False) -> None:
@@ -26,7 +26,7 @@ def command(*, json: Json = False) -> None:
 def _row(word: str, layer: type[Layer]) -> dict[str, Any]:
     return {
         "word": word,
-        "kind": "loss" if issubclass(layer, Loss) else "block" if word in BLOCKS else "layer",
+        "kind": "loss" if issubclass(layer, Loss) else "block" if layer.joins else "layer",
         "about": " ".join((layer.__doc__ or "").split()),
         "numbers": list(layer.numbers),
         "arguments": [

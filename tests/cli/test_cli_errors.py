@@ -382,7 +382,7 @@ def test_too_little_memory(refused, monkeypatch):
 
 COMMANDS = "Available commands: train, evaluate, predict, verify, show, explain, layers, models."
 MOST_THREADS = max(64, 4 * os.cpu_count())
-LOSSES = "known: quadratic, softmax_cross_entropy, rbf_penalty, sigmoid_cross_entropy"
+LOSSES = "known: quadratic, rbf_penalty, sigmoid_cross_entropy, softmax_cross_entropy"
 
 
 @pytest.mark.parametrize(
