@@ -440,6 +440,26 @@ def test_messages_cut_what_they_repeat(refused, here):
             ("train", "--name", f"/{x}"),
             f"--name {'/' + x[:79]!r}... is no name for a folder; use letters, digits, '.', '-' and '_'",
         ),
+        (("train", "--loss", x), f"unknown loss {x[:80]!r}...; {LOSSES}"),
+        (("train", "--engine", x), f"unknown engine {x[:80]!r}...; known: compiled, formula"),
     ):
         assert refused(*words) == text
     assert names(here) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{} -> relu", "a line begins with its input volume, such as 28x28x1, not {}"),
+        ("8x8x1 {} -> relu", "expected -> after the input volume, not {}"),
+        ("8x8x1 -> {}", "unknown layer {}"),
+        ("8x8x1 -> conv3-6 {}", "conv does not know {}; layers are separated by ->"),
+        ("8x8x1 -> conv3-6 {}=1", "conv has no {}"),
+        ("8x8x1 -> conv3-6 bias={}", "bias of conv is yes or no, not {}"),
+        ("8x8x1 -> relu*{}", "expected a number of repetitions after *, not {}"),
+    ],
+)
+def test_a_long_line_is_cut(refused, line, reason):
+    found, part, caret = refused("show", line.format("x" * 5000), lines=3).split("\n")
+    assert found == reason.format(f"{'x' * 80!r}...")
+    assert len(part) <= 2 + 3 + 80 + 3 and len(caret) <= len(part)
