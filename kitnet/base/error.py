@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST = 80  # characters of what a user gave that a message repeats
+
 
 class KitnetError(Exception):
     """Whatever the user can put right; its text is the whole message."""
@@ -24,10 +26,16 @@ class ShapeError(KitnetError):
 
 
 class LanguageError(KitnetError):
-    """A network's line that cannot be read. `column` counts from 0."""
+    """A network's line that cannot be read. `column` counts from 0; of a long line the message shows the part
+    around it.
+    """
 
     def __init__(self, reason: str, line: str, column: int) -> None:
-        super().__init__(f"{reason}\n  {line}\n  {' ' * column}^")
+        first = max(0, min(column - MOST // 2, len(line) - MOST))
+        before, part = "..." if first else "", line[first : first + MOST]
+        after = "..." if first + MOST < len(line) else ""
+        caret = " " * (len(before) + column - first) + "^"
+        super().__init__(f"{reason}\n  {before}{part}{after}\n  {caret}")
         self.reason, self.line, self.column = reason, line, column
 
 
@@ -55,7 +63,47 @@ class TrainingError(KitnetError):
     """Training that cannot go on, such as a loss that is not a number."""
 
 
+def shorten(value: object) -> str:
+    """A value as Python writes it, for a message; of a long one the beginning and three dots."""
+    if isinstance(value, str):
+        return repr(value[:MOST]) + ("..." if len(value) > MOST else "")
+    try:
+        return cut(repr(value))
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        return "of thousands of digits"
+
+
+def cut(text: str) -> str:
+    """A text for a message; of a long one the beginning and three dots."""
+    return text if len(text) <= MOST else text[:MOST] + "..."
+
+
+OTHER_NAMES = {
+    "fc": ("dense", "linear", "affine", "fullyconnected", "fully_connected"),
+    "conv": ("convolution", "convolve", "cnn"),
+    "maxpool": ("pool", "pooling"),
+    "meanpool": ("avgpool", "avg_pool", "averagepool", "average_pool", "averagepooling", "gap"),
+    "batchnorm": ("bn", "norm", "normalization", "normalisation"),
+    "residual": ("skip", "shortcut", "resblock"),
+    "concat": ("cat", "stack", "join"),
+    "add": ("sum", "plus"),
+    "sigmoid": ("logistic",),
+    "softmax_cross_entropy": ("cross_entropy", "crossentropy", "categorical_crossentropy", "ce", "nll"),
+    "sigmoid_cross_entropy": ("binary_cross_entropy", "binary_crossentropy", "bce"),
+    "quadratic": ("mse", "l2", "mean_squared_error", "squared_error"),
+    "lr": ("learning_rate", "rate"),
+    "decay": ("weight_decay",),
+    "fashion-mnist": ("fashion", "fmnist"),
+    "formula": ("numpy", "reference"),
+    "compiled": ("llvm", "fast", "jit"),
+}  # what others call the words of the language, losses, arguments, data sets and engines
+_WORDS = {other: word for word, others in OTHER_NAMES.items() for other in others}
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'conv'?)` when a known word is near, otherwise nothing."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
+    """` (did you mean 'conv'?)` when a known word means the same or is spelled alike, otherwise nothing."""
+    word, known = word[:MOST].lower(), list(known)
+    if _WORDS.get(word) in known:
+        return f" (did you mean {_WORDS[word]!r}?)"
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kitnet.base.error import KitnetError, nearest
+from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.base.shape import Shape
 
 Array = NDArray[Any]
@@ -90,6 +90,7 @@ def initial(random: np.random.Generator, p: Param, dtype: Any = np.float32) -> A
     """An array as `p.init` says, drawn from `random` in float64 and rounded to `dtype` once."""
     if p.init not in INITIALISERS:
         raise KitnetError(
-            f"unknown initialiser {p.init!r}{nearest(p.init, INITIALISERS)}; known: {', '.join(INITIALISERS)}"
+            f"unknown initialiser {shorten(p.init)}{nearest(p.init, INITIALISERS)}; "
+            f"known: {', '.join(INITIALISERS)}"
         )
     return np.asarray(INITIALISERS[p.init](random, p), dtype)  # NumPy draws a scalar as a number

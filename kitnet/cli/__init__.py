@@ -14,7 +14,7 @@ import cyclopts
 from cyclopts import App, Parameter
 
 import kitnet
-from kitnet.base.error import KitnetError
+from kitnet.base.error import KitnetError, cut
 from kitnet.cli import evaluate, explain, layers, models, predict, show, train, verify
 from kitnet.cli.screen import INTERRUPTED, complain
 from kitnet.cli.stream import guard_errors, guard_output
@@ -50,9 +50,13 @@ def run(arguments: list[str]) -> int:
     except KitnetError as error:
         return complain(str(error))
     except cyclopts.UnusedCliTokensError as error:
-        return complain(f"too many words: {shlex.join(error.unused_tokens or ())}")
+        return complain(f"too many words: {cut(shlex.join(error.unused_tokens or ()))}")
     except cyclopts.CycloptsError as error:
-        return complain(" ".join(str(error).split()))
+        text = str(error)
+        for word in arguments:
+            for long in (word, word.partition("=")[2]):  # --batch=64 is one word
+                text = text.replace(long, cut(long)) if long else text
+        return complain(" ".join(text.split()))
     except MemoryError:
         return complain("there is not enough memory for this; use a smaller network or batch")
     except KeyboardInterrupt:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import Data, DataDir, Engine, Json, Run, Threads
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Run, Threads
 from kitnet.cli.screen import print_json, say, show_compiling
 from kitnet.data import load
-from kitnet.train import Model, evaluate, pick_engine
+from kitnet.train import Model, Settings, evaluate, pick_engine
 
 
 def command(
     run: Run,
     /,
     *,
-    data: Data,
+    data: Annotated[
+        str | None,
+        Parameter(help=f"{DATA_SETS}; usually the data that the model was trained on."),
+    ] = None,
     data_dir: DataDir = None,
     engine: Engine = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Loss and accuracy of a trained model on the test images of a data set."""
+    """Loss and accuracy of a trained model on the test images of its own data set, or of another one."""
+    thread_count(threads, "--threads")
     model = Model.load(run)
+    if data is None:
+        data, data_dir = _own_data(Path(run), data_dir)
     _, test = load(data, data_dir)
     if len(test.classes) != len(model.classes):
         raise KitnetError(
@@ -42,3 +54,14 @@ def command(
         )
         return
     say(f"{test.name}: {score.accuracy:.2%} of {score.samples:,} test images right, loss {score.loss:.4f}")
+
+
+def _own_data(run: Path, data_dir: str | None) -> tuple[str, str | None]:
+    """Data set and folder that the arguments of the run name. Raises KitnetError."""
+    arguments = (run if run.is_dir() else run.parent) / "args.toml"
+    if not arguments.exists():
+        raise KitnetError(
+            f"{run}: no args.toml beside it says what it was trained on; name the data with --data"
+        )
+    settings = Settings.read(arguments)
+    return settings.data, data_dir or settings.data_dir

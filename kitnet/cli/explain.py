@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from kitnet.base.error import KitnetError
+from kitnet.base.argument import batch_size
 from kitnet.cli.flags import Input, Json, Network, Whole
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import print_json, say
+from kitnet.cli.screen import Column, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
+
+COLUMNS = (Column("layer"), Column("kind", spare=1), Column("implementation"))
 
 
 def command(
@@ -24,9 +22,10 @@ def command(
     train: bool = False,
     forbid: tuple[str, ...] = (),
     force: tuple[str, ...] = (),
+    why: bool = False,
     json: Json = False,
 ) -> None:
-    """How the engine computes each layer of a network, and why not by something faster.
+    """How the engine computes each layer of a network, and with --why, why not in another way.
 
     Parameters
     ----------
@@ -39,12 +38,13 @@ def command(
         winograd; may be given several times.
     force
         An implementation that is used wherever it can, even where it is slower; may be given several times.
+    why
+        Print under each layer the implementations that were refused, each with its reason.
     """
     from kitnet.engine import explain, make_plan, wishes_of
     from kitnet.kernels.cpu import detect
 
-    if batch < 1:
-        raise KitnetError(f"--batch {batch} is not possible; use 1 or more")
+    batch_size(batch, "--batch")
     net, _ = read_network(model, input)
     cpu = detect()
     wishes = wishes_of(forbid, force)
@@ -53,13 +53,17 @@ def command(
     if json:
         print_json({"model": model, "network": str(net), "processor": str(cpu), **found})
         return
-    say(str(net))
-    say(
-        f"{cpu}\n{_lanes(found, bool(plan.own_arena.size))}; "
+    say_wrapped(str(net))
+    say_wrapped(str(cpu))
+    say_wrapped(
+        f"{_lanes(found, bool(plan.own_arena.size))}; "
         f"{found['steps']} steps in {found['stages']} stages, {found['formula_steps']} of them formulas; "
         f"{plan.arena.size:,} bytes between stages and {plan.own_arena.size:,} of each thread's own"
     )
-    Console(highlight=False, width=200).print(_table(found["layers"]))
+    layers = found["layers"]
+    refusals = [[f"{one['implementation']}: {one['reason']}" for one in row["refused"]] for row in layers]
+    rows = [[row["path"], row["kind"], row["implementation"]] for row in layers]
+    print_table(COLUMNS, rows, refusals if why else ())
 
 
 def _lanes(found: dict[str, Any], one_by_one: bool) -> str:
@@ -71,13 +75,3 @@ def _lanes(found: dict[str, Any], one_by_one: bool) -> str:
     if found["slices_up_to"]:
         lanes += f", up to {found['slices_up_to']} {found['images_of_a_slice']} images at a time"
     return lanes
-
-
-def _table(layers: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("layer", "kind", "implementation", "refused"):
-        table.add_column(name)
-    for row in layers:
-        refused = "; ".join(f"{r['implementation']}: {r['reason']}" for r in row["refused"])
-        table.add_row(*map(escape, (row["path"], row["kind"], row["implementation"], refused)))
-    return table

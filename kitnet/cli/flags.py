@@ -8,19 +8,26 @@ from typing import Annotated
 
 from cyclopts import Parameter, Token
 
+from kitnet.base.error import shorten
+from kitnet.data import NAMES
+
 
 def _whole(kind: type, tokens: Sequence[Token]) -> int:
     """cyclopts would round 2.5 to 2."""
-    if not re.fullmatch(r"[+-]?[0-9]+", tokens[0].value):
-        raise ValueError(f"{tokens[0].value!r} is no whole number")
-    return int(tokens[0].value)
+    text = tokens[0].value
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise ValueError(f"{shorten(text)} is no whole number")
+    try:
+        return int(text)
+    except ValueError:  # thousands of digits
+        raise ValueError(f"{shorten(text)} is too large") from None
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
 Network = Annotated[str, Parameter(help="A name (see `kitnet models`) or a line of the language.")]
 Run = Annotated[str, Parameter(help="A run folder or a model file.")]
 Input = Annotated[str | None, Parameter(help="Another input volume, such as 64x64x3.")]
-Data = Annotated[str, Parameter(help="digits, mnist, fashion-mnist, kmnist, or a folder with idx files.")]
+DATA_SETS = f"{', '.join(NAMES)}, or a folder with idx files"
 DataDir = Annotated[
     str | None,
     Parameter(help="Where the files of a named data set lie; without it they are downloaded once."),

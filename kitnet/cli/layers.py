@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
-
 from kitnet.cli.flags import Json
-from kitnet.cli.screen import out, print_json, say
+from kitnet.cli.screen import print_json, say_wrapped
 from kitnet.layers import LAYERS, Layer, Loss
 from kitnet.net.notation import describe
 
@@ -19,10 +17,10 @@ def command(*, json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        out.print(f"[bold]{row['word']}[/] ({row['kind']})  {escape(row['about'])}", soft_wrap=True)
+        say_wrapped(f"{row['word']} ({row['kind']})  {row['about']}", len(row["word"]))
         for argument in row["arguments"]:
             default = f", usually {argument['default']}" if argument["default"] else ", always given"
-            say(f"    {argument['name']}: {argument['expected']}{default}")
+            say_wrapped(f"    {argument['name']}: {argument['expected']}{default}")
 
 
 def _row(word: str, layer: type[Layer]) -> dict[str, Any]:

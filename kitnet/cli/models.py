@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
+from typing import Any
 
 from kitnet.cli.flags import Json
-from kitnet.cli.screen import out, print_json, say
+from kitnet.cli.network import usual_training
+from kitnet.cli.screen import print_json, say_wrapped
 from kitnet.zoo import MODELS
 
 
 def command(*, json: Json = False) -> None:
     """The networks that can be called by name."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": card.name,
             "title": card.title,
             "parameters": card.build().ledger().totals["parameters"],
             "network": str(card.build()),
             "source": card.source,
+            "training": usual_training(card),
         }
         for card in MODELS.values()
     ]
@@ -25,8 +27,10 @@ def command(*, json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        out.print(
-            f"[bold]{row['name']}[/]  {escape(str(row['title']))}, {row['parameters']:,} parameters",
-            soft_wrap=True,
+        training = row["training"]
+        say_wrapped(
+            f"{row['name']}  {row['title']}, {row['parameters']:,} parameters; "
+            f"learning rate {training['learning_rate']:g}, {training['epochs']} epochs",
+            len(row["name"]),
         )
-        say(f"    {row['network']}")
+        say_wrapped(f"    {row['network']}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kitnet.base.argument import whole
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import Json, Run, Whole
 from kitnet.cli.screen import print_json, say
@@ -32,8 +33,7 @@ def command(
         raise KitnetError(
             "predict needs one image file or more, such as: kitnet predict runs/lenet5-1 digit.png"
         )
-    if top < 1:
-        raise KitnetError(f"--top {top} is not possible; use 1 or more")
+    whole("--top", top, 1)
     model = Model.load(run)
     images = [open_image(file)[None] for file in files]  # all of them, before anything is printed
     found = [model.predict(255 - image if invert else image, top)[0] for image in images]

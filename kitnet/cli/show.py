@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from kitnet.base.error import KitnetError
+from kitnet.base.argument import batch_size
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import Input, Json, Network, Whole
-from kitnet.cli.network import read_network
-from kitnet.cli.screen import print_json, say
+from kitnet.cli.network import read_network, usual_training
+from kitnet.cli.screen import Column, print_json, print_table, say, say_wrapped
 from kitnet.net.ledger import Ledger
 from kitnet.zoo import Card
+
+COLUMNS = (
+    Column("layer"),
+    Column("kind", spare=1),
+    Column("output", right=True),
+    Column("parameters", right=True),
+    Column("connections", right=True, spare=2),
+    Column("multiply-adds", right=True),
+    Column("activation bytes", right=True),
+)
 
 
 def command(
@@ -37,50 +43,51 @@ def command(
     optional
         Keep or leave out the parts of the line that are marked with ?.
     """
-    if batch < 1:
-        raise KitnetError(f"--batch {batch} is not possible; use 1 or more")
+    batch_size(batch, "--batch")
     net, card = read_network(model, input, optional)
     ledger = net.ledger(batch)
     if json:
         print_json({"model": model, "network": str(net), **_about(card), **ledger.to_json()})
         return
     if card:
-        say(card.title, style="bold")
-    say(f"{net}\n")
-    Console(highlight=False, width=200).print(
-        _table(ledger)
-    )  # a cut number would be worse than a wrapped line
+        say(card.title, len(card.title))
+    say_wrapped(str(net))
+    say("")
+    _print_ledger(ledger)
     if card:
         _say_source(card)
 
 
 def _about(card: Card | None) -> dict[str, object]:
-    names = ("title", "source", "differences")
-    return {} if card is None else {name: value for name, value in asdict(card).items() if name in names}
+    if card is None:
+        return {}
+    return {
+        "title": card.title,
+        "source": card.source,
+        "differences": card.differences,
+        "training": usual_training(card),
+    }
 
 
-def _table(ledger: Ledger) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("layer")
-    table.add_column("kind")
-    for name in ("output", "parameters", "connections", "multiply-adds", "activation bytes"):
-        table.add_column(name, justify="right")
+def _print_ledger(ledger: Ledger) -> None:
+    rows = []
     for row in ledger.rows:
         costs = (row.parameters, row.connections, row.multiply_adds, row.activation_bytes)
-        table.add_row(
-            escape(row.path),
-            row.kind,
-            say_shape(row.output),
-            *(f"{cost:,}" if cost else "" for cost in costs),
+        rows.append(
+            [row.path, row.kind, say_shape(row.output), *(f"{cost:,}" if cost else "" for cost in costs)]
         )
-    table.add_section()
-    table.add_row("total", "", "", *(f"{total:,}" for total in ledger.totals.values()), style="bold")
-    return table
+    rows.append(["total", "", "", *(f"{total:,}" for total in ledger.totals.values())])
+    print_table(COLUMNS, rows, total=True)
 
 
 def _say_source(card: Card) -> None:
-    say(f"\nSource: {card.source}")
+    say("")
+    say_wrapped(f"Source: {card.source}")
+    say_wrapped(
+        f"Usual training: learning rate {card.rate:g}, momentum {card.momentum:g}, batches of {card.batch}, "
+        f"{card.epochs} epochs"
+    )
     if card.differences:
         say("Differences:")
     for difference in card.differences:
-        say(f"- {difference}")
+        say_wrapped(f"- {difference}")

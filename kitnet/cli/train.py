@@ -17,49 +17,51 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import Data, DataDir, Engine, Threads, Whole
-from kitnet.cli.screen import INTERRUPTED, out, say, show_compiling
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Threads, Whole
+from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
 from kitnet.train import EpochEnded, Event, Finished, Settings, Started, Stepped, Stopped, resume, train
+from kitnet.zoo import Card
+
+CARD = "by the model's card"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What is said of a run; None is what is not given.
+    """What is said of a run; None is what is not given."""
 
-    Parameters
-    ----------
-    epochs
-        Times that every training image is seen.
-    batch
-        Images a step.
-    lr
-        Learning rate.
-    momentum
-        Share of the last step's direction that is kept.
-    decay
-        Weight decay.
-    loss
-        softmax_cross_entropy, sigmoid_cross_entropy, quadratic or rbf_penalty; usually what suits the last
-        layer.
-    seed
-        Decides the initial weights and the order of the images.
-    runs
-        Folder for the run folders.
-    name
-        The run folder is NAME-1, or the next free number.
-    """
-
-    data: Data | None = None
+    data: Annotated[str | None, Parameter(help=f"{DATA_SETS}; usually {Settings.data}.")] = None
     data_dir: DataDir = None
-    epochs: Whole | None = None
-    batch: Whole | None = None
-    lr: float | None = None
-    momentum: float | None = None
-    decay: float | None = None
-    loss: str | None = None
-    seed: Whole | None = None
-    runs: str | None = None
-    name: str | None = None
+    epochs: Annotated[
+        Whole | None,
+        Parameter(help=f"Times that every training image is seen; {CARD}, {Card.epochs} for a line."),
+    ] = None
+    batch: Annotated[Whole | None, Parameter(help=f"Images a step; {CARD}, {Card.batch} for a line.")] = None
+    lr: Annotated[float | None, Parameter(help=f"Learning rate; {CARD}, {Card.rate} for a line.")] = None
+    momentum: Annotated[
+        float | None,
+        Parameter(
+            help=f"Share of the last step's direction that is kept; {CARD}, {Card.momentum} for a line."
+        ),
+    ] = None
+    decay: Annotated[float | None, Parameter(help=f"Weight decay; usually {Settings.decay:g}.")] = None
+    loss: Annotated[
+        str | None,
+        Parameter(
+            help="softmax_cross_entropy, sigmoid_cross_entropy, quadratic or rbf_penalty; usually what suits "
+            "the last layer."
+        ),
+    ] = None
+    seed: Annotated[
+        Whole | None,
+        Parameter(help=f"Decides the initial weights and the order of the images; usually {Settings.seed}."),
+    ] = None
+    runs: Annotated[str | None, Parameter(help=f"Folder for the run folders; usually {Settings.runs}.")] = (
+        None
+    )
+    name: Annotated[
+        str | None,
+        Parameter(help="The run folder is NAME-1, or the next free number; usually the model's name."),
+    ] = None
     engine: Engine = None
     threads: Threads = None
 
@@ -76,7 +78,8 @@ def command(
 ) -> int:
     """Train a network; without arguments LeNet-5 on the digits that come with kitnet.
 
-    Ctrl-C saves and stops. Where nobody reads its output any more, as behind `| head`, training goes on.
+    The model's card (`kitnet show MODEL`) has the numbers that are not given. Ctrl-C saves and stops. Where
+    nobody reads its output any more, as behind `| head`, training goes on.
 
     Parameters
     ----------
@@ -157,7 +160,7 @@ def _bar() -> Progress:
     console = out if sys.stdout.isatty() else Console(stderr=True)
     return Progress(
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TextColumn(
             "loss {task.fields[loss]:.4f}  {task.fields[accuracy]:.2%}  {task.fields[speed]:,.0f} images/s"
@@ -183,7 +186,7 @@ def _start_bar(bar: Progress, started: Started) -> None:
 
 
 def _say_start(started: Started) -> None:
-    say(started.line)
+    say_wrapped(started.line)
     say(
         f"{started.data}: {started.samples:,} images to train with, {started.test_samples:,} to test; "
         f"run folder {started.folder}"
@@ -191,16 +194,23 @@ def _say_start(started: Started) -> None:
 
 
 def _say_epoch(row: EpochEnded) -> None:
-    say(
+    text = (
         f"epoch {row.epoch:>3}  train loss {row.train_loss:.4f} accuracy {row.train_accuracy:7.2%}  "
         f"test loss {row.test_loss:.4f} accuracy {row.test_accuracy:7.2%}  "
         f"{row.seconds:6.1f} s  {row.images_per_second:9,.0f} images/s"
     )
+    if not fits(text):
+        text = (
+            f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "
+            f"test {row.test_loss:.4f} {row.test_accuracy:7.2%}  "
+            f"{row.seconds:5.1f} s {row.images_per_second:9,.0f} images/s"
+        )
+    say(text)
 
 
 def _say_end(finished: Finished) -> None:
     summary = finished.summary
-    say(
-        f"{summary['test_accuracy']:.2%} of the test images right after {summary['seconds']:.1f} s; "
-        f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
-    )
+    result = f"{summary['test_accuracy']:.2%} of the test images right after {summary['seconds']:.1f} s;"
+    advice = f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
+    for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:
+        say(line)

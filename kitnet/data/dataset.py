@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kitnet.base.error import DataError, nearest
+from kitnet.base.error import DataError, nearest, shorten
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images, check_labels
 from kitnet.data.digits import read_digits
@@ -73,7 +73,7 @@ def load(
         classes = tuple(map(str, range(count)))
     else:
         raise DataError(
-            f"unknown data set {name!r}{nearest(name, NAMES)}; "
+            f"unknown data set {shorten(name)}{nearest(name, NAMES)}; "
             f"known: {', '.join(NAMES)}, or a folder with idx files"
         )
     return Dataset(name, *train, classes), Dataset(name, *test, classes)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from kitnet.base.error import DataError, nearest
+from kitnet.base.error import DataError, nearest, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images
@@ -92,17 +92,17 @@ class Preparation:
         names = [field.name for field in fields(cls)]
         with place("preparation"):
             if not isinstance(data, Mapping):
-                raise DataError(f"it is {data!r}; expected a mapping with {', '.join(names)}")
+                raise DataError(f"it is {shorten(data)}; expected a mapping with {', '.join(names)}")
             for name in data:
                 if name not in names:
                     raise DataError(
-                        f"unknown field {name!r}{nearest(str(name), names)}; known: {', '.join(names)}"
+                        f"unknown field {shorten(name)}{nearest(str(name), names)}; known: {', '.join(names)}"
                     )
             for name in names:
                 if name not in data:
                     raise DataError(f"the field {name!r} is missing")
                 if not isinstance(data[name], list):
-                    raise DataError(f"{name!r} is {data[name]!r}; expected a list of numbers")
+                    raise DataError(f"{name!r} is {shorten(data[name])}; expected a list of numbers")
         return cls(**{name: tuple(data[name]) for name in names})
 
     def _placed(self, images: Array) -> Array:

@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping
 from typing import NoReturn
 
-from kitnet.base.error import KitnetError
+from kitnet.base.error import KitnetError, cut, shorten
 from kitnet.base.shape import Shape
 from kitnet.layers import LAYERS, Identity, Layer, Loss
 from kitnet.layers.value import whole
@@ -75,14 +75,16 @@ class _Reader:
             shape = read_volume(first.text)
         except ValueError:
             if first.text.lower() != "input":
-                self._fail(f"a line begins with its input volume, such as 28x28x1, not {first.text!r}", first)
+                reason = f"a line begins with its input volume, such as 28x28x1, not {shorten(first.text)}"
+                self._fail(reason, first)
             if given is None:
                 self._fail("the size of INPUT is not given; write it, such as 28x28x1", first)
             shape = given
         self._arrow("the input volume")
         chain = self._chain()
         if self._at < len(self._tokens):
-            self._fail(f"expected -> or the end of the line, not {self._next!r}", self._tokens[self._at])
+            reason = f"expected -> or the end of the line, not {shorten(self._next)}"
+            self._fail(reason, self._tokens[self._at])
         if not chain.terms:
             self._fail("nothing is left of this network without its optional layers", first)
         return given or shape, chain
@@ -102,7 +104,7 @@ class _Reader:
     def _arrow(self, after: str) -> None:
         token = self._take("-> and a layer")
         if token.text not in _ARROWS:
-            self._fail(f"expected -> after {after}, not {token.text!r}", token)
+            self._fail(f"expected -> after {after}, not {shorten(token.text)}", token)
 
     def _fail(self, reason: str, token: Token) -> NoReturn:
         self._layers.fail(reason, token)
@@ -148,7 +150,7 @@ class _Reader:
         self._take("")
         token = self._take("the name of an output")
         if not re.fullmatch(r"[A-Za-z_][\w-]*", token.text):
-            self._fail(f"expected the name of an output after =>, not {token.text!r}", token)
+            self._fail(f"expected the name of an output after =>, not {shorten(token.text)}", token)
         return token.text
 
     def _times(self, token: Token) -> int:
@@ -159,9 +161,9 @@ class _Reader:
                 self._fail(f"a part is repeated 0 to {MOST_TIMES} times, but {text} is {count}", token)
             return int(count)
         if not text.isdecimal():
-            self._fail(f"expected a number of repetitions after *, not {text!r}", token)
+            self._fail(f"expected a number of repetitions after *, not {shorten(text)}", token)
         if not 1 <= int(text[:9]) <= MOST_TIMES:
-            self._fail(f"a part is repeated 1 to {MOST_TIMES} times, not {text}", token)
+            self._fail(f"a part is repeated 1 to {MOST_TIMES} times, not {cut(text)}", token)
         return int(text)
 
     def _item(self, token: Token) -> Part:
@@ -169,7 +171,7 @@ class _Reader:
             (chain,) = self._branches(token, "[...]", 1, 1)
             return chain
         if token.text in _MARKS:
-            self._fail(f"expected a layer, not {token.text!r}", token)
+            self._fail(f"expected a layer, not {shorten(token.text)}", token)
         if token.text.startswith("@"):
             return Shared(token.text[1:])
         block = BLOCKS.get(token.text.lower())

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from kitnet.base.error import LanguageError, nearest
+from kitnet.base.error import LanguageError, nearest, shorten
 from kitnet.layers import LAYERS, Layer
 from kitnet.layers.value import arguments
 
@@ -54,11 +54,11 @@ class LayerReader:
         """The layer of a token with its numbers, and of arguments behind it; its word is one of `known`."""
         form, word = _NUMBERS.fullmatch(token.text), word_of(token)
         if word not in known:
-            self.fail(f"unknown layer {word or token.text!r}{nearest(word, known)}", token)
+            self.fail(f"unknown layer {shorten(word or token.text)}{nearest(word, known)}", token)
         kind = LAYERS[word]
         numbers = form[2].split("-") if form and form[2] else []
         if form is None or len(numbers) > len(kind.numbers):
-            self.fail(f"{word} is written {example(kind)}, not {token.text!r}", token)
+            self.fail(f"{word} is written {example(kind)}, not {shorten(token.text)}", token)
         values: dict[str, Any] = {}
         for name, text in zip(kind.numbers, numbers, strict=False):
             self._value(kind, values, name, text, token)
@@ -81,7 +81,7 @@ class LayerReader:
         name, equals, text = token.text.partition("=")
         if equals:
             if name not in fields:
-                self.fail(f"{kind.word} has no {name!r}{nearest(name, fields)}", token)
+                self.fail(f"{kind.word} has no {shorten(name)}{nearest(name, fields)}", token)
             self._value(kind, values, name, text, token)
             return
         for field, (value, _) in fields.items():
@@ -90,7 +90,8 @@ class LayerReader:
                 return
         known = [*(text for value, _ in fields.values() for text in value.bare), *(f"{f}=" for f in fields)]
         self.fail(
-            f"{kind.word} does not know {name!r}{nearest(name, known)}; layers are separated by ->", token
+            f"{kind.word} does not know {shorten(name)}{nearest(name, known)}; layers are separated by ->",
+            token,
         )
 
     def _value(self, kind: type[Layer], values: dict[str, Any], name: str, text: str, token: Token) -> None:
@@ -100,7 +101,7 @@ class LayerReader:
         try:
             values[name] = value.read(text)
         except ValueError:
-            self.fail(f"{name} of {kind.word} is {value.expected}, not {text!r}", token)
+            self.fail(f"{name} of {kind.word} is {value.expected}, not {shorten(text)}", token)
 
 
 def example(kind: type[Layer]) -> str:

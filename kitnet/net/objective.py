@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, ShapeError, nearest
+from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers import LAYERS, Flatten, Loss, SoftmaxCrossEntropy
@@ -103,7 +103,7 @@ def loss_by_name(word: str) -> Loss:
     """The loss with this word. Raises KitnetError naming the nearest one."""
     known = losses()
     if word not in known:
-        raise KitnetError(f"unknown loss {word!r}{nearest(word, known)}; known: {', '.join(known)}")
+        raise KitnetError(f"unknown loss {shorten(word)}{nearest(word, known)}; known: {', '.join(known)}")
     return known[word]()
 
 
@@ -160,7 +160,7 @@ def _form(loss: Loss, form: str | None) -> str:
     form = form or loss.targets[0]
     if form not in FORMS:
         raise KitnetError(
-            f"unknown form of targets {form!r}{nearest(form, FORMS)}; known: {', '.join(FORMS)}"
+            f"unknown form of targets {shorten(form)}{nearest(form, FORMS)}; known: {', '.join(FORMS)}"
         )
     if ("values" if form == "values" else "classes") not in loss.targets:
         raise KitnetError(f"the loss {loss.word} takes {' or '.join(loss.targets)} as target, not {form}")

@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from kitnet.base.error import RunError
+from kitnet.base.error import RunError, shorten
 from kitnet.files import write_whole
 from kitnet.train.events import EpochEnded
 from kitnet.train.model import FILE
@@ -33,7 +33,9 @@ class RunFolder:
         Raises RunError where it exists already or cannot be made.
         """
         if not _NAME.fullmatch(name):
-            raise RunError(f"--name {name!r} is no name for a folder; use letters, digits, '.', '-' and '_'")
+            raise RunError(
+                f"--name {shorten(name)} is no name for a folder; use letters, digits, '.', '-' and '_'"
+            )
         runs = Path(settings.runs)
         try:
             runs.mkdir(parents=True, exist_ok=True)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import tomli_w
 
-from kitnet.base.error import KitnetError, RunError, nearest
+from kitnet.base.argument import batch_size, thread_count, whole
+from kitnet.base.error import KitnetError, RunError, cut, nearest, shorten
 
+LARGEST = 1 << 16  # bytes of args.toml
+# A name of thousands of parts takes tomllib seconds and gigabytes. Texts and comments may have dots.
+_TEXTS = re.compile(r""""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|#[^\n]*""")
+_DOTTED = re.compile(r"""\.[\w\-'" \t]*\.""")
 _KINDS = {int: "a whole number", float: "a number", str: "a text in quotes"}
 
 
@@ -35,36 +41,69 @@ class Settings:
     threads: int | None = None  # of the compiled engine, changing no bit; all usable cores
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise KitnetError(f"--{name} {value} is not possible; use 1 or more")
+        if self.epochs is not None:
+            whole("--epochs", self.epochs, 1)
+        if self.batch is not None:
+            batch_size(self.batch, "--batch")
+        thread_count(self.threads, "--threads")
         if not 0 <= self.seed < 2**63:
-            raise KitnetError(f"--seed {self.seed} is not possible; use 0 or more, below 2**63")
+            raise KitnetError(f"--seed {shorten(self.seed)} is not possible; use 0 or more, below 2**63")
         for name, value in vars(self).items():
             if isinstance(value, str) and value.encode(errors="replace").decode() != value:
-                raise KitnetError(f"--{name.replace('_', '-')} {value!r} is not UTF-8, as args.toml must be")
+                raise KitnetError(
+                    f"--{name.replace('_', '-')} {shorten(value)} is not UTF-8, as args.toml must be"
+                )
 
     def to_toml(self) -> str:
-        """The settings as text; what is None is left out, since TOML has no word for it."""
-        return tomli_w.dumps({name: v for name, v in dataclasses.asdict(self).items() if v is not None})
+        """The settings as text, without what is None, since TOML has no word for it. Raises RunError for a
+        text that `read` would refuse.
+        """
+        text = tomli_w.dumps({name: v for name, v in dataclasses.asdict(self).items() if v is not None})
+        if len(text.encode()) > LARGEST:
+            raise RunError(
+                f"the arguments of a run are at most {LARGEST} bytes of text; write a shorter network"
+            )
+        return text
 
     @classmethod
     def read(cls, path: Path) -> Settings:
         """The inverse. Raises RunError for a file that is missing or not such a text."""
         try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
+            with path.open("rb") as file:
+                content = file.read(LARGEST + 1)
         except OSError as error:
             raise RunError(
                 f"{path}: cannot be read ({error.strerror}); give a run folder of kitnet"
             ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RunError(f"{path}: not the arguments of a run ({error})") from None
+        try:
+            given = _parse(content)
+        except ValueError as error:
+            raise RunError(f"{path}: not the arguments of a run ({cut(str(error))})") from None
         kinds = get_type_hints(cls)
         for name, value in given.items():
             if name not in kinds:
-                raise RunError(f"{path}: unknown argument {name!r}{nearest(name, kinds)}")
+                raise RunError(f"{path}: unknown argument {shorten(name)}{nearest(name, kinds)}")
             kind = next(iter(get_args(kinds[name])), kinds[name])
             if type(value) is not kind and (kind, type(value)) != (float, int):
-                raise RunError(f"{path}: {name} is {value!r}; expected {_KINDS[kind]}")
-        return cls(**given)
+                raise RunError(f"{path}: {name} is {shorten(value)}; expected {_KINDS[kind]}")
+        try:
+            return cls(**given)
+        except KitnetError as error:
+            raise RunError(f"{path}: {error}") from None
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    """The TOML of a file's first `LARGEST` + 1 bytes. Raises ValueError with the reason why it is none."""
+    if len(content) > LARGEST:
+        raise ValueError(f"larger than {LARGEST} bytes")
+    text = content.decode()
+    if _DOTTED.search(_TEXTS.sub("''", text)):
+        raise ValueError("a name with dots")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:
+        raise ValueError("a number of thousands of digits") from None
+    except RecursionError:
+        raise ValueError("brackets within brackets") from None

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, nearest
+from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net import Tape, Weights, with_loss
@@ -64,7 +64,9 @@ def pick_engine(name: str | None) -> str:
     if name is None:
         return "compiled" if there else "formula"
     if name not in ENGINES:
-        raise KitnetError(f"unknown engine {name!r}{nearest(name, ENGINES)}; known: {', '.join(ENGINES)}")
+        raise KitnetError(
+            f"unknown engine {shorten(name)}{nearest(name, ENGINES)}; known: {', '.join(ENGINES)}"
+        )
     if name == "compiled" and not there:
         raise KitnetError("the compiled engine needs llvmlite; install it, or use --engine formula")
     return name

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
-from kitnet.base.error import KitnetError, LanguageError, ShapeError, nearest
+from kitnet.base.error import MOST, OTHER_NAMES, KitnetError, LanguageError, ShapeError, cut, nearest, shorten
+from kitnet.data import NAMES
+from kitnet.layers import LAYERS
+from kitnet.net.language import BLOCKS
+from kitnet.net.objective import losses
+from kitnet.train import Settings
+from kitnet.train.step import ENGINES
 
 
 def test_shape_error_joins_reason_and_remedy() -> None:
@@ -29,3 +37,53 @@ def test_language_error_points_at_the_column() -> None:
 )
 def test_nearest(word: str, text: str) -> None:
     assert nearest(word, ["relu", "conv"]) == text
+
+
+def test_what_others_call_a_word() -> None:
+    words = {*LAYERS, *BLOCKS} - losses().keys()
+    for other, word in {
+        **{"dense": "fc", "Linear": "fc", "avgpool": "meanpool", "gap": "meanpool", "BN": "batchnorm"},
+        **{"skip": "residual", "pool": "maxpool", "sum": "add"},
+    }.items():
+        assert nearest(other, words) == f" (did you mean {word!r}?)"
+    assert nearest("cross_entropy", losses()) == " (did you mean 'softmax_cross_entropy'?)"
+    assert nearest("bce", losses()) == " (did you mean 'sigmoid_cross_entropy'?)"
+    assert nearest("mse", losses()) == " (did you mean 'quadratic'?)"
+    assert nearest("dense", ["zzz"]) == ""  # where the word is not known
+
+
+def test_no_word_has_another_words_name() -> None:
+    known = {*LAYERS, *BLOCKS, *NAMES, *ENGINES, *(field.name for field in fields(Settings))}
+    assert set(OTHER_NAMES) <= known
+    others = [other for names in OTHER_NAMES.values() for other in names]
+    assert len(set(others)) == len(others) and not known & set(others)
+
+
+def test_language_error_shows_a_part_of_a_long_line() -> None:
+    line = "".join(f"{n:03}" for n in range(100))
+
+    def shown(column: int) -> list[str]:
+        error = LanguageError("no such word", line, column)
+        assert (error.line, error.column) == (line, column)
+        return str(error).split("\n")[1:]
+
+    assert shown(7) == [f"  {line[:80]}...", "  " + " " * 7 + "^"]
+    for column in (41, 100, 219, 259):
+        first = min(column - 40, 220)
+        after = "..." if first < 220 else ""
+        assert shown(column) == [
+            f"  ...{line[first : first + 80]}{after}",
+            "  " + " " * (3 + column - first) + "^",
+        ]
+    assert shown(300) == [f"  ...{line[220:]}", "  " + " " * 83 + "^"]  # where the line ends too early
+    assert shown(40)[0].startswith("  000")
+
+
+def test_long_values_are_cut() -> None:
+    assert MOST == 80
+    assert (shorten("it's"), shorten(2.5), shorten(None)) == ('"it\'s"', "2.5", "None")
+    assert shorten("a" * 80) == repr("a" * 80)
+    assert shorten("a" * 81) == repr("a" * 80) + "..."
+    assert shorten([0] * 40) == "[" + "0, " * 26 + "0..."
+    assert shorten(10**5000) == "of thousands of digits"
+    assert (cut("a" * 80), cut("a" * 81)) == ("a" * 80, "a" * 80 + "...")

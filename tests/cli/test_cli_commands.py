@@ -43,7 +43,7 @@ OPTIONS = {
     "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
     "--engine --threads --resume",
     "evaluate": "RUN --data --data-dir --engine --threads --json",
-    "explain": "MODEL --input --batch --train --forbid --force --json",
+    "explain": "MODEL --input --batch --train --forbid --force --why --json",
     "predict": "RUN FILES --top --invert --json",
     "verify": "FILE --json",
     "show": "MODEL --input --batch --no-optional --json",
@@ -61,6 +61,19 @@ def test_the_help_of_a_command_tells_of_every_option(say, command):
         # its name, and behind it what it is for
         assert re.search(rf"{option}\b.*?[a-z]{{3}}", said.out, re.DOTALL), option
     assert set(re.findall(r"(?<![\w-])--[a-z-]+", said.out)) <= {*OPTIONS[command].split(), "--optional"}
+
+
+def test_the_help_of_train_tells_what_is_usual(say):
+    told = " ".join(say("train", "--help").out.replace("│", " ").split())
+    for text in (
+        "Learning rate; by the model's card, 0.05 for a line.",
+        "Images a step; by the model's card, 64 for a line.",
+        "Times that every training image is seen; by the model's card, 20 for a line.",
+        "kept; by the model's card, 0.9 for a line.",
+        "Weight decay; usually 0.",
+        "idx files; usually digits.",
+    ):
+        assert text in told
 
 
 # ---------------------------------------------------------------------------------------------------- show
@@ -96,6 +109,7 @@ def test_show_gives_the_numbers_of_lenet5(say_json):
     assert shown["totals"]["parameters"] == 60_850
     assert any("print 12" in text for text in shown["differences"])
     assert "1998" in shown["source"] and shown["network"] == MODELS["lenet5"].line
+    assert shown["training"] == {"learning_rate": 0.02, "momentum": 0.9, "batch": 64, "epochs": 20}
 
 
 def test_show_gives_the_papers_totals(say_json):
@@ -117,8 +131,9 @@ def test_show_for_people(say):
     assert ["S4", "subsample", "5x5x16", "32", "2,000", "400", "1,600"] in table
     assert table[-1][:3] == ["total", "60,850", "340,918"]
     assert len({len(line) for line in lines[3:18]}) == 1  # the columns are aligned
-    assert lines[19].startswith("Source: LeCun") and lines[20] == "Differences:"
-    assert all(line.startswith("- ") and line.endswith(".") for line in lines[21:])
+    assert lines[19].startswith("Source: LeCun") and lines[21] == "Differences:"
+    assert lines[20] == "Usual training: learning rate 0.02, momentum 0.9, batches of 64, 20 epochs"
+    assert all(line.startswith("- ") and line.endswith(".") for line in lines[22:])
 
 
 def test_show_a_line(say, say_json):
@@ -187,7 +202,11 @@ def test_models(say, say_json):
     said = say("models")
     assert (said.status, said.err) == (0, "")
     for name, row in rows.items():
-        assert f"{name}  {row['title']}, {row['parameters']:,} parameters\n    {row['network']}\n" in said.out
+        assert row["training"] == say_json("show", name)["training"]
+    assert (
+        "resnet20  ResNet-20 for CIFAR-10, 272,474 parameters; learning rate 0.1, 164 epochs\n"
+        f"    {rows['resnet20']['network']}\n"
+    ) in said.out
 
 
 # --------------------------------------------------------------------------------------------------- train
@@ -273,6 +292,15 @@ def test_evaluate(say, say_json, trained, easy):
         assert said == (0, f"{easy}: {right / 40:.2%} of 40 test images right, loss {loss:.4f}\n", "")
     summary = json.loads(Path(trained, "summary.json").read_text())
     assert loss == pytest.approx(summary["test_loss"])
+
+
+def test_evaluate_on_its_own_data(say_json, refused, trained, easy, tmp_path):
+    for where in (trained, f"{trained}/model.safetensors"):
+        assert say_json("evaluate", where) == say_json("evaluate", where, "--data", easy)
+    alone = shutil.copy(f"{trained}/model.safetensors", tmp_path / "alone.safetensors")
+    assert refused("evaluate", alone) == (
+        f"{alone}: no args.toml beside it says what it was trained on; name the data with --data"
+    )
 
 
 def test_evaluate_on_other_data(say_json, trained):
@@ -372,7 +400,64 @@ def test_explain_tells_how_and_why_not(say):
     assert "channels in the lanes" in say("explain", "8x8x1 -> conv3-3", "--batch", "3").out
     said = say("explain", "8x8x1 -> conv3-3", "--force", "winnograd")
     assert said.status == 2 and said.err.startswith("kitnet: no implementation is called 'winnograd'")
-    assert "forbidden by an option" in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials").out
+    assert (
+        "forbidden by an option"
+        in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials", "--why").out
+    )
+
+
+def test_explain_tells_why_under_the_layer(say, say_json):
+    words = ("explain", "8x8x1 -> conv3-3", "--batch", "16")
+    short, long = say(*words).out.splitlines(), say(*words, "--why").out.splitlines()
+    assert [line for line in long if not line.startswith("    ")] == short
+    assert [line.split() for line in short[-2:]] == [
+        ["layer", "kind", "implementation"],
+        ["conv1", "conv", "direct,", "batch", "in", "the", "lanes"],
+    ]
+    refused = say_json(*words)["layers"][0]["refused"]
+    reasons = [f"    {one['implementation']}: {one['reason']}" for one in refused]
+    assert reasons and [line for line in long if line.startswith("    ")] == reasons
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "lenet5"),
+        ("explain", "lenet5", "--why"),
+        ("layers",),
+        ("models",),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_is_printed_fits_the_terminal(say, monkeypatch, words, columns):
+    free = say(*words).out
+    monkeypatch.setenv("COLUMNS", str(columns))
+    found = say(*words).out
+    assert max(len(line) for line in free.splitlines()) > columns
+    if not (words[0] == "show" and columns == 60):  # whose numbers are not cut
+        assert max(len(line) for line in found.splitlines()) <= columns
+    left_out = {("show", 80): "connections", ("show", 60): "kind, connections", ("explain", 60): "kind"}
+    missing = left_out.get((words[0], columns))
+    if missing:
+        assert f"\n(the terminal is too narrow for: {missing})\n" in found
+    else:
+        assert found.split() == free.split()
+
+
+def test_training_fits_the_terminal(say, easy, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    line = " -> ".join(["8x8x1", *["tanh"] * 20, "fc10"])
+    words = ("train", line, "--data", easy, "--epochs", "1", "--runs", "r")
+    found = say(*words).out.splitlines()
+    assert max(map(len, found)) <= 80 or len(easy) > 20
+    text = " ".join(found)
+    assert line in re.sub(" +", " ", text)
+    number = r" *[\d,]+\.?\d*"
+    assert re.search(
+        rf"epoch   1  train {number} {number}%  test {number} {number}%  {number} s {number} images/s", text
+    )
+    assert found[-1] == "try: kitnet predict r/net-1 IMAGE.png"
 
 
 def test_explain_tells_of_slices(say):

@@ -1,6 +1,7 @@
 """What bad input gets: one line on standard error, exit status 2, and nothing half-written."""
 
 import gzip
+import os
 import re
 import shutil
 import struct
@@ -88,7 +89,7 @@ def test_impossible_input_and_batch(refused):
         assert refused("show", "lenet5", f"--input={text}") == (
             f"--input {text!r} is no volume; write it like 32x32x3"
         )
-    assert refused("show", "lenet5", "--batch", "0") == "--batch 0 is not possible; use 1 or more"
+    assert refused("show", "lenet5", "--batch", "0") == ("--batch 0 is not possible; use 1 to 1048576")
     assert refused("show", "lenet5", "--input", "28x28x1") == (
         "C5: a 5x5 filter does not fit its 4x4x16 input (from 28x28x1 after lecuntanh4); "
         "use pad=1 or a smaller filter"
@@ -380,7 +381,8 @@ def test_too_little_memory(refused, monkeypatch):
 
 
 COMMANDS = "Available commands: train, evaluate, predict, verify, show, explain, layers, models."
-LOSSES = "known: quadratic, softmax_cross_entropy, rbf_penalty, sigmoid_cross_entropy"
+MOST_THREADS = max(64, 4 * os.cpu_count())
+LOSSES = "known: quadratic, rbf_penalty, sigmoid_cross_entropy, softmax_cross_entropy"
 
 
 @pytest.mark.parametrize(
@@ -393,7 +395,7 @@ LOSSES = "known: quadratic, softmax_cross_entropy, rbf_penalty, sigmoid_cross_en
         ("models --jsn", "Unknown option: --jsn. Did you mean --json?"),
         ("show", 'Command "show" parameter MODEL requires an argument.'),
         ("predict", 'Command "predict" parameter RUN requires an argument.'),
-        ("evaluate x", 'Command "evaluate" parameter --data requires an argument.'),
+        ("evaluate x --data", 'Command "evaluate" parameter --data requires an argument.'),
         ("train --batch", 'Command "train" parameter --batch requires an argument.'),
         ("show a b c", "too many words: b c"),
         ("train --epochs x", "Invalid value for --epochs: 'x' is no whole number"),
@@ -404,7 +406,12 @@ LOSSES = "known: quadratic, softmax_cross_entropy, rbf_penalty, sigmoid_cross_en
         ("train --lr x", 'Invalid value for --lr: unable to convert "x" into float.'),
         ("train --epochs 0", "--epochs 0 is not possible; use 1 or more"),
         ("train --epochs -1", "--epochs -1 is not possible; use 1 or more"),
-        ("train --batch 0", "--batch 0 is not possible; use 1 or more"),
+        ("train --batch 0", "--batch 0 is not possible; use 1 to 1048576"),
+        ("train --threads 0", f"--threads 0 is not possible; use 1 to {MOST_THREADS}"),
+        ("train --threads 100000", f"--threads 100000 is not possible; use 1 to {MOST_THREADS}"),
+        ("evaluate x --data digits --threads -1", f"--threads -1 is not possible; use 1 to {MOST_THREADS}"),
+        (f"train --batch {10**21}", f"--batch {10**21} is not possible; use 1 to 1048576"),
+        (f"explain lenet5 --batch {10**12}", f"--batch {10**12} is not possible; use 1 to 1048576"),
         ("train --lr 0", "a learning rate of 0 is not possible; use a number above 0"),
         ("train --lr nan", "a learning rate of nan is not possible; use a number above 0"),
         ("train --momentum 1", "a momentum of 1 is not possible; use 0 or more, and less than 1"),
@@ -416,3 +423,43 @@ LOSSES = "known: quadratic, softmax_cross_entropy, rbf_penalty, sigmoid_cross_en
 def test_wrong_words_and_values(refused, here, words, text):
     assert refused(*words.split()) == text
     assert names(here) == []
+
+
+def test_messages_cut_what_they_repeat(refused, here):
+    x, digits = "x" * 100_000, "9" * 5000  # more digits than Python turns into a number
+    for words, text in (
+        ((x,), f'Unknown command "{x[:80]}...". {COMMANDS}'),
+        (("models", x), f"too many words: {x[:80]}..."),
+        (("show", x), f"unknown model {x[:80]!r}...; {KNOWN}"),
+        (("show", "lenet5", "--input", x), f"--input {x[:80]!r}... is no volume; write it like 32x32x3"),
+        (("train", "--batch", x), f"Invalid value for --batch: {x[:80]!r}... is no whole number"),
+        (("train", "--batch", digits), f"Invalid value for --batch: {digits[:80]!r}... is too large"),
+        (("train", "--lr", x), f'Invalid value for --lr: unable to convert "{x[:80]}..." into float.'),
+        (("train", f"--lr={x}"), f'Invalid value for --lr: unable to convert "{x[:80]}..." into float.'),
+        (
+            ("train", "--name", f"/{x}"),
+            f"--name {'/' + x[:79]!r}... is no name for a folder; use letters, digits, '.', '-' and '_'",
+        ),
+        (("train", "--loss", x), f"unknown loss {x[:80]!r}...; {LOSSES}"),
+        (("train", "--engine", x), f"unknown engine {x[:80]!r}...; known: compiled, formula"),
+    ):
+        assert refused(*words) == text
+    assert names(here) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{} -> relu", "a line begins with its input volume, such as 28x28x1, not {}"),
+        ("8x8x1 {} -> relu", "expected -> after the input volume, not {}"),
+        ("8x8x1 -> {}", "unknown layer {}"),
+        ("8x8x1 -> conv3-6 {}", "conv does not know {}; layers are separated by ->"),
+        ("8x8x1 -> conv3-6 {}=1", "conv has no {}"),
+        ("8x8x1 -> conv3-6 bias={}", "bias of conv is yes or no, not {}"),
+        ("8x8x1 -> relu*{}", "expected a number of repetitions after *, not {}"),
+    ],
+)
+def test_a_long_line_is_cut(refused, line, reason):
+    found, part, caret = refused("show", line.format("x" * 5000), lines=3).split("\n")
+    assert found == reason.format(f"{'x' * 80!r}...")
+    assert len(part) <= 2 + 3 + 80 + 3 and len(caret) <= len(part)

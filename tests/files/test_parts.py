@@ -1,4 +1,4 @@
-"""Files of named parts: what is written is read back, any safetensors reader reads it, all else is refused."""
+"""Files of named parts: what is written is read back, any safetensors reader reads it, all else refused."""
 
 import json
 import tracemalloc

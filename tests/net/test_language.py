@@ -261,7 +261,7 @@ REFUSED = [
     ("8x8x1 -> relu*1001", "a part is repeated 1 to 1000 times, not 1001", 14),
     ("8x8x1 -> relu*100*100", "a part is repeated 1 to 1000 times, not 10000", 18),
     ("8x8x1 -> a:", "the line ends where a layer should follow", 12),
-    ("8x8x1 -> " + "[" * 51 + "relu" + "]" * 51, "more than 50 brackets within brackets", 59),
+    ("8x8x1 -> " + "[" * 51 + "relu", "more than 50 brackets within brackets", 59),
 ]
 
 

@@ -1,5 +1,7 @@
 """Both engines train the same network the same way."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -81,7 +83,9 @@ def test_which_engine_is_picked(monkeypatch):
     assert str(caught.value) == "the compiled engine needs llvmlite; install it, or use --engine formula"
 
 
-def test_threads_below_one_are_refused():
+@pytest.mark.parametrize("threads", [0, 100_000])
+def test_threads_below_one_or_far_beyond_the_cores_are_refused(threads):
     with pytest.raises(KitnetError) as caught:
-        Settings(threads=0)
-    assert str(caught.value) == "--threads 0 is not possible; use 1 or more"
+        Settings(threads=threads)
+    most = max(64, 4 * os.cpu_count())
+    assert str(caught.value) == f"--threads {threads} is not possible; use 1 to {most}"
