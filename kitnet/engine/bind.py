@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -17,8 +16,9 @@ from kitnet.engine.arena import rounded
 from kitnet.engine.host import Hosted, inside_a_step
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import HostStep, KernelStep, Ref, Step
-from kitnet.kernels.crew import Call, Crew, Program
+from kitnet.kernels.crew import Crew
 from kitnet.kernels.jit import Compiled, aligned
+from kitnet.kernels.program import Call, Program
 from kitnet.layers import Context, Kept
 from kitnet.net.reference import State
 from kitnet.net.weights import Weights
@@ -120,7 +120,9 @@ class Machine:
             self.count = count
             for lanes, firsts in self._firsts.items():
                 np.subtract(count, firsts, out=self._counts[f"@count {lanes}"])
-        where = {name: a.__array_interface__["data"][0] for name, a in given.items()}  # as ctypes.data, faster
+        where = {
+            name: a.__array_interface__["data"][0] for name, a in given.items()
+        }  # as ctypes.data, faster
         for slot, buffer, offset in self._slots:
             slot[0] = where[buffer] + offset
         for name, words in self._random.items():
@@ -161,5 +163,3 @@ def arrays_outside(plan: Plan) -> dict[str, Array]:
     for path, goal in plan.request.class_operands().items():
         found[f"@class {path}"] = np.zeros((rows, math.prod(goal.scores[:-1])), np.int32)
     return found
-
-

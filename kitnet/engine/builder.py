@@ -9,7 +9,6 @@ still to be read. In lanes beyond the batch every gradient is 0.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 
 from kitnet.engine.fuse import NOTHING_FUSED, Fused
@@ -155,7 +154,9 @@ class Builder(Values):
     def add_shared_gradients(self) -> None:
         """The steps that add up the gradients of shared parameters, in the order of the way back."""
         for path, uses in self._uses.items():
-            self.sum_up(path, len(uses), self.weights.params[path].size, Ref(f"shares of {path}"), Ref(f"@dw {path}"))
+            self.sum_up(
+                path, len(uses), self.weights.params[path].size, Ref(f"shares of {path}"), Ref(f"@dw {path}")
+            )
 
     def pass_on(self, path: str, dy: Place, j: int) -> None:
         """The gradient dy as value j's: in the same memory if it is the first one."""

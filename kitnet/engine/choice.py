@@ -120,7 +120,7 @@ class _Chooser:
         Nothing can forbid the formula.
         """
         node, wishes = self._graph.nodes[i], self._wishes
-        able = [one for one in IMPLEMENTATIONS if isinstance(node.layer, one.layers)]
+        able = [one for one in IMPLEMENTATIONS if one.is_for(node.layer)]
         able.sort(key=lambda one: (not wishes.force(one), one.lanes != preferred))
         refusals = []
         for one in able:

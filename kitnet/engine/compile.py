@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Literal, overload
 
-from kitnet.base.argument import checked_batch, checked_threads
+from kitnet.base.argument import batch_size, thread_count
 from kitnet.base.error import KitnetError, nearest
 from kitnet.engine.choice import wishes_of
 from kitnet.engine.run import Progress, Scores, TrainingStep
@@ -22,9 +22,7 @@ INEXACT = ("winograd", "fourier")  # implementations that may lose digits beside
 @overload
 def compile(net: Net, batch: int = ..., mode: Literal["infer"] = ..., **options: Any) -> Scores: ...
 @overload
-def compile(
-    net: Net, batch: int, mode: Literal["train", "gradient"], **options: Any
-) -> TrainingStep: ...
+def compile(net: Net, batch: int, mode: Literal["train", "gradient"], **options: Any) -> TrainingStep: ...
 def compile(
     net: Net,
     batch: int = 1,
@@ -63,8 +61,7 @@ def compile(
     wherever they can; `layout` says what lies in the vector lanes wherever it can, "images" or "channels".
     One caller at a time is served, others wait. Raises KitnetError.
     """
-    checked_batch(batch)
-    threads = None if threads is None else checked_threads(threads)
+    batch, threads = batch_size(batch), thread_count(threads)
     _one_of("mode", mode, MODES)
     _one_of("numerics", numerics, NUMERICS)
     if layout is not None:

@@ -45,9 +45,7 @@ def convert(b: Builder, label: str, x: Place, y: Place, gradient: bool = False) 
         _into_lanes(b, label, _dense(b, label, x, copied=True), y, gradient)
     else:
         target = _dense(b, label, y)
-        kernel = layout.out_of_lanes(
-            "out_of_lanes", b.cpu, x.batch, _numbers(x), _blocks(b, x), x.volume.own
-        )
+        kernel = layout.out_of_lanes("out_of_lanes", b.cpu, x.batch, _numbers(x), _blocks(b, x), x.volume.own)
         b.steps_of(x.batch, label, kernel, {"x": x.ref, "count": _count}, {"y": target.ref})
         if target != y:
             _copy(b, label, target, y)
@@ -57,9 +55,7 @@ _count = Ref("@count images")
 
 
 def _into_lanes(b: Builder, label: str, x: Place, y: Place, gradient: bool) -> None:
-    kernel = layout.into_lanes(
-        "into_lanes", b.cpu, y.batch, _numbers(y), _blocks(b, y), y.volume.own, repeat=not gradient
-    )
+    kernel = layout.into_lanes("into_lanes", b.cpu, y.batch, _numbers(y), _blocks(b, y), y.volume.own)
     b.steps_of(y.batch, label, kernel, {"x": x.ref, "count": _count}, {"y": y.ref})
 
 

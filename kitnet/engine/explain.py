@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from kitnet.engine.convert import Convert
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import KernelStep
 
 
 def explain(plan: Plan) -> dict[str, object]:
     """The plan in words and numbers, ready for JSON: layers with their implementation and the refused ones,
-    and sums.
+    conversions between layouts, and sums.
     """
     kernels: dict[str, list[str]] = defaultdict(list)
     for label, step in {step.label: step for step in plan.steps}.items():  # each slice has the same
@@ -18,9 +19,9 @@ def explain(plan: Plan) -> dict[str, object]:
         kernels[label.split(" ")[0]].append(name)
     slicing = plan.slicing
     return {
-        "mode": "train" if plan.train else "infer",
+        "mode": "train" if plan.request.train else "infer",
         "batch": plan.samples,
-        "in_the_lanes": "channels" if plan.batch.images == 1 else "images",
+        "in_the_lanes": plan.preferred,
         "groups": plan.batch.groups,
         "images_of_a_group": plan.batch.images,
         "images_of_a_slice": slicing.images if slicing else None,
@@ -29,12 +30,17 @@ def explain(plan: Plan) -> dict[str, object]:
             {
                 "path": choice.path,
                 "kind": choice.kind,
-                "implementation": choice.name,
+                "implementation": choice.one.id,
+                "sentence": "in the step before" if choice.path in plan.passed else choice.one.sentence,
                 "kernels": kernels[choice.path],
-                "refused": [{"implementation": r.name, "reason": r.reason} for r in choice.refusals],
+                "refused": [
+                    {"implementation": r.id, "sentence": r.sentence, "reason": r.reason}
+                    for r in choice.refusals
+                ],
             }
             for choice in plan.choices
         ],
+        "conversions": [node.path for node in plan.graph.nodes if isinstance(node.layer, Convert)],
         "steps": len(plan.steps),
         "stages": max(plan.stages) + 1,
         "formula_steps": plan.formula_steps,

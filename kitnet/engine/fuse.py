@@ -61,7 +61,7 @@ class Fused:
 NOTHING_FUSED = Fused()
 
 
-def fuse(
+def fuse_layers(
     graph: Graph, few: Sequence[bool], compiled: Collection[int], kept: Collection[int], *, train: bool
 ) -> Fused:
     """All that can be done in passing. Only layers that are `compiled` take part; `few` says where channels

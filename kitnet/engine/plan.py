@@ -21,7 +21,7 @@ from kitnet.base.spec import Array
 from kitnet.engine.arena import Arena
 from kitnet.engine.builder import Builder
 from kitnet.engine.choice import GROUPS, Choice, Choices, choose
-from kitnet.engine.fuse import NOTHING_FUSED, Fused, fuse
+from kitnet.engine.fuse import NOTHING_FUSED, Fused, fuse_layers
 from kitnet.engine.layout import Laid, lay_out
 from kitnet.engine.lower.contract import NO_WISHES, Wishes
 from kitnet.engine.lowering import lower
@@ -80,20 +80,20 @@ def make_plan(
     request: Request,
     *,
     threads: int = 1,
-    fusing: bool = True,
+    fuse: bool = True,
     wishes: Wishes = NO_WISHES,
     layout: Lanes | None = None,
 ) -> Plan:
     """The plan that computes what `request` asks of a graph, for up to `samples` samples.
 
     `weights` say where parameters lie; their values play no part. Results do not depend on `threads`, which
-    says for how many threads work is cut up. `fusing` False keeps every layer a step of its own; `wishes`
+    says for how many threads work is cut up. `fuse` False keeps every layer a step of its own; `wishes`
     forbid and force implementations; `layout` is preferred to what should be quicker.
     """
     request.check(graph)
     choices = choose(graph, weights, samples, cpu, request, wishes, layout)
     laid = lay_out(graph, choices.taken, request)
-    fused = _fused(laid, request) if fusing else NOTHING_FUSED
+    fused = _fused(laid, request) if fuse else NOTHING_FUSED
     setting = _setting(laid, choices, weights, cpu, request, threads)
     lowered = lower(laid, fused, setting, sliced=_may_be_sliced(laid, setting))
     b = lowered.builder
@@ -122,7 +122,7 @@ def _fused(laid: Laid, request: Request) -> Fused:
     compiled = {i for i, one in laid.taken.items() if not one.formula}
     kept = {i for i, node in enumerate(laid.graph.nodes) if node.path in request.kept}
     few = [lanes == "channels" for lanes in laid.lanes]
-    return fuse(laid.graph, few, compiled, kept, train=request.train or request.back)
+    return fuse_layers(laid.graph, few, compiled, kept, train=request.train or request.back)
 
 
 def _setting(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kitnet.base.error import KitnetError
 from kitnet.net.graph import Graph
-from kitnet.net.objective import Goal
+from kitnet.net.objective import Goal, with_goals
 from kitnet.optim import Rule
 
 
@@ -35,7 +36,7 @@ class Request:
 
     @property
     def kept(self) -> frozenset[str]:
-        """Values that must exist in memory as the graph says, since something outside reads them or theirs."""
+        """Values that must be stored, since they or their gradients are read or given outside."""
         return frozenset({*self.outputs, *self.seeds, *self.gradients})
 
     def goal(self, path: str) -> Goal | None:
@@ -54,3 +55,26 @@ class Request:
                     graph.find(path)
                 except KeyError as error:
                     raise KitnetError(f"{error.args[0]}; the network has no such value to read") from None
+
+
+def training(
+    graph: Graph,
+    goals: Sequence[Goal],
+    rule: Rule | None,
+    values: Collection[str] = (),
+    gradients: Collection[str] = (),
+) -> tuple[Graph, Request]:
+    """The graph with its losses, and what a training step asks of it: the losses, the scores that they read,
+    and more values and gradients by their paths.
+    """
+    whole = with_goals(graph, goals)
+    losses = [goal.path for goal in goals]
+    scores = [whole.nodes[whole.nodes[whole.find(path)].inputs[0]].path for path in losses]
+    return whole, Request(
+        outputs=tuple(dict.fromkeys((*losses, *scores, *values))),
+        train=True,
+        goals=tuple(goals),
+        gradients=tuple(gradients),
+        weights=True,
+        rule=rule,
+    )

@@ -11,9 +11,8 @@ import numpy as np
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
 from kitnet.engine.bind import Machine, arrays_outside
-from kitnet.engine.lower.contract import NO_WISHES, Wishes
 from kitnet.engine.plan import Plan, make_plan
-from kitnet.engine.request import Request
+from kitnet.engine.request import Request, training
 from kitnet.engine.step import KernelStep
 from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, cores, detect
@@ -21,7 +20,7 @@ from kitnet.kernels.jit import Compiled, build, forget
 from kitnet.layers import Context, Loss
 from kitnet.net.graph import Graph
 from kitnet.net.network import Net
-from kitnet.net.objective import Goal, Losses, checked_targets, goals_of, scores_of, with_goals
+from kitnet.net.objective import Goal, Losses, checked_targets, goals_of, scores_of
 from kitnet.net.reference import by_operand
 from kitnet.net.weights import Weights
 from kitnet.optim import Rule
@@ -189,10 +188,12 @@ class TrainingStep(_Compiled):
         **how: Any,
     ) -> None:
         self.goals: tuple[Goal, ...] = goals_of(net.graph, loss, target)
-        graph = with_goals(net.graph, self.goals)
+        graph, request = training(net.graph, self.goals, rule, values, gradients)
         self._seed, self._rule, self.gradient, self.finite = seed, rule, net.weights.like(), True
         self.memory = memory or ({name: net.weights.like() for name in rule.memory} if rule else {})
-        self._scores = {goal.path: graph.nodes[graph.nodes[graph.find(goal.path)].inputs[0]] for goal in self.goals}
+        self._scores = {
+            goal.path: graph.nodes[graph.nodes[graph.find(goal.path)].inputs[0]] for goal in self.goals
+        }
         self._more = tuple(values), tuple(gradients)
         self._trouble, self._rates = np.zeros(1, np.float32), np.zeros(0, np.float32)
         outside = {"@gradient": self.gradient.flat, "@trouble": self._trouble}
@@ -200,11 +201,6 @@ class TrainingStep(_Compiled):
             self._rates = np.zeros(len(rule.scalars(0)), np.float32)
             outside |= {f"@memory {name}": held.flat for name, held in self.memory.items()}
             outside |= {"@decays": net.weights.decayed(update.LINE), "@rates": self._rates}
-        outputs = (*self._scores, *(node.path for node in self._scores.values()), *values)
-        request = Request(
-            outputs=tuple(dict.fromkeys(outputs)), train=True, goals=self.goals,
-            gradients=tuple(gradients), weights=True, rule=rule,
-        )  # fmt: skip
         super().__init__(net, graph, batch, request, outside, self.gradient, threads, cpu, progress, **how)
         self.values: dict[str, Array] = {}
         self.gradients: dict[str, Array] = {}
@@ -256,12 +252,12 @@ def check_batch(least: Mapping[str, int], samples: int) -> None:
     for path, fewest in least.items():
         if 0 < samples < fewest:
             raise KitnetError(
-                f"{path}: a batch of {samples} has no statistics to train with; give it {fewest} samples or more"
+                f"{path}: a batch of {samples} has no statistics to train with; give {fewest} samples or more"
             )
 
 
 class _Operand:
-    """What a plan reads an operand from: the caller's own array, or a copy where that does not lie as it must.
+    """What a plan reads an operand from: the caller's own array, or a copy where that lies otherwise.
 
     `whole` says that all samples of the batch are read, however many there are.
     """
@@ -289,5 +285,3 @@ class _Operand:
             self._copy = np.zeros(self._shape, np.float32)
         self._copy[: len(x)] = x
         return self._copy
-
-

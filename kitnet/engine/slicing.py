@@ -53,7 +53,9 @@ def slicing_of(b: Builder, heads: Collection[int]) -> Slicing | None:
     best, least = 0, whole * (1 - LEAST_GAIN) if whole >= LEAST_BYTES else 0
     for value, own in lives.items():
         others = (each for each in lives.values() if each is not own)
-        if isinstance(b.node(value).layer, Convert) or any(each.first <= own.first < each.last for each in others):
+        if isinstance(b.node(value).layer, Convert) or any(
+            each.first <= own.first < each.last for each in others
+        ):
             continue
         made = sum(MADE * array.nbytes for i in heads if i <= own.first for array in _weights(b, i))
         front = images * max(size for i, size in live.items() if i <= own.first) + samples * own.size + made

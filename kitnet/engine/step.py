@@ -3,10 +3,10 @@
 A buffer is memory by name. The names of buffers outside the plan's own memory begin with `@`; the machine
 that runs the plan is given them or has them from the network:
 
-    @in PATH          an operand, as the caller has it      @weight PATH, @dw PATH   a parameter, its gradient
-    @class PATH       class numbers, int32                  @state PATH              an array of a layer's state
-    @seed PATH        a gradient that the caller gives      @random PATH             the key of a layer's bits
-    @out PATH, @d PATH  a value, its gradient, read out     @count LANES             how many images there are
+    @in PATH            an operand, as the caller has it    @weight PATH, @dw PATH  a parameter, its gradient
+    @class PATH         class numbers, int32                @state PATH             an array of a layer
+    @seed PATH          a gradient that the caller gives    @random PATH            the key of a layer's bits
+    @out PATH, @d PATH  a value, its gradient, read out     @count LANES            how many images there are
 """
 
 from __future__ import annotations

@@ -27,7 +27,12 @@ def update_steps(b: Builder) -> None:
         return
     names = list(rule.scalars(0))
     kernel = update.follow("update", b.cpu, size, rule.memory, names, rule.update, b.tasks)
-    reads = {"dw": Ref("@gradient"), "decays": Ref("@decays"), "rates": Ref("@rates"), "trouble": Ref("@trouble")}
+    reads = {
+        "dw": Ref("@gradient"),
+        "decays": Ref("@decays"),
+        "rates": Ref("@rates"),
+        "trouble": Ref("@trouble"),
+    }
     memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
     b.at_end("update", kernel, reads, {"w": Ref("@weights"), **memory})
 

@@ -2,9 +2,9 @@
 
 A loss takes `scores` (a volume of one position), `labels` (int32, one an image) and `count` (one int64: how
 many images there really are), and writes `loss`, one an image, 0 beyond count. With a volume for `dscores` it
-also writes the gradient of `weight` times the mean loss over the count, exactly 0 beyond it; dscores may be the memory of
-scores. Images are cut into blocks. As in the formulas the largest exponent is taken off first, so that
-nothing overflows.
+also writes the gradient of `weight` times the mean loss over the count, exactly 0 beyond it; dscores may be
+the memory of scores. Images are cut into blocks. As in the formulas the largest exponent is taken off first,
+so that nothing overflows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,13 @@ from kitnet.kernels.walk import over, share
 
 
 def softmax_cross_entropy(
-    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1, weight: float = 1.0
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    scores: Volume,
+    dscores: Volume | None = None,
+    blocks: int = 1,
+    weight: float = 1.0,
 ) -> Kernel:
     """C = log(sum e^z) - z_label, dz = p - t."""
     return _loss(name, cpu, batch, scores, dscores, blocks, weight, lambda images: _compete(images, sign=1.0))
@@ -38,12 +44,25 @@ def rbf_penalty(
 ) -> Kernel:
     """C = y_label + log(e^-rubbish + sum e^-y), dy = t - q: the smallest score wins."""
     return _loss(
-        name, cpu, batch, scores, dscores, blocks, weight, lambda images: _compete(images, sign=-1.0, rubbish=rubbish)
+        name,
+        cpu,
+        batch,
+        scores,
+        dscores,
+        blocks,
+        weight,
+        lambda images: _compete(images, sign=-1.0, rubbish=rubbish),
     )
 
 
 def sigmoid_cross_entropy(
-    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1, weight: float = 1.0
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    scores: Volume,
+    dscores: Volume | None = None,
+    blocks: int = 1,
+    weight: float = 1.0,
 ) -> Kernel:
     """C = sum of max(z, 0) + log(1 + e^-|z|) - t z, dz = s - t."""
 
@@ -61,7 +80,13 @@ def sigmoid_cross_entropy(
 
 
 def quadratic(
-    name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1, weight: float = 1.0
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    scores: Volume,
+    dscores: Volume | None = None,
+    blocks: int = 1,
+    weight: float = 1.0,
 ) -> Kernel:
     """C = 1/2 sum (y - t)^2, dy = y - t."""
 

@@ -18,7 +18,13 @@ Update = Callable[
 
 
 def follow(
-    name: str, cpu: Cpu, size: int, memory: Sequence[str], scalars: Sequence[str], update: Update, tasks: int = 1
+    name: str,
+    cpu: Cpu,
+    size: int,
+    memory: Sequence[str],
+    scalars: Sequence[str],
+    update: Update,
+    tasks: int = 1,
 ) -> Kernel:
     """w, dw, the arrays of `memory`, decays, rates (the scalars), trouble -> w and memory in place, in one
     pass, by the formula `update`; nothing changes where trouble is not 0.

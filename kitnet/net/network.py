@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -36,8 +37,9 @@ class Net:
                 "a network needs an operand and a layer; use graph.operand(...) and graph.add(...)"
             )
         self._weights: Weights | None = None
-        self.state: State = {}
+        self._state: State = {}
         self.plans: dict[Any, Any] = {}  # what the engine made for this network, so that it is made once
+        self.planning = threading.RLock()
 
     @classmethod
     def of(cls, input_shape: Shape, *parts: Term | Part) -> Net:
@@ -70,7 +72,10 @@ class Net:
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy makes plans of its own."""
-        return {**self.__dict__, "plans": {}}
+        return {name: value for name, value in self.__dict__.items() if name not in ("plans", "planning")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, plans={}, planning=threading.RLock())
 
     @property
     def operands(self) -> dict[str, Shape]:
@@ -94,31 +99,59 @@ class Net:
 
     @property
     def weights(self) -> Weights:
-        """All learned arrays, by path."""
-        if self._weights is None:
-            self.initialise()
+        """All learned arrays, by path. They stay in place."""
+        with self.planning:  # two threads that need them first shall not draw them twice
+            if self._weights is None:
+                self.initialise()
         assert self._weights is not None
         return self._weights
 
+    @property
+    def state(self) -> State:
+        """The arrays that layers carry from step to step, by path and name. They stay in place."""
+        with self.planning:
+            if self._weights is None:
+                self.initialise()
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.keep(state)
+
     def initialise(self, seed: int = 0, dtype: Any = np.float32) -> Net:
-        """Draw the weights and reset the state; what a path gets depends on the seed and the path alone."""
-        self._weights = Weights(self.graph.params(), dtype).draw(seed)
-        self.state = {}
-        for node in self.graph.nodes:
-            if node.layer is not None:
-                buffers = node.layer.state(*self.graph.shapes_into(node)).items()
-                if buffers:
-                    self.state[node.path] = {
-                        name: np.broadcast_to(np.asarray(b.value), b.shape).astype(b.dtype or dtype)
-                        for name, b in buffers
-                    }
+        """Draw the weights and reset the state; what a path gets depends on the seed and the path alone.
+
+        The arrays stay the same ones, unless `dtype` is another than before, so that compiled plans see the
+        new numbers: a training step at once, scores after their `refresh`.
+        """
+        with self.planning:
+            fresh = self._weights is None or self._weights.dtype != dtype
+            self._weights = Weights(self.graph.params(), dtype) if fresh else self._weights
+            assert self._weights is not None
+            self._weights.draw(seed)
+            begin = self._beginning(dtype)
+            if fresh:
+                self._state = begin
+            else:
+                self.keep(begin)
         return self
+
+    def _beginning(self, dtype: Any) -> State:
+        state: State = {}
+        for node in self.graph.nodes:
+            buffers = {} if node.layer is None else node.layer.state(*self.graph.shapes_into(node))
+            if buffers:
+                state[node.path] = {
+                    name: np.broadcast_to(np.asarray(b.value), b.shape).astype(b.dtype or dtype)
+                    for name, b in buffers.items()
+                }
+        return state
 
     def keep(self, state: State) -> None:
         """Take over a state, such as a tape's, into the arrays of this one, where compiled plans find it."""
         for path, arrays in state.items():
             for name, array in arrays.items():
-                self.state[path][name][...] = array
+                self._state[path][name][...] = array
 
     def tape(
         self,

@@ -69,6 +69,10 @@ class Weights(Mapping[str, Array]):
             list(pool.map(fill, self.params, self.params.values()))  # a list raises what a thread raised
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or what is unpickled, has views of its own memory again."""
+        return _restored, (self.params, self.dtype, self.flat)
+
     def like(self) -> Weights:
         """Zeros in the same layout, for a gradient or an optimiser's memory."""
         return Weights(self.params, self.dtype)
@@ -102,3 +106,9 @@ class Weights(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._views)
+
+
+def _restored(params: Mapping[str, Param], dtype: Any, flat: Array) -> Weights:
+    weights = Weights(params, dtype)
+    weights.flat[...] = flat
+    return weights

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.engine import TrainingStep, wishes_of
+from kitnet.engine import Plan, Request, TrainingStep, make_plan, wishes_of
+from kitnet.engine.request import training as request_for_training
+from kitnet.kernels.cpu import Cpu, detect
 from kitnet.layers import Context, Loss
-from kitnet.net import Net, Tape, Weights, usual_loss, with_loss
+from kitnet.net import Net, Tape, Weights, goals_of, usual_loss, with_loss
+from kitnet.net.objective import scores_of
 from kitnet.optim import Sgd
 
 EPS = float(np.finfo(np.float32).eps)
@@ -45,8 +50,31 @@ def coarse_images(random: np.random.Generator, net: Net, count: int) -> Array:
 
 
 def training(net: Net, loss: Loss, batch: int, **how: object) -> TrainingStep:
-    memory = {"velocity": net.weights.like().flat}
-    return TrainingStep(net, loss, batch, Sgd(0.01, 0.9), memory, **how)  # type: ignore[arg-type]
+    return TrainingStep(net, loss, batch, Sgd(0.01, 0.9), **how)  # type: ignore[arg-type]
+
+
+def planned(
+    net: Net,
+    samples: int,
+    *,
+    loss: Loss | None = None,
+    train: bool = False,
+    cpu: Cpu | None = None,
+    **how: Any,
+) -> Plan:
+    """The plan of a training step on a loss, or of the scores that it reads, without machine code."""
+    cpu, graph = cpu or detect(), net.graph
+    if train:
+        graph, request = request_for_training(graph, goals_of(graph, loss), Sgd())
+    else:
+        i = graph.main if loss is None else scores_of(graph, loss)
+        request = Request(outputs=(graph.nodes[i].path,))
+    return make_plan(graph, net.weights, samples, cpu, request, **how)
+
+
+def ids(plan: Plan, kind: str = "conv") -> list[str]:
+    """The implementations of all layers of a kind."""
+    return [choice.one.id for choice in plan.choices if choice.kind == kind]
 
 
 def assert_right_with_and_without(word: str, net: Net, batch: int, roundings: int) -> list[list[str]]:
@@ -59,7 +87,7 @@ def assert_right_with_and_without(word: str, net: Net, batch: int, roundings: in
     start, names, gradients = net.weights.flat.copy(), [], []
     for forbid in (), (word,):
         step = training(net, loss, batch, wishes=wishes_of(forbid=forbid))
-        names.append([choice.name for choice in step.plan.choices if choice.kind == "conv"])
+        names.append(ids(step.plan))
         losses, _ = step(x, labels, 0)
         net.weights.flat[...] = start
         np.testing.assert_allclose(losses, want_losses, rtol=0, atol=400 * EPS * want_losses.max())

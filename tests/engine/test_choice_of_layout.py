@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plans import EPS
+from plans import EPS, planned
 
 import kitnet
 from kitnet.base.spec import Array
-from kitnet.engine import Scores, make_plan
+from kitnet.engine import Scores
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import detect
@@ -18,7 +18,7 @@ from kitnet.net.objective import scores_of
 
 def plan_of(line: str, samples: int, *, train: bool = False) -> Plan:
     net = kitnet.parse(line)
-    return make_plan(net, samples, detect(), loss=usual_loss(net.graph), train=train)
+    return planned(net, samples, loss=usual_loss(net.graph), train=train)
 
 
 def assert_formula(scores: Scores, net: Net, x: Array) -> None:
@@ -81,7 +81,7 @@ def test_what_winograd_is_not_for_is_done_directly(layer: str) -> None:
     net = kitnet.parse(f"11x11x3 -> conv3-64 same -> tanh -> {layer} -> conv3-64 same -> fc10").initialise(1)
     scores = Scores(net, usual_loss(net.graph), 2)
     choices = [choice for choice in scores.plan.choices if choice.kind == "conv"]
-    assert ["winograd" in choice.name for choice in choices] == [False, False, True]
+    assert ["winograd" in choice.one.id for choice in choices] == [False, False, True]
     assert {refusal.reason for refusal in choices[1].refusals} == {REFUSED[layer]}
     assert_formula(scores, net, np.random.default_rng(0).standard_normal((2, 11, 11, 3), np.float32))
 
@@ -103,7 +103,7 @@ def test_the_filtering_that_suits_the_outputs_of_few_images(
     """For few tiles reading the mapped filters takes the time, and the smaller ones are quicker."""
     line = f"{side}x{side}x{width} -> conv3-{width} same -> fc10"
     choice = next(choice for choice in plan_of(line, samples).choices if choice.kind == "conv")
-    assert name in choice.name
+    assert name in choice.one.id
     in_place = samples == 1 and side < 8 and width == 256
     refused = "hardly takes longer" if in_place else "should be quicker"
     assert all(refused in refusal.reason for refusal in choice.refusals)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plans import EPS, assert_gradients_close, coarse, coarse_images, formula_gradient, training
+from plans import EPS, assert_gradients_close, coarse, coarse_images, formula_gradient, planned, training
 
 import kitnet
-from kitnet.engine import Scores, make_plan
-from kitnet.engine.lower import wishes_of
-from kitnet.engine.lower.norm import RUNNING_STATISTICS
-from kitnet.engine.plan import Plan
-from kitnet.engine.rewrite import fusions
+from kitnet.engine import Plan, Scores, wishes_of
+from kitnet.engine.fuse import fuse_layers
 from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import detect
 from kitnet.net import Net, usual_loss
@@ -95,12 +92,11 @@ def test_gradients_of_joined_branches(name: str, batch: int) -> None:
 
 def test_between_norms_and_products_a_residual_network_does_nothing() -> None:
     net = kitnet.parse(JOINED["a residual of norms"])
-    plan = make_plan(net, 130, detect(), loss=usual_loss(net.graph), train=True)
+    plan = planned(net, 130, loss=usual_loss(net.graph), train=True)
     names = set(step_names(plan))
     assert {"normalise", "gradient_sums", "norm_gradient"} <= names
     assert not names & {"add", "activate", "activation_gradient", "copy"}
-    passed = {choice.path for choice in plan.choices if choice.name == "in the step before"}
-    assert passed == {"relu1", "relu2", "relu3", "residual1.body.relu1", "residual1", "residual2"}
+    assert plan.passed == {"relu1", "relu2", "relu3", "residual1.body.relu1", "residual1", "residual2"}
 
 
 def test_an_activation_whose_gradient_is_taken_from_x_is_fused_where_x_is_known() -> None:
@@ -111,9 +107,9 @@ def test_an_activation_whose_gradient_is_taken_from_x_is_fused_where_x_is_known(
         "conv3-4 same -> leakyrelu slope=-1 -> fc10"
     )
     alone = {
-        train: {choice.path for choice in plan.choices if choice.name == "vector polynomials"}
+        train: {choice.path for choice in plan.choices if choice.one.id == "activation.images"} - plan.passed
         for train in (True, False)
-        for plan in [make_plan(net, 130, detect(), loss=usual_loss(net.graph), train=train)]
+        for plan in [planned(net, 130, loss=usual_loss(net.graph), train=train)]
     }
     assert alone == {True: {"silu1", "silu3", "leakyrelu2"}, False: set()}
 
@@ -122,7 +118,7 @@ def test_branches_are_written_where_they_are_read() -> None:
     for name in ("an inception", "a dense block", "scores that are a whole"):
         net = kitnet.parse(JOINED[name])
         for train in (True, False):
-            plan = make_plan(net, 130, detect(), loss=usual_loss(net.graph), train=train)
+            plan = planned(net, 130, loss=usual_loss(net.graph), train=train)
             assert "copy" not in step_names(plan)
 
 
@@ -217,7 +213,7 @@ def test_a_norm_is_folded_into_what_is_made_of_filters(name: str, makes: list[st
     """A copy of the filters is only for who would read them as they are."""
     net = kitnet.parse(NORMS[name])
     for samples, want in (1, few), (2 * detect().lanes, makes):
-        plan = make_plan(net, samples, detect(), loss=usual_loss(net.graph), train=False)
+        plan = planned(net, samples, loss=usual_loss(net.graph), train=False)
         factors = {ref for step in plan.steps if " factor" in step.label for ref in step.writes.values()}
         steps = [step for step in plan.steps if isinstance(step, KernelStep)]
         scaled = {step.kernel.name for step in steps if factors & set(step.reads.values())}
@@ -238,7 +234,8 @@ def test_a_sum_is_not_written_over_what_is_read_from_outside() -> None:
     numbers = {node.path: i for i, node in enumerate(graph.nodes)}
     term, last = numbers["conv1"], numbers["fc1"]
     for kept, over in ({last}, [term]), ({last, term}, []):
-        found = fusions(graph, range(len(graph.nodes)), kept, train=False, few=False)
+        few = [False] * len(graph.nodes)
+        found = fuse_layers(graph, few, range(len(few)), kept, train=False).fusions
         assert [fusion.addend for fusion in found.values() if fusion.over] == over
 
 

@@ -6,12 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from plans import EPS, assert_right_with_and_without, formula_gradient, training
+from plans import EPS, assert_right_with_and_without, formula_gradient, ids, planned, training
 
 import kitnet
-from kitnet.engine import Scores, make_plan, wishes_of
-from kitnet.engine.lower.convolution import DIRECT
-from kitnet.engine.lower.fourier import FOURIER
+from kitnet.engine import Scores, wishes_of
 from kitnet.kernels.cpu import detect
 from kitnet.net import usual_loss
 
@@ -53,15 +51,15 @@ REFUSED = {
 def test_why_it_is_not_taken(line: str) -> None:
     net = kitnet.parse(f"{line} -> fc3")
     cpu = replace(detect(), lanes=16, registers=32)  # the estimates are for these
-    plan = make_plan(net, 16, cpu, loss=usual_loss(net.graph), train=False)
-    reasons = {r.name: r.reason for r in plan.choices[0].refusals}
-    assert reasons.get(FOURIER.name) == REFUSED[line]
+    plan = planned(net, 16, cpu=cpu, loss=usual_loss(net.graph), train=False)
+    reasons = {r.id: r.reason for r in plan.choices[0].refusals}
+    assert reasons.get("conv.fourier.images") == REFUSED[line]
 
 
 def test_an_option_forces_what_would_be_slower() -> None:
     net = kitnet.parse("16x16x8 -> conv3-6 same -> conv4-4/2").initialise(1)
-    forced = make_plan(net, 16, detect(), loss=None, train=False, wishes=wishes_of(force=["fourier"]))
-    assert [choice.name for choice in forced.choices] == [FOURIER.name, DIRECT.name]
+    forced = planned(net, 16, loss=None, train=False, wishes=wishes_of(force=["fourier"]))
+    assert ids(forced) == ["conv.fourier.images", "conv.direct.images"]
     x = np.random.default_rng(0).standard_normal((20, 16, 16, 8), np.float32)
     want = net(x)
     got = net.compile(16, force=["fourier"])(x)

@@ -8,12 +8,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from plans import EPS, assert_gradients_close, formula_gradient, training
+from plans import EPS, assert_gradients_close, formula_gradient, planned, training
 
 import kitnet
 from kitnet.engine import Scores
-from kitnet.engine.plan import LARGE, MANY, Plan, make_plan
-from kitnet.engine.step import KernelStep
+from kitnet.engine.plan import Plan
+from kitnet.engine.schedule import MANY
+from kitnet.engine.step import LARGE, KernelStep
 from kitnet.kernels.cpu import detect
 from kitnet.net import usual_loss
 
@@ -23,7 +24,7 @@ SUMS = "4x4x64 -> conv3-64 same -> residual[conv3-64 same -> maxpool3/1 same] ->
 
 def plan_of(line: str, batch: int, train: bool) -> Plan:
     net = kitnet.parse(line)
-    return make_plan(net, batch, detect(), loss=usual_loss(net.graph), train=train)
+    return planned(net, batch, loss=usual_loss(net.graph), train=train)
 
 
 def made_of_weights(plan: Plan) -> dict[str, int]:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plans import EPS, assert_gradients_close, coarse, coarse_images, coarsen, formula_gradient, training
+from plans import (
+    EPS,
+    assert_gradients_close,
+    coarse,
+    coarse_images,
+    coarsen,
+    formula_gradient,
+    planned,
+    training,
+)
 
 import kitnet
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import say
-from kitnet.engine import Scores, Wishes, make_plan
+from kitnet.engine import Scores, Wishes
 from kitnet.kernels.cpu import detect, levels
 from kitnet.layers import LAYERS, BatchNorm, Case, Loss
 from kitnet.net import Net, usual_loss
@@ -171,7 +180,7 @@ def test_running_statistics_are_those_of_the_formula(batch: int) -> None:
 def test_groups_wait_for_each_other_only_where_statistics_need_them_all() -> None:
     net = kitnet.parse(NETS["norms"])
     plans = [
-        make_plan(net, 300, detect("baseline"), loss=usual_loss(net.graph), train=train)
+        planned(net, 300, cpu=detect("baseline"), loss=usual_loss(net.graph), train=train)
         for train in (True, False)
     ]
     assert [plan.own_arena.size > 0 for plan in plans] == [False, True]
@@ -218,7 +227,7 @@ def test_a_layer_without_a_lowering_runs_its_formula(batch: int) -> None:
 def test_own_memory_does_not_grow_with_the_batch() -> None:
     net = kitnet.parse(NETS["lenet5"])
     small, large = (
-        make_plan(net, n, detect("baseline"), loss=usual_loss(net.graph), train=False) for n in (256, 2048)
+        planned(net, n, cpu=detect("baseline"), loss=usual_loss(net.graph), train=False) for n in (256, 2048)
     )
     assert small.own_arena.size == large.own_arena.size > 0
 

@@ -7,12 +7,14 @@ import math
 import numpy as np
 import pytest
 from guard import guarded
-from plans import EPS
+from plans import EPS, planned
 
 import kitnet
 from kitnet.base.spec import Array
-from kitnet.engine import Scores, explain, make_plan, slicing, wishes_of
-from kitnet.engine.plan import FEW, LARGE, Plan
+from kitnet.engine import Scores, explain, slicing, wishes_of
+from kitnet.engine.choice import FEW
+from kitnet.engine.plan import Plan
+from kitnet.engine.step import LARGE
 from kitnet.kernels.cpu import detect
 from kitnet.net import Net, usual_loss
 from kitnet.net.objective import scores_of
@@ -38,7 +40,7 @@ ENDS = {
 
 def plan_of(line: str, samples: int) -> Plan:
     net = kitnet.parse(line)
-    return make_plan(net, samples, detect(), loss=usual_loss(net.graph), train=False)
+    return planned(net, samples, loss=usual_loss(net.graph), train=False)
 
 
 def images_of(net: Net, samples: int) -> Array:
@@ -178,15 +180,13 @@ def test_large_images_are_few_whatever_the_batch() -> None:
 def test_fourier_transforms_are_worth_more() -> None:
     """Which few images have none of."""
     plan = plan_of("64x64x64 -> conv11-64 same -> relu -> meanpool8 -> fc10", 32)
-    assert plan.batch.images > 1 and plan.choices[0].name == "fourier transforms"
+    assert plan.batch.images > 1 and plan.choices[0].one.id == "conv.fourier.images"
 
 
 def test_what_is_forced_is_done() -> None:
     net = kitnet.parse(ENDS["a classifier"])
     forced = "direct, batch in the lanes"
-    plan = make_plan(
-        net, 32, detect(), loss=usual_loss(net.graph), train=False, wishes=wishes_of(force=[forced])
-    )
+    plan = planned(net, 32, loss=usual_loss(net.graph), train=False, wishes=wishes_of(force=[forced]))
     assert plan.choices[0].name == forced
 
 

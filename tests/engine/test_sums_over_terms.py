@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plans import EPS, coarse_images
+from plans import EPS, coarse_images, planned
 from test_fusion import step_names, trained
 
 import kitnet
-from kitnet.engine import Scores, make_plan
+from kitnet.engine import Scores
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import detect
@@ -111,9 +111,9 @@ def test_a_sum_takes_a_step_only_where_its_other_term_is_needed(name: str) -> No
     sums = sum(isinstance(node.layer, Add) for node in net.graph.nodes)
     of_norms = name in ("a norm of its own", "one of another shape")
     for samples, passed in (2, 0 if of_norms else sums), (2 * detect().lanes, 1 if of_norms else len(over)):
-        plan = make_plan(net, samples, detect(), loss=usual_loss(net.graph), train=False)
+        plan = planned(net, samples, loss=usual_loss(net.graph), train=False)
         assert step_names(plan).count("add") == sums - passed
-        in_passing = [each for each in plan.choices if each.name == "in the step before"]
+        in_passing = [each for each in plan.choices if each.path in plan.passed]
         assert sum(each.kind == "add" for each in in_passing) == passed
 
 
@@ -128,7 +128,7 @@ def test_a_sum_takes_a_step_only_where_its_other_term_is_needed(name: str) -> No
 )
 def test_every_way_to_convolve_adds(name: str, kernel: str, made: list[str]) -> None:
     net = kitnet.parse(OVER[name][0])
-    plan = make_plan(net, 2 * detect().lanes, detect(), loss=usual_loss(net.graph), train=False)
+    plan = planned(net, 2 * detect().lanes, loss=usual_loss(net.graph), train=False)
     steps = {step.label: step for step in plan.steps}
     total, term = steps[BODY], steps["conv1 forward"]
     assert isinstance(total, KernelStep)
@@ -140,6 +140,6 @@ def test_every_way_to_convolve_adds(name: str, kernel: str, made: list[str]) -> 
 def test_training_keeps_all_terms() -> None:
     for name, (line, _) in SUMS.items():
         net = kitnet.parse(line)
-        plan = make_plan(net, 20, detect(), loss=usual_loss(net.graph), train=True)
+        plan = planned(net, 20, loss=usual_loss(net.graph), train=True)
         forward = [step for step in written_over(plan) if step.endswith(" forward")]
         assert forward == [], name

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plans import EPS, assert_right_with_and_without
+from plans import EPS, assert_right_with_and_without, ids, planned
 
 import kitnet
 from kitnet.base.error import KitnetError
-from kitnet.engine import Scores, make_plan, wishes_of
-from kitnet.engine.lower.convolution import DIRECT
-from kitnet.engine.lower.winograd import WINOGRAD
-from kitnet.kernels.cpu import detect
+from kitnet.engine import Scores, wishes_of
 from kitnet.net import usual_loss
 
 # tanh and not relu: a rounding that turns a zero's sign would change the gradient by more than a rounding
@@ -56,15 +53,15 @@ REFUSED = {
 @pytest.mark.parametrize("line", REFUSED)
 def test_why_it_is_not_taken(line: str) -> None:
     net = kitnet.parse(f"{line} -> fc3")
-    plan = make_plan(net, 16, detect(), loss=usual_loss(net.graph), train=False)
-    reasons = {r.name: r.reason for r in plan.choices[0].refusals}
-    assert reasons.get(WINOGRAD.name) == REFUSED[line]
+    plan = planned(net, 16, loss=usual_loss(net.graph), train=False)
+    reasons = {r.id: r.reason for r in plan.choices[0].refusals}
+    assert reasons.get("conv.winograd4.images") == REFUSED[line]
 
 
 def test_an_option_forces_what_would_be_slower() -> None:
     net = kitnet.parse("16x16x8 -> conv3-32 same -> conv5-4").initialise(1)
-    forced = make_plan(net, 16, detect(), loss=None, train=False, wishes=wishes_of(force=["winograd"]))
-    assert [choice.name for choice in forced.choices] == [WINOGRAD.name, DIRECT.name]
+    forced = planned(net, 16, loss=None, train=False, wishes=wishes_of(force=["winograd"]))
+    assert ids(forced) == ["conv.winograd4.images", "conv.direct.images"]
     x = np.random.default_rng(0).standard_normal((20, 16, 16, 8), np.float32)
     want = net(x)
     got = net.compile(16, force=["winograd"])(x)

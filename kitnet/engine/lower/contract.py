@@ -44,6 +44,11 @@ class Implementation:
     takes_dense: bool = False
     aliases: bool = False
     across: Callable[[Builder, int], bool] = lambda b, i: False
+    only: Callable[[Layer], bool] = lambda layer: True  # of these layers
+
+    def is_for(self, layer: Layer | None) -> bool:
+        """Whether it is a way to compute this layer, be it refused or not."""
+        return isinstance(layer, self.layers) and self.only(layer)
 
     @property
     def formula(self) -> bool:

@@ -23,10 +23,6 @@ def _activation(b: Builder, i: int) -> Activation:
     return activation
 
 
-def _unknown(b: Builder, i: int) -> str | None:
-    return None if activation_of(b.node(i).layer) else "kernels know no activation of this name"
-
-
 def _activate(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
     blocks = b.blocks(y.volume.positions)
@@ -133,7 +129,14 @@ def _both(
     )
 
 
-ACTIVATIONS = _both("activation", "vector polynomials", (Layer,), _activate, _activate_backward, _unknown)
+ACTIVATIONS = _both(
+    "activation",
+    "vector polynomials",
+    (Layer,),
+    _activate,
+    _activate_backward,
+    only=lambda layer: activation_of(layer) is not None,
+)
 ADDS = _both("add", "one pass", (Add,), _add, _add_backward)
 CONCATENATES = _both(
     "concat",

@@ -89,9 +89,7 @@ def _of_batch_backward(b: Builder, i: int, statistics: _Statistics) -> None:
         b.call(f"{node.path} backward", kernel, {**given, **moves}, {"dx": dx.ref}, adds=accumulate)
 
 
-def _moves(
-    b: Builder, i: int, statistics: _Statistics, x: Place, tasks: int, partial: Ref
-) -> dict[str, Ref]:
+def _moves(b: Builder, i: int, statistics: _Statistics, x: Place, tasks: int, partial: Ref) -> dict[str, Ref]:
     """The gradients of the parameters, and what takes the batch's mean and slope out of dx."""
     node, channels = b.node(i), x.volume.channels
     kernel = norm.finish_gradient("finish_gradient", b.cpu, tasks, channels, x.volume.positions)

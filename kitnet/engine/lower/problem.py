@@ -119,7 +119,11 @@ def bias_of(b: Builder, i: int, problem: Problem, filters: Ref) -> Ref:
     if after is None:
         return b.weight(i, "bias") if problem.bias else filters
     channels = node.shape[-1]
-    reads = {"mean": b.state(after, "mean"), "factor": running_factor(b, after), "shift": b.weight(after, "shift")}
+    reads = {
+        "mean": b.state(after, "mean"),
+        "factor": running_factor(b, after),
+        "shift": b.weight(after, "shift"),
+    }
     assert isinstance(node.layer, Convolution | Linear)
     if node.layer.bias:
         reads["bias"] = b.weight(i, "bias")
