@@ -41,6 +41,7 @@ class _Lowering:
         self._b, self._laid = b, laid
         self._heads = [i for i, node in enumerate(b.graph.nodes) if node.layer and i not in fused.passed]
         self._kept: dict[int, Any] = {}
+        self._moved: set[int] = set()
 
     def run(self, sliced: bool) -> Lowered:
         b = self._b
@@ -105,7 +106,8 @@ class _Lowering:
         for j in b.node(i).inputs:
             node = b.node(j)
             operand = isinstance(node.layer, Convert) and b.node(node.inputs[0]).layer is None
-            if operand and b.buffers[b.place(j).ref.buffer] >= LARGE:
+            if operand and j not in self._moved and b.buffers[b.place(j).ref.buffer] >= LARGE:
+                self._moved.add(j)
                 b.move(j)
                 convert(b, node.path, b.place(node.inputs[0]), b.place(j))
 

@@ -118,9 +118,9 @@ def make_plan(
 
 
 def _fused(laid: Laid, request: Request) -> Fused:
-    """Formulas take no part, nor do values that are read from outside."""
+    """Formulas take no part, nor do values that are read from outside, nor conversions."""
     compiled = {i for i, one in laid.taken.items() if not one.formula}
-    kept = {i for i, node in enumerate(laid.graph.nodes) if node.path in request.kept}
+    kept = {i for i, node in enumerate(laid.graph.nodes) if node.path in request.kept or i not in compiled}
     few = [lanes == "channels" for lanes in laid.lanes]
     return fuse_layers(laid.graph, few, compiled, kept, train=request.train or request.back)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from kitnet.optim import Rule
 
 EVALUATION = Context()
 PLANS = 8  # that a network keeps
+FEWEST_THREADS = 2  # that work is cut up for, so that the same plan serves one and two
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 
 
@@ -40,8 +42,9 @@ def _planned(
             f"the compiled engine computes in float32, but the weights are {net.weights.dtype}; "
             "use the formulas, or initialise(dtype=np.float32)"
         )
-    cpu = cpu or detect()
-    kind = (batch, cpu, request, threads, *sorted(how.items()))
+    cpu, threads = cpu or detect(), max(threads, FEWEST_THREADS)
+    form = request.rule and request.rule.form
+    kind = (batch, cpu, replace(request, rule=None), form, threads, *sorted(how.items()))
     with net.planning:
         if kind not in net.plans:
             plan = make_plan(graph, net.weights, batch, cpu, request, threads=threads, **how)

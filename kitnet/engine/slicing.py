@@ -41,7 +41,7 @@ def slicing_of(b: Builder, heads: Collection[int]) -> Slicing | None:
     """
     if len({b.setting.lanes[i] for i in heads if not isinstance(b.node(i).layer, Convert)}) > 1:
         return None
-    batch = b.batches[b.setting.lanes[max(heads)]]
+    batch = b.batches[b.setting.preferred]
     group, lives = batch.images, _lives(b, heads)
     samples, most = batch.groups * group, max(MOST, group)
     able = (n for n in range(min(most, samples // 2), 1, -1) if n % group == 0 and samples % n == 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 from kitnet.base.spec import Array
@@ -24,6 +24,11 @@ class Rule(ABC):
     def scalars(self, step: int) -> dict[str, float]:
         """The numbers of this step (from 0) by their names, always the same names. `decay`, if there is one,
         reaches `update` as 0 for parameters that do not decay."""
+
+    @property
+    def form(self) -> Hashable:
+        """What the formula depends on besides its scalars: rules of one form share a kernel."""
+        return self
 
     @abstractmethod
     def update(

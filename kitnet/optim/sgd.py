@@ -9,7 +9,7 @@ as Sutskever et al. 2013 discuss it, so that a change of rate acts at once.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from kitnet.base.error import KitnetError
@@ -39,6 +39,10 @@ class Sgd(Rule):
 
     def scalars(self, step: int) -> dict[str, float]:
         return {"rate": self.rate, "momentum": self.momentum, "decay": self.decay}
+
+    @property
+    def form(self) -> Hashable:
+        return Sgd
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]

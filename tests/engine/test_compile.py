@@ -48,7 +48,7 @@ def test_images_may_lie_anyhow(batch: int) -> None:
 @pytest.mark.parametrize(("batch", "in_place"), [(3, True), (4, False), (20, True)])
 def test_a_plan_for_few_images_reads_them_all(batch: int, in_place: bool) -> None:
     """Which there must be, then."""
-    images = kitnet.parse(LINE).compile(batch)._images
+    images = kitnet.parse(LINE).compile(batch)._operands["input"]
     x = np.zeros((3, 8, 8, 3), np.float32)
     assert (images.of(x) is x) == in_place
 
@@ -134,4 +134,4 @@ def test_modes() -> None:
     assert str(error.value) == "unknown mode 'trian' (did you mean 'train'?); known: infer, train, gradient"
     with pytest.raises(KitnetError) as error:
         net.compile(0)
-    assert str(error.value) == "a batch of 0 images is not possible; use 1 or more"
+    assert str(error.value) == "batch 0 is not possible; use 1 to 1048576"

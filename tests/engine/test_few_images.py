@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from plans import EPS
 
+from plans import ids
+
 import kitnet
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
-from kitnet.engine import Scores
+from kitnet.engine import Scores, explain
 from kitnet.kernels.cpu import detect, levels
 from kitnet.layers import LAYERS, Case, Loss
 from kitnet.net import Net, usual_loss
@@ -17,7 +19,6 @@ from kitnet.net.language import write
 from kitnet.net.objective import scores_of
 from kitnet.zoo import MODELS
 
-BATCH_IN_LANES = ("rbf",)  # what has no other implementation; the whole plan is one for batches then
 
 CASES = [
     pytest.param(case, id=f"{word}-{i}")
@@ -69,7 +70,7 @@ def test_layer_in_a_plan(case: Case) -> None:
     want = scores_by_formula(net, x)
     np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
     assert scores.plan.formula_steps == 0
-    assert (scores.plan.batch.images == 1) == (case.layer.word not in BATCH_IN_LANES)
+    assert scores.plan.preferred == "channels"
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -99,9 +100,15 @@ def test_every_instruction_set(level: str) -> None:
     np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
 
 
-def test_a_layer_that_has_only_the_other_layout_takes_the_whole_plan_there() -> None:
+def test_a_layer_that_has_only_the_other_layout_is_converted_to_and_the_rest_keeps_its_own() -> None:
     net = kitnet.parse(MODELS["lenet5-rbf"].line).initialise(0)
-    assert Scores(net, usual_loss(net.graph), 1).plan.batch.images > 1
+    scores = Scores(net, usual_loss(net.graph), 1)
+    assert explain(scores.plan)["conversions"] == ["lecuntanh6 in images", "output in dense"]
+    assert ids(scores.plan, "rbf") == ["rbf.images"]
+    assert all(one.endswith(".channels") for one in ids(scores.plan))
+    x = np.random.default_rng(0).standard_normal((2, 32, 32, 1), np.float32)
+    want = scores_by_formula(net, x)
+    np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
 
 
 def test_new_weights_are_taken_over_by_refresh() -> None:

@@ -145,7 +145,7 @@ def test_dropout_draws_what_the_formulas_draw(batch: int) -> None:
     net = coarse(kitnet.parse(DROPPED), 2)
     loss, start = usual_loss(net.graph), net.weights.flat.copy()
     x, labels = coarse_images(random, net, batch), random.integers(0, 10, batch)
-    for forbidden in ((), ("random bits in vectors",)):
+    for forbidden in ((), ("dropout.drawn",)):
         step = training(net, loss, batch, seed=3, wishes=wishes_of(forbidden))
         assert step.plan.formula_steps == (6 if forbidden else 0)
         for number, count in enumerate((batch, batch - 7, batch)):
@@ -254,7 +254,7 @@ def test_what_runs_its_formula_does_nothing_in_passing() -> None:
     net = trained(kitnet.parse(NORMS["no bias"]), 20)
     x = coarse_images(np.random.default_rng(5), net, 40)
     want = net.tape(x).output
-    scores = Scores(net, usual_loss(net.graph), 40, wishes=wishes_of((RUNNING_STATISTICS.name,)))
+    scores = Scores(net, usual_loss(net.graph), 40, wishes=wishes_of(["batchnorm.running"]))
     np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
     assert scores.plan.formula_steps == 1
     assert "activate" in step_names(scores.plan)

@@ -24,8 +24,8 @@ LARGE = (
 def test_large_windows_take_it_and_agree_with_the_formulas(batch: int) -> None:
     net = kitnet.parse(LARGE).initialise(1)
     with_it, without = assert_right_with_and_without("fourier", net, batch, 400)
-    assert FOURIER.name in with_it[1:2] and FOURIER.name in with_it[3:]
-    assert FOURIER.name not in without
+    assert "conv.fourier.images" in with_it[1:2] and "conv.fourier.images" in with_it[3:]
+    assert "conv.fourier.images" not in without
 
 
 def test_threads_change_no_bit() -> None:

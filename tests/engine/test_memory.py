@@ -32,7 +32,7 @@ def made_of_weights(plan: Plan) -> dict[str, int]:
     found = {}
     for i, step in enumerate(plan.steps):
         inputs = {ref.buffer for ref in step.reads.values()}
-        if isinstance(step, KernelStep) and inputs <= {"@weights"}:
+        if isinstance(step, KernelStep) and all(name.startswith("@weight ") for name in inputs):
             for ref in step.writes.values():
                 readers = (j for j, other in enumerate(plan.steps) if ref in other.reads.values() and j > i)
                 found[ref.buffer] = next(readers) - i
@@ -61,7 +61,7 @@ def test_small_ones_are_made_before_the_first_stage() -> None:
     plan = plan_of("8x8x3 -> conv3-64 same -> relu -> conv3-64 same -> relu -> fc3", 20, train=True)
     away = made_of_weights(plan)
     assert away
-    first = min(i for i, step in enumerate(plan.steps) if "@images" in str(step.reads))
+    first = min(i for i, step in enumerate(plan.steps) if "@in input" in str(step.reads))
     assert len(away) == first
     assert LARGE > 4 * 36 * 64 * 64
 
@@ -76,7 +76,7 @@ def made(plan: Plan) -> tuple[set[str], set[str]]:
     known, both = set(), (set(), set())
     for i, step in enumerate(plan.steps):
         inputs = {ref.buffer for ref in step.reads.values()}
-        if all(name == "@weights" or name.startswith("@state") or name in known for name in inputs):
+        if all(name.startswith(("@weight ", "@state ")) or name in known for name in inputs):
             names = {ref.buffer for ref in step.writes.values()}
             known |= names
             both[i >= plan.preparations].update(names)
@@ -207,8 +207,8 @@ def test_large_images_are_put_into_lanes_again() -> None:
     for side, times in (8, 1), (32, 2):
         plan = plan_of(line.format(side), batch, train=True)
         labels = [step.label for step in plan.steps]
-        assert labels.count("images into lanes") == times
+        assert labels.count("input in images") == times
         assert_step_right(line.format(side), batch)
-    last = max(i for i, label in enumerate(labels) if label == "images into lanes")
+    last = max(i for i, label in enumerate(labels) if label == "input in images")
     assert sum(label.endswith(" filter gradient") for label in labels[last:]) == 2
-    assert read_last(plan, "input").endswith(" forward")
+    assert read_last(plan, "input in images").endswith(" forward")

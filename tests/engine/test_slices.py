@@ -68,7 +68,7 @@ def test_scores(name: str, samples: int) -> None:
         ("a residual, over its term", "meanpool1"),
         ("a shortcut past the widest", "relu2"),
         ("a concatenation", "maxpool3"),
-        ("an input that a sum reads", "residual1"),
+        ("an input that a sum reads", "residual1.body.tanh2"),  # the sum reads the input as the caller has it
         ("dropout", "maxpool2"),
     ],
 )
@@ -119,7 +119,7 @@ def test_groups_whose_images_lie_in_the_lanes_are_slices_as_well() -> None:
     want = net.tape(x).values[scores_of(net.graph, loss)].reshape(samples, -1)
     sliced, single = Scores(net, loss, samples), Scores(net, loss, lanes)
     assert sliced.plan.slicing is not None and sliced.plan.slicing.images == lanes
-    counts = [step.reads["count"].offset for step in sliced.plan.steps if step.label == "images into lanes"]
+    counts = [step.reads["count"].offset for step in sliced.plan.steps if step.label == "input in images"]
     assert counts == [0, 8, 16]  # of what is left from each group on
     assert sliced.plan.arena.size < 4 * 3 * lanes * 52 * 52 * 64 * 3 / 4
     for first, many in (0, samples), (samples - lanes - 1, lanes + 1), (samples - 1, 1), (0, samples):
@@ -185,9 +185,9 @@ def test_fourier_transforms_are_worth_more() -> None:
 
 def test_what_is_forced_is_done() -> None:
     net = kitnet.parse(ENDS["a classifier"])
-    forced = "direct, batch in the lanes"
+    forced = "conv.direct.images"
     plan = planned(net, 32, loss=usual_loss(net.graph), train=False, wishes=wishes_of(force=[forced]))
-    assert plan.choices[0].name == forced
+    assert plan.choices[0].one.id == forced
 
 
 def test_explain_tells() -> None:

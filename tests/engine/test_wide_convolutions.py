@@ -22,8 +22,8 @@ WIDE = (
 def test_wide_layers_take_it_and_agree_with_the_formulas(batch: int) -> None:
     net = kitnet.parse(WIDE).initialise(1)
     with_it, without = assert_right_with_and_without("winograd", net, batch, 2000)
-    assert with_it == [DIRECT.name, *[WINOGRAD.name] * 3]
-    assert without == [DIRECT.name] * 4
+    assert with_it == ["conv.direct.images", *["conv.winograd4.images"] * 3]
+    assert without == ["conv.direct.images"] * 4
 
 
 def test_threads_change_no_bit() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kitnet.engine.builder import Builder
@@ -37,14 +37,14 @@ class Implementation:
     id: str
     sentence: str
     layers: tuple[type[Layer], ...]
-    forward: Callable[[Builder, int], Any]
-    backward: Callable[[Builder, int, Any], None]
-    refuses: Callable[[Builder, int], str | None] = _never
+    forward: Callable[[Builder, int], Any] = field(repr=False)
+    backward: Callable[[Builder, int, Any], None] = field(repr=False)
+    refuses: Callable[[Builder, int], str | None] = field(default=_never, repr=False)
     lanes: Lanes = "images"
     takes_dense: bool = False
     aliases: bool = False
-    across: Callable[[Builder, int], bool] = lambda b, i: False
-    only: Callable[[Layer], bool] = lambda layer: True  # of these layers
+    across: Callable[[Builder, int], bool] = field(default=lambda b, i: False, repr=False)
+    only: Callable[[Layer], bool] = field(default=lambda layer: True, repr=False)  # of these layers
 
     def is_for(self, layer: Layer | None) -> bool:
         """Whether it is a way to compute this layer, be it refused or not."""

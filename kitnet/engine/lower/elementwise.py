@@ -98,12 +98,12 @@ def _same(b: Builder, i: int) -> bool:
     """No step where numbers lie as they should: a flat form has no lanes that no channel fills. A value whose
     gradient is read out has one of its own."""
     node, (j,) = b.node(i), b.node(i).inputs
-    x, flat = b.place(j), b.volume(i)
+    x, flat = b.volume(j), b.volume(i)
     asked = {node.path, b.node(b.root(j)).path} & set(b.request.gradients)
-    if not asked and x.volume.positions * x.volume.pitch == flat.positions * flat.pitch:
+    if not asked and x.positions * x.pitch == flat.positions * flat.pitch:
         b.alias(i, j)
         return True
-    b.copy(f"{node.path} forward", x, b.place(i))
+    b.copy(f"{node.path} forward", b.place(j), b.place(i))
     return False
 
 
