@@ -30,10 +30,12 @@ from kitnet.layers.softmax import Softmax
 from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
 from kitnet.layers.subsampling import Subsampling
 from kitnet.layers.tanh import LecunTanh, Tanh
+from kitnet.layers.terms import At, Number, Pass, Term, Terms
 
 __all__ = [
     "LAYERS",
     "Add",
+    "At",
     "Backward",
     "BatchNorm",
     "Case",
@@ -51,6 +53,8 @@ __all__ = [
     "Loss",
     "MaxPool",
     "MeanPool",
+    "Number",
+    "Pass",
     "Quadratic",
     "RadialBasis",
     "RadialBasisPenalty",
@@ -61,4 +65,6 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Subsampling",
     "Tanh",
+    "Term",
+    "Terms",
 ]

@@ -18,6 +18,8 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array, Buffer, Param
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Number, Pass, Terms
+from kitnet.layers.tracing import sum_of_dy
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,35 @@ class BatchNorm(Layer):
         dscale, dshift = _sum(dy * normalised), _sum(dy)
         dx = w["scale"] * inverse * (dy - share * (dshift + normalised * dscale))
         return Backward((dx,), {"scale": dscale, "shift": dshift})
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is shift + scale * inverse * (x0 - mean), with inverse = 1 / sqrt(var + eps); the gradients as in
+        `backward`, `normalised` being (x0 - mean) * inverse."""
+        c = at.index[-1]
+        scale, inverse, mean = ("scale", (c,)), ("inverse", (c,)), ("mean", (c,))
+        places = [(*place, c) for place in np.ndindex(run.made.y.shape[:-1])]
+
+        def normalised(index: tuple[int, ...]) -> Number:
+            value = (run.x[0][index] - run.array("mean")[c]) * run.array("inverse")[c]
+            return Number("normalised", index, float(value))
+
+        match at.of:
+            case "y":
+                scaled = run.term(scale, inverse, ("x0", at.index))
+                return Terms((scaled, run.term(scale, inverse, mean, times=-1), run.term(("shift", (c,)))))
+            case "dx0":
+                direct = run.term(scale, inverse, ("dy", at.index))
+                share = float(run.array("share"))
+                if not share:  # mean and var do not move with x
+                    return Terms((direct,))
+                by_mean = run.term(scale, inverse, ("dshift", (c,)), times=-share)
+                by_var = run.term(scale, inverse, ("dscale", (c,)), times=-share)
+                return Terms((direct, by_mean, by_var.by(normalised(at.index))))
+            case "dscale":
+                return Terms(tuple(run.term(("dy", index)).by(normalised(index)) for index in places))
+            case "dshift":
+                return sum_of_dy(run, c)
+        return super().terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = np.empty_like(x[0])

@@ -21,6 +21,8 @@ from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.random import sample_bits
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array, Buffer, Param
+from kitnet.layers.terms import At, Pass, Terms
+from kitnet.layers.tracing import found_terms
 
 Arrays = Mapping[str, Array]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -156,6 +158,25 @@ class Layer(ABC):
     @abstractmethod
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         """The gradients of a sum over dy * y."""
+
+    def kept(self, x: tuple[Array, ...], made: Forward, wants: tuple[bool, ...] = ()) -> Kept:
+        """What the declarations let backward read of a run of forward, and nothing else."""
+        declared = self.extras(*(one.shape[1:] for one in x))
+        return Kept(
+            tuple(one.shape for one in x),
+            x if "x" in self.keeps else (),
+            made.y if "y" in self.keeps else np.empty(0),
+            {name: array for name, array in made.extras.items() if name in declared},
+            wants or (True,) * len(x),
+        )
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """What makes the number at this place of a pass, a number of `y`, `dx0`, ... or `dweight`, ...
+
+        Found by asking the formulas unless a layer writes it: a layer that does names the parameters in it
+        and is quicker. `Pass.terms` checks the place first.
+        """
+        return found_terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         """y once more, written independently of `forward` (loops over the definition, another library): an

@@ -31,6 +31,8 @@ from kitnet.base.shape import Axis, Misfit, Pad, Shape, Sizes, say, slide
 from kitnet.base.spec import INITIALISERS, Array, Param
 from kitnet.layers.connection_table import LENET5_C3, TABLE, ConnectionTable
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Pass, Terms
+from kitnet.layers.tracing import sum_of_dy
 from kitnet.layers.value import INTEGER, MISFIT, PAD, SIZES, argument, choice
 from kitnet.layers.window import Axes, area, output_sizes, overlap_add, positions_and_taps, windows
 
@@ -203,6 +205,54 @@ class Convolution(Layer):
             weight = weight[..., *self.table.pairs()]
         bias = {"bias": dy.sum(tuple(range(dy.ndim - 1)))} if self.bias else {}
         return Backward((dx,), {"weight": weight, **bias})
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is bias + sum of x0 * weight, dx0 the sum of dy * weight, dweight of x0 * dy, and dbias of dy."""
+        (x,) = run.x
+        axes, depth = self.axes(x.shape[1:]), x.shape[-1]
+        match at:
+            case At("y", (n, *position, k)):
+                terms = [run.term(("bias", (k,)))] if self.bias else []
+                for _, tap, place in positions_and_taps(axes, position=tuple(position)):
+                    for c, plane in self.planes(depth, k):
+                        terms.append(run.term(("x0", (n, *place, c)), ("weight", (*tap, *plane))))
+                return Terms(tuple(terms))
+            case At("dx0", (n, *place, c)):
+                planes = [(k, p) for k in range(self.filters) for m, p in self.planes(depth, k) if m == c]
+                met = positions_and_taps(axes, place=tuple(place))
+                return Terms(
+                    tuple(
+                        run.term(("dy", (n, *position, k)), ("weight", (*tap, *plane)))
+                        for position, tap, _ in met
+                        for k, plane in planes
+                    )
+                )
+            case At("dweight", index):
+                tap, plane = index[: len(axes)], index[len(axes) :]
+                ((c, k),) = [
+                    (m, k) for k in range(self.filters) for m, p in self.planes(depth, k) if p == plane
+                ]
+                met = positions_and_taps(axes, tap=tap)
+                return Terms(
+                    tuple(
+                        run.term(("x0", (n, *place, c)), ("dy", (n, *position, k)))
+                        for n in range(len(x))
+                        for position, _, place in met
+                    )
+                )
+            case At("dbias", (k,)):
+                return sum_of_dy(run, k)
+        return super().terms(run, at)
+
+    def planes(self, depth: int, k: int) -> list[tuple[int, tuple[int, ...]]]:
+        """The input maps that filter k sees, each with the last indices of its weights: (c, k), or the link
+        of a connection table."""
+        if self.table is not None:
+            first = sum(map(len, self.table.columns[:k]))
+            return [(c, (first + i,)) for i, c in enumerate(self.table.columns[k])]
+        each = depth // self.groups
+        first = k // (self.filters // self.groups) * each
+        return [(first + i, (i, k)) for i in range(each)]
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         (image,) = x

@@ -16,6 +16,7 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array, Buffer
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Pass, Terms
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Dropout(Layer):
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         return Backward((kept.extras["factor"] * dy,))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y = factor * x0, dx0 = factor * dy."""
+        return Terms((run.term(("factor", at.index), ("x0" if at.of == "y" else "dy", at.index)),))
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = x[0].copy()

@@ -12,22 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
-from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
+from kitnet.layers.pointwise import Pointwise
 
 AMPLITUDE, SLOPE = 1.7159, 2 / 3
 
 
 @dataclass(frozen=True)
-class Tanh(Layer):
+class Tanh(Pointwise):
     """`tanh`: y = tanh x."""
 
     word = "tanh"
     keeps = frozenset({"y"})
-
-    def output_shape(self, *x: Shape) -> Shape:
-        return x[0]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         return Forward(np.tanh(x[0]))
@@ -45,14 +42,11 @@ class Tanh(Layer):
 
 
 @dataclass(frozen=True)
-class LecunTanh(Layer):
+class LecunTanh(Pointwise):
     """`lecuntanh`: y = 1.7159 tanh(2/3 x), so that f(1) = 1 and f(-1) = -1."""
 
     word = "lecuntanh"
     keeps = frozenset({"y"})
-
-    def output_shape(self, *x: Shape) -> Shape:
-        return x[0]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         return Forward(AMPLITUDE * np.tanh(SLOPE * x[0]))

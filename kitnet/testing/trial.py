@@ -105,16 +105,8 @@ class Trial:
 
     def kept(self, made: Forward, wants: tuple[bool, ...] = ()) -> Kept:
         """What the layer's declarations let backward see of this run, and nothing else."""
-        keeps = self.layer.keeps
-        declared = self.layer.extras(*self.shapes)
-        kept = Kept(
-            tuple(one.shape for one in self.x),
-            extras={name: frozen(a) for name, a in made.extras.items() if name in declared},
-            wants=wants or (True,) * len(self.x),
-        )
-        if "x" in keeps:
-            kept = replace(kept, x=self.x)
-        return replace(kept, y=frozen(made.y)) if "y" in keeps else kept
+        kept = self.layer.kept(self.x, made, wants)
+        return replace(kept, y=frozen(kept.y), extras=freeze(kept.extras))
 
     def backward(self, kept: Kept, dy: Array) -> Backward:
         return self.layer.backward(self.w, kept, dy)
