@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 
 class KitnetError(Exception):
-    """Whatever the user can put right; its text is the whole message."""
+    """A mistake that the user can put right; its text is the whole message."""
 
 
 class ShapeError(KitnetError):

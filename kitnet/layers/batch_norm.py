@@ -79,8 +79,15 @@ class BatchNorm(Layer):
         return Forward(y, extras, {name: array.astype(dtype) for name, array in new.items()})
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
-        """The paper's five formulas in one: dx = scale / sqrt(var + eps) * (dy - share * (dshift + normalised
-        * dscale)), the last two because mean and var move with x."""
+        """The paper's five formulas in one, with share = 1/m in training and 0 in evaluation:
+
+            normalised = (x - mean) / sqrt(var + eps)
+            dscale = sum dy * normalised
+            dshift = sum dy
+            dx = scale / sqrt(var + eps) * (dy - share * (dshift + normalised * dscale))
+
+        The last two terms of dx are there because mean and var move with x.
+        """
         inverse, share = kept.extras["inverse"], kept.extras["share"]
         normalised = (kept.x[0] - kept.extras["mean"]) * inverse
         dscale, dshift = _sum(dy * normalised), _sum(dy)
@@ -88,8 +95,7 @@ class BatchNorm(Layer):
         return Backward((dx,), {"scale": dscale, "shift": dshift})
 
     def terms(self, run: Pass, at: At) -> Terms:
-        """y is shift + scale * inverse * (x0 - mean), with inverse = 1 / sqrt(var + eps); the gradients as in
-        `backward`, `normalised` being (x0 - mean) * inverse."""
+        """The equations of forward and backward, with inverse = 1 / sqrt(var + eps)."""
         c = at.index[-1]
         scale, inverse, mean = ("scale", (c,)), ("inverse", (c,)), ("mean", (c,))
         places = [(*place, c) for place in np.ndindex(run.made.y.shape[:-1])]
@@ -138,5 +144,5 @@ class BatchNorm(Layer):
 
 
 def _sum(a: Array) -> Array:
-    """Over the batch and all positions, in float64: float32 would lose digits over so many."""
+    """The sum over the batch and all positions, in float64: float32 would lose digits over so many."""
     return a.sum(tuple(range(a.ndim - 1)), np.float64).astype(a.dtype)

@@ -54,11 +54,10 @@ class Forward:
 
 @dataclass(frozen=True)
 class Kept:
-    """What backward may read: the operands that `keeps` declares, the extras, and every operand's shape with
-    its batch.
+    """What backward may read: the operands and the output that `keeps` declares, the extras, and the shape of
+    every operand with its batch.
 
-    `wants` tells of each operand whether anybody reads its gradient; backward may give None where nobody
-    does.
+    `wants` says for each operand whether its gradient is read; backward may give None where it is not.
     """
 
     shapes: tuple[Shape, ...]
@@ -70,7 +69,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class Backward:
-    """What backward returns: a gradient for each operand, in order, and one for each parameter."""
+    """What backward returns: a gradient for each operand, in order, and one for each parameter.
+
+    None for an operand says that y does not move with it, so that it has no gradient.
+    """
 
     dx: tuple[Array | None, ...]
     dw: Arrays = field(default_factory=dict)
@@ -108,9 +110,7 @@ class Layer(ABC):
     """
 
     word: ClassVar[str]  # its name in the language
-    numbers: ClassVar[
-        tuple[str, ...]
-    ] = ()  # the fields written behind the word: conv5-6 is window and filters
+    numbers: ClassVar[tuple[str, ...]] = ()  # fields written behind the word: conv5-6 is window and filters
     keeps: ClassVar[frozenset[str]] = frozenset({"x"})  # which of x and y backward reads
     joins: ClassVar[bool] = False  # takes two operands or more; the language writes it word[a | b]
 
@@ -173,14 +173,16 @@ class Layer(ABC):
     def terms(self, run: Pass, at: At) -> Terms:
         """What makes the number at this place of a pass, a number of `y`, `dx0`, ... or `dweight`, ...
 
-        Found by asking the formulas unless a layer writes it: a layer that does names the parameters in it
-        and is quicker. `Pass.terms` checks the place first.
+        The default finds them by asking the formulas. A layer that writes its own names the parameters in
+        them, and is quicker. `Pass.terms` checks the place first.
         """
         return found_terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
-        """y once more, written independently of `forward` (loops over the definition, another library): an
-        oracle. `check_layer` asks for it."""
+        """y once more, written independently of `forward` (loops over the definition, another library).
+
+        `check_layer` asks for it and compares the two.
+        """
         raise NotImplementedError
 
     def mixes_samples(self, train: bool) -> bool:
@@ -216,9 +218,7 @@ class Loss(Layer):
     target `backward` may give None, since training does not read its gradient.
     """
 
-    absorbs: ClassVar[str] = (
-        ""  # the word of a last layer that the loss contains, so that both are one stable formula
-    )
+    absorbs: ClassVar[str] = ""  # the word of a last layer that this loss contains, as one stable formula
     suits: ClassVar[frozenset[str]] = frozenset()  # the last layers for which this loss is the usual one
     # What a target may be given as, the usual kind first. "classes": class numbers (N, *positions), spread to
     # 1 and 0 along the last axis of the scores. "values": numbers (N, *target_shape(scores)).

@@ -1,7 +1,7 @@
 """Dropout: in training each number is 0 with the probability `drop`, and divided by 1 - drop otherwise.
 
-What is expected of a number is then the number itself, so that evaluation changes nothing ("inverted"
-dropout). Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, section 10.
+The expected value of y is then x, so that evaluation changes nothing ("inverted" dropout). Srivastava,
+Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, section 10.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Dropout(Layer):
         return Forward(factor * x[0], {"factor": factor})
 
     def _threshold(self) -> np.uint64:
-        """So many of the 2^64 random words drop a number."""
+        """The number of the 2^64 random words that drop."""
         return np.uint64(int(self.drop * 2.0**64))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:

@@ -1,5 +1,4 @@
-"""Where branches meet: the sum of equal volumes, the concatenation along the depth, and the branch that does
-nothing."""
+"""Where branches meet: the sum of equal volumes, the concatenation along the depth, and the identity."""
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ class Add(Layer):
 
 @dataclass(frozen=True)
 class Concatenate(Layer):
-    """`concat[a | b | ...]`: y = the branches behind each other along the depth; the other axes are equal."""
+    """`concat[a | b | ...]`: y = the branches side by side along the depth; their other axes are equal."""
 
     word = "concat"
     joins = True

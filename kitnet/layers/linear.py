@@ -23,8 +23,8 @@ from kitnet.layers.value import argument, choice
 
 @dataclass(frozen=True)
 class Linear(Layer):
-    """`fc120`: y[k] = b[k] + sum over j of x[j] * w[j, k]: 120 units, each connected with every value of the
-    input, whatever its shape."""
+    """`fc120`: y[k] = b[k] + sum over j of x[j] * w[j, k]: 120 units, each connected with every value of an
+    input of any shape."""
 
     word = "fc"
     numbers = ("units",)

@@ -1,6 +1,6 @@
 """Max pooling: y = the largest value of each window, map by map; the winner's index in its window is kept.
 
-Back-propagation sends dy to the winner alone; where windows overlap, a place gets what all of them send.
+The gradient dy goes to the winner alone; where windows overlap, dx is the sum of what they send.
 Padding never wins, not even over minus infinity, and of equal values the first wins. Overlapping pooling:
 Krizhevsky et al. 2012, section 3.4.
 """

@@ -1,7 +1,7 @@
 """Mean pooling: y = the mean of each window, map by map; padding is not counted.
 
-Back-propagation gives every place of a window its equal share of dy: without overlap the Kronecker product of
-dy with a window of 1/(places) each.
+The gradient dy goes to every position of the window in equal shares: without overlap dx is the Kronecker
+product of dy with a window of 1/area.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""Sigmoid followed by cross-entropy, as one formula: C = - sum_i t_i log s_i + (1 - t_i) log(1 - s_i) with s
-= sigmoid(z).
+"""Sigmoid followed by cross-entropy, as one formula, with s = sigmoid(z):
 
-    C = sum_i t_i softplus(-z_i) + (1 - t_i) softplus(z_i),   dz = s - t,   dt = -z
+    C = - sum_i t_i log s_i + (1 - t_i) log(1 - s_i)
+      = sum_i t_i softplus(-z_i) + (1 - t_i) softplus(z_i)
+
     softplus(z) = log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)
+    dz = s - t
+    dt = -z
 
-A term whose factor is 0 adds nothing, even where its score is infinite.
-
-Unlike the quadratic loss its gradient does not fade where the sigmoid saturates on the wrong side (Nielsen,
-chapter 3).
+A term whose factor is 0 adds nothing, even where its score is infinite. Unlike that of the quadratic loss,
+the gradient does not fade where the sigmoid saturates on the wrong side (Nielsen, chapter 3).
 """
 
 from __future__ import annotations

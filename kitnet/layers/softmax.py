@@ -1,4 +1,8 @@
-"""Softmax over the last axis: y_i = e^x_i / sum_j e^x_j, dx_i = y_i (dy_i - sum_j dy_j y_j)."""
+"""Softmax over the last axis:
+
+y_i = e^x_i / sum_j e^x_j
+dx_i = y_i (dy_i - sum_j dy_j y_j)
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,9 @@ from kitnet.layers.terms import At, Closing, Number, Pass, Term, Terms
 
 
 def softmax(x: Array) -> Array:
-    """The largest value is taken off first, which changes nothing but keeps e^x from overflowing.
+    """e^x / sum e^x. The largest x is subtracted first, which keeps e^x from overflowing and changes nothing.
 
-    Where it is infinite, y is not a number: e^x / sum e^x has no value there.
+    Where the largest x is infinite, y is not a number, since the quotient has no value.
     """
     with np.errstate(invalid="ignore"):  # inf - inf
         e = np.exp(x - x.max(-1, keepdims=True))

@@ -1,6 +1,9 @@
-"""Softmax followed by cross-entropy, as one formula: C = - sum_i t_i log p_i with p = softmax(z).
+"""Softmax followed by cross-entropy, as one formula, with p = softmax(z):
 
-    C = sum_i t_i (log sum_j e^z_j - z_i),   dz = p sum_i t_i - t,   dt = log sum_j e^z_j - z
+    C = - sum_i t_i log p_i = sum_i t_i (log sum_j e^z_j - z_i)
+
+    dz = p sum_i t_i - t
+    dt = log sum_j e^z_j - z
 
 The target t is usually 1 at the class and 0 elsewhere, but any weights are allowed. A class with t = 0 adds
 nothing, even where its score is minus infinity. Other axes than the last are summed.
@@ -21,7 +24,7 @@ from kitnet.layers.target import one_hot_targets, weighted
 
 
 def cost(z: Array) -> Array:
-    """- log p of each class, with p = softmax(z)."""
+    """The cost of each class, - log p with p = softmax(z)."""
     with np.errstate(invalid="ignore"):  # inf - inf: the probabilities are no numbers either
         return log_sum_exp(z) - z
 

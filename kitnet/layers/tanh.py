@@ -1,7 +1,9 @@
-"""The hyperbolic tangent, plain and as LeCun scales it.
+"""The hyperbolic tangent, plain and as LeCun scales it (LeCun et al. 1998, section II.B and appendix A):
 
-`tanh`: y = tanh x, dx = (1 - y^2) dy. `lecuntanh`: y = A tanh(S x) with A = 1.7159 and S = 2/3, so that f(1)
-= 1 and f(-1) = -1 (LeCun et al. 1998, section II.B and appendix A); dx = S (A - y^2 / A) dy.
+    tanh        y = tanh x          dx = (1 - y^2) dy
+    lecuntanh   y = A tanh(S x)     dx = S (A - y^2 / A) dy
+
+with A = 1.7159 and S = 2/3, so that y(1) = 1 and y(-1) = -1.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """The terms of a number of any layer, found by asking its formulas.
 
-A gradient is linear in dy: the terms of a number of dx or dw are the numbers of dy that reach it, each times
-what backward gives for a dy of 1 there alone. A number of y is the sum of its slopes times the operands where
-that comes to y, a function of one number where it depends on one alone, and the slopes times the operands
-together with `rest`, what is missing to y, otherwise.
+A gradient is linear in dy. The terms of a number of dx or dw are therefore the numbers of dy that reach it,
+each times what backward gives for a dy of 1 there and 0 elsewhere.
+
+The terms of a number of y are the operands times the slopes that backward gives, where their sum is y. Where
+it is not, and y depends on a single number, the formula closes that number. In all other cases a last term
+`rest` is what the sum lacks.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from kitnet.layers.terms import At, Closing, Index, Number, Term, Terms
 if TYPE_CHECKING:
     from kitnet.layers.terms import Pass
 
-MOVE = 2.0**-10  # relative; what does not move y does not reach it
+MOVE = 2.0**-10  # relative; a number reaches the numbers of y that move with it
 
 
 def found_terms(run: Pass, at: At) -> Terms:
@@ -31,7 +33,7 @@ def found_terms(run: Pass, at: At) -> Terms:
 
 
 def sum_of_dy(run: Pass, channel: int) -> Terms:
-    """The gradient of a number that is added to every number of a channel."""
+    """The gradient of a bias, which is added to every number of its channel."""
     places = np.ndindex(run.made.y.shape[:-1])
     return Terms(tuple(run.term(("dy", (*place, channel))) for place in places))
 
@@ -69,7 +71,7 @@ def _that_move(run: Pass, operand: int, index: Index) -> Iterator[Index]:
 
 
 def _formula(run: Pass, number: Number, index: Index) -> Closing:
-    """The layer's own formula as a function of one number, all others as they are."""
+    """The layer's own formula as a function of one number."""
 
     def function(value: float) -> float:
         return float(_with(run, number.path, number.index, value).made.y[index])

@@ -41,8 +41,7 @@ def windows(x: Array, axes: Axes, fill: float = 0.0) -> Array:
 
 
 def overlap_add(d: Array, axes: Axes) -> Array:
-    """d (N, *output, *window, C) -> (N, *sizes, C): every value goes back to the place it was read from, and
-    they add up."""
+    """d (N, *output, *window, C) -> (N, *sizes, C): the sum of the values at each place that windows read."""
     dx = np.zeros((len(d), *(a.size + a.before + a.after for a in axes), d.shape[-1]), d.dtype)
     every = (slice(None),) * (1 + len(axes))
     for tap in np.ndindex(*(a.window for a in axes)):
@@ -83,8 +82,10 @@ def refuse_empty_windows(axes: Axes, what: str) -> None:
 def positions_and_taps(
     axes: Axes, position: Index | None = None, tap: Index | None = None, place: Index | None = None
 ) -> list[tuple[Index, Index, Index]]:
-    """(position, tap, place): every tap of every window that falls on the input, or those with a given
-    position, tap or place."""
+    """(position, tap, place) of every tap of every window that falls on the input.
+
+    A given position, tap or place restricts them to it.
+    """
     along = []
     for i, a in enumerate(axes):
         found = []

@@ -1,8 +1,8 @@
-"""Floor 3: the checks that every layer of kitnet passes, for anyone's layer.
+"""Floor 3: the checks that every layer of kitnet passes, for layers of your own.
 
-from kitnet.testing import check_layer
-check_layer(Swish)                       # the class: all its cases
-check_layer(Swish(beta=2.0), (4, 5, 3))  # one layer on the shapes of its operands, without the batch
+    from kitnet.testing import check_layer
+    check_layer(Swish)                       # the class: all its cases
+    check_layer(Swish(beta=2.0), (4, 5, 3))  # one layer on the shapes of its operands, without the batch
 
 Each check raises AssertionError that says what is wrong, and returns None.
 """

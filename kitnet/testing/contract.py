@@ -127,8 +127,11 @@ def check_backward(trial: Trial, made: Forward) -> None:
     for name, param in params.items():
         _expect(trial, f"dw of {name}", back.dw[name], param.shape, dtype)
     again = _backward(trial, kept, dy)
-    nobody = _backward(trial, dataclasses.replace(kept, wants=(False,) * len(trial.x)), dy)
-    require(len(nobody.dx) == len(trial.x), f"{trial}: backward forgets an operand that nobody wants")
+    unread = _backward(trial, dataclasses.replace(kept, wants=(False,) * len(trial.x)), dy)
+    require(
+        len(unread.dx) == len(trial.x),
+        f"{trial}: backward gives {len(unread.dx)} gradients for {len(trial.x)} operands where none is read",
+    )
     for i, (dx, other) in enumerate(zip(back.dx, again.dx, strict=True)):
         require(
             (dx is None) == (other is None),
@@ -138,8 +141,8 @@ def check_backward(trial: Trial, made: Forward) -> None:
             assert_equal(other, dx, f"{trial}: a second run of backward gives another dx of operand {i}")
     for name, dw in back.dw.items():
         assert_equal(again.dw[name], dw, f"{trial}: a second run of backward gives another dw of {name}")
-        require(name in nobody.dw, f"{trial}: dw of {name} is missing where nobody wants dx")
-        assert_equal(nobody.dw[name], dw, f"{trial}: dw of {name} changes where nobody wants dx")
+        require(name in unread.dw, f"{trial}: dw of {name} is missing where no dx is read")
+        assert_equal(unread.dw[name], dw, f"{trial}: dw of {name} changes where no dx is read")
 
 
 def check_batch(trial: Trial) -> None:
@@ -168,7 +171,7 @@ def check_batch(trial: Trial) -> None:
 
 
 def _first_run(case: Case, seed: int) -> list[Trial]:
-    """The trials, for which forward has to run before: said well where it cannot, or has no value."""
+    """The trials. Raises AssertionError where forward fails on them or gives no finite numbers."""
     try:
         with np.errstate(all="ignore"):
             found = list(trials(case, seed))

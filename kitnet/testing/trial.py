@@ -132,8 +132,8 @@ def _draw(case: Case, random: np.random.Generator) -> tuple[Array, ...]:
 
 
 def _spread(random: np.random.Generator, shape: Shape) -> Array:
-    """Normal numbers of which no two, nor any and 0, lie within 5 steps: a difference that moves each by two
-    steps at most meets no kink of a maximum or of max(x, 0)."""
+    """Normal numbers that lie 5 steps apart, and as far from 0. A difference, which moves each by two steps
+    at most, then meets no kink of a maximum or of max(x, 0)."""
     values = random.standard_normal(shape)
     for sign in (-1, 1):
         side = values * sign > 0

@@ -691,7 +691,7 @@ MUTANTS = [
         VALUE, "if len(text) > DIGITS:", "if len(text) > 10_000:", T_LANGUAGE + "TestInput::test_no_volumes"
     ),
     Mutant(
-        VALUE,
+        SHAPE,
         'else f"{p[0]}:{p[1]}" for p in pad',
         'else f"{p[1]}:{p[0]}" for p in pad',
         T_LANGUAGE + "test_what_is_written_is_read_back",
@@ -757,8 +757,8 @@ MUTANTS = [
     Mutant(NORM, "np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)", T_NORM + "test_a_batch_by_hand"),
     Mutant(
         NORM,
-        "share * (dshift + normalised * dscale)",
-        "share * dshift",
+        "inverse * (dy - share * (dshift + normalised * dscale))",
+        "inverse * (dy - share * dshift)",
         T_ALL + "test_layer[check_gradient-batchnorm]",
     ),
     Mutant(
