@@ -65,9 +65,9 @@ class BatchNorm(Layer):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         mean, var, share, new = state["mean"], state["var"], 0.0, {}
-        if ctx.train:
-            m = math.prod(x[0].shape[:-1])
-            share = 1 / max(m, 1)  # of one number in the statistics, which are constants in evaluation
+        m = math.prod(x[0].shape[:-1])
+        if ctx.train and m:  # an empty batch has no statistics
+            share = 1 / m  # of one number in the statistics, which are constants in evaluation
             mean = _sum(x[0]) * share
             var = _sum((x[0] - mean) ** 2) * share
             batch = {"mean": mean, "var": var * (m / max(m - 1, 1))}

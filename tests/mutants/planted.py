@@ -753,6 +753,12 @@ MUTANTS = [
         "2 if len(x[0]) == 1",
         T_NORM + "test_samples_are_mixed_in_training_only_and_one_number_has_no_variance",
     ),
+    Mutant(
+        NORM,
+        "if ctx.train and m:",
+        "if ctx.train:",
+        T_NORM + "test_an_empty_batch_leaves_the_running_statistics",
+    ),
     Mutant(NORM, "var * (m / max(m - 1, 1))", "var", T_NORM + "test_a_batch_by_hand"),
     Mutant(NORM, "np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)", T_NORM + "test_a_batch_by_hand"),
     Mutant(
@@ -769,7 +775,7 @@ MUTANTS = [
     ),
     Mutant(
         NORM,
-        "share = 1 / max(m, 1)",
+        "share = 1 / m",
         "share = 1 / max(m - 1, 1)",
         T_NORM + "test_the_gradient_of_a_batch_by_hand",
     ),
