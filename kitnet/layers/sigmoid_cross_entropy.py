@@ -23,6 +23,7 @@ from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
 from kitnet.layers.sigmoid import sigmoid
 from kitnet.layers.target import one_hot_targets, weighted
+from kitnet.layers.terms import At, Number, Pass, Term, Terms
 
 
 def softplus(z: Array) -> Array:
@@ -48,6 +49,22 @@ class SigmoidCrossEntropy(Loss):
         z, t = kept.x
         dy = dy.reshape(-1, *(1,) * (z.ndim - 1))
         return Backward((dy * (sigmoid(z) - t), -dy * z))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of t * softplus(-z) and (1 - t) * softplus(z), terms with a factor of 0 left out."""
+        if at.of != "y":
+            return super().terms(run, at)
+        (n,), (z, t) = at.index, run.x
+        against, towards = softplus(-z), softplus(z)
+        terms = []
+        for place in np.ndindex(z.shape[1:]):
+            i = (n, *place)
+            if t[i] != 0:
+                terms.append(run.term(("x1", i)).by(Number("softplus(-x0)", i, float(against[i]))))
+            if t[i] != 1:
+                rest = Number("1 - x1", i, float(1 - t[i]))
+                terms.append(Term((rest, Number("softplus(x0)", i, float(towards[i])))))
+        return Terms(tuple(terms))
 
     def probabilities(self, scores: Array) -> Array:
         return sigmoid(scores)

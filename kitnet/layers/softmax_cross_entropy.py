@@ -21,6 +21,7 @@ from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
 from kitnet.layers.softmax import log_sum_exp, softmax
 from kitnet.layers.target import one_hot_targets, weighted
+from kitnet.layers.terms import At, Number, Pass, Terms
 
 
 def cost(z: Array) -> Array:
@@ -45,6 +46,15 @@ class SoftmaxCrossEntropy(Loss):
         z, t = kept.x
         dy = dy.reshape(-1, *(1,) * (z.ndim - 1))
         return Backward((dy * (softmax(z) * t.sum(-1, keepdims=True) - t), dy * cost(z)))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of targets times costs, those with a target of 0 left out."""
+        if at.of != "y":
+            return super().terms(run, at)
+        (n,), (z, t) = at.index, run.x
+        costs = cost(z)
+        classes = [(n, *map(int, place)) for place in np.argwhere(t[n])]
+        return Terms(tuple(run.term(("x1", i)).by(Number("cost", i, float(costs[i]))) for i in classes))
 
     def probabilities(self, scores: Array) -> Array:
         return softmax(scores)

@@ -63,8 +63,10 @@ def _slopes(run: Pass, operand: int, slope: Array) -> list[Term]:
 
 def _that_move(run: Pass, operand: int, index: Index) -> Iterator[Index]:
     """The places of an operand without a gradient at which y[index] changes with the sign."""
-    x = run.x[operand]
+    x, own = run.x[operand], index[0]
     for place in np.ndindex(x.shape):
+        if place[0] != own and not run.layer.mixes_samples(run.ctx.train):
+            continue
         moved = _with(run, f"x{operand}", place, -x[place] if x[place] else x.dtype.type(1))
         if moved.made.y[index] != run.made.y[index]:
             yield place

@@ -12,7 +12,21 @@ from testing.own import Gaussian, Product, Reciprocal, Sign, Slope
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
-from kitnet.layers import At, BatchNorm, Context, Convolution, Layer, MaxPool, MeanPool, Pass, Softmax, Tanh
+from kitnet.layers import (
+    At,
+    BatchNorm,
+    Context,
+    Convolution,
+    Layer,
+    MaxPool,
+    MeanPool,
+    Pass,
+    Quadratic,
+    SigmoidCrossEntropy,
+    Softmax,
+    SoftmaxCrossEntropy,
+    Tanh,
+)
 from kitnet.layers.connection_table import ConnectionTable
 from kitnet.layers.terms import Number, Term, Terms
 from kitnet.testing import check_layer
@@ -114,6 +128,28 @@ def test_the_statistics_of_a_batch_are_terms_of_its_gradient_and_constants_of_ev
         ],
         [["scale", "inverse", "dy"]],
     ]
+
+
+def test_what_a_loss_is_made_of() -> None:
+    z, t = np.array([[0.0, np.log(3.0)]]), np.array([[0.0, 1.0]])
+    each = {
+        loss.word: [
+            ([factor.path for factor in term.factors], round(term.value, 12))
+            for term in run(loss, z, t).terms(At("y", (0,))).terms
+        ]
+        for loss in (SoftmaxCrossEntropy(), SigmoidCrossEntropy(), Quadratic())
+    }
+    assert each == {
+        "softmax_cross_entropy": [(["x1", "cost"], round(math.log(4 / 3), 12))],
+        "sigmoid_cross_entropy": [
+            (["1 - x1", "softplus(x0)"], round(math.log(2), 12)),
+            (["x1", "softplus(-x0)"], round(math.log(4 / 3), 12)),
+        ],
+        "quadratic": [
+            (["difference", "difference"], 0.0),
+            (["difference", "difference"], round((math.log(3) - 1) ** 2 / 2, 12)),
+        ],
+    }
 
 
 def test_a_layer_that_is_linear_in_an_operand_is_a_sum_over_it() -> None:
