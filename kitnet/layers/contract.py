@@ -214,8 +214,10 @@ class Layer(ABC):
 class Loss(Layer):
     """A layer of two operands, the network's scores and a target, whose y is one number a sample.
 
-    The formulas get the target t as numbers of `target_shape(scores)`, in the precision of the scores. Of the
-    target `backward` may give None, since training does not read its gradient.
+    A loss defines `forward`, `backward`, `definition` and `cases` as every layer does, `probabilities` where
+    its targets may be classes, and `target_shape` where a target has another shape than the scores. Its
+    formulas get the target as numbers of that shape, in the precision of the scores. `backward` may give None
+    for the target, whose gradient training does not read.
     """
 
     absorbs: ClassVar[str] = ""  # the word of a last layer that this loss contains, as one stable formula

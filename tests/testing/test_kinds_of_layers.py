@@ -90,8 +90,8 @@ def test_a_join_that_does_not_say_so() -> None:
         ),
         (
             {"targets": ("classes", "values"), "target_shape": lambda self, scores: scores},
-            "Gaussian(): targets may be classes, but probabilities is not defined; define it, or leave classes "
-            "out of targets",
+            "Gaussian(): targets may be classes, but probabilities is not defined; define it, or leave "
+            "classes out of targets",
         ),
     ],
 )
