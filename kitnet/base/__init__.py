@@ -1,1 +1,1 @@
-"""Floor 0: the words that everyone uses. Imports nothing else of kitnet."""
+"""Floor 0: shapes, parameters, random streams and errors, which all floors use. Imports nothing of kitnet."""

@@ -14,7 +14,7 @@ MOST = 80  # characters of what a user gave that a message repeats
 
 
 class KitnetError(Exception):
-    """Whatever the user can put right; its text is the whole message."""
+    """A mistake that the user can put right; its text is the whole message."""
 
 
 class ShapeError(KitnetError):

@@ -25,7 +25,7 @@ def sample_bits(
 ) -> NDArray[np.uint64]:
     """64 random bits for each of `each` places of samples first_sample .. first_sample + samples - 1.
 
-    Returns (samples, each). The bits of a sample do not depend on which others are drawn with it.
+    Returns (samples, each). The bits of a sample do not depend on the samples that are drawn with it.
     """
     blocks = -(-each // 4)  # Philox makes 4 words a counter
     generator = np.random.Philox(key=key(seed, name), counter=[first_sample * blocks, 0, 0, step])

@@ -12,6 +12,7 @@ positions (Dumoulin & Visin, "A guide to convolution arithmetic for deep learnin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,18 @@ Misfit = Literal["error", "floor"]
 def say(shape: Sequence[int]) -> str:
     """(28, 28, 1) -> '28x28x1'."""
     return "x".join(map(str, shape)) or "1"
+
+
+def with_article(text: str) -> str:
+    """'3x3 filter' -> 'a 3x3 filter', '11x11 filter' -> 'an 11x11 filter'; numbers as they are spoken."""
+    return f"an {text}" if re.match(r"8|(11|18)\D", text) else f"a {text}"
+
+
+def say_pad(pad: Pad) -> str:
+    """((1, 2), 3) -> '1:2x3', as the language writes it."""
+    if isinstance(pad, str | int):
+        return str(pad)
+    return "x".join(str(p) if isinstance(p, int) else f"{p[0]}:{p[1]}" for p in pad)
 
 
 def per_axis(value: Sizes, rank: int, what: str = "window") -> Shape:
@@ -84,6 +97,7 @@ def slide(
             "put it before the layers that flatten",
         )
     windows = per_axis(window, rank, what)
+    window_text = with_article(f"{say(windows)} {what}")
     strides, dilations = per_axis(stride, rank, "stride"), per_axis(dilation, rank, "dilation")
     for name, values in ((what, windows), ("stride", strides), ("dilation", dilations)):
         if min(values) < 1:
@@ -98,7 +112,7 @@ def slide(
         inside = "" if tuple(padded) == sizes else f" padded to {say(padded)}"
         need = max(-(-(e - n) // 2) for n, e in zip(sizes, extents, strict=True))
         raise ShapeError(
-            f"a {say(windows)} {what}{spread} does not fit its {say(volume)} input{inside}",
+            f"{window_text}{spread} does not fit its {say(volume)} input{inside}",
             f"use pad={need} or a smaller {what}",
         )
     axes = []
@@ -109,7 +123,7 @@ def slide(
             padding = f" + {before + after}" if before + after else ""
             raise ShapeError(
                 f"a stride of {s} does not divide: ({n}{padding} - {e}) / {s} + 1 = "
-                f"{steps + left / s + 1:.4g} positions of a {say(windows)} {what} on its {say(volume)} input",
+                f"{steps + left / s + 1:.4g} positions of {window_text} on its {say(volume)} input",
                 f"write floor to drop the last {left}, or change stride or pad",
             )
         axes.append(Axis(n, windows[axis], s, dilations[axis], before, after, steps + 1))
@@ -129,7 +143,8 @@ def _pads(pad: Pad, sizes: Shape, extents: Shape, strides: Shape) -> list[tuple[
     given = (pad,) * len(sizes) if isinstance(pad, int) else pad
     if isinstance(given, str) or len(given) != len(sizes):
         raise ShapeError(
-            f"a pad of {pad} does not fit an input of {len(sizes)} axes", f"give one number, or {len(sizes)}"
+            f"a pad of {say_pad(pad)} does not fit an input of {len(sizes)} axes",
+            f"give one number, or {len(sizes)}",
         )
     pairs = [(p, p) if isinstance(p, int) else p for p in given]
     if any(min(pair) < 0 for pair in pairs):

@@ -32,10 +32,12 @@ from kitnet.layers.softmax import Softmax
 from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
 from kitnet.layers.subsampling import Subsampling
 from kitnet.layers.tanh import LecunTanh, Tanh
+from kitnet.layers.terms import At, Number, Pass, Term, Terms
 
 __all__ = [
     "LAYERS",
     "Add",
+    "At",
     "Backward",
     "BatchNorm",
     "Case",
@@ -54,6 +56,8 @@ __all__ = [
     "Loss",
     "MaxPool",
     "MeanPool",
+    "Number",
+    "Pass",
     "Quadratic",
     "RadialBasis",
     "RadialBasisPenalty",
@@ -65,4 +69,6 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Subsampling",
     "Tanh",
+    "Term",
+    "Terms",
 ]

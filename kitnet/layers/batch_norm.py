@@ -18,6 +18,8 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array, Buffer, Param
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Number, Pass, Terms
+from kitnet.layers.tracing import sum_of_dy
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ class BatchNorm(Layer):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         mean, var, share, new = state["mean"], state["var"], 0.0, {}
-        if ctx.train:
-            m = math.prod(x[0].shape[:-1])
-            share = 1 / max(m, 1)  # of one number in the statistics, which are constants in evaluation
+        m = math.prod(x[0].shape[:-1])
+        if ctx.train and m:  # an empty batch has no statistics
+            share = 1 / m  # of one number in the statistics, which are constants in evaluation
             mean = _sum(x[0]) * share
             var = _sum((x[0] - mean) ** 2) * share
             batch = {"mean": mean, "var": var * (m / max(m - 1, 1))}
@@ -77,13 +79,48 @@ class BatchNorm(Layer):
         return Forward(y, extras, {name: array.astype(dtype) for name, array in new.items()})
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
-        """The paper's five formulas in one: dx = scale / sqrt(var + eps) * (dy - share * (dshift + normalised
-        * dscale)), the last two because mean and var move with x."""
+        """The paper's five formulas in one, with share = 1/m in training and 0 in evaluation:
+
+            normalised = (x - mean) / sqrt(var + eps)
+            dscale = sum dy * normalised
+            dshift = sum dy
+            dx = scale / sqrt(var + eps) * (dy - share * (dshift + normalised * dscale))
+
+        The last two terms of dx are there because mean and var move with x.
+        """
         inverse, share = kept.extras["inverse"], kept.extras["share"]
         normalised = (kept.x[0] - kept.extras["mean"]) * inverse
         dscale, dshift = _sum(dy * normalised), _sum(dy)
         dx = w["scale"] * inverse * (dy - share * (dshift + normalised * dscale))
         return Backward((dx,), {"scale": dscale, "shift": dshift})
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """The equations of forward and backward, with inverse = 1 / sqrt(var + eps)."""
+        c = at.index[-1]
+        scale, inverse, mean = ("scale", (c,)), ("inverse", (c,)), ("mean", (c,))
+        places = [(*place, c) for place in np.ndindex(run.made.y.shape[:-1])]
+
+        def normalised(index: tuple[int, ...]) -> Number:
+            value = (run.x[0][index] - run.array("mean")[c]) * run.array("inverse")[c]
+            return Number("normalised", index, float(value))
+
+        match at.of:
+            case "y":
+                scaled = run.term(scale, inverse, ("x0", at.index))
+                return Terms((scaled, run.term(scale, inverse, mean, times=-1), run.term(("shift", (c,)))))
+            case "dx0":
+                direct = run.term(scale, inverse, ("dy", at.index))
+                share = float(run.array("share"))
+                if not share:  # mean and var do not move with x
+                    return Terms((direct,))
+                by_mean = run.term(scale, inverse, ("dshift", (c,)), times=-share)
+                by_var = run.term(scale, inverse, ("dscale", (c,)), times=-share)
+                return Terms((direct, by_mean, by_var.by(normalised(at.index))))
+            case "dscale":
+                return Terms(tuple(run.term(("dy", index)).by(normalised(index)) for index in places))
+            case "dshift":
+                return sum_of_dy(run, c)
+        return super().terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = np.empty_like(x[0])
@@ -107,5 +144,5 @@ class BatchNorm(Layer):
 
 
 def _sum(a: Array) -> Array:
-    """Over the batch and all positions, in float64: float32 would lose digits over so many."""
+    """The sum over the batch and all positions, in float64: float32 would lose digits over so many."""
     return a.sum(tuple(range(a.ndim - 1)), np.float64).astype(a.dtype)

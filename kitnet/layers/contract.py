@@ -21,6 +21,8 @@ from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.random import sample_bits
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array, Buffer, Param
+from kitnet.layers.terms import At, Pass, Terms
+from kitnet.layers.tracing import found_terms
 
 Arrays = Mapping[str, Array]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -52,11 +54,10 @@ class Forward:
 
 @dataclass(frozen=True)
 class Kept:
-    """What backward may read: the operands that `keeps` declares, the extras, and every operand's shape with
-    its batch.
+    """What backward may read: the operands and the output that `keeps` declares, the extras, and the shape of
+    every operand with its batch.
 
-    `wants` tells of each operand whether anybody reads its gradient; backward may give None where nobody
-    does.
+    `wants` says for each operand whether its gradient is read; backward may give None where it is not.
     """
 
     shapes: tuple[Shape, ...]
@@ -68,7 +69,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class Backward:
-    """What backward returns: a gradient for each operand, in order, and one for each parameter."""
+    """What backward returns: a gradient for each operand, in order, and one for each parameter.
+
+    None for an operand says that y does not move with it, so that it has no gradient.
+    """
 
     dx: tuple[Array | None, ...]
     dw: Arrays = field(default_factory=dict)
@@ -106,9 +110,7 @@ class Layer(ABC):
     """
 
     word: ClassVar[str]  # its name in the language
-    numbers: ClassVar[
-        tuple[str, ...]
-    ] = ()  # the fields written behind the word: conv5-6 is window and filters
+    numbers: ClassVar[tuple[str, ...]] = ()  # fields written behind the word: conv5-6 is window and filters
     keeps: ClassVar[frozenset[str]] = frozenset({"x"})  # which of x and y backward reads
     joins: ClassVar[bool] = False  # takes two operands or more; the language writes it word[a | b]
 
@@ -157,9 +159,30 @@ class Layer(ABC):
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         """The gradients of a sum over dy * y."""
 
+    def kept(self, x: tuple[Array, ...], made: Forward, wants: tuple[bool, ...] = ()) -> Kept:
+        """What the declarations let backward read of a run of forward, and nothing else."""
+        declared = self.extras(*(one.shape[1:] for one in x))
+        return Kept(
+            tuple(one.shape for one in x),
+            x if "x" in self.keeps else (),
+            made.y if "y" in self.keeps else np.empty(0),
+            {name: array for name, array in made.extras.items() if name in declared},
+            wants or (True,) * len(x),
+        )
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """What makes the number at this place of a pass, a number of `y`, `dx0`, ... or `dweight`, ...
+
+        The default finds them by asking the formulas. A layer that writes its own names the parameters in
+        them, and is quicker. `Pass.terms` checks the place first.
+        """
+        return found_terms(run, at)
+
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
-        """y once more, written independently of `forward` (loops over the definition, another library): an
-        oracle. `check_layer` asks for it."""
+        """y once more, written independently of `forward` (loops over the definition, another library).
+
+        `check_layer` asks for it and compares the two.
+        """
         raise NotImplementedError
 
     def mixes_samples(self, train: bool) -> bool:
@@ -191,13 +214,13 @@ class Layer(ABC):
 class Loss(Layer):
     """A layer of two operands, the network's scores and a target, whose y is one number a sample.
 
-    The formulas get the target t as numbers of `target_shape(scores)`, in the precision of the scores. Of the
-    target `backward` may give None, since training does not read its gradient.
+    A loss defines `forward`, `backward`, `definition` and `cases` as every layer does, `probabilities` where
+    its targets may be classes, and `target_shape` where a target has another shape than the scores. Its
+    formulas get the target as numbers of that shape, in the precision of the scores. `backward` may give None
+    for the target, whose gradient training does not read.
     """
 
-    absorbs: ClassVar[str] = (
-        ""  # the word of a last layer that the loss contains, so that both are one stable formula
-    )
+    absorbs: ClassVar[str] = ""  # the word of a last layer that this loss contains, as one stable formula
     suits: ClassVar[frozenset[str]] = frozenset()  # the last layers for which this loss is the usual one
     # What a target may be given as, the usual kind first. "classes": class numbers (N, *positions), spread to
     # 1 and 0 along the last axis of the scores. "values": numbers (N, *target_shape(scores)).

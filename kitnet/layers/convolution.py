@@ -1,5 +1,4 @@
-"""Convolution in one, two and three dimensions: the definition, the im2col form, and back-propagation as two
-convolutions.
+"""Convolution in one, two and three dimensions: the definition, the im2col form, and the gradients.
 
 What deep learning calls convolution is cross-correlation: the filter is not turned. With stride s, dilation d
 and p places of padding before the input (written for one axis; further axes repeat the index):
@@ -9,9 +8,13 @@ and p places of padding before the input (written for one axis; further axes rep
 Its gradients are convolutions again (LeCun et al. 1998; Bouvrie, "Notes on convolutional neural networks",
 2006, eq. 9-13):
 
-    dx = full correlation of dy, spread by the stride, with w turned by 180 degrees (= the true convolution of
-    dy with w) dw = valid correlation of x and dy, its taps d apart and its places s apart db = sum of dy over
-    samples and positions
+    dx[n, i, c] = sum over k, and over o, r with s*o + d*r - p = i, of  dy[n, o, k] * w[r, c, k]
+    dw[r, c, k] = sum over n, o of  x[n, s*o + d*r - p, c] * dy[n, o, k]
+    db[k]       = sum over n, o of  dy[n, o, k]
+
+dx is the full correlation of dy, its numbers s apart, with w turned by 180 degrees, which is the true
+convolution of dy with w. dw is the valid correlation of x with dy, the numbers of dy s apart, at every d-th
+position.
 
 x is (N, *sizes, C), w (*window, C, K), y (N, *output, K). With `groups` G, filter k sees only the C/G input
 maps of its group and w is (*window, C/G, K). With a connection table w is (*window, links), one plane for
@@ -31,6 +34,8 @@ from kitnet.base.shape import Axis, Misfit, Pad, Shape, Sizes, say, slide
 from kitnet.base.spec import INITIALISERS, Array, Param
 from kitnet.layers.connection_table import LENET5_C3, TABLE, ConnectionTable
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Pass, Terms
+from kitnet.layers.tracing import sum_of_dy
 from kitnet.layers.value import INTEGER, MISFIT, PAD, SIZES, argument, choice
 from kitnet.layers.window import Axes, area, output_sizes, overlap_add, positions_and_taps, windows
 
@@ -46,8 +51,7 @@ def correlate_by_loops(x: Array, w: Array, axes: Axes) -> Array:
 
 
 def correlate(x: Array, w: Array, axes: Axes) -> Array:
-    """The im2col form: each window becomes a row, each filter a column, and one matrix product does the
-    rest."""
+    """The im2col form: each window is a row, each filter a column, and y is their matrix product."""
     rows = windows(x, axes).reshape(-1, w.size // w.shape[-1])
     return (rows @ w.reshape(-1, w.shape[-1])).reshape(len(x), *output_sizes(axes), w.shape[-1])
 
@@ -85,11 +89,10 @@ def filter_gradient(x: Array, dy: Array, axes: Axes) -> Array:
 
 
 def filter_gradient_as_correlation(x: Array, dy: Array, axes: Axes) -> Array:
-    """The same dw written as a correlation: samples are the depth that is summed, dy is the filter that
-    slides over x.
+    """The same dw written as a correlation: dy is the filter that slides over x, and samples are summed as a
+    convolution sums channels.
 
-    Stride and dilation change places: the taps of dy lie `stride` apart, the filter's taps are `dilation`
-    apart.
+    Stride and dilation change roles: the taps of dy lie `stride` apart, and it slides by `dilation`.
     """
     swapped = tuple(Axis(a.size, a.output, a.dilation, a.stride, a.before, a.after, a.window) for a in axes)
     return np.moveaxis(correlate(x.swapaxes(0, -1), np.moveaxis(dy, 0, -2), swapped), 0, -2)
@@ -171,8 +174,7 @@ class Convolution(Layer):
         return self.params(*x)["weight"].size * math.prod(self.output_shape(*x)[:-1])
 
     def dense(self, weight: Array, depth: int) -> Array:
-        """The filters (*window, C/groups, K), those of a connection table with zeros where there is no
-        link."""
+        """The filters (*window, C/groups, K); with a connection table they are 0 where there is no link."""
         if self.table is None:
             return weight
         w = np.zeros((*weight.shape[:-1], depth, self.filters), weight.dtype)
@@ -204,6 +206,54 @@ class Convolution(Layer):
         bias = {"bias": dy.sum(tuple(range(dy.ndim - 1)))} if self.bias else {}
         return Backward((dx,), {"weight": weight, **bias})
 
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is bias + sum of x0 * weight, dx0 the sum of dy * weight, dweight of x0 * dy, and dbias of dy."""
+        (x,) = run.x
+        axes, depth = self.axes(x.shape[1:]), x.shape[-1]
+        match at:
+            case At("y", (n, *position, k)):
+                terms = [run.term(("bias", (k,)))] if self.bias else []
+                for _, tap, place in positions_and_taps(axes, position=tuple(position)):
+                    for c, plane in self.planes(depth, k):
+                        terms.append(run.term(("x0", (n, *place, c)), ("weight", (*tap, *plane))))
+                return Terms(tuple(terms))
+            case At("dx0", (n, *place, c)):
+                planes = [(k, p) for k in range(self.filters) for m, p in self.planes(depth, k) if m == c]
+                met = positions_and_taps(axes, place=tuple(place))
+                return Terms(
+                    tuple(
+                        run.term(("dy", (n, *position, k)), ("weight", (*tap, *plane)))
+                        for position, tap, _ in met
+                        for k, plane in planes
+                    )
+                )
+            case At("dweight", index):
+                tap, plane = index[: len(axes)], index[len(axes) :]
+                ((c, k),) = [
+                    (m, k) for k in range(self.filters) for m, p in self.planes(depth, k) if p == plane
+                ]
+                met = positions_and_taps(axes, tap=tap)
+                return Terms(
+                    tuple(
+                        run.term(("x0", (n, *place, c)), ("dy", (n, *position, k)))
+                        for n in range(len(x))
+                        for position, _, place in met
+                    )
+                )
+            case At("dbias", (k,)):
+                return sum_of_dy(run, k)
+        return super().terms(run, at)
+
+    def planes(self, depth: int, k: int) -> list[tuple[int, tuple[int, ...]]]:
+        """The input maps that filter k sees, each with the last indices of its weights: (c, k), or the link
+        of a connection table."""
+        if self.table is not None:
+            first = sum(map(len, self.table.columns[:k]))
+            return [(c, (first + i,)) for i, c in enumerate(self.table.columns[k])]
+        each = depth // self.groups
+        first = k // (self.filters // self.groups) * each
+        return [(first + i, (i, k)) for i in range(each)]
+
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         (image,) = x
         axes = self.axes(image.shape[1:])
@@ -225,9 +275,7 @@ class Convolution(Layer):
         yield Case(cls((2, 3), 3, pad="full", bias=False), ((3, 4, 2),))
         yield Case(cls(3, 2, stride=2, pad="same"), ((6, 7, 3),))
         yield Case(cls((3, 2), 3, stride=(2, 3), pad=((1, 0), (0, 2)), on_misfit="floor"), ((7, 6, 2),))
-        yield Case(
-            cls(2, 3, stride=4, on_misfit="floor"), ((7, 8, 1),)
-        )  # a stride above the window: places nobody reads
+        yield Case(cls(2, 3, stride=4, on_misfit="floor"), ((7, 8, 1),))  # gaps between the windows
         yield Case(cls(3, 2, dilation=(2, 1)), ((7, 5, 2),))
         yield Case(cls(2, 2, stride=2, dilation=3, pad=2), ((6, 8, 1),))
         yield Case(cls(1, 2, pad=3, stride=2), ((3, 5, 2),))  # windows that lie wholly in padding

@@ -1,7 +1,7 @@
 """Dropout: in training each number is 0 with the probability `drop`, and divided by 1 - drop otherwise.
 
-What is expected of a number is then the number itself, so that evaluation changes nothing ("inverted"
-dropout). Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, section 10.
+The expected value of y is then x, so that evaluation changes nothing ("inverted" dropout). Srivastava,
+Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, section 10.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array, Buffer
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Pass, Terms
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,15 @@ class Dropout(Layer):
         return Forward(factor * x[0], {"factor": factor})
 
     def _threshold(self) -> np.uint64:
-        """So many of the 2^64 random words drop a number."""
+        """The number of the 2^64 random words that drop."""
         return np.uint64(int(self.drop * 2.0**64))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         return Backward((kept.extras["factor"] * dy,))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y = factor * x0, dx0 = factor * dy."""
+        return Terms((run.term(("factor", at.index), ("x0" if at.of == "y" else "dy", at.index)),))
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = x[0].copy()

@@ -11,6 +11,7 @@ import numpy as np
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Pass, Terms
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class Flatten(Layer):
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         return Backward((dy.reshape(kept.shapes[0]),))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the number of x0 at its place in the row, and its dy goes there."""
+        n, *place = at.index
+        sizes = run.x[0].shape[1:]
+        if at.of == "y":
+            return Terms((run.term(("x0", (n, *map(int, np.unravel_index(place[0], sizes))))),))
+        return Terms((run.term(("dy", (n, int(np.ravel_multi_index(tuple(place), sizes))))),))
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = np.empty((len(x[0]), x[0][0].size), x[0].dtype)

@@ -1,5 +1,4 @@
-"""Where branches meet: the sum of equal volumes, the concatenation along the depth, and the branch that does
-nothing."""
+"""Where branches meet: the sum of equal volumes, the concatenation along the depth, and the identity."""
 
 from __future__ import annotations
 
@@ -13,6 +12,7 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Pass, Terms
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Add(Layer):
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         return Backward((dy,) * len(kept.shapes))
 
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of the operands' numbers at its place, and dy goes to each of them."""
+        if at.of == "y":
+            return Terms(tuple(run.term((f"x{i}", at.index)) for i in range(len(run.x))))
+        return Terms((run.term(("dy", at.index)),))
+
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         return np.stack(x).sum(0)
 
@@ -52,7 +58,7 @@ class Add(Layer):
 
 @dataclass(frozen=True)
 class Concatenate(Layer):
-    """`concat[a | b | ...]`: y = the branches behind each other along the depth; the other axes are equal."""
+    """`concat[a | b | ...]`: y = the branches side by side along the depth; their other axes are equal."""
 
     word = "concat"
     joins = True
@@ -74,6 +80,16 @@ class Concatenate(Layer):
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         cuts = list(accumulate(shape[-1] for shape in kept.shapes))[:-1]
         return Backward(tuple(np.split(dy, cuts, -1)))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is a number of one operand, and its dy goes there."""
+        *place, channel = at.index
+        firsts = [0, *accumulate(x.shape[-1] for x in run.x)]
+        if at.of == "y":
+            i = max(i for i, first in enumerate(firsts[:-1]) if first <= channel)
+            return Terms((run.term((f"x{i}", (*place, channel - firsts[i]))),))
+        i = int(at.of.removeprefix("dx"))
+        return Terms((run.term(("dy", (*place, firsts[i] + channel))),))
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = np.empty((*x[0].shape[:-1], sum(one.shape[-1] for one in x)), x[0].dtype)
@@ -105,6 +121,10 @@ class Identity(Layer):
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         return Backward((dy,))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is x0, and dx0 is dy."""
+        return Terms((run.term(("x0" if at.of == "y" else "dy", at.index)),))
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         return x[0]

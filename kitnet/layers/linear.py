@@ -16,13 +16,15 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import INITIALISERS, Array, Param
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Pass, Terms
+from kitnet.layers.tracing import sum_of_dy
 from kitnet.layers.value import argument, choice
 
 
 @dataclass(frozen=True)
 class Linear(Layer):
-    """`fc120`: y[k] = b[k] + sum over j of x[j] * w[j, k]: 120 units, each connected with every value of the
-    input, whatever its shape."""
+    """`fc120`: y[k] = b[k] + sum over j of x[j] * w[j, k]: 120 units, each connected with every value of an
+    input of any shape."""
 
     word = "fc"
     numbers = ("units",)
@@ -57,6 +59,27 @@ class Linear(Layer):
         dx = (dy @ w["weight"].T).reshape(kept.shapes[0]) if all(kept.wants) else None
         bias = {"bias": dy.sum(0)} if self.bias else {}
         return Backward((dx,), {"weight": rows.T @ dy, **bias})
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is bias + sum of x0 * weight, dx0 the sum of dy * weight, dweight of x0 * dy, and dbias of dy."""
+        (x,) = run.x
+        sizes, samples = x.shape[1:], range(len(x))
+        match at:
+            case At("y", (n, k)):
+                terms = [run.term(("bias", (k,)))] if self.bias else []
+                for j, place in enumerate(np.ndindex(sizes)):
+                    terms.append(run.term(("x0", (n, *place)), ("weight", (j, k))))
+                return Terms(tuple(terms))
+            case At("dx0", (n, *place)):
+                j = int(np.ravel_multi_index(tuple(place), sizes))
+                units = range(self.units)
+                return Terms(tuple(run.term(("dy", (n, k)), ("weight", (j, k))) for k in units))
+            case At("dweight", (j, k)):
+                input = tuple(map(int, np.unravel_index(j, sizes)))
+                return Terms(tuple(run.term(("x0", (n, *input)), ("dy", (n, k))) for n in samples))
+            case At("dbias", (k,)):
+                return sum_of_dy(run, k)
+        return super().terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = np.zeros((len(x[0]), self.units), x[0].dtype)

@@ -1,6 +1,6 @@
-"""Max pooling: y = the largest value of each window, map by map; the winners are kept as switches.
+"""Max pooling: y = the largest value of each window, map by map; the winner's index in its window is kept.
 
-Back-propagation sends dy to the winner alone; where windows overlap, a place gets what all of them send.
+The gradient dy goes to the winner alone; where windows overlap, dx is the sum of what they send.
 Padding never wins, not even over minus infinity, and of equal values the first wins. Overlapping pooling:
 Krizhevsky et al. 2012, section 3.4.
 """
@@ -16,6 +16,7 @@ from kitnet.base.shape import Shape
 from kitnet.base.spec import Array, Buffer
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
 from kitnet.layers.pooling import Pooling
+from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.window import area, output_sizes, overlap_add, positions_and_taps, windows
 
 
@@ -29,7 +30,7 @@ class MaxPool(Pooling):
     def extras(self, *x: Shape) -> dict[str, Buffer]:
         taps = area(self.axes(x[0]))
         return {
-            "switches": Buffer(self.output_shape(*x), "uint8" if taps <= 256 else "int32", per_sample=True)
+            "indices": Buffer(self.output_shape(*x), "uint8" if taps <= 256 else "int32", per_sample=True)
         }
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
@@ -42,16 +43,34 @@ class MaxPool(Pooling):
         real = windows(np.ones((1, *shape[:-1], 1)), axes).reshape(1, *output_sizes(axes), area(axes), 1)
         winners = np.where(y == -np.inf, real.argmax(-2, keepdims=True), winners)  # where all are equal
         return Forward(
-            y.squeeze(-2), {"switches": winners.squeeze(-2).astype(self.extras(shape)["switches"].dtype)}
+            y.squeeze(-2), {"indices": winners.squeeze(-2).astype(self.extras(shape)["indices"].dtype)}
         )
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         axes = self.axes(kept.shapes[0][1:])
-        winners = kept.extras["switches"][..., None, :].astype(np.intp)
+        winners = kept.extras["indices"][..., None, :].astype(np.intp)
         d = np.zeros((*dy.shape[:-1], area(axes), dy.shape[-1]), dy.dtype)
         np.put_along_axis(d, winners, dy[..., None, :], -2)
         d = d.reshape(*dy.shape[:-1], *(a.window for a in axes), dy.shape[-1])
         return Backward((overlap_add(d, axes),))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is one number of x0, the winner; dx0 is the sum of dy over the windows that it wins."""
+        axes = self.axes(run.x[0].shape[1:])
+        sizes = tuple(a.window for a in axes)
+        match at:
+            case At("y", (n, *position, c)):
+                tap = np.unravel_index(run.array("indices")[at.index], sizes)
+                ((_, _, place),) = positions_and_taps(axes, position=tuple(position), tap=tap)
+                return Terms((run.term(("x0", (n, *place, c))),))
+            case At("dx0", (n, *place, c)):
+                won = [
+                    (n, *position, c)
+                    for position, tap, _ in positions_and_taps(axes, place=tuple(place))
+                    if run.array("indices")[n, *position, c] == np.ravel_multi_index(tap, sizes)
+                ]
+                return Terms(tuple(run.term(("dy", index)) for index in won))
+        return super().terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         axes = self.axes(x[0].shape[1:])

@@ -1,7 +1,7 @@
 """Mean pooling: y = the mean of each window, map by map; padding is not counted.
 
-Back-propagation gives every place of a window its equal share of dy: without overlap the Kronecker product of
-dy with a window of 1/(places) each.
+The gradient dy goes to every position of the window in equal shares: without overlap dx is the Kronecker
+product of dy with a window of 1/area.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
 from kitnet.layers.pooling import Pooling
+from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.window import inside, output_sizes, overlap_add, positions_and_taps, windows
 
 
@@ -39,6 +40,23 @@ class MeanPool(Pooling):
             (*dy.shape[:-1], *(a.window for a in axes), dy.shape[-1]),
         )
         return Backward((overlap_add(d, axes),))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of equal shares of x0 in the window, dx0 of the shares of dy that reach it."""
+        axes = self.axes(run.x[0].shape[1:])
+        counts = inside(axes)
+        match at:
+            case At("y", (n, *position, c)):
+                met = positions_and_taps(axes, position=tuple(position))
+                return Terms(
+                    tuple(run.term(("x0", (n, *place, c)), times=1 / len(met)) for _, _, place in met)
+                )
+            case At("dx0", (n, *place, c)):
+                met = positions_and_taps(axes, place=tuple(place))
+                return Terms(
+                    tuple(run.term(("dy", (n, *o, c)), times=1 / float(counts[o])) for o, _, _ in met)
+                )
+        return super().terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         axes = self.axes(x[0].shape[1:])

@@ -1,4 +1,4 @@
-"""What max and mean pooling share: a window that slides over each map, and never sees only padding."""
+"""What max and mean pooling share: a window that slides over each map and never lies wholly in padding."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
+from kitnet.layers.terms import At, Number, Pass, Term, Terms
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,15 @@ class Quadratic(Loss):
         a, t = kept.x
         d = dy.reshape(-1, *(1,) * (a.ndim - 1)) * (a - t)
         return Backward((d, -d))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of half the squared differences of scores and target."""
+        if at.of != "y":
+            return super().terms(run, at)
+        (n,), (a, t) = at.index, run.x
+        places = [(n, *place) for place in np.ndindex(a.shape[1:])]
+        differences = [Number("difference", place, float(a[place] - t[place])) for place in places]
+        return Terms(tuple(Term((one, one), 0.5) for one in differences))
 
     def probabilities(self, scores: Array) -> Array:
         """The least squares fit of 0 and 1 is the probability itself; what lies outside is cut off and the

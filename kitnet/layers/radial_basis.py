@@ -23,6 +23,7 @@ from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer, Loss
 from kitnet.layers.softmax import log_sum_exp, softmax
 from kitnet.layers.target import one_hot_targets, weighted
+from kitnet.layers.terms import At, Number, Pass, Term, Terms
 
 # Drawn for kitnet in the manner of the paper's figure 3, which prints such bitmaps as pictures.
 DIGITS = """
@@ -79,6 +80,14 @@ class RadialBasis(Layer):
         dx = 2 * (dy[..., None] * self._differences(kept.x[0])).sum(1)
         return Backward((dx.reshape(kept.shapes[0]),))
 
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of the squared differences of x and a bitmap."""
+        if at.of != "y":
+            return super().terms(run, at)
+        differences = self._differences(run.x[0])[at.index]
+        numbers = [Number("difference", (*at.index, j), float(d)) for j, d in enumerate(differences)]
+        return Terms(tuple(Term((one, one)) for one in numbers))
+
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y, bitmaps = np.zeros((len(x[0]), 10), x[0].dtype), digit_bitmaps()
         for n, i, j in np.ndindex(len(x[0]), 10, 84):
@@ -118,6 +127,21 @@ class RadialBasisPenalty(Loss):
         y, t = kept.x
         dy = dy.reshape(-1, *(1,) * (y.ndim - 1))
         return Backward((dy * (t - softmax(self._with_rubbish(y))[..., :-1]), dy * y))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of targets times distances, and the logarithm of what the other classes claim."""
+        if at.of != "y":
+            return super().terms(run, at)
+        (n,), (y, t) = at.index, run.x
+        logs = log_sum_exp(self._with_rubbish(y))[..., 0]
+        pulled = [
+            run.term(("x1", i), ("x0", i)) for i in ((n, *map(int, place)) for place in np.argwhere(t[n]))
+        ]
+        pushed = [
+            Term((Number("log_sum_exp", (n, *place), float(logs[n, *place])),))
+            for place in np.ndindex(logs.shape[1:])
+        ]
+        return Terms((*pulled, *pushed))
 
     def probabilities(self, scores: Array) -> Array:
         """What is missing to 1 belongs to the rubbish class."""

@@ -8,20 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
-from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
+from kitnet.layers.pointwise import Pointwise
 
 
 @dataclass(frozen=True)
-class Relu(Layer):
+class Relu(Pointwise):
     """`relu`: y = max(x, 0)."""
 
     word = "relu"
     keeps = frozenset({"y"})
-
-    def output_shape(self, *x: Shape) -> Shape:
-        return x[0]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         return Forward(np.maximum(x[0], 0))

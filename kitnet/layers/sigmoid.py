@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
-from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
+from kitnet.layers.pointwise import Pointwise
 
 
 def sigmoid(x: Array) -> Array:
@@ -20,14 +20,11 @@ def sigmoid(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Sigmoid(Layer):
+class Sigmoid(Pointwise):
     """`sigmoid`: y = 1 / (1 + e^-x)."""
 
     word = "sigmoid"
     keeps = frozenset({"y"})
-
-    def output_shape(self, *x: Shape) -> Shape:
-        return x[0]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         return Forward(sigmoid(x[0]))

@@ -1,13 +1,14 @@
-"""Sigmoid followed by cross-entropy, as one formula: C = - sum_i t_i log s_i + (1 - t_i) log(1 - s_i) with s
-= sigmoid(z).
+"""Sigmoid followed by cross-entropy, as one formula, with s = sigmoid(z):
 
-    C = sum_i t_i softplus(-z_i) + (1 - t_i) softplus(z_i),   dz = s - t,   dt = -z
+    C = - sum_i t_i log s_i + (1 - t_i) log(1 - s_i)
+      = sum_i t_i softplus(-z_i) + (1 - t_i) softplus(z_i)
+
     softplus(z) = log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)
+    dz = s - t
+    dt = -z
 
-A term whose factor is 0 adds nothing, even where its score is infinite.
-
-Unlike the quadratic loss its gradient does not fade where the sigmoid saturates on the wrong side (Nielsen,
-chapter 3).
+A term whose factor is 0 adds nothing, even where its score is infinite. Unlike that of the quadratic loss,
+the gradient does not fade where the sigmoid saturates on the wrong side (Nielsen, chapter 3).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
 from kitnet.layers.sigmoid import sigmoid
 from kitnet.layers.target import one_hot_targets, weighted
+from kitnet.layers.terms import At, Number, Pass, Term, Terms
 
 
 def softplus(z: Array) -> Array:
@@ -47,6 +49,22 @@ class SigmoidCrossEntropy(Loss):
         z, t = kept.x
         dy = dy.reshape(-1, *(1,) * (z.ndim - 1))
         return Backward((dy * (sigmoid(z) - t), -dy * z))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of t * softplus(-z) and (1 - t) * softplus(z), terms with a factor of 0 left out."""
+        if at.of != "y":
+            return super().terms(run, at)
+        (n,), (z, t) = at.index, run.x
+        against, towards = softplus(-z), softplus(z)
+        terms = []
+        for place in np.ndindex(z.shape[1:]):
+            i = (n, *place)
+            if t[i] != 0:
+                terms.append(run.term(("x1", i)).by(Number("softplus(-x0)", i, float(against[i]))))
+            if t[i] != 1:
+                rest = Number("1 - x1", i, float(1 - t[i]))
+                terms.append(Term((rest, Number("softplus(x0)", i, float(towards[i])))))
+        return Terms(tuple(terms))
 
     def probabilities(self, scores: Array) -> Array:
         return sigmoid(scores)

@@ -1,4 +1,8 @@
-"""Softmax over the last axis: y_i = e^x_i / sum_j e^x_j, dx_i = y_i (dy_i - sum_j dy_j y_j)."""
+"""Softmax over the last axis:
+
+y_i = e^x_i / sum_j e^x_j
+dx_i = y_i (dy_i - sum_j dy_j y_j)
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,13 @@ import numpy as np
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Closing, Number, Pass, Term, Terms
 
 
 def softmax(x: Array) -> Array:
-    """The largest value is taken off first, which changes nothing but keeps e^x from overflowing.
+    """e^x / sum e^x. The largest x is subtracted first, which keeps e^x from overflowing and changes nothing.
 
-    Where it is infinite, y is not a number: e^x / sum e^x has no value there.
+    Where the largest x is infinite, y is not a number, since the quotient has no value.
     """
     with np.errstate(invalid="ignore"):  # inf - inf
         e = np.exp(x - x.max(-1, keepdims=True))
@@ -50,6 +55,18 @@ class Softmax(Layer):
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         y = kept.y
         return Backward((y * (dy - (dy * y).sum(-1, keepdims=True)),))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y_i = exp(x_i - log sum e^x), dx_i = y_i dy_i - y_i sum_j y_j dy_j."""
+        if at.of == "y":
+            row = at.index[:-1]
+            log = Number("log_sum_exp", row, log_sum_exp(run.x[0][row]).item())
+            return Terms((run.term(("x0", at.index)), Term((log,), -1.0)), Closing("exp", math.exp))
+        if at.of == "dx0":
+            y_i, classes = ("y", at.index), [(*at.index[:-1], j) for j in range(run.x[0].shape[-1])]
+            through = [run.term(y_i, ("y", j), ("dy", j), times=-1) for j in classes]
+            return Terms((run.term(y_i, ("dy", at.index)), *through))
+        return super().terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = np.empty_like(x[0])

@@ -1,6 +1,9 @@
-"""Softmax followed by cross-entropy, as one formula: C = - sum_i t_i log p_i with p = softmax(z).
+"""Softmax followed by cross-entropy, as one formula, with p = softmax(z):
 
-    C = sum_i t_i (log sum_j e^z_j - z_i),   dz = p sum_i t_i - t,   dt = log sum_j e^z_j - z
+    C = - sum_i t_i log p_i = sum_i t_i (log sum_j e^z_j - z_i)
+
+    dz = p sum_i t_i - t
+    dt = log sum_j e^z_j - z
 
 The target t is usually 1 at the class and 0 elsewhere, but any weights are allowed. A class with t = 0 adds
 nothing, even where its score is minus infinity. Other axes than the last are summed.
@@ -18,10 +21,11 @@ from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
 from kitnet.layers.softmax import log_sum_exp, softmax
 from kitnet.layers.target import one_hot_targets, weighted
+from kitnet.layers.terms import At, Number, Pass, Terms
 
 
 def cost(z: Array) -> Array:
-    """- log p of each class, with p = softmax(z)."""
+    """The cost of each class, - log p with p = softmax(z)."""
     with np.errstate(invalid="ignore"):  # inf - inf: the probabilities are no numbers either
         return log_sum_exp(z) - z
 
@@ -42,6 +46,15 @@ class SoftmaxCrossEntropy(Loss):
         z, t = kept.x
         dy = dy.reshape(-1, *(1,) * (z.ndim - 1))
         return Backward((dy * (softmax(z) * t.sum(-1, keepdims=True) - t), dy * cost(z)))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is the sum of targets times costs, those with a target of 0 left out."""
+        if at.of != "y":
+            return super().terms(run, at)
+        (n,), (z, t) = at.index, run.x
+        costs = cost(z)
+        classes = [(n, *map(int, place)) for place in np.argwhere(t[n])]
+        return Terms(tuple(run.term(("x1", i)).by(Number("cost", i, float(costs[i]))) for i in classes))
 
     def probabilities(self, scores: Array) -> Array:
         return softmax(scores)

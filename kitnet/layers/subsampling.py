@@ -6,6 +6,7 @@ that follows is a layer of its own.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import numpy as np
 from kitnet.base.shape import Misfit, Shape, Sizes, slide
 from kitnet.base.spec import INITIALISERS, Array, Param
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Pass, Terms
+from kitnet.layers.tracing import sum_of_dy
 from kitnet.layers.value import MISFIT, SIZES, argument, choice
 from kitnet.layers.window import Axes, area, output_sizes, overlap_add, positions_and_taps, windows
 
@@ -66,6 +69,28 @@ class Subsampling(Layer):
         d = np.broadcast_to(share, (*dy.shape[:-1], *(a.window for a in axes), dy.shape[-1]))
         dw = {"coefficient": (dy * self._sums(x)).sum(every), "bias": dy.sum(every)}
         return Backward((overlap_add(d, axes),), dw)
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is bias + the sum of coefficient * x0 over the window, dx0 the sum of coefficient * dy,
+        dcoefficient of x0 * dy, and dbias of dy."""
+        (x,) = run.x
+        axes = self.axes(x.shape[1:])
+        match at:
+            case At("y", (n, *position, c)):
+                met = positions_and_taps(axes, position=tuple(position))
+                scaled = [run.term(("coefficient", (c,)), ("x0", (n, *place, c))) for _, _, place in met]
+                return Terms((run.term(("bias", (c,))), *scaled))
+            case At("dx0", (n, *place, c)):
+                met = positions_and_taps(axes, place=tuple(place))
+                return Terms(tuple(run.term(("coefficient", (c,)), ("dy", (n, *o, c))) for o, _, _ in met))
+            case At("dcoefficient", (c,)):
+                every = itertools.product(range(len(x)), positions_and_taps(axes))
+                return Terms(
+                    tuple(run.term(("x0", (n, *place, c)), ("dy", (n, *o, c))) for n, (o, _, place) in every)
+                )
+            case At("dbias", (c,)):
+                return sum_of_dy(run, c)
+        return super().terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         axes = self.axes(x[0].shape[1:])

@@ -1,7 +1,9 @@
-"""The hyperbolic tangent, plain and as LeCun scales it.
+"""The hyperbolic tangent, plain and as LeCun scales it (LeCun et al. 1998, section II.B and appendix A):
 
-`tanh`: y = tanh x, dx = (1 - y^2) dy. `lecuntanh`: y = A tanh(S x) with A = 1.7159 and S = 2/3, so that f(1)
-= 1 and f(-1) = -1 (LeCun et al. 1998, section II.B and appendix A); dx = S (A - y^2 / A) dy.
+    tanh        y = tanh x          dx = (1 - y^2) dy
+    lecuntanh   y = A tanh(S x)     dx = S (A - y^2 / A) dy
+
+with A = 1.7159 and S = 2/3, so that y(1) = 1 and y(-1) = -1.
 """
 
 from __future__ import annotations
@@ -13,20 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from kitnet.base.lecun import AMPLITUDE, SLOPE
-from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
-from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
+from kitnet.layers.pointwise import Pointwise
 
 
 @dataclass(frozen=True)
-class Tanh(Layer):
+class Tanh(Pointwise):
     """`tanh`: y = tanh x."""
 
     word = "tanh"
     keeps = frozenset({"y"})
-
-    def output_shape(self, *x: Shape) -> Shape:
-        return x[0]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         return Forward(np.tanh(x[0]))
@@ -44,14 +43,11 @@ class Tanh(Layer):
 
 
 @dataclass(frozen=True)
-class LecunTanh(Layer):
+class LecunTanh(Pointwise):
     """`lecuntanh`: y = 1.7159 tanh(2/3 x), so that f(1) = 1 and f(-1) = -1."""
 
     word = "lecuntanh"
     keeps = frozenset({"y"})
-
-    def output_shape(self, *x: Shape) -> Shape:
-        return x[0]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         return Forward(AMPLITUDE * np.tanh(SLOPE * x[0]))

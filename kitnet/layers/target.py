@@ -8,7 +8,7 @@ from kitnet.base.spec import Array
 
 
 def weighted(t: Array, cost: Array) -> Array:
-    """t * cost, and 0 where t is 0, whatever the cost: 0 log 0 = 0 (Cover & Thomas 2006, section 2.1)."""
+    """t * cost, and 0 where t is 0 even if cost is infinite: 0 log 0 = 0 (Cover & Thomas 2006, 2.1)."""
     with np.errstate(invalid="ignore"):  # 0 * inf, which is not taken
         return np.where(t == 0, 0, t * cost)
 

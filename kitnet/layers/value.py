@@ -7,7 +7,7 @@ import dataclasses
 import math
 from typing import Any
 
-from kitnet.base.shape import Pad, Sizes, say
+from kitnet.base.shape import Pad, Sizes, say, say_pad
 from kitnet.layers.contract import Layer, Value
 
 DIGITS = 9  # of a number in the language; more would be a bomb, not a network
@@ -46,12 +46,6 @@ def _pad(text: str) -> Pad:
     return tuple(axes)  # type: ignore[arg-type]  # pairs of two, checked above
 
 
-def _write_pad(pad: Pad) -> str:
-    if isinstance(pad, str | int):
-        return str(pad)
-    return "x".join(str(p) if isinstance(p, int) else f"{p[0]}:{p[1]}" for p in pad)
-
-
 def _switch(text: str) -> bool:
     if text not in ("yes", "no"):
         raise ValueError(text)
@@ -77,7 +71,7 @@ SIZES = Value(
 )
 PAD = Value(
     _pad,
-    _write_pad,
+    say_pad,
     "valid, same, full, a number, or one an axis such as 1x2 or 0:1x1:2",
     frozenset(("valid", "same", "full")),
 )

@@ -8,6 +8,7 @@ d.
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,7 @@ def windows(x: Array, axes: Axes, fill: float = 0.0) -> Array:
 
 
 def overlap_add(d: Array, axes: Axes) -> Array:
-    """d (N, *output, *window, C) -> (N, *sizes, C): every value goes back to the place it was read from, and
-    they add up."""
+    """d (N, *output, *window, C) -> (N, *sizes, C): the sum of the values at each place that windows read."""
     dx = np.zeros((len(d), *(a.size + a.before + a.after for a in axes), d.shape[-1]), d.dtype)
     every = (slice(None),) * (1 + len(axes))
     for tap in np.ndindex(*(a.window for a in axes)):
@@ -79,14 +79,20 @@ def refuse_empty_windows(axes: Axes, what: str) -> None:
         )
 
 
-def positions_and_taps(axes: Axes) -> list[tuple[Index, Index, Index]]:
-    """(position, tap, place): every tap of every window that falls on the input; for definitions by loops."""
-    found = []
-    for position in np.ndindex(*output_sizes(axes)):
-        for tap in np.ndindex(*(a.window for a in axes)):
-            place = tuple(
-                o * a.stride + t * a.dilation - a.before for o, t, a in zip(position, tap, axes, strict=True)
-            )
-            if all(0 <= p < a.size for p, a in zip(place, axes, strict=True)):
-                found.append((position, tap, place))
-    return found
+def positions_and_taps(
+    axes: Axes, position: Index | None = None, tap: Index | None = None, place: Index | None = None
+) -> list[tuple[Index, Index, Index]]:
+    """(position, tap, place) of every tap of every window that falls on the input.
+
+    A given position, tap or place restricts them to it.
+    """
+    along = []
+    for i, a in enumerate(axes):
+        found = []
+        for o in range(a.output) if position is None else (position[i],):
+            for t in range(a.window) if tap is None else (tap[i],):
+                p = o * a.stride + t * a.dilation - a.before
+                if 0 <= p < a.size and (place is None or p == place[i]):
+                    found.append((o, t, p))
+        along.append(found)
+    return [tuple(zip(*each, strict=True)) for each in product(*along)]

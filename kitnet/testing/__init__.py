@@ -1,8 +1,8 @@
-"""Floor 3: the checks that every layer of kitnet passes, for anyone's layer.
+"""Floor 3: the checks that every layer of kitnet passes, for layers of your own.
 
-from kitnet.testing import check_layer
-check_layer(Swish)                       # the class: all its cases
-check_layer(Swish(beta=2.0), (4, 5, 3))  # one layer on the shapes of its operands, without the batch
+    from kitnet.testing import check_layer
+    check_layer(Swish)                       # the class: all its cases
+    check_layer(Swish(beta=2.0), (4, 5, 3))  # one layer on the shapes of its operands, without the batch
 
 Each check raises AssertionError that says what is wrong, and returns None.
 """
@@ -18,6 +18,7 @@ from kitnet.testing.contract import check_contract
 from kitnet.testing.definition import check_definition
 from kitnet.testing.executor import Executor, Run, check_executor, reference
 from kitnet.testing.gradient import check_gradient
+from kitnet.testing.terms import check_terms
 from kitnet.testing.trial import Trial, require
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "check_executor",
     "check_gradient",
     "check_layer",
+    "check_terms",
     "reference",
     "sensitivity",
 ]
@@ -41,7 +43,8 @@ def check_layer(
     seed: int = 0,
     executors: Iterable[Executor] = (reference,),
 ) -> None:
-    """The contract and the three oracles: differences, the definition, and everything that runs graphs.
+    """The contract, the three oracles (differences, the definition, and everything that runs graphs), and the
+    terms of numbers.
 
     `layer` is a class (all its cases), a case, or a layer with the shapes of its operands.
     """
@@ -57,5 +60,6 @@ def check_layer(
         check_contract(case, seed=seed)
         check_definition(case, seed=seed)
         check_gradient(case, seed=seed)
+        check_terms(case, seed=seed)
         for executor in executors:
             check_executor(case, executor, seed=seed)

@@ -1,6 +1,6 @@
 """How close is close enough: the rounding that a sum of products is allowed, for formulas of any kind.
 
-A sum over a*b in floating-point numbers is wrong by about eps * sum |a||b|, whatever it comes to; kitnet
+A sum over a*b in floating-point numbers is wrong by about eps * sum |a||b|, however small it is; kitnet
 allows 4 times that. For a sum of products, sum |a||b| is also
 
     sum over j of |dy_i / dx_j| |x_j|

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ def check_contract(case: Case, *, seed: int = 0) -> None:
     """Every clause, in float64 and float32, in evaluation and, where it differs, in training."""
     check_description(case.layer)
     check_counts(case)
-    check_joins(case)
+    check_operands(case)
+    check_names(case)
     if len(case.shapes) == 1 and not isinstance(case.layer, Loss):
         check_language(case)
     for exact in _first_run(case, seed):
@@ -66,13 +68,39 @@ def check_counts(case: Case) -> None:
         )
 
 
-def check_joins(case: Case) -> None:
-    """A layer of several operands, other than a loss, says that it joins."""
+def check_operands(case: Case) -> None:
+    """A layer of several operands says that it joins, and a loss what its target may be."""
     layer, operands = case.layer, len(case.shapes)
+    if not isinstance(layer, Loss):
+        many = f"{operands} operand{'s' if operands > 1 else ''}"
+        right = layer.joins == (operands > 1)
+        require(right, f"{layer}: joins is {layer.joins}, but the case has {many}")
+        return
     require(
-        isinstance(layer, Loss) or layer.joins == (operands > 1),
-        f"{layer}: joins is {layer.joins}, but the case has {operands} operand{'s' if operands > 1 else ''}",
+        bool(layer.targets) and set(layer.targets) <= {"classes", "values"},
+        f"{layer}: targets may name classes and values, not {', '.join(layer.targets) or 'nothing'}",
     )
+    if "classes" in layer.targets:
+        expected, scores = layer.target_shape(case.shapes[0]), case.shapes[0]
+        require(
+            expected == scores,
+            f"{layer}: classes are spread over the scores of {say(scores)}, but target_shape gives "
+            f"{say(expected)}; leave classes out of targets",
+        )
+        require(
+            type(layer).probabilities is not Loss.probabilities,
+            f"{layer}: targets may be classes, but probabilities is not defined; define it, or leave classes "
+            "out of targets",
+        )
+
+
+def check_names(case: Case) -> None:
+    """Operands, output, parameters, extras and gradients have different names, by which they are traced."""
+    params, extras = case.layer.params(*case.shapes), case.layer.extras(*case.shapes)
+    given = ["y", *(f"x{i}" for i in range(len(case.shapes))), *params]
+    names = Counter([*given, *(f"d{name}" for name in given), *extras])
+    twice = [name for name, count in names.items() if count > 1]
+    require(not twice, f"{case.layer}: two arrays are called {' and '.join(twice)}; rename one of them")
 
 
 def check_language(case: Case) -> None:
@@ -127,8 +155,11 @@ def check_backward(trial: Trial, made: Forward) -> None:
     for name, param in params.items():
         _expect(trial, f"dw of {name}", back.dw[name], param.shape, dtype)
     again = _backward(trial, kept, dy)
-    nobody = _backward(trial, dataclasses.replace(kept, wants=(False,) * len(trial.x)), dy)
-    require(len(nobody.dx) == len(trial.x), f"{trial}: backward forgets an operand that nobody wants")
+    unread = _backward(trial, dataclasses.replace(kept, wants=(False,) * len(trial.x)), dy)
+    require(
+        len(unread.dx) == len(trial.x),
+        f"{trial}: backward gives {len(unread.dx)} gradients for {len(trial.x)} operands where none is read",
+    )
     for i, (dx, other) in enumerate(zip(back.dx, again.dx, strict=True)):
         require(
             (dx is None) == (other is None),
@@ -138,8 +169,8 @@ def check_backward(trial: Trial, made: Forward) -> None:
             assert_equal(other, dx, f"{trial}: a second run of backward gives another dx of operand {i}")
     for name, dw in back.dw.items():
         assert_equal(again.dw[name], dw, f"{trial}: a second run of backward gives another dw of {name}")
-        require(name in nobody.dw, f"{trial}: dw of {name} is missing where nobody wants dx")
-        assert_equal(nobody.dw[name], dw, f"{trial}: dw of {name} changes where nobody wants dx")
+        require(name in unread.dw, f"{trial}: dw of {name} is missing where no dx is read")
+        assert_equal(unread.dw[name], dw, f"{trial}: dw of {name} changes where no dx is read")
 
 
 def check_batch(trial: Trial) -> None:
@@ -168,7 +199,7 @@ def check_batch(trial: Trial) -> None:
 
 
 def _first_run(case: Case, seed: int) -> list[Trial]:
-    """The trials, for which forward has to run before: said well where it cannot, or has no value."""
+    """The trials. Raises AssertionError where forward fails on them or gives no finite numbers."""
     try:
         with np.errstate(all="ignore"):
             found = list(trials(case, seed))

@@ -1,10 +1,10 @@
 """Oracle 2: forward against the layer's own independent definition, in both precisions, and the float32
 gradients against the float64 ones.
 
-What a result may be off is said in `closeness.py`. One kind of formula needs more than the sensitivity to its
-operands: a loss is a sum of target times a logarithm of probability, and a logarithm log(sum e^z) - z is as
-exact as z, even where the two nearly cancel and nothing moves with z any more. For a loss sum |a||b| is
-therefore at least sum |t| max |z|, and for its gradients |dy| max |t| and |dy| max |z|.
+`closeness.py` says how far a result may be off. A loss needs more than the sensitivity to its operands: it is
+a sum of targets times logarithms of probabilities, and a logarithm log(sum e^z) - z is as exact as z, even
+where the two nearly cancel and the loss hardly moves with z. For a loss, sum |a||b| is therefore at least
+sum |t| max |z|, and for its gradients |dy| max |t| and |dy| max |z|.
 """
 
 from __future__ import annotations

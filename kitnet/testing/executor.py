@@ -1,4 +1,4 @@
-"""Oracle 3: whatever runs graphs against the formulas, on a graph of one layer.
+"""Oracle 3: executors of graphs against the formulas, on a graph of one layer.
 
 An `Executor` is a function; `reference` is the readable one. A compiled plan is checked by handing in a
 function that builds and runs it.
@@ -68,7 +68,7 @@ def check_executor(
 
 
 def _check_gradients(trial: Trial, run: Run, exact: Trial, made: Forward, dy: Array) -> None:
-    """Those that backward gives are right, and of an operand without a gradient there is none, or 0."""
+    """The gradients equal those of backward, and an operand without a gradient has none, or 0."""
     expected, scales = gradients(exact, exact.kept(made), dy), backward_scale(exact, made, dy)
     paths = {where: f"{PATH}.{where}" if isinstance(where, str) else f"x{where}" for where in expected}
     missing = {path for path in paths.values() if path not in run.gradient}

@@ -105,16 +105,8 @@ class Trial:
 
     def kept(self, made: Forward, wants: tuple[bool, ...] = ()) -> Kept:
         """What the layer's declarations let backward see of this run, and nothing else."""
-        keeps = self.layer.keeps
-        declared = self.layer.extras(*self.shapes)
-        kept = Kept(
-            tuple(one.shape for one in self.x),
-            extras={name: frozen(a) for name, a in made.extras.items() if name in declared},
-            wants=wants or (True,) * len(self.x),
-        )
-        if "x" in keeps:
-            kept = replace(kept, x=self.x)
-        return replace(kept, y=frozen(made.y)) if "y" in keeps else kept
+        kept = self.layer.kept(self.x, made, wants)
+        return replace(kept, y=frozen(kept.y), extras=freeze(kept.extras))
 
     def backward(self, kept: Kept, dy: Array) -> Backward:
         return self.layer.backward(self.w, kept, dy)
@@ -140,8 +132,8 @@ def _draw(case: Case, random: np.random.Generator) -> tuple[Array, ...]:
 
 
 def _spread(random: np.random.Generator, shape: Shape) -> Array:
-    """Normal numbers of which no two, nor any and 0, lie within 5 steps: a difference that moves each by two
-    steps at most meets no kink of a maximum or of max(x, 0)."""
+    """Normal numbers that lie 5 steps apart, and as far from 0. A difference, which moves each by two steps
+    at most, then meets no kink of a maximum or of max(x, 0)."""
     values = random.standard_normal(shape)
     for sign in (-1, 1):
         side = values * sign > 0

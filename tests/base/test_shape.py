@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kitnet.base.error import ShapeError
-from kitnet.base.shape import Axis, per_axis, say, slide
+from kitnet.base.shape import Axis, per_axis, say, slide, with_article
 
 
 def outputs(volume: tuple[int, ...], *args: object, **kwargs: object) -> tuple[int, ...]:
@@ -128,7 +128,7 @@ def test_valid_same_full_lengths(size: int, window: int) -> None:
         (
             ((5, 9, 1), 11, 1, 1),
             {},
-            "a 11x11 window does not fit its 5x9x1 input padded to 7x11; use pad=3 or a smaller window",
+            "an 11x11 window does not fit its 5x9x1 input padded to 7x11; use pad=3 or a smaller window",
         ),
         (
             ((5, 1), 3, 1, 0, 4),
@@ -151,7 +151,7 @@ def test_valid_same_full_lengths(size: int, window: int) -> None:
         (
             ((224, 224, 3), 11, 4),
             {"what": "filter"},
-            "a stride of 4 does not divide: (224 - 11) / 4 + 1 = 54.25 positions of a 11x11 filter on its "
+            "a stride of 4 does not divide: (224 - 11) / 4 + 1 = 54.25 positions of an 11x11 filter on its "
             "224x224x3 input; write floor to drop the last 1, or change stride or pad",
         ),
         (
@@ -184,7 +184,7 @@ def test_valid_same_full_lengths(size: int, window: int) -> None:
         (
             ((5, 5, 1), 3, 1, (1, 1, 1)),
             {},
-            "a pad of (1, 1, 1) does not fit an input of 2 axes; give one number, or 2",
+            "a pad of 1x1x1 does not fit an input of 2 axes; give one number, or 2",
         ),
     ],
 )
@@ -203,3 +203,13 @@ def test_the_pad_that_the_error_proposes_helps(size: int, window: int, dilation:
         slide((size, 1), window, 1, pad, dilation)
         with pytest.raises(ShapeError):
             slide((size, 1), window, 1, pad - 1, dilation)
+
+
+@pytest.mark.parametrize("window", ["8x8 filter", "80 window", "11x3 filter", "18 window"])
+def test_an_before_numbers_that_begin_with_a_vowel(window: str) -> None:
+    assert with_article(window) == f"an {window}"
+
+
+@pytest.mark.parametrize("window", ["7x8 filter", "110 window", "1 window", "180x2 filter"])
+def test_a_before_other_numbers(window: str) -> None:
+    assert with_article(window) == f"a {window}"

@@ -81,7 +81,7 @@ def _max(t: Trial, there: Any, back: Any, rng: np.random.Generator, where: str) 
     values = rng.integers(-2, 3, t.shape).astype(np.float32)
     values[rng.random(t.shape) < 0.1] = rng.choice(np.float32([np.nan, -np.inf, np.inf]))
     forward = t.layer.forward({}, {}, Context(), values)
-    y, switches, winners = slab(t.y, t), slab(dense(t.y), t, dtype=np.uint8), forward.extras["switches"]
+    y, switches, winners = slab(t.y, t), slab(dense(t.y), t, dtype=np.uint8), forward.extras["indices"]
     run(there, ("y", "switches"), x=slab(t.x, t, values), y=y, switches=switches)
     np.testing.assert_array_equal(y.get(t.count).reshape(forward.y.shape), forward.y, where)
     np.testing.assert_array_equal(switches.get(t.count).reshape(winners.shape), winners, where)

@@ -134,7 +134,7 @@ def test_max_pool_is_the_formula_bit_for_bit(cpu):
         forward = t.layer.forward({}, {}, Context(), values)
         x, y, switches = slab(t.x, t, values), slab(t.y, t), slab(dense(t.y), t, dtype=np.uint8)
         run(next(codes), ("y", "switches"), x=x, y=y, switches=switches)
-        winners = forward.extras["switches"]
+        winners = forward.extras["indices"]
         np.testing.assert_array_equal(y.get(t.count).reshape(forward.y.shape), forward.y)
         np.testing.assert_array_equal(switches.get(t.count).reshape(winners.shape), winners)
         y = slab(t.y, t)
@@ -216,7 +216,7 @@ def test_more_taps_than_a_byte_counts(size, dtype):
     want = layer.forward({}, {}, Context(), values)
     found = switches.get().reshape(-1, 1, 1, 2)
     assert (found[0] == taps).all()
-    np.testing.assert_array_equal(found[1:], want.extras["switches"][1:])
+    np.testing.assert_array_equal(found[1:], want.extras["indices"][1:])
     run(back, ("dx",), switches=switches, dy=Slab(y, batch).put(want.y + 1), dx=dx)
     (gradient,) = layer.backward({}, Kept((values.shape,), extras=want.extras), want.y + 1).dx
     gradient[0] = 0

@@ -12,13 +12,15 @@ import pytest
 import kitnet.layers
 from kitnet.base.error import KitnetError
 from kitnet.layers import LAYERS, Case, Layer
-from kitnet.testing import check_contract, check_definition, check_executor, check_gradient
+from kitnet.testing import check_contract, check_definition, check_executor, check_gradient, check_terms
 
 EVERY = list(LAYERS)
 
 
 @pytest.mark.parametrize("word", EVERY)
-@pytest.mark.parametrize("check", [check_contract, check_definition, check_gradient, check_executor])
+@pytest.mark.parametrize(
+    "check", [check_contract, check_definition, check_gradient, check_executor, check_terms]
+)
 def test_layer(check: Callable[[Case], None], word: str) -> None:
     for case in LAYERS[word].cases():
         check(case)

@@ -41,6 +41,12 @@ def test_samples_are_mixed_in_training_only_and_one_number_has_no_variance() -> 
     assert [layer.least_batch(shape) for shape in ((3,), (1, 1, 3), (1, 2, 3))] == [2, 2, 1]
 
 
+def test_an_empty_batch_leaves_the_running_statistics() -> None:
+    made = BatchNorm().forward(ONE, NEW, TRAIN, np.zeros((0, 1)))
+    assert made.y.shape == (0, 1)
+    assert made.state == {}
+
+
 def test_evaluation_uses_the_running_statistics_and_leaves_them() -> None:
     state = {"mean": np.array([2.0]), "var": np.array([5.0])}
     made = BatchNorm(eps=4.0).forward(ONE, state, Context(), np.array([[5.0], [-4.0]]))

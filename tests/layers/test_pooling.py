@@ -1,4 +1,4 @@
-"""Pooling and subsampling: sizes, switches, overlaps and the rules for ties and padding."""
+"""Pooling and subsampling: sizes, indices, overlaps and the rules for ties and padding."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def test_52_the_winner_alone_gets_the_gradient() -> None:
     assert dx.tolist() == [[0, 0, 0, 0], [0, 10, 0, 20], [30, 0, 0, 0], [0, 0, 0, 40]]
 
 
-def test_switches_are_the_places_of_the_winners() -> None:
+def test_indices_are_the_places_of_the_winners() -> None:
     made = MaxPool(2).forward({}, {}, Context(), IMAGE[None, ..., None])
-    switches = made.extras["switches"]
-    assert switches[0, ..., 0].tolist() == [[3, 3], [0, 3]]
-    assert switches.dtype == np.uint8
+    indices = made.extras["indices"]
+    assert indices[0, ..., 0].tolist() == [[3, 3], [0, 3]]
+    assert indices.dtype == np.uint8
 
 
 def test_of_equal_values_the_first_wins() -> None:
@@ -126,13 +126,13 @@ def test_a_window_that_touches_the_input_is_not_refused(kind: type[MaxPool], pad
 
 
 @pytest.mark.parametrize(("window", "dtype"), [(16, "uint8"), (17, "int32")])
-def test_switches_take_the_smallest_type_that_counts_the_window(window: int, dtype: str) -> None:
+def test_indices_take_the_smallest_type_that_counts_the_window(window: int, dtype: str) -> None:
     layer = MaxPool(window)
-    assert layer.extras((window, window, 1))["switches"].dtype == dtype
+    assert layer.extras((window, window, 1))["indices"].dtype == dtype
     x = np.zeros((1, window, window, 1))
     x[0, -1, -1] = 1
     made = layer.forward({}, {}, Context(), x)
-    assert made.extras["switches"].item() == window * window - 1
+    assert made.extras["indices"].item() == window * window - 1
 
 
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 10**6))

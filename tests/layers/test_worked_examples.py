@@ -187,8 +187,8 @@ def test_sizes_of_the_material(line: str, output: tuple[int, ...]) -> None:
         ),
         (
             "224x224x3 -> conv11-96/4",  # 103: the error of the AlexNet paper
-            "conv1: a stride of 4 does not divide: (224 - 11) / 4 + 1 = 54.25 positions of a 11x11 filter on "
-            "its 224x224x3 input; write floor to drop the last 1, or change stride or pad",
+            "conv1: a stride of 4 does not divide: (224 - 11) / 4 + 1 = 54.25 positions of an 11x11 filter "
+            "on its 224x224x3 input; write floor to drop the last 1, or change stride or pad",
         ),
     ],
 )

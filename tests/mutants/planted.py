@@ -39,6 +39,7 @@ T_TABLE, T_WORKED, T_ALL = (
     f"layers/test_{name}.py::" for name in ("connection_tables", "worked_examples", "conformance")
 )
 CACHE = "kernels/cache.py"
+T_TERMS = "testing/test_terms.py::"
 T_KINDS = "testing/test_kinds_of_layers.py::"
 T_GIVEN, T_CACHE = "net/test_given_in_python.py::", "kernels/test_cache_size.py::"
 T_BORDER = "layers/test_pooling_borders.py::"
@@ -349,6 +350,61 @@ MUTANTS = [
         T_TABLE + "test_a_column_names_maps_once_and_in_order",
     ),
     Mutant(
+        CONV,
+        "first = k // (self.filters // self.groups) * each",
+        "first = 0 * each",
+        T_ALL + "test_layer[check_terms-conv]",
+    ),
+    Mutant(
+        CONV,
+        "first = sum(map(len, self.table.columns[:k]))",
+        "first = sum(map(len, self.table.columns[: k + 1]))",
+        T_TERMS + "test_a_filter_of_a_connection_table_sees_its_maps_only",
+    ),
+    Mutant(WINDOW, "place is None or p == place[i]", "True", T_ALL + "test_layer[check_terms-meanpool]"),
+    Mutant(
+        NORM,
+        '("dscale", (c,)), times=-share',
+        '("dscale", (c,)), times=share',
+        T_ALL + "test_layer[check_terms-batchnorm]",
+    ),
+    Mutant(
+        MAX,
+        "== np.ravel_multi_index(tap, sizes)",
+        ">= np.ravel_multi_index(tap, sizes)",
+        T_TERMS + "test_the_winner_of_a_maximum",
+    ),
+    Mutant(
+        SUB,
+        'Terms((run.term(("bias", (c,))), *scaled))',
+        "Terms(tuple(scaled))",
+        T_ALL + "test_layer[check_terms-subsample]",
+    ),
+    Mutant(
+        "layers/tracing.py",
+        "rest = value - math.fsum(term.value for term in every)",
+        "rest = 0.0",
+        T_TERMS + "test_any_other_formula_is_its_slopes_and_a_rest",
+    ),
+    Mutant(
+        "layers/tracing.py",
+        "if weight:",
+        "if weight > 0:",
+        T_ALL + "test_layer[check_terms-rbf]",
+    ),
+    Mutant(
+        "layers/tracing.py",
+        "if len(reached) == 1:",
+        "if not reached:",
+        T_TERMS + "test_a_layer_of_one_number_is_closed_by_its_formula",
+    ),
+    Mutant(
+        "testing/terms.py",
+        "abs(value - exact) <= allowed",
+        "True",
+        T_TERMS + "test_wrong_terms_are_named",
+    ),
+    Mutant(
         "testing/executor.py",
         "given is None or not given.any()",
         "True",
@@ -384,7 +440,7 @@ MUTANTS = [
         MAX,
         "if taps <= 256 else",
         "if taps <= 300 else",
-        T_POOL + "test_switches_take_the_smallest_type_that_counts_the_window",
+        T_POOL + "test_indices_take_the_smallest_type_that_counts_the_window",
     ),
     Mutant(
         MAX,
@@ -694,7 +750,7 @@ MUTANTS = [
         VALUE, "if len(text) > DIGITS:", "if len(text) > 10_000:", T_LANGUAGE + "TestInput::test_no_volumes"
     ),
     Mutant(
-        VALUE,
+        SHAPE,
         'else f"{p[0]}:{p[1]}" for p in pad',
         'else f"{p[1]}:{p[0]}" for p in pad',
         T_LANGUAGE + "test_what_is_written_is_read_back",
@@ -756,12 +812,18 @@ MUTANTS = [
         "2 if len(x[0]) == 1",
         T_NORM + "test_samples_are_mixed_in_training_only_and_one_number_has_no_variance",
     ),
+    Mutant(
+        NORM,
+        "if ctx.train and m:",
+        "if ctx.train:",
+        T_NORM + "test_an_empty_batch_leaves_the_running_statistics",
+    ),
     Mutant(NORM, "var * (m / max(m - 1, 1))", "var", T_NORM + "test_a_batch_by_hand"),
     Mutant(NORM, "np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)", T_NORM + "test_a_batch_by_hand"),
     Mutant(
         NORM,
-        "share * (dshift + normalised * dscale)",
-        "share * dshift",
+        "inverse * (dy - share * (dshift + normalised * dscale))",
+        "inverse * (dy - share * dshift)",
         T_ALL + "test_layer[check_gradient-batchnorm]",
     ),
     Mutant(
@@ -772,7 +834,7 @@ MUTANTS = [
     ),
     Mutant(
         NORM,
-        "share = 1 / max(m, 1)",
+        "share = 1 / m",
         "share = 1 / max(m - 1, 1)",
         T_NORM + "test_the_gradient_of_a_batch_by_hand",
     ),

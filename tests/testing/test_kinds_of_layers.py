@@ -10,6 +10,7 @@ import pytest
 from testing.own import OWN, Gaussian, Product, Reciprocal, Sign, Slope, register
 
 from kitnet.base.error import KitnetError, ShapeError
+from kitnet.base.spec import Param
 from kitnet.layers import Backward, Case, Forward, Layer
 from kitnet.net import parse
 from kitnet.testing import Run, check_executor, check_gradient, check_layer, reference
@@ -75,6 +76,32 @@ def test_a_layer_without_a_definition() -> None:
 def test_a_join_that_does_not_say_so() -> None:
     assert refused(Product, joins=False) == "Product(): joins is False, but the case has 2 operands"
     assert refused(Sign, joins=True) == "Sign(): joins is True, but the case has 1 operand"
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"targets": ()}, "Gaussian(): targets may name classes and values, not nothing"),
+        ({"targets": ("labels",)}, "Gaussian(): targets may name classes and values, not labels"),
+        (
+            {"targets": ("classes",)},
+            "Gaussian(): classes are spread over the scores of 2, but target_shape gives 1; "
+            "leave classes out of targets",
+        ),
+        (
+            {"targets": ("classes", "values"), "target_shape": lambda self, scores: scores},
+            "Gaussian(): targets may be classes, but probabilities is not defined; define it, or leave "
+            "classes out of targets",
+        ),
+    ],
+)
+def test_targets_that_do_not_fit(changed: dict[str, Any], text: str) -> None:
+    assert refused(Gaussian, **changed) == text
+
+
+def test_two_arrays_of_one_name() -> None:
+    text = "Slope(): two arrays are called x0 and dx0; rename one of them"
+    assert refused(Slope, params=lambda self, *x: {"x0": Param(())}) == text
 
 
 def test_no_gradient_of_the_scores() -> None:

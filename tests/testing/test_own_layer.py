@@ -296,7 +296,7 @@ def test_wants_that_changes_what_is_wanted() -> None:
             return Backward((None,), {})
         return gradients()(self, w, kept, dy)
 
-    text = "Scaled() on 3x2: dw of gain is missing where nobody wants dx"
+    text = "Scaled() on 3x2: dw of gain is missing where no dx is read"
     assert refused(backward=backward) == text
 
 

@@ -1,0 +1,153 @@
+"""What makes one number of a layer, written as a sum: a convolution's y[0, 2, 3, k] is
+
+    bias[k] + x0[0, 2, 3, 0] * weight[0, 0, 0, k] + x0[0, 2, 3, 1] * weight[0, 0, 1, k] + ...
+
+with the index and the value of every number in it. `Pass(...).terms(At("y", (0, 2, 3, k)))` finds the terms
+of a number of y, of a gradient `dx0`, or of the gradient of a parameter such as `dweight`. A number that is
+no sum of products is a function of one, its closing function: y = tanh(sum).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kitnet.base.error import KitnetError, nearest
+from kitnet.base.spec import Array
+
+if TYPE_CHECKING:
+    from kitnet.layers.contract import Backward, Context, Forward, Layer
+
+Index = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class At:
+    """The place of a number: an array's name as `Pass.array` takes it, and the index in it, sample first."""
+
+    of: str
+    index: Index
+
+
+@dataclass(frozen=True)
+class Number:
+    """A factor with its place. A number between the formulas, such as `normalised`, has a name that is no
+    array of the layer."""
+
+    path: str
+    index: Index
+    value: float
+
+
+@dataclass(frozen=True)
+class Term:
+    """times * the product of the factors."""
+
+    factors: tuple[Number, ...]
+    times: float = 1.0
+
+    @property
+    def value(self) -> float:
+        return math.prod((factor.value for factor in self.factors), start=self.times)
+
+    def by(self, factor: Number) -> Term:
+        """The term times another factor."""
+        return Term((*self.factors, factor), self.times)
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A function of one number, with a name to show."""
+
+    name: str
+    function: Callable[[float], float]
+
+
+IDENTITY = Closing("identity", lambda total: total)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The closing function of the sum of the terms."""
+
+    terms: tuple[Term, ...]
+    close: Closing = IDENTITY
+
+    @property
+    def total(self) -> float:
+        return math.fsum(term.value for term in self.terms)
+
+    @property
+    def value(self) -> float:
+        return self.close.function(self.total)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of a batch through a layer, forward and, where `dy` is given, backward."""
+
+    layer: Layer
+    w: Mapping[str, Array]
+    state: Mapping[str, Array]
+    ctx: Context
+    x: tuple[Array, ...]
+    dy: Array | None = None
+
+    @cached_property
+    def made(self) -> Forward:
+        return self.layer.forward(self.w, self.state, self.ctx, *self.x)
+
+    def send_back(self, dy: Array) -> Backward:
+        return self.layer.backward(self.w, self.layer.kept(self.x, self.made), dy)
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """Every array by its name: `x0`, `x1`, `y`, the parameters and extras by their own, and the gradients
+        as `dy`, `dx0`, `dweight`."""
+        found = {f"x{i}": x for i, x in enumerate(self.x)} | dict(self.w) | dict(self.made.extras)
+        found["y"] = self.made.y
+        if self.dy is not None:
+            back = self.send_back(self.dy)
+            found["dy"] = self.dy
+            found |= {f"dx{i}": dx for i, dx in enumerate(back.dx) if dx is not None}
+            found |= {f"d{name}": dw for name, dw in back.dw.items()}
+        return found
+
+    @property
+    def traced(self) -> list[str]:
+        """The arrays whose numbers have terms: y and the gradients that there are."""
+        gradients = (f"d{name}" for name in (*(f"x{i}" for i in range(len(self.x))), *self.w))
+        return ["y", *(name for name in gradients if name in self.arrays)]
+
+    def array(self, path: str) -> Array:
+        """The array of this name. Raises KitnetError."""
+        if path not in self.arrays:
+            raise KitnetError(
+                f"{self.layer.word} has no array {path!r}{nearest(path, self.arrays)}; "
+                f"it has {', '.join(self.arrays)}"
+            )
+        return self.arrays[path]
+
+    def number(self, path: str, index: Index) -> Number:
+        """One number of an array. Raises KitnetError where the array has no such place."""
+        array = self.array(path)
+        if len(index) != array.ndim or any(not 0 <= i < n for i, n in zip(index, array.shape, strict=True)):
+            raise KitnetError(f"{path} of {self.layer.word} has shape {array.shape}, and no place {index}")
+        return Number(path, tuple(map(int, index)), float(array[index]))
+
+    def term(self, *places: tuple[str, Index], times: float = 1.0) -> Term:
+        """The product of the numbers at these places."""
+        return Term(tuple(self.number(path, index) for path, index in places), float(times))
+
+    def terms(self, at: At) -> Terms:
+        """What makes the number at this place. Raises KitnetError where there is none, or none that the layer
+        makes."""
+        self.number(at.of, at.index)
+        if at.of not in self.traced:
+            raise KitnetError(
+                f"{at.of} of {self.layer.word} is not made of terms; trace {' or '.join(self.traced)}"
+            )
+        return self.layer.terms(self, at)
