@@ -44,6 +44,7 @@ from kitnet.train import (
     Started,
     Stepped,
     Stopped,
+    Warned,
     evaluate,
     pick_engine,
     resume,
@@ -249,6 +250,8 @@ def _show_training(events: Iterable[Event]) -> int:
     with Progress(*columns, console=console, transient=True, disable=not console.file.isatty()) as bar:
         for event in events:
             match event:
+                case Warned(text):
+                    print(f"kitnet: {text}", file=sys.stderr)
                 case Started():
                     _say(event.line)
                     _say(

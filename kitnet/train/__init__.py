@@ -1,6 +1,6 @@
 """Floor 4: training a network on data, and the files that come of it."""
 
-from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped
+from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped, Warned
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import Model, Prediction
 from kitnet.train.settings import Settings
@@ -18,6 +18,7 @@ __all__ = [
     "Started",
     "Stepped",
     "Stopped",
+    "Warned",
     "evaluate",
     "pick_engine",
     "resume",
