@@ -2,7 +2,7 @@
 do.
 
 Inner code raises the bare reason; one outer handler adds the place (`net/graph.py` the layer's path, the data
-readers the file, `cli.py` the program's name and exit status 2).
+readers the file, `kitnet/cli` the program's name and exit status 2).
 """
 
 from __future__ import annotations

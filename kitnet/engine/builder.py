@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
+from kitnet.engine.activation import activation_of
 from kitnet.engine.rewrite import Fusion
 from kitnet.engine.step import FLOAT, FormulaStep, KernelStep, Place, Ref, Step
 from kitnet.kernels import elementwise
+from kitnet.kernels.activation import RELU, Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Triple, Volume
@@ -146,21 +148,22 @@ class Builder:
         """By the node whose step does more than its own layer: the value that it stores."""
         return {i: fusion.last for i, fusion in self.fusions.items()}
 
-    def fused_word(self, i: int) -> str | None:
+    def fused_activation(self, i: int) -> Activation | None:
         """The activation that node i does in passing."""
         activation = self.fusions[i].activation if i in self.fusions else None
-        layer = None if activation is None else self.node(activation).layer
-        return None if layer is None else layer.word
+        return None if activation is None else activation_of(self.node(activation).layer)
 
-    def word_back(self, i: int) -> str | None:
+    def activation_back(self, i: int) -> Activation | None:
         """The activation that node i did in passing, if its own way back has to lead through it."""
-        return None if i in self.taken_over else self.fused_word(i)
+        return None if i in self.taken_over else self.fused_activation(i)
 
     def take_over_relu(self, i: int) -> bool:
         """For the only reader of value i: whether a ReLU in passing made it, through which that reader then
         goes back, too.
         """
-        heads = [head for head, last in self.fused.items() if last == i and self.fused_word(head) == "relu"]
+        heads = [
+            head for head, last in self.fused.items() if last == i and self.fused_activation(head) == RELU
+        ]
         if not heads or sum(node.inputs.count(i) for node in self.graph.nodes) > 1:
             return False
         self.taken_over |= set(heads)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from kitnet.engine.activation import activation_of
 from kitnet.layers import (
     Add,
     BatchNorm,
@@ -17,17 +18,12 @@ from kitnet.layers import (
     Flatten,
     Identity,
     Layer,
-    LecunTanh,
     Linear,
-    Relu,
-    Sigmoid,
     Subsampling,
-    Tanh,
 )
 from kitnet.net.graph import Graph
 
 PRODUCTS = (Convolution, Linear)
-ACTIVATIONS = (Relu, Tanh, LecunTanh, Sigmoid)
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,8 @@ def fusions(
     """By the layer that begins: the longest chains of values with one reader each.
 
     Only layers that are `compiled` take part. Values in `kept` are read from outside. In training a norm
-    needs the statistics of what is before it, which must then be stored, and a sum is done by a norm; for
+    needs the statistics of what is before it, which must then be stored, and a sum is done by a norm; an
+    activation whose way back reads x is done by a norm alone, which calculates x once more there; for
     scores a sum is done by a convolution, too, unless images are many and the other term is read again.
     """
     readers = Counter(i for node in graph.nodes for i in node.inputs)
@@ -66,6 +63,11 @@ def fusions(
     def follows(i: int, kinds: tuple[type[Layer], ...]) -> int | None:
         j = after.get(i)
         return j if j is not None and isinstance(graph.nodes[j].layer, kinds) else None
+
+    def activation_after(i: int, any_source: bool) -> int | None:
+        j = after.get(i)
+        activation = activation_of(graph.nodes[j].layer) if j is not None else None
+        return j if activation and (any_source or activation.reads == "y") else None
 
     found: dict[int, Fusion] = {}
     passed: set[int] = set()
@@ -82,11 +84,12 @@ def fusions(
             total = follows(chain[-1], (Add,))
             terms = () if total is None else graph.nodes[total].inputs
             if total is not None and len(terms) == 2 and min(terms) < i:  # the other one is there before
-                last = follows(total, ACTIVATIONS) or total
+                last = activation_after(total, any_source=True) or total
                 over = not train and _spent(graph, min(terms), i, total, last, kept)
                 if few or over or isinstance(node.layer, BatchNorm):
                     chain, addend = [*chain, total], min(terms)
-        activation = follows(chain[-1], ACTIVATIONS)
+        again = isinstance(node.layer, BatchNorm) and addend is None
+        activation = activation_after(chain[-1], any_source=again or not train)
         chain += [] if activation is None else [activation]
         if len(chain) > 1:
             found[i] = Fusion(chain[-1], frozenset(chain[1:]), norm, addend, over, activation)

@@ -24,13 +24,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I64, Index, Int, Kernel, Pointer, Value, once
+from kitnet.kernels.emit import F32, I64, Index, Int, Kernel, Pointer, once
+from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.spec import Batch, Triple, Volume, Window
 from kitnet.kernels.tiling import EACH_BODY, Reach, Shares, cost, cut, fits, shares_of
 from kitnet.kernels.walk import lower, over
@@ -39,8 +40,6 @@ from kitnet.kernels.walk import lower, over
 LOADS = 1.6  # a cycle, where a multiply-add reads its weight from memory
 FAR = 0.5  # cycles for a vector from the L2 cache
 RUN = 16  # steps of the sums that are packed together: what they read and write stays in L1
-
-Beginning = Callable[[Index], Value]  # of a sum, by its row
 
 
 @once
@@ -55,7 +54,7 @@ def forward(
     groups: int = 1,
     packed: bool = False,
     bias: bool = True,
-    activation: str | None = None,
+    activation: Activation | None = None,
     accumulate: bool = False,
     blocks: int = 1,
 ) -> Kernel:
@@ -68,11 +67,8 @@ def forward(
     work = _forwards(cpu, batch, x, y, window, groups, packed, blocks)
     k = over(name, cpu, batch, work.blocks, x=F32, weight=F32, bias=F32, y=F32)
     source, weight, biases, target = k.pointers
-
-    def beginning(row: Index) -> Value:
-        return k.splat(biases, row) if bias else k.zero()
-
-    work.write(k, source, weight, target, beginning, accumulate, activation)
+    end = Epilogue(k, biases if bias else None, activation, accumulate)
+    work.write(k, source, weight, target, end)
     return k
 
 
@@ -156,7 +152,7 @@ def input_gradient(
     work = _Gather(cpu, batch, dy, dx, weights, reaches, blocks)
     k = over(name, cpu, batch, work.blocks, dy=F32, weight=F32, dx=F32)
     source, weight, target = k.pointers
-    work.write(k, source, weight, target, lambda row: k.zero(), accumulate)
+    work.write(k, source, weight, target, Epilogue(k, None, None, accumulate))
     return k
 
 
@@ -307,21 +303,11 @@ class _Gather:
         # for the next one meanwhile, each for another place.
         self.ahead = most // self.segments * self.tile.places if weights.taps == 1 else 0
 
-    def write(
-        self,
-        k: Kernel,
-        source: Pointer,
-        weight: Pointer,
-        target: Pointer,
-        beginning: Beginning,
-        accumulate: bool,
-        activation: str | None = None,
-    ) -> None:
+    def write(self, k: Kernel, source: Pointer, weight: Pointer, target: Pointer, end: Epilogue) -> None:
         """A block is a run of items, each a segment of a line of places for one tile of rows: chunk by
         chunk of tiles, line by line, segment by segment, and the tiles of the chunk for each of these.
         """
-        self.k, self.beginning = k, beginning
-        self.accumulate, self.activation = accumulate, activation
+        self.k, self.end = k, end
         shares, weights = self.tile.rows, self.weights
         batch, block = divmod(k.task, self.blocks)
         source += batch * self.source_stride
@@ -367,8 +353,8 @@ class _Gather:
                 with k.loop(later * front, ends * back + front, unroll=1) as rim:
                     i = rim + _from(k, rim, front) * len(inner)  # past the interior
                     self._sums(line, wide, i, 1, wide.taps_at(i))
-        if self.activation and self.activation != "relu":
-            self._activate(line)
+        if self.end.curve:
+            self._activate(line, self.end.curve)
 
     def _whole(self, line: _Line, wide: Reach) -> tuple[Index, Index]:
         """Where the segment's whole tiles begin and end. What comes before and behind these in a line is the
@@ -390,9 +376,9 @@ class _Gather:
             outs = [
                 [first + (p * wide.every * to_place + row * images + v) for p, v in columns] for row in rows
             ]
-            for out in itertools.chain(*outs) if self.accumulate else ():
+            for out in itertools.chain(*outs) if self.end.addend else ():
                 k.prefetch(out)  # it comes while the sums are made
-            sums = [[k.register(self.beginning(line.row + row)) for _ in columns] for row in rows]
+            sums = [[k.register(self.end.begin(line.row + row)) for _ in columns] for row in rows]
             with self._terms(line, wide, taps) as (source, weight):
                 at = source + ((i * wide.step + wide.start) * from_place + some)
                 vectors = [k.vector(at, p * wide.step * from_place + v) for p, v in columns]
@@ -403,8 +389,7 @@ class _Gather:
                     for each, vector in zip(sums[row], vectors, strict=True):
                         each.set(k.fma(scalar, vector, each.get()))
             for each, out in zip(itertools.chain(*sums), itertools.chain(*outs), strict=True):
-                value = each.get() + k.vector(out) if self.accumulate else each.get()
-                k.store(k.max(value, 0.0) if self.activation == "relu" else value, out)
+                k.store(self.end.finish(each.get(), out), out)
 
     @contextmanager
     def _terms(
@@ -442,18 +427,16 @@ class _Gather:
                         weight + (c * (wide.tap_step * to_tap) + d * to_depth),
                     )
 
-    def _activate(self, line: _Line) -> None:
-        """A curve takes tens of instructions, too many for every sum of a tile: once over the finished
-        segment.
-        """
-        k, (wide,), curve = self.k, self.wide, ACTIVATIONS[self.activation or ""].value
+    def _activate(self, line: _Line, curve: Activation) -> None:
+        """Over the finished segment."""
+        k, (wide,) = self.k, self.wide
         (first, last), inner = self._whole(line, wide), wide.interior
         front, behind = inner.start, wide.places - inner.stop + len(inner) % self.tile.places
         begin = first - front + _from(k, line.segment, 1) * front
         end = last + _from(k, line.segment, self.segments - 1) * behind
         with k.loop(begin, end, unroll=1) as i, k.loop(0, line.rows * self.images, k.lanes, unroll=1) as v:
             at = line.target + (i * (self.target.pitch * self.images) + v)
-            k.store(curve(k.vector(at)), at)
+            k.store(curve.value(k.vector(at)), at)
 
 
 def _from(k: Kernel, index: Index, bound: int) -> Index:

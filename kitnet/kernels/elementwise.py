@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel
 from kitnet.kernels.spec import Batch, Volume
@@ -18,14 +18,20 @@ _UNROLLED = 4  # of a loop that does little; LLVM decides about the others
 
 
 def activate(
-    name: str, cpu: Cpu, batch: Batch, x: Volume, kind: str, y: Volume | None = None, blocks: int = 1
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    x: Volume,
+    activation: Activation,
+    y: Volume | None = None,
+    blocks: int = 1,
 ) -> Kernel:
-    """x -> y = f(x); `kind` is a word of ACTIVATIONS."""
+    """x -> y = f(x)."""
     k = over(name, cpu, batch, blocks, x=F32, y=F32)
     px, py = k.pointers
 
     def body(at_x: Index, at_y: Index) -> None:
-        k.store(ACTIVATIONS[kind].value(k.vector(px, at_x)), py, at_y)
+        k.store(activation.value(k.vector(px, at_x)), py, at_y)
 
     each_vector(k, batch, [x, y or x], body)
     return k
@@ -35,22 +41,22 @@ def activation_gradient(
     name: str,
     cpu: Cpu,
     batch: Batch,
-    y: Volume,
-    kind: str,
+    source: Volume,
+    activation: Activation,
     dy: Volume | None = None,
     dx: Volume | None = None,
     accumulate: bool = False,
     blocks: int = 1,
 ) -> Kernel:
-    """y, dy -> dx = f'(x) dy, where f' is taken from y."""
-    k = over(name, cpu, batch, blocks, y=F32, dy=F32, dx=F32)
-    py, pdy, pdx = k.pointers
+    """source, dy -> dx = f'(x) dy, where source is x or y, as the activation reads."""
+    k = over(name, cpu, batch, blocks, source=F32, dy=F32, dx=F32)
+    given, pdy, pdx = k.pointers
 
-    def body(at_y: Index, at_dy: Index, at_dx: Index) -> None:
-        value = ACTIVATIONS[kind].back(k.vector(py, at_y), k.vector(pdy, at_dy))
+    def body(at: Index, at_dy: Index, at_dx: Index) -> None:
+        value = activation.back(k.vector(given, at), k.vector(pdy, at_dy))
         put(k, value, pdx, at_dx, accumulate)
 
-    each_vector(k, batch, [y, dy or y, dx or y], body, _UNROLLED)
+    each_vector(k, batch, [source, dy or source, dx or source], body, _UNROLLED)
     return k
 
 
@@ -60,7 +66,7 @@ def add(
     batch: Batch,
     xs: Sequence[Volume],
     y: Volume,
-    activation: str | None = None,
+    activation: Activation | None = None,
     blocks: int = 1,
 ) -> Kernel:
     """x0, x1, ... -> y = f(x0 + x1 + ...), from left to right."""
@@ -70,7 +76,7 @@ def add(
     def body(*offsets: Index) -> None:
         first, *others = (k.vector(term, at) for term, at in zip(terms, offsets, strict=False))
         total = sum(others, first)
-        k.store(ACTIVATIONS[activation].value(total) if activation else total, py, offsets[-1])
+        k.store(activation.value(total) if activation else total, py, offsets[-1])
 
     each_vector(k, batch, [*xs, y], body, _UNROLLED)
     return k

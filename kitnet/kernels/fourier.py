@@ -25,9 +25,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value
+from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.spec import Batch, Triple, Volume
 from kitnet.kernels.tiling import Shares, cost, cut, fits, shares_of
 from kitnet.kernels.walk import higher, lower, over, place_offset
@@ -254,7 +255,7 @@ def convolve(
     before: Triple,
     *,
     bias: bool = True,
-    activation: str | None = None,
+    activation: Activation | None = None,
     accumulate: bool = False,
     blocks: int = 1,
 ) -> Kernel:
@@ -299,10 +300,11 @@ class _Work:
         self.most = -(-self.vectors // self.chunks)
         self.blocks = min(blocks, self.chunks)
 
-    def write(self, k: Kernel, bias: bool, activation: str | None, accumulate: bool) -> None:
-        self.k, self.bias, self.activation, self.accumulate = k, bias, activation, accumulate
+    def write(self, k: Kernel, bias: bool, activation: Activation | None, accumulate: bool) -> None:
+        self.k = k
         group, block = divmod(k.task, self.blocks)
-        source, u, self.biases, target = k.pointers
+        source, u, biases, target = k.pointers
+        self.end = Epilogue(k, biases if bias else None, activation, accumulate, apart=False)
         source += group * self.x.group_stride(self.batch)
         target += group * self.y.group_stride(self.batch)
         self.tile = _Tile(k, self.side)
@@ -373,12 +375,8 @@ class _Work:
         def line(i: Index) -> None:
             with k.loop(places, unroll=1) as j:
                 to = at + place_offset(self.y, self.batch, (0, i, j))
-                value = k.vector(self.tile.line, j * k.lanes)
-                if self.bias:
-                    value = value + k.splat(self.biases, first + row)
-                if self.accumulate:
-                    value = value + k.vector(to)
-                k.store(ACTIVATIONS[self.activation].value(value) if self.activation else value, to)
+                total = self.end.add_bias(k.vector(self.tile.line, j * k.lanes), first + row)
+                k.store(self.end.finish(total, to), to)
 
         source = self.m + (n * self.shares.most + row) * self.to_row
         self.tile.out_of(source, lower(self.y.sizes[1] - high, self.out[1]), line)

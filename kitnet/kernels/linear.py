@@ -8,9 +8,10 @@ order.
 
 from __future__ import annotations
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Pointer
+from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.tiling import cut
 from kitnet.kernels.walk import over
@@ -26,7 +27,7 @@ def forward(
     y: Volume,
     *,
     bias: bool = True,
-    activation: str | None = None,
+    activation: Activation | None = None,
     blocks: int = 1,
 ) -> Kernel:
     """y = activation(bias + x weight), all numbers of x flat and each an input. `bias=False` leaves that
@@ -41,6 +42,7 @@ def forward(
     k = over(name, cpu, batch, blocks, x=F32, weight=F32, bias=F32, y=F32)
     group, block = divmod(k.task, blocks)
     source, weight, biases, target = k.pointers
+    epilogue = Epilogue(k, biases if bias else None, activation)
     source += group * x.group_stride(batch)
     target += group * y.group_stride(batch)
     begin, end = cut(units, block, blocks)
@@ -62,7 +64,7 @@ def forward(
 
     with k.loop(begin, end, unroll=1) as unit:
         for place in places:
-            k.store(k.splat(biases, unit) if bias else k.zero(), target, unit * images + place)
+            k.store(epilogue.begin(unit), target, unit * images + place)
     whole = inputs - inputs % together
     with k.loop(0, whole, together, unroll=1) as first:
         add(first, together)
@@ -70,5 +72,5 @@ def forward(
         add(whole, inputs - whole)
     if activation:
         with k.loop(begin * images, end * images, k.lanes, unroll=1) as i:
-            k.store(ACTIVATIONS[activation].value(k.vector(target, i)), target, i)
+            k.store(activation.value(k.vector(target, i)), target, i)
     return k

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial as of
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, I32, I64, Index, Int, Kernel, Pointer, Value
 from kitnet.kernels.spec import Batch, Volume
@@ -150,7 +150,7 @@ def normalise(
     batch: Batch,
     x: Volume,
     y: Volume,
-    activation: str | None = None,
+    activation: Activation | None = None,
     blocks: int = 1,
     addend: Volume | None = None,
 ) -> Kernel:
@@ -166,7 +166,7 @@ def normalise(
             value = k.fma(k.vector(px, at_x + v) - middle, slope, level)
             for other in others:
                 value = value + k.vector(other, at_addend + v)
-            k.store(ACTIVATIONS[activation].value(value) if activation else value, py, at_y + v)
+            k.store(activation.value(value) if activation else value, py, at_y + v)
     return k
 
 
@@ -176,15 +176,15 @@ def gradient_sums(
     batch: Batch,
     x: Volume,
     dy: Volume,
-    activation: str | None = None,
+    activation: Activation | None = None,
     blocks: int = 1,
     stored: tuple[Volume, Volume] | None = None,
 ) -> Kernel:
     """x, mean, factor, shift, dy, count -> partial (tasks, 2, channels): the sums of d * (x - mean) and of d,
     where d is dy before the activation. Positions are cut into blocks.
 
-    With `stored`, the volumes of y and d, the activation is taken from y, which is read, and d is written,
-    perhaps in place of dy: x, mean, factor, shift, dy, count, y -> partial, d.
+    With `stored`, the volumes of y and d, the activation's gradient is taken from y, which is read, and d is
+    written, perhaps in place of dy: x, mean, factor, shift, dy, count, y -> partial, d.
     """
     each = dict.fromkeys(("x", "mean", "factor", "shift", "dy"), F32)
     more = {} if stored is None else {"y": F32, "d": F32}
@@ -201,10 +201,10 @@ def gradient_sums(
             far, d = k.vector(px, at_x + v) - middle, k.vector(pdy, at_dy + v)
             if others and activation:
                 py, pd = others
-                d = ACTIVATIONS[activation].back(k.vector(py, at_y + v), d)
+                d = activation.back(k.vector(py, at_y + v), d)
                 k.store(d, pd, at_d + v)
             elif activation:
-                d = _back(k, activation, k.fma(far, slope, level), d)
+                d = activation.back_from_x(k.fma(far, slope, level), d)
             at = c * batch.images + v
             k.store(k.fma(d, far, k.vector(sums[0], at)), sums[0], at)
             put(k, d, sums[1], at, accumulate=True)
@@ -248,7 +248,7 @@ def input_gradient(
     x: Volume,
     dy: Volume,
     dx: Volume,
-    activation: str | None = None,
+    activation: Activation | None = None,
     accumulate: bool = False,
     blocks: int = 1,
 ) -> Kernel:
@@ -267,7 +267,7 @@ def input_gradient(
         for v, there in zip(range(0, batch.images, k.lanes), real, strict=True):
             far, d = k.vector(px, at_x + v) - middle, k.vector(pdy, at_dy + v)
             if activation:
-                d = _back(k, activation, k.fma(far, scale, begin), d)
+                d = activation.back_from_x(k.fma(far, scale, begin), d)
             value = k.fma(scale, d, -k.fma(moves, far, rest))
             put(k, k.select(there, value, 0.0), pdx, at_dx + v, accumulate)
     return k
@@ -283,11 +283,6 @@ def _each_channel(
         rows = [group * v.group_stride(batch) + position * (v.pitch * batch.images) for v in volumes]
         with k.loop(volumes[0].channels) as c:
             yield c, tuple(row + c * batch.images for row in rows)
-
-
-def _back(k: Kernel, activation: str, x: Value, dy: Value) -> Value:
-    f = ACTIVATIONS[activation]
-    return f.back(f.value(x), dy)
 
 
 def _across(k: Kernel, batch: Batch, c: Index, real: list[Value], part: Callable[[Index], Value]) -> Value:

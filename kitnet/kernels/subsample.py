@@ -4,7 +4,7 @@ one of each a map, and an activation behind it if wanted.
 
 from __future__ import annotations
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Pointer
 from kitnet.kernels.sliding import Axes, PerTap, axes, send_back, window_sums
@@ -19,7 +19,7 @@ def subsample(
     window: Window,
     x: Volume,
     y: Volume,
-    activation: str | None = None,
+    activation: Activation | None = None,
     blocks: int = 1,
 ) -> Kernel:
     """x, coefficient (channels), bias (channels) -> y. Rows of y are cut into blocks."""
@@ -33,7 +33,7 @@ def subsample(
             sums = window_sums(k, batch, slides, x, px, group, position, vectors)
             for total, (c, v) in zip(sums, vectors, strict=True):
                 value = k.fma(k.splat(coefficient, c), total, k.splat(bias, c))
-                k.store(ACTIVATIONS[activation].value(value) if activation else value, py, out + v)
+                k.store(activation.value(value) if activation else value, py, out + v)
 
         each_tile(k, batch, y.channels, tile)
     return k

@@ -29,9 +29,10 @@ from collections.abc import Iterator
 from itertools import chain, product
 from math import prod
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value, once
+from kitnet.kernels.emit import F32, Index, Kernel, Pointer, once
+from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.filtering import F4, Filtering
 from kitnet.kernels.spec import Batch, Triple, Volume
 from kitnet.kernels.tiling import Shares, cost, cut, fits, shares_of
@@ -120,7 +121,7 @@ def convolve(
     before: Triple,
     *,
     bias: bool = True,
-    activation: str | None = None,
+    activation: Activation | None = None,
     accumulate: bool = False,
     filtering: Filtering = F4,
     blocks: int = 1,
@@ -170,10 +171,11 @@ class _Work:
         self.most = -(-self.panels // self.chunks)
         self.blocks = min(blocks, self.chunks)
 
-    def write(self, k: Kernel, bias: bool, activation: str | None, accumulate: bool) -> None:
-        self.k, self.bias, self.activation, self.accumulate = k, bias, activation, accumulate
+    def write(self, k: Kernel, bias: bool, activation: Activation | None, accumulate: bool) -> None:
+        self.k = k
         group, block = divmod(k.task, self.blocks)
-        source, u, self.biases, target = k.pointers
+        source, u, biases, target = k.pointers
+        self.end = Epilogue(k, biases if bias else None, activation, accumulate)
         source += group * self.x.group_stride(self.batch)
         target += group * self.y.group_stride(self.batch)
         self.v = k.scratch(F32, self.most * self.panel_size)
@@ -273,23 +275,17 @@ class _Work:
                 numbers = [k.vector(source, f * (rows * PANEL * k.lanes)) for f in range(self.frequencies)]
                 results = map_square(self.filtering.map_output, in_rows(numbers, self.filtering.into))
                 for i, j in product(lines, places):
-                    self._finish(results[i][j], first + row, here + (i * to_line + j * to_place))
-        if self.activation not in (None, "relu"):
-            self._activate(at, high, wide, rows)
+                    to = here + (i * to_line + j * to_place)
+                    total = self.end.add_bias(results[i][j], first + row)
+                    k.store(self.end.finish(total, to), to)
+        if self.end.curve:
+            self._activate(at, high, wide, rows, self.end.curve)
 
-    def _finish(self, value: Value, row: Index, to: Pointer) -> None:
-        k = self.k
-        if self.bias:
-            value = value + k.splat(self.biases, row)
-        if self.accumulate:
-            value = value + k.vector(to)
-        k.store(k.max(value, 0.0) if self.activation == "relu" else value, to)
-
-    def _activate(self, at: Pointer, high: Index, wide: Index, rows: int) -> None:
-        """A curve takes tens of instructions, too many for each of a tile's results: once over them all."""
-        k, images, curve = self.k, self.batch.images, ACTIVATIONS[self.activation or ""].value
+    def _activate(self, at: Pointer, high: Index, wide: Index, rows: int, curve: Activation) -> None:
+        """Over all results of a tile."""
+        k, images = self.k, self.batch.images
         out = self.filtering.out
         lines, places = (lower(out, self.y.sizes[a] - tile * out) for a, tile in ((1, high), (2, wide)))
         with k.loop(lines, unroll=1) as i, k.loop(places, unroll=1) as j, k.loop(rows, unroll=1) as row:
             to = at + (((i * self.y.sizes[2] + j) * self.y.pitch + row) * images)
-            k.store(curve(k.vector(to)), to)
+            k.store(curve.value(k.vector(to)), to)

@@ -18,6 +18,7 @@ from kitnet.layers.convolution import Convolution
 from kitnet.layers.dropout import Dropout
 from kitnet.layers.flatten import Flatten
 from kitnet.layers.join import Add, Concatenate, Identity
+from kitnet.layers.leaky_relu import LeakyRelu
 from kitnet.layers.linear import Linear
 from kitnet.layers.max_pool import MaxPool
 from kitnet.layers.mean_pool import MeanPool
@@ -26,6 +27,7 @@ from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
 from kitnet.layers.relu import Relu
 from kitnet.layers.sigmoid import Sigmoid
 from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
+from kitnet.layers.silu import Silu
 from kitnet.layers.softmax import Softmax
 from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
 from kitnet.layers.subsampling import Subsampling
@@ -46,6 +48,7 @@ __all__ = [
     "Identity",
     "Kept",
     "Layer",
+    "LeakyRelu",
     "LecunTanh",
     "Linear",
     "Loss",
@@ -57,6 +60,7 @@ __all__ = [
     "Relu",
     "Sigmoid",
     "SigmoidCrossEntropy",
+    "Silu",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Subsampling",

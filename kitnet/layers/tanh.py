@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kitnet.base.lecun import AMPLITUDE, SLOPE
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
-
-AMPLITUDE, SLOPE = 1.7159, 2 / 3
 
 
 @dataclass(frozen=True)

@@ -372,7 +372,7 @@ def test_too_little_memory(refused, monkeypatch):
     def refuse(*arguments, **options):
         raise MemoryError
 
-    monkeypatch.setattr("kitnet.cli.parse", refuse)
+    monkeypatch.setattr("kitnet.cli.network.parse", refuse)
     assert refused("show", "lenet5") == (
         "there is not enough memory for this; use a smaller network or batch"
     )
@@ -382,7 +382,7 @@ def test_too_little_memory(refused, monkeypatch):
 
 
 COMMANDS = "Available commands: train, evaluate, predict, verify, show, explain, layers, models."
-LOSSES = "known: quadratic, softmax_cross_entropy, rbf_penalty, sigmoid_cross_entropy"
+LOSSES = "known: quadratic, rbf_penalty, sigmoid_cross_entropy, softmax_cross_entropy"
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,9 @@ JOINED = {
     "a sum of wholes": "6x6x2 -> conv3-4 same -> residual[concat[conv1-2 -> relu | conv3-2 same -> tanh]] "
     "-> add[concat[conv1-3 | conv1-1 -> tanh] | concat[conv1-2 | conv1-2]] -> fc10",
     "scores that are a whole": "4x4x2 -> concat[fc6 | fc4 -> tanh]",
+    "gradients that are taken from x": "6x6x2 -> conv3-4 same -> silu -> conv3-4 same bias=no -> "
+    "batchnorm -> silu -> residual[conv3-4 same bias=no -> batchnorm] -> silu -> residual[identity -> "
+    "leakyrelu slope=-1] -> conv3-4 same -> leakyrelu slope=0.125 -> maxpool2 -> fc10",
     "a softmax of a sum": "4x4x2 -> add[fc10 | fc10] -> softmax",
 }
 
@@ -98,6 +101,21 @@ def test_between_norms_and_products_a_residual_network_does_nothing() -> None:
     assert not names & {"add", "activate", "activation_gradient", "copy"}
     passed = {choice.path for choice in plan.choices if choice.name == "in the step before"}
     assert passed == {"relu1", "relu2", "relu3", "residual1.body.relu1", "residual1", "residual2"}
+
+
+def test_an_activation_whose_gradient_is_taken_from_x_is_fused_where_x_is_known() -> None:
+    """For scores behind every product; in training behind a norm, which calculates x once more."""
+    net = kitnet.parse(
+        "6x6x2 -> conv3-4 same -> silu -> conv3-4 same bias=no -> batchnorm -> silu -> "
+        "residual[conv3-4 same bias=no -> batchnorm] -> silu -> conv3-4 same -> leakyrelu -> "
+        "conv3-4 same -> leakyrelu slope=-1 -> fc10"
+    )
+    alone = {
+        train: {choice.path for choice in plan.choices if choice.name == "vector polynomials"}
+        for train in (True, False)
+        for plan in [make_plan(net, 130, detect(), loss=usual_loss(net.graph), train=train)]
+    }
+    assert alone == {True: {"silu1", "silu3", "leakyrelu2"}, False: set()}
 
 
 def test_branches_are_written_where_they_are_read() -> None:

@@ -17,6 +17,7 @@ from volumes import fitting
 
 from kitnet.base.shape import Axis
 from kitnet.kernels import jit
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import convolution
 from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.channels.pack import Packing, pack
@@ -290,7 +291,7 @@ FORMULAS: dict[str, Callable[[Array], Array]] = {
 def test_activations(word: str, case: str):
     p = CASES[case]
     x, w, b, addend = p.arrays(whole=False)
-    got = run(p, x, w, b, addend, activation=word)
+    got = run(p, x, w, b, addend, activation=word and Activation(word))
     expected = FORMULAS[word](want(p, x, w, b) + addend)
     size = want(p, *(np.abs(a) for a in (x, w, b))) + np.abs(addend)  # no curve is steeper than 1.15
     assert (np.abs(got - expected) <= 5 * EPS * size + 4 * EPS * np.abs(expected)).all()
@@ -303,7 +304,9 @@ def test_the_addend_may_be_the_target(word: str, case: str):
     p, cpu = CASES[case], detect()
     x, w, b, addend = (a / share for a, share in zip(p.arrays(), (64, 1, 64, 64), strict=True))
     vx, vy, how = p.x(cpu), p.y(cpu), {"groups": p.groups, "blocks": p.blocks}
-    k = convolution.forward("onto", cpu, vx, vy, p.window, addend=True, activation=word, **how)
+    k = convolution.forward(
+        "onto", cpu, vx, vy, p.window, addend=True, activation=word and Activation(word), **how
+    )
     weights = packed(cpu, convolution.packing(cpu, vx, vy, p.window, **how), w)
     y = laid_out(addend, vy, "end", 0.0)
     (code,) = jit.build([k])

@@ -15,6 +15,7 @@ from test_channels_convolution import BEYOND, EPS, FORMULAS, Problem, axis, laid
 from volumes import fitting
 
 from kitnet.kernels import jit
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import in_place
 from kitnet.kernels.cpu import Cpu, detect, levels
 
@@ -128,7 +129,7 @@ def test_activations_and_an_addend_that_is_the_target(word: str, case: str) -> N
     expected = FORMULAS[word](want(p, x, w, b) + addend)
     most = 0 if word == "relu" else 4 * EPS
     for over in (False, True):
-        got = run(p, x, w, b, addend, activation=word, over=over)
+        got = run(p, x, w, b, addend, activation=word and Activation(word), over=over)
         assert (np.abs(got - expected) <= most * np.abs(expected)).all()
 
 

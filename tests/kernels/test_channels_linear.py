@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from volumes import fitting
 
 from kitnet.kernels import jit
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import linear
 from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.cpu import Cpu, detect, levels
@@ -154,7 +155,7 @@ def test_activations(word: str, case: str):
     p = CASES[case]
     x, w, b = p.arrays(whole=False)
     x /= 16  # so that curves are not all at their ends
-    got, expected = run(p, x, w, b, activation=word), FORMULAS[word](x @ w + b)
+    got, expected = run(p, x, w, b, activation=word and Activation(word)), FORMULAS[word](x @ w + b)
     size = np.abs(x) @ np.abs(w) + np.abs(b)  # no curve is steeper than 1.15
     assert (np.abs(got - expected) <= 5 * EPS * size + 4 * EPS * np.abs(expected)).all()
 

@@ -10,6 +10,7 @@ from guard import guarded
 from numpy.typing import NDArray
 from volumes import fitting, run
 
+from kitnet.kernels.activation import RELU
 from kitnet.kernels.channels.copy import copy
 from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.channels.norm import normalise
@@ -70,7 +71,7 @@ def test_norms(cpu: Cpu, channels: int, blocks: int) -> None:
     x, y = volume(channels, channels + 2), volume(channels, whole_vectors(channels, cpu.lanes))
     given, out = drawn(x, "start"), memory(y, "end")
     numbers = vectors(channels, "mean", "factor", "shift")
-    (code,) = build([normalise("norm", cpu, Batch(SAMPLES, 1), x, y, "relu", blocks)])
+    (code,) = build([normalise("norm", cpu, Batch(SAMPLES, 1), x, y, RELU, blocks)])
     run(code, ("y",), x=given, **numbers, y=out)
     mean, factor, shift = (array.astype(np.float64) for array in numbers.values())
     values = given[..., :channels].astype(np.float64)

@@ -19,6 +19,7 @@ from winograd_bound import EPS, bound
 
 from kitnet.base.shape import Axis
 from kitnet.kernels import jit
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import winograd
 from kitnet.kernels.channels.layout import Value, whole_vectors
 from kitnet.kernels.cpu import Cpu, detect, levels
@@ -115,7 +116,7 @@ def mapped(
 
 def run(
     p: Problem, x: Array, w: Array, b: Array | None = None, addend: Array | None = None, *,
-    cpu: Cpu | None = None, at: str = "end", activation: str | None = None, over: bool = False,
+    cpu: Cpu | None = None, at: str = "end", activation: Activation | None = None, over: bool = False,
 ) -> Array:  # fmt: skip
     """y (samples, *outputs, filters), of two runs with the same bits; with `over` it lies over the addend."""
     cpu = cpu or detect()
@@ -255,7 +256,9 @@ def test_neither_bias_nor_addend():
 @pytest.mark.parametrize("word", [None, "relu", "tanh"])
 def test_the_addend_may_be_the_target(word: str | None, case: str):
     p = CASES[case]
-    apart, over = (run(p, *p.arrays(), activation=word, over=each) for each in (False, True))
+    apart, over = (
+        run(p, *p.arrays(), activation=word and Activation(word), over=each) for each in (False, True)
+    )
     np.testing.assert_array_equal(over, apart)
 
 
@@ -269,4 +272,6 @@ def test_activations(word: str):
         "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
     }
     want = formula[word](run(p, x, w, b, addend).astype(np.float64))
-    np.testing.assert_allclose(run(p, x, w, b, addend, activation=word), want, rtol=4 * EPS, atol=EPS)
+    np.testing.assert_allclose(
+        run(p, x, w, b, addend, activation=word and Activation(word)), want, rtol=4 * EPS, atol=EPS
+    )

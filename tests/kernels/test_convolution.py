@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kitnet.base.shape import Axis
 from kitnet.kernels import convolution, convolution_gradient, jit
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Triple, Volume, Window
@@ -345,7 +346,7 @@ def test_small_caches_change_no_bit(case: str, word: str | None, added: bool):
     p = CASES[case]
     x, w, b, dy = p.arrays(whole=False)
     small, dx = replace(detect(), l1d=1 << 10, l2=1 << 12), run_input_gradient(p, dy, w)
-    options: dict[str, Any] = {"activation": word, "onto": dy if added else None}
+    options: dict[str, Any] = {"activation": word and Activation(word), "onto": dy if added else None}
     y = run_forward(p, x, w, b, **options)
     for cuts in (1, 5):
         assert run_forward(p, x, w, b, small, blocks=cuts, **options).tobytes() == y.tobytes()
@@ -412,7 +413,9 @@ def test_a_sum_is_written_over_one_of_its_terms(case: str, level: str, packed: b
     p, cpu = CASES[case], detect(level)
     x, w, b, onto = (a / share for a, share in zip(p.arrays(), (64, 1, 64, 64), strict=True))
     for word, bias in (None, True), (None, False), ("relu", True), ("tanh", True), ("sigmoid", False):
-        got = run_forward(p, x, w, b, cpu, "start", packed, onto, activation=word, bias=bias)
+        got = run_forward(
+            p, x, w, b, cpu, "start", packed, onto, activation=word and Activation(word), bias=bias
+        )
         want = FORMULAS[word](want_y(p, x, w, b if bias else 0 * b) + onto)
         most = 0 if word in (None, "relu") else 4 * EPS
         assert (np.abs(got - want) <= most * np.abs(want)).all(), word
@@ -433,7 +436,10 @@ def test_scaled_weights_are_packed_as_the_products_are(case: str, level: str):
 def test_activations(word: str, case: str):
     p = CASES[case]
     x, w, b, _ = p.arrays(whole=False)
-    got, want = run_forward(p, x, w, b, activation=word), FORMULAS[word](want_y(p, x, w, b))
+    got, want = (
+        run_forward(p, x, w, b, activation=word and Activation(word)),
+        FORMULAS[word](want_y(p, x, w, b)),
+    )
     size = want_y(p, *(np.abs(a) for a in (x, w, b)))  # no curve is steeper than 1.15
     assert (np.abs(got - want) <= 5 * EPS * size + 4 * EPS * np.abs(want)).all()
 

@@ -8,23 +8,24 @@ import numpy as np
 import pytest
 from volumes import Slab, run, volume
 
+from kitnet.engine.activation import activation_of
 from kitnet.kernels import elementwise
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import KINDS, RELU, Activation
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.jit import build
 from kitnet.kernels.spec import Batch, Volume
-from kitnet.layers import LecunTanh, Relu, Sigmoid, Tanh
+from kitnet.layers import Layer, LeakyRelu, LecunTanh, Relu, Sigmoid, Silu, Softmax, Tanh
 from kitnet.layers.contract import Context, Kept
 
-LAYERS = {"relu": Relu(), "tanh": Tanh(), "lecuntanh": LecunTanh(), "sigmoid": Sigmoid()}
+LAYERS = Relu(), LeakyRelu(0.1), LeakyRelu(-0.5), Tanh(), LecunTanh(), Sigmoid(), Silu()
 EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
-EACH_KIND = pytest.mark.parametrize("kind", ACTIVATIONS)
+EACH_LAYER = pytest.mark.parametrize("layer", LAYERS, ids=str)
 # y's error in roundings, the polynomial's own and those around it (the argument of lecuntanh is rounded too,
 # and tanh carries that on at most as it is)
-ROUNDINGS = {"relu": 0, "tanh": 3, "lecuntanh": 6, "sigmoid": 5}
-# the largest value of |terms of f'| for |y| at its largest: f' is a difference
-SLOPES = {"relu": 1.0, "tanh": 2.0, "lecuntanh": 2.4, "sigmoid": 1.0}
+ROUNDINGS = {"relu": 0, "leakyrelu": 2, "tanh": 3, "lecuntanh": 6, "sigmoid": 5, "silu": 6}
+# the largest sum of the sizes of what f' is made of, over the numbers drawn
+SLOPES = {"relu": 1.0, "leakyrelu": 1.0, "tanh": 2.0, "lecuntanh": 2.4, "sigmoid": 1.0, "silu": 8.0}
 
 
 @dataclass(frozen=True)
@@ -61,23 +62,29 @@ def trials(cpu: Cpu, seed: int, count: int, volumes: int) -> list[Trial]:
     return made
 
 
-def value(kind: str, x: np.ndarray) -> np.ndarray:
-    return LAYERS[kind].forward({}, {}, Context(), x).y
+def of(layer: Layer) -> Activation:
+    activation = activation_of(layer)
+    assert activation is not None
+    return activation
 
 
-def way_back(kind: str, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
-    (dx,) = LAYERS[kind].backward({}, Kept((y.shape,), y=y), dy).dx
+def value(layer: Layer, x: np.ndarray) -> np.ndarray:
+    return layer.forward({}, {}, Context(), x).y
+
+
+def way_back(layer: Layer, x: np.ndarray, dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    (dx,) = layer.backward({}, Kept((x.shape,), (x,), y), dy).dx
     assert dx is not None
     return dx
 
 
 @EACH_LEVEL
-@EACH_KIND
-def test_activation(kind, cpu):
+@EACH_LAYER
+def test_activation(layer, cpu):
     made = trials(cpu, 1, 6, 2)
     codes = build(
         [
-            elementwise.activate("activate", cpu, t.batch, t.volumes[0], kind, t.volumes[1], t.blocks)
+            elementwise.activate("activate", cpu, t.batch, t.volumes[0], of(layer), t.volumes[1], t.blocks)
             for t in made
         ]
     )
@@ -85,45 +92,59 @@ def test_activation(kind, cpu):
     for t, code in zip(made, codes, strict=True):
         x, y = t.slabs(rng, 1)
         run(code, ("y",), x=x, y=y)
-        want = value(kind, x.get().astype(float))
-        assert (abs(y.get() - want) <= ROUNDINGS[kind] * EPS * abs(want)).all()
+        want = value(layer, x.get().astype(float))
+        assert (abs(y.get() - want) <= ROUNDINGS[layer.word] * EPS * abs(want)).all()
 
 
 @EACH_LEVEL
-@EACH_KIND
-def test_activation_gradient(kind, cpu):
+@EACH_LAYER
+def test_activation_gradient(layer, cpu):
     made = trials(cpu, 3, 6, 3)
     codes = build(
         [
             elementwise.activation_gradient(
-                "back", cpu, t.batch, t.volumes[0], kind, *t.volumes[1:], t.accumulate, t.blocks
+                "back", cpu, t.batch, t.volumes[0], of(layer), *t.volumes[1:], t.accumulate, t.blocks
             )
             for t in made
         ]
     )
     rng = np.random.default_rng(4)
     for t, code in zip(made, codes, strict=True):
-        y, dy, dx = t.slabs(rng, 3 if t.accumulate else 2)
-        y.lanes[...] = value(kind, y.lanes)
+        source, dy, dx = t.slabs(rng, 3 if t.accumulate else 2)
+        x, of_y = source.get(), of(layer).reads == "y"
+        if of_y:
+            source.lanes[...] = value(layer, source.lanes)
         old = dx.get() if t.accumulate else np.float32(0)
-        run(code, ("dx",), y=y, dy=dy, dx=dx)
-        if kind == "relu":
-            np.testing.assert_array_equal(dx.get(), old + way_back(kind, y.get(), dy.get()))
+        run(code, ("dx",), source=source, dy=dy, dx=dx)
+        y = source.get() if of_y else value(layer, x)
+        if layer == Relu():
+            np.testing.assert_array_equal(dx.get(), old + way_back(layer, x, dy.get(), y))
             continue
-        want = old + way_back(kind, y.get().astype(float), dy.get().astype(float))
-        bound = 5 * EPS * SLOPES[kind] * abs(dy.get()) + EPS * abs(want)
+        want = old + way_back(layer, x.astype(float), dy.get().astype(float), y.astype(float))
+        bound = 5 * EPS * SLOPES[layer.word] * abs(dy.get()) + EPS * abs(want)
         assert (abs(dx.get() - want) <= bound).all()
 
 
-@EACH_KIND
-def test_in_place(kind):
+def test_every_activation_of_the_kernels_is_a_layer():
+    assert {layer.word for layer in LAYERS} == set(KINDS)
+
+
+def test_parameters_are_the_fields_of_the_layer():
+    assert activation_of(LeakyRelu(0.25)) == Activation("leakyrelu", (0.25,))
+    assert activation_of(Relu()) == RELU
+    assert activation_of(Softmax()) is None
+    assert activation_of(None) is None
+
+
+@EACH_LAYER
+def test_in_place(layer):
     """y may be the memory of x, and dx that of dy."""
     cpu = detect()
     batch, x = Batch(2, cpu.lanes), volume(3, 2, 5, extra=1)
     forward, back = build(
         [
-            elementwise.activate("activate", cpu, batch, x, kind),
-            elementwise.activation_gradient("back", cpu, batch, x, kind),
+            elementwise.activate("activate", cpu, batch, x, of(layer)),
+            elementwise.activation_gradient("back", cpu, batch, x, of(layer)),
         ]
     )
     rng = np.random.default_rng(5)
@@ -133,8 +154,8 @@ def test_in_place(kind):
     run(forward, ("y",), x=values, y=y)
     run(forward, ("x", "y"), x=values, y=values)
     np.testing.assert_array_equal(values.get(), y.get())
-    run(back, ("dx",), y=y, dy=dy, dx=dx)
-    run(back, ("dx", "dy"), y=y, dy=dy, dx=dy)
+    run(back, ("dx",), source=y, dy=dy, dx=dx)
+    run(back, ("dx", "dy"), source=y, dy=dy, dx=dy)
     np.testing.assert_array_equal(dy.get(), dx.get())
 
 
@@ -143,13 +164,13 @@ def test_relu_keeps_nan_and_stops_the_gradient_at_zero():
     batch, x = Batch(1, cpu.lanes), volume(4)
     forward, back = build(
         [
-            elementwise.activate("activate", cpu, batch, x, "relu"),
-            elementwise.activation_gradient("back", cpu, batch, x, "relu"),
+            elementwise.activate("activate", cpu, batch, x, RELU),
+            elementwise.activation_gradient("back", cpu, batch, x, RELU),
         ]
     )
     values = np.tile(np.array([np.nan, 0, -1, 2], np.float32), (cpu.lanes, 1))
     slab, dx = Slab(x, batch).put(values), Slab(x, batch)
-    run(back, ("dx",), y=slab, dy=Slab(x, batch).put(np.ones_like(values)), dx=dx)
+    run(back, ("dx",), source=slab, dy=Slab(x, batch).put(np.ones_like(values)), dx=dx)
     assert dx.get(1).ravel().tolist() == [0, 0, 0, 1]
     run(forward, ("x", "y"), x=slab, y=slab)
     np.testing.assert_array_equal(slab.get(1).ravel(), [np.nan, 0, 0, 2])
@@ -158,7 +179,7 @@ def test_relu_keeps_nan_and_stops_the_gradient_at_zero():
 @EACH_LEVEL
 def test_add(cpu):
     made = trials(cpu, 6, 8, 5)
-    words = [None, "relu"] * 4
+    words = [None, RELU] * 4
     codes = build(
         [
             elementwise.add("add", cpu, t.batch, t.volumes[: 1 + i % 4], t.volumes[4], word, t.blocks)
@@ -171,7 +192,7 @@ def test_add(cpu):
         terms = terms[: 1 + i % 4]
         run(code, ("y",), **{f"x{j}": term for j, term in enumerate(terms)}, y=y)
         total = sum((term.get() for term in terms[1:]), terms[0].get())
-        np.testing.assert_array_equal(y.get(), value(word, total) if word else total)
+        np.testing.assert_array_equal(y.get(), value(Relu(), total) if word else total)
 
 
 @EACH_LEVEL
@@ -219,7 +240,9 @@ def test_blocks_change_no_bit():
     seen = set()
     for blocks in (1, 2, 5, 50):
         for pitched in (x, volume(3, 4, 3, extra=1)):
-            (code,) = build([elementwise.activate("activate", cpu, batch, x, "tanh", pitched, blocks=blocks)])
+            (code,) = build(
+                [elementwise.activate("activate", cpu, batch, x, Activation("tanh"), pitched, blocks=blocks)]
+            )
             assert code.tasks == 2 * blocks
             values, y = Slab(x, batch), Slab(pitched, batch)
             values.lanes[...] = np.linspace(-3, 3, values.lanes.size).reshape(values.lanes.shape)

@@ -24,6 +24,7 @@ from volumes import run as run_twice
 
 from kitnet.base.shape import Axis
 from kitnet.kernels import fourier, jit
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.spec import Batch, Triple, Volume
 from kitnet.layers.convolution import correlate, input_gradient
@@ -99,7 +100,8 @@ def spectra(
 
 def run(
     p: Problem, a: Array, w: Array, b: Array | None = None, *, back: bool = False, cpu: Cpu | None = None,
-    at: str = "end", onto: Array | None = None, activation: str | None = None, blocks: int | None = None,
+    at: str = "end", onto: Array | None = None, activation: Activation | None = None,
+    blocks: int | None = None,
 ) -> Array:  # fmt: skip
     """y of x, or dx of dy."""
     cpu, window, blocks = cpu or detect(), (1, *p.window), blocks or p.blocks
@@ -227,7 +229,7 @@ def test_activations_of_sums(case: str, word: str | None):
     x, w, b, onto = p.arrays()
     for bias, alone in (b, run(p, x, w, b)), (None, run(p, x, w)):
         for term, total in (None, alone), (onto, alone + onto):
-            got = run(p, x, w, bias, onto=term, activation=word)
+            got = run(p, x, w, bias, onto=term, activation=word and Activation(word))
             want = FORMULAS[word](total.astype(np.float64))
             most = 0 if word in (None, "relu") else 4 * EPS
             np.testing.assert_allclose(got, want, rtol=most, atol=most / 4)

@@ -22,6 +22,7 @@ from volumes import Slab, fitting, run
 
 from kitnet.base.shape import Axis
 from kitnet.kernels import convolution, convolution_gradient
+from kitnet.kernels.activation import RELU, Activation
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.jit import Compiled, build
@@ -41,7 +42,7 @@ class Case:
     problem: Problem
     cpu: Cpu
     bias: bool
-    activation: str | None
+    activation: Activation | None
     accumulate: bool
 
     @property
@@ -126,7 +127,7 @@ def drawn(seed: int) -> Case:
     more = pick([(0, 0), (0, 0), (2, 0), (0, 3), (1, 1)])
     cut = pick([(1, 1, 1), (2, 1, 1), (3, 2, 2), (7, 2, 3), (100, 3, 100)])
     problem = Problem(axes, depth * groups, filters * groups, groups, samples, images, more, cut)
-    return Case(seed, problem, cpu, pick([True, True, False]), pick([None, "relu"]), pick([True, False]))
+    return Case(seed, problem, cpu, pick([True, True, False]), pick([None, RELU]), pick([True, False]))
 
 
 def _axis(pick: Any) -> Axis:

@@ -15,6 +15,7 @@ import test_winograd
 from volumes import Slab, run, volume
 
 from kitnet.kernels import elementwise
+from kitnet.kernels.activation import RELU
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.jit import build
 from kitnet.kernels.softmax import softmax, softmax_gradient
@@ -74,7 +75,7 @@ def test_sums_and_copies(cpu: Cpu) -> None:
         y, blocks, relu, onto = (
             volume(*shape, extra=pick([0, 2])),
             pick([1, 2, 5]),
-            pick([None, "relu"]),
+            pick([None, RELU]),
             pick([0, 1]),
         )
         add = elementwise.add("add", cpu, batch, xs, y, relu, blocks=blocks)
@@ -111,8 +112,8 @@ def test_relus_and_their_gradients(cpu: Cpu) -> None:
         x, y, dx = (volume(*shape, extra=pick([0, 0, 2])) for _ in range(3))
         onto, blocks = pick([True, False]), pick([1, 3])
         kernels += [
-            elementwise.activate("activate", cpu, batch, x, "relu", y, blocks),
-            elementwise.activation_gradient("back", cpu, batch, y, "relu", x, dx, onto, blocks),
+            elementwise.activate("activate", cpu, batch, x, RELU, y, blocks),
+            elementwise.activation_gradient("back", cpu, batch, y, RELU, x, dx, onto, blocks),
         ]
         trials.append((x, y, dx, batch, onto))
     codes = iter(build(kernels))
@@ -124,7 +125,7 @@ def test_relus_and_their_gradients(cpu: Cpu) -> None:
         run(next(codes), ("y",), x=value, y=out)
         np.testing.assert_array_equal(out.get(), np.maximum(value.get(), 0), f"{x} {batch}")
         old = back.get() if onto else np.float32(0)
-        run(next(codes), ("dx",), y=out, dy=dy, dx=back)
+        run(next(codes), ("dx",), source=out, dy=dy, dx=back)
         (want,) = Relu().backward({}, Kept((value.get().shape,), y=out.get()), dy.get()).dx
         np.testing.assert_array_equal(back.get(), old + want, f"{x} {batch}")
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from volumes import Slab, fitting, run, volume
 
 from kitnet.kernels import convolution, linear
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import detect, levels
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.jit import build
@@ -74,7 +75,9 @@ def test_activations_and_no_bias(word: str) -> None:
         "lecuntanh": lambda v: 1.7159 * np.tanh(v * 2 / 3),
         "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
     }
-    kernel = linear.forward("linear", detect(), batch, x, y, bias=False, activation=word, blocks=blocks)
+    kernel = linear.forward(
+        "linear", detect(), batch, x, y, bias=False, activation=Activation(word), blocks=blocks
+    )
     got = results(x, batch, kernel, "end", one, w, np.full_like(b, np.nan))
     want = formula[word](one.astype(np.float64) @ w)
     size = np.abs(one.astype(np.float64)) @ np.abs(w)  # no curve is steeper than 1.15

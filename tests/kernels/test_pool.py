@@ -12,13 +12,13 @@ from volumes import Slab, fitting, run, volume
 
 from kitnet.base.error import ShapeError
 from kitnet.kernels import pool
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.jit import build
 from kitnet.kernels.spec import Batch, Volume, Window
 from kitnet.kernels.subsample import subsample, subsample_gradient
 from kitnet.kernels.update import reduce
-from kitnet.layers import LecunTanh, MaxPool, MeanPool, Relu, Sigmoid, Subsampling, Tanh
+from kitnet.layers import MaxPool, MeanPool, Relu, Subsampling, Tanh
 from kitnet.layers.contract import Context, Kept
 
 EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
@@ -301,13 +301,15 @@ def test_subsampling(cpu):
             assert (abs(got - back.dw[name]) <= (terms + 2) * EPS * big.dw[name]).all()
 
 
-@pytest.mark.parametrize("word", ACTIVATIONS)
-def test_subsampling_with_an_activation_behind(word):
-    layer = {"relu": Relu, "tanh": Tanh, "lecuntanh": LecunTanh, "sigmoid": Sigmoid}[word]()
+@pytest.mark.parametrize("layer", [Relu(), Tanh()])
+def test_subsampling_with_an_activation_behind(layer):
     cpu = detect()
     batch, x, y, window = Batch(2, cpu.lanes), volume(4, 6, 3), volume(2, 3, 3), Window((1, 2, 2), (1, 2, 2))
     plain, squashed = build(
-        [subsample("subsample", cpu, batch, window, x, y, activation) for activation in (None, word)]
+        [
+            subsample("subsample", cpu, batch, window, x, y, activation)
+            for activation in (None, Activation(layer.word))
+        ]
     )
     rng = np.random.default_rng(8)
     values = Slab(x, batch).put(rng.standard_normal((2 * cpu.lanes, 4, 6, 3)).astype(np.float32))

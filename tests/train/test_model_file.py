@@ -234,29 +234,29 @@ def test_a_network_of_float64_is_not_saved(model, images, tmp_path):
 
 def test_a_layer_that_is_not_imported(images, tmp_path, own_layers):
     @dataclass(frozen=True)
-    class Leaky(Layer):
-        word = "leakyrelu"
+    class Softsign(Layer):
+        word = "softsign"
 
         def output_shape(self, *x):
             return x[0]
 
         def forward(self, w, state, ctx, x):
-            return Forward(np.maximum(x, 0.1 * x))
+            return Forward(x / (1 + abs(x)))
 
         def backward(self, w, kept, dy):
-            return Backward((dy * np.where(kept.x[0] > 0, 1, 0.1),))
+            return Backward((dy / (1 + abs(kept.x[0])) ** 2,))
 
         @classmethod
         def cases(cls):
             return iter(())
 
-    net = kitnet.parse("8x8x1 -> conv3-4 -> leakyrelu -> fc10")
+    net = kitnet.parse("8x8x1 -> conv3-4 -> softsign -> fc10")
     size = Preparation((8, 8, 1), (9, 10), (0.1,), (0.3,))
     Model(net, usual_loss(net.graph), NAMES, size).save(tmp_path / "m", images)
     assert Model.load(tmp_path / "m").net == net
-    del LAYERS["leakyrelu"]
+    del LAYERS["softsign"]
     assert refusal(tmp_path / "m") == (
-        f"{tmp_path / 'm'}: uses the layer 'leakyrelu', which is not known here; "
+        f"{tmp_path / 'm'}: uses the layer 'softsign', which is not known here; "
         "import the module that defines it"
     )
 

@@ -13,20 +13,20 @@ def through_fused_activation(b: Builder, i: int) -> Place | None:
 
     It is the gradient of the value that the node stores from then on.
     """
-    last, word = b.fused.get(i, i), b.word_back(i)
+    last, activation = b.fused.get(i, i), b.activation_back(i)
     dy = b.dy(last)
-    if dy is None or word is None:
+    if dy is None or activation is None:
         return dy
     y, dx = b.place(last), b.changed_dy(last)
     kernel = elementwise.activation_gradient(
         "activation_gradient",
         b.cpu,
         b.batch,
-        kind=word,
-        y=y.volume,
+        source=y.volume,
+        activation=activation,
         dy=dy.volume,
         dx=dx.volume,
         blocks=b.blocks(y.volume.positions),
     )
-    b.call(f"{b.node(last).path} backward", kernel, {"y": y.ref, "dy": dy.ref}, {"dx": dx.ref})
+    b.call(f"{b.node(last).path} backward", kernel, {"source": y.ref, "dy": dy.ref}, {"dx": dx.ref})
     return dx

@@ -43,7 +43,7 @@ def forward(b: Builder, i: int) -> None:
     node, problem = b.node(i), problem_of(b, i)
     x, y = b.place(node.inputs[0]), b.result(i)
     volumes = b.cpu, b.batch, x.volume, y.volume
-    bias, activation, blocks = problem.bias, b.fused_word(i), blocks_of(b, y.volume)
+    bias, activation, blocks = problem.bias, b.fused_activation(i), blocks_of(b, y.volume)
     if not b.over(i) and _is_long(b, x.volume, y.volume, problem):
         weight = filters_of(b, i)
         kernel = linear.forward("linear", *volumes, bias=bias, activation=activation, blocks=blocks)

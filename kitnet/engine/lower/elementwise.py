@@ -4,42 +4,44 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+from kitnet.engine.activation import activation_of
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.step import Place
 from kitnet.kernels import elementwise
-from kitnet.layers import Add, Concatenate, Flatten, Identity, LecunTanh, Relu, Sigmoid, Tanh
+from kitnet.kernels.activation import KINDS
+from kitnet.layers import LAYERS, Add, Concatenate, Flatten, Identity
 
 
 def _activate(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    assert node.layer is not None
-    blocks = b.blocks(y.volume.positions)
-    kernel = elementwise.activate(
-        "activate", b.cpu, b.batch, x=x.volume, y=y.volume, kind=node.layer.word, blocks=blocks
-    )
+    activation, blocks = activation_of(node.layer), b.blocks(y.volume.positions)
+    assert activation is not None
+    kernel = elementwise.activate("activate", b.cpu, b.batch, x.volume, activation, y.volume, blocks)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
 def _activate_backward(b: Builder, i: int) -> None:
-    node, y, dy = b.node(i), b.place(i), b.dy(i)
+    node, activation, dy = b.node(i), activation_of(b.node(i).layer), b.dy(i)
     if dy is None or not b.wants(node.inputs[0]):
         return
-    assert node.layer is not None
+    assert activation is not None
+    source = b.place(i if activation.reads == "y" else node.inputs[0])
     dx, accumulate = b.dx_over(node.inputs[0], i)
     kernel = elementwise.activation_gradient(
         "activation_gradient",
         b.cpu,
         b.batch,
-        kind=node.layer.word,
-        y=y.volume,
+        source=source.volume,
+        activation=activation,
         dy=dy.volume,
         dx=dx.volume,
         accumulate=accumulate,
-        blocks=b.blocks(y.volume.positions),
+        blocks=b.blocks(source.volume.positions),
     )
-    b.call(f"{node.path} backward", kernel, {"y": y.ref, "dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
+    reads = {"source": source.ref, "dy": dy.ref}
+    b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
 def _add(b: Builder, i: int) -> None:
@@ -52,7 +54,7 @@ def _add(b: Builder, i: int) -> None:
         b.batch,
         [x.volume for x in xs],
         y.volume,
-        activation=b.fused_word(i),
+        activation=b.fused_activation(i),
         blocks=b.blocks(y.volume.positions),
     )
     b.call(f"{node.path} forward", kernel, {f"x{j}": x.ref for j, x in enumerate(xs)}, {"y": y.ref})
@@ -117,7 +119,7 @@ def _nothing(b: Builder, i: int) -> None:
 
 
 ACTIVATION = Implementation(
-    "vector polynomials", (Relu, Tanh, LecunTanh, Sigmoid), _activate, _activate_backward
+    "vector polynomials", tuple(LAYERS[kind] for kind in KINDS), _activate, _activate_backward
 )
 ADD = Implementation("one pass", (Add,), _add, _add_backward)
 CONCATENATE = Implementation(

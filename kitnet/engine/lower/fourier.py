@@ -115,7 +115,7 @@ def fourier_forward(b: Builder, i: int) -> None:
         window.size,
         window.before,
         bias=problem.bias,
-        activation=b.fused_word(i),
+        activation=b.fused_activation(i),
         accumulate=b.over(i),
         blocks=blocks_of(b, y.volume),
     )

@@ -32,7 +32,7 @@ def _normalise(b: Builder, i: int, mean: Ref, factor: Ref) -> None:
         place = b.place(added)
         reads["addend"], addend = place.ref, place.volume
     kernel = norm.normalise(
-        "normalise", b.cpu, b.batch, x.volume, y.volume, b.fused_word(i), _blocks(b, x), addend
+        "normalise", b.cpu, b.batch, x.volume, y.volume, b.fused_activation(i), _blocks(b, x), addend
     )
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref})
 
@@ -56,19 +56,21 @@ def _of_batch_backward(b: Builder, i: int) -> None:
     dy, addend = b.dy(last), b.addend(i)
     if dy is None:
         return
-    channels, word, blocks = x.volume.channels, b.word_back(i), _blocks(b, x)
+    channels, activation, blocks = x.volume.channels, b.activation_back(i), _blocks(b, x)
     mean, inverse, factor = (Ref(f"{node.path}.{name}") for name in ("mean", "inverse", "factor"))
     shift = b.weight(f"{node.path}.shift")
     given = {"x": x.ref, "mean": mean, "factor": factor, "shift": shift, "dy": dy.ref, "count": _COUNT}
     stored, read, written = None, {}, {}
-    if addend is not None and word is not None:
+    if addend is not None and activation is not None:
         y, d = b.place(last), b.changed_dy(last)
         stored, read, written = (y.volume, d.volume), {"y": y.ref}, {"d": d.ref}
-    kernel = norm.gradient_sums("gradient_sums", b.cpu, b.batch, x.volume, dy.volume, word, blocks, stored)
+    kernel = norm.gradient_sums(
+        "gradient_sums", b.cpu, b.batch, x.volume, dy.volume, activation, blocks, stored
+    )
     partial = b.room(f"{node.path}.partial gradient", kernel.tasks * 2 * channels)
     b.call(f"{node.path} backward sums", kernel, {**given, **read}, {**written, "partial": partial})
     if stored is not None:
-        dy, word = d, None
+        dy, activation = d, None
         given["dy"] = d.ref
     if addend is not None:
         pass_on(b, node.path, dy, addend)
@@ -80,7 +82,7 @@ def _of_batch_backward(b: Builder, i: int) -> None:
     if b.wants(node.inputs[0]):
         dx, accumulate = b.dx_over(node.inputs[0], last)
         kernel = norm.input_gradient(
-            "norm_gradient", b.cpu, b.batch, x.volume, dy.volume, dx.volume, word, accumulate, blocks
+            "norm_gradient", b.cpu, b.batch, x.volume, dy.volume, dx.volume, activation, accumulate, blocks
         )
         b.call(f"{node.path} backward", kernel, {**given, **moves}, {"dx": dx.ref}, adds=accumulate)
 

@@ -90,7 +90,7 @@ def _subsample(b: Builder, i: int) -> None:
         _window(b, i),
         x.volume,
         y.volume,
-        b.fused_word(i),
+        b.fused_activation(i),
         _rows(b, b.fused.get(i, i)),
     )
     reads = {

@@ -50,7 +50,7 @@ def _forward(filtering: Filtering, b: Builder, i: int) -> None:
         y.volume,
         problem.window.before,
         bias=problem.bias,
-        activation=b.fused_word(i),
+        activation=b.fused_activation(i),
         accumulate=b.over(i),
         filtering=filtering,
         blocks=blocks_of(b, y.volume),

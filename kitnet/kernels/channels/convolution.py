@@ -23,12 +23,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels.layout import Value as Layout
 from kitnet.kernels.channels.pack import Packing
 from kitnet.kernels.channels.work import Work, plan
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value, once
+from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.spec import Window
 from kitnet.kernels.tiling import cut
 from kitnet.kernels.walk import lower
@@ -49,7 +50,7 @@ def forward(
     *,
     groups: int = 1,
     bias: bool = True,
-    activation: str | None = None,
+    activation: Activation | None = None,
     addend: bool = False,
     blocks: int = 8,
 ) -> Kernel:
@@ -107,11 +108,12 @@ class Writer:
     """Writes the tasks of some work into a kernel."""
 
     def __init__(
-        self, k: Kernel, pointers: dict[str, Pointer], work: Work, bias: bool, activation: str | None
+        self, k: Kernel, pointers: dict[str, Pointer], work: Work, bias: bool, activation: Activation | None
     ) -> None:
-        self.k, self.pointers, self.work, self.activation = k, pointers, work, activation
-        self.x, self.y, self.addend = pointers["x"], pointers["y"], pointers.get("addend")
-        self.biases = pointers["bias"] if bias else None
+        self.k, self.pointers, self.work = k, pointers, work
+        self.x, self.y = pointers["x"], pointers["y"]
+        self.addend = pointers.get("addend", self.y)
+        self.end = Epilogue(k, pointers["bias"] if bias else None, activation, "addend" in pointers)
         self.source = work.source
         self.masked = work.groups > 1 or not work.y.fills(k.lanes)
 
@@ -199,11 +201,9 @@ class Writer:
                 self._finish(row, v, total.get(), tile.out + (offset + v * k.lanes))
 
     def _finish(self, row: Row, v: int, total: Value, there: Index) -> None:
-        """A sum of which all terms are known: the addend and a ReLU, and into y."""
-        k, count = self.k, self._count(row, v)
-        if self.addend:
-            total = total + k.vector(self.addend, there, count)
-        k.store(k.max(total, 0.0) if self.activation == "relu" else total, self.y, there, count)
+        """A sum of which all terms are known: the epilogue, and into y."""
+        count = self._count(row, v)
+        self.k.store(self.end.finish(total, self.addend, there, count), self.y, there, count)
 
     def _copy(self, scratch: Pointer, sample: Index, z: Index, first: Index, last: Index) -> None:
         """Every line of x that lines `first` to `last` of the output look at, zeros where there is none."""
@@ -245,9 +245,7 @@ class Writer:
 
     def _level(self, row: Row, v: int) -> Value:
         """The biases of a vector of filters, where the sums begin."""
-        if self.biases is None:
-            return self.k.zero()
-        return self.k.vector(self.biases, row.filter + v * self.k.lanes, self._filled(row, v))
+        return self.end.begin(row.filter + v * self.k.lanes, self._filled(row, v))
 
     def _filled(self, row: Row, v: int) -> Index:
         """How many lanes of a vector hold filters of the group; only its last may have fewer than all."""
@@ -285,16 +283,16 @@ class Writer:
                     yield line + c * to_place + d, step + c * depth + d
 
     def _curve(self, row: Row, lines: Lines) -> None:
-        """A curve takes tens of instructions, too many for every sum of a tile: once over what is summed."""
-        if self.activation in (None, "relu"):
+        """An activation that is left for finished sums."""
+        k, y, curve = self.k, self.work.y, self.end.curve
+        if curve is None:
             return
-        k, y, curve = self.k, self.work.y, ACTIVATIONS[self.activation].value
         first, last = (self.work.tiling.lines.start(band) for band in lines.bands)
         with k.loop(first, last, unroll=1) as line, k.loop(y.sizes[2], unroll=1) as column:
             at = lines.target + (line * y.strides[2] + column * y.strides[3] + row.filter)
             for v in range(row.vectors):
                 count, there = self._count(row, v), at + v * k.lanes
-                k.store(curve(k.vector(self.y, there, count)), self.y, there, count)
+                k.store(curve.value(k.vector(self.y, there, count)), self.y, there, count)
 
     def _fill(self, shares: tuple[Index, Index], first: Index, last: Index, target: Index) -> None:
         """Zeros in the lanes beyond the last group's filters, by the task that has these."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels.convolution import Lines, Row, Tile, Writer
 from kitnet.kernels.channels.layout import Value as Layout
 from kitnet.kernels.channels.pack import pack_rows
@@ -45,7 +46,7 @@ def forward(
     window: Window,
     *,
     bias: bool = True,
-    activation: str | None = None,
+    activation: Activation | None = None,
     addend: bool = False,
     scaled: bool = False,
     blocks: int = 8,

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels.layout import Value as Layout
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Value
+from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.tiling import Shares, cut, fits
 from kitnet.kernels.walk import lower
 
@@ -32,7 +33,7 @@ def forward(
     y: Layout,
     *,
     bias: bool = True,
-    activation: str | None = None,
+    activation: Activation | None = None,
     blocks: int = 8,
 ) -> Kernel:
     """y = activation(bias + x w): x, weight (x.positions * x.channels, y.channels), bias -> y.
@@ -59,10 +60,11 @@ class _Writer:
         self.source, self.weight, self.bias, self.target = k.pointers
         self.mine = cut(tiles.count, k.task, k.tasks)
 
-    def write(self, bias: bool, activation: str | None) -> None:
+    def write(self, bias: bool, activation: Activation | None) -> None:
         k, x = self.k, self.x
+        end = Epilogue(k, self.bias if bias else None, activation)
         with self._units() as unit:
-            level = k.vector(self.bias, unit, self._real(unit)) if bias else k.zero()
+            level = end.begin(unit, self._real(unit))
             for s in range(self.y.samples):
                 self._put(level, s, unit)
         runs, length = (1, x.positions * x.channels) if x.pitch == x.channels else (x.positions, x.channels)
@@ -77,7 +79,7 @@ class _Writer:
                     self._add(run, 1, length - rest, rest)
         if activation:
             with self._units() as unit, k.loop(self.y.samples, unroll=1) as sample:
-                self._put(ACTIVATIONS[activation].value(self._get(sample, unit)), sample, unit)
+                self._put(activation.value(self._get(sample, unit)), sample, unit)
 
     def _add(self, run: Index, runs: int, first: Index, count: int) -> None:
         """Add the products of some rows, so many from one on in so many runs, to all y of the task."""

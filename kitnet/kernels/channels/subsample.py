@@ -4,7 +4,7 @@ and an activation behind it if wanted.
 
 from __future__ import annotations
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Kernel
 from kitnet.kernels.sliding import axes, window_sums
@@ -19,7 +19,7 @@ def subsample(
     window: Window,
     x: Volume,
     y: Volume,
-    activation: str | None = None,
+    activation: Activation | None = None,
     blocks: int = 1,
 ) -> Kernel:
     """x, coefficient (channels), bias (channels) -> y, of one pitch that fills whole vectors. Rows of y are
@@ -40,7 +40,7 @@ def subsample(
                 count = lower(x.channels - v, k.lanes)
                 slope, level = (k.vector(each, v, count) for each in (coefficient, bias))
                 value = k.fma(slope, total, level)
-                k.store(ACTIVATIONS[activation].value(value) if activation else value, py, out + v)
+                k.store(activation.value(value) if activation else value, py, out + v)
 
         each_tile(k, lanes, 1, tile)
     return k

@@ -21,10 +21,11 @@ from __future__ import annotations
 from itertools import chain
 from math import prod
 
-from kitnet.kernels.activation import ACTIVATIONS
+from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import layout
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value, once
+from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.filtering import F4, Filtering
 from kitnet.kernels.spec import Triple
 from kitnet.kernels.tiling import Shares, cut, fits
@@ -77,7 +78,7 @@ def convolve(
     before: Triple,
     *,
     bias: bool = True,
-    activation: str | None = None,
+    activation: Activation | None = None,
     addend: bool = False,
     filtering: Filtering = F4,
     blocks: int = 1,
@@ -125,11 +126,11 @@ class _Work:
         self.m_tile = width * lanes
         self.m_frequency = self.chunk * self.m_tile + lanes
 
-    def write(self, k: Kernel, bias: bool, activation: str | None, addend: bool) -> None:
+    def write(self, k: Kernel, bias: bool, activation: Activation | None, addend: bool) -> None:
         self.k = k
-        self.activation = ACTIVATIONS[activation].value if activation else None
         self.source, u, biases, *rest, self.target = k.pointers
-        self.biases, self.addend = biases if bias else None, rest[0] if addend else None
+        self.addend = rest[0] if addend else self.target
+        self.end = Epilogue(k, biases if bias else None, activation, addend, apart=False)
         self.v = k.scratch(F32, self.frequencies * self.v_frequency)
         self.m = k.scratch(F32, self.frequencies * self.m_frequency)
         self.square = k.scratch(F32, self.frequencies * k.lanes)
@@ -237,12 +238,9 @@ class _Work:
 
     def _finish(self, value: Value, row: Index, place: Index) -> None:
         k, own = self.k, self._count(self.y, row)
-        if self.biases:
-            rest = lower(self.y.channels - row, k.lanes) if self.y.channels % k.lanes else None
-            value = value + k.vector(self.biases, row, rest)
-        if self.addend:
-            value = value + k.vector(self.addend, place, own)
-        k.store(self.activation(value) if self.activation else value, self.target, place, own)
+        real = lower(self.y.channels - row, k.lanes) if self.y.channels % k.lanes else k.lanes
+        total = self.end.add_bias(value, row, real)
+        k.store(self.end.finish(total, self.addend, place, own), self.target, place, own)
         k.prefetch(
             self.target, place + self.filtering.out * self.y.strides[3]
         )  # where the next tile is written

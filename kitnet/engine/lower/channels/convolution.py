@@ -36,13 +36,13 @@ def _direct(b: Builder, i: int) -> None:
     x, y = b.place(node.inputs[0]), b.result(i)
     source, target = _value(b, x), _value(b, y)
     shapes, filters, addend = (b.cpu, source, target, problem.window), made_of(b, i), b.addend(i)
-    word, scaled, added = b.fused_word(i), b.norm(i) is not None, addend is not None
+    activation, scaled, added = b.fused_activation(i), b.norm(i) is not None, addend is not None
     if reads_in_place(b, i):
         kernel = in_place.forward(
             "convolution_in_place",
             *shapes,
             bias=problem.bias,
-            activation=word,
+            activation=activation,
             addend=added,
             scaled=scaled,
             blocks=b.tasks,
@@ -58,7 +58,7 @@ def _direct(b: Builder, i: int) -> None:
             *shapes,
             groups=problem.groups,
             bias=problem.bias,
-            activation=word,
+            activation=activation,
             addend=added,
             blocks=b.tasks,
         )
@@ -91,7 +91,7 @@ def _winograd(filtering: Filtering, b: Builder, i: int) -> None:
         _value(b, y),
         problem.window.before,
         bias=problem.bias,
-        activation=b.fused_word(i),
+        activation=b.fused_activation(i),
         addend=addend is not None,
         filtering=filtering,
         blocks=b.tasks,
@@ -107,7 +107,7 @@ def _linear(b: Builder, i: int) -> None:
     x, y = b.place(node.inputs[0]), b.place(b.fused.get(i, i))
     source, target, filters = _value(b, x), _value(b, y), filters_of(b, i)
     kernel = linear.forward(
-        "linear", b.cpu, source, target, bias=problem.bias, activation=b.fused_word(i), blocks=b.tasks
+        "linear", b.cpu, source, target, bias=problem.bias, activation=b.fused_activation(i), blocks=b.tasks
     )
     reads = {"x": x.ref, "weight": filters, "bias": bias_of(b, i, problem, filters)}
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=source.samples > 1)

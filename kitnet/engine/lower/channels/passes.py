@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import accumulate
 
+from kitnet.engine.activation import activation_of
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.channels.convolution import unfilled
 from kitnet.engine.lower.contract import Implementation, only_forward
@@ -17,22 +18,20 @@ from kitnet.engine.lower.norm import running_factor
 from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Place
 from kitnet.kernels import elementwise, pool
+from kitnet.kernels.activation import KINDS
 from kitnet.kernels.channels import copy, norm, softmax, subsample
 from kitnet.kernels.spec import Batch, Volume, Window
 from kitnet.layers import (
+    LAYERS,
     Add,
     BatchNorm,
     Concatenate,
     Flatten,
     Identity,
-    LecunTanh,
     MaxPool,
     MeanPool,
-    Relu,
-    Sigmoid,
     Softmax,
     Subsampling,
-    Tanh,
 )
 
 
@@ -71,7 +70,7 @@ def _pool(b: Builder, i: int) -> None:
 def _subsample(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(b.fused.get(i, i))
     kernel = subsample.subsample(
-        "subsample", b.cpu, b.batch, _window(b, i), x.volume, y.volume, b.fused_word(i), _rows(b, i)
+        "subsample", b.cpu, b.batch, _window(b, i), x.volume, y.volume, b.fused_activation(i), _rows(b, i)
     )
     reads = {name: b.weight(f"{node.path}.{name}") for name in ("coefficient", "bias")}
     b.call(f"{node.path} forward", kernel, {"x": x.ref, **reads}, {"y": y.ref})
@@ -79,9 +78,9 @@ def _subsample(b: Builder, i: int) -> None:
 
 def _activate(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    assert node.layer is not None
-    batch, volume = _alike(b, x)
-    kernel = elementwise.activate("activate", b.cpu, batch, volume, node.layer.word, blocks=_positions(b, i))
+    activation, (batch, volume) = activation_of(node.layer), _alike(b, x)
+    assert activation is not None
+    kernel = elementwise.activate("activate", b.cpu, batch, volume, activation, blocks=_positions(b, i))
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
@@ -89,7 +88,7 @@ def _add(b: Builder, i: int) -> None:
     node, xs, y = b.node(i), [b.place(j) for j in b.node(i).inputs], b.place(b.fused.get(i, i))
     batch, volume = _alike(b, y)
     kernel = elementwise.add(
-        "add", b.cpu, batch, [volume] * len(xs), volume, b.fused_word(i), _positions(b, i)
+        "add", b.cpu, batch, [volume] * len(xs), volume, b.fused_activation(i), _positions(b, i)
     )
     b.call(f"{node.path} forward", kernel, {f"x{j}": x.ref for j, x in enumerate(xs)}, {"y": y.ref})
 
@@ -97,7 +96,7 @@ def _add(b: Builder, i: int) -> None:
 def _normalise(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(b.fused.get(i, i))
     kernel = norm.normalise(
-        "normalise", b.cpu, b.batch, x.volume, y.volume, b.fused_word(i), _positions(b, i)
+        "normalise", b.cpu, b.batch, x.volume, y.volume, b.fused_activation(i), _positions(b, i)
     )
     reads = {"mean": b.state(f"{node.path}.mean"), "factor": running_factor(b, i)}
     reads["shift"] = b.weight(f"{node.path}.shift")
@@ -137,7 +136,7 @@ def _same(b: Builder, i: int) -> None:
 POOL = Implementation("channels in the lanes", (MaxPool, MeanPool), _pool, only_forward, unfilled)
 SUBSAMPLE = Implementation("channels in the lanes", (Subsampling,), _subsample, only_forward, unfilled)
 ACTIVATION = Implementation(
-    "vector polynomials", (Relu, Tanh, LecunTanh, Sigmoid), _activate, only_forward, unfilled
+    "vector polynomials", tuple(LAYERS[kind] for kind in KINDS), _activate, only_forward, unfilled
 )
 ADD = Implementation("one pass", (Add,), _add, only_forward, unfilled)
 CONCATENATE = Implementation("copies into slices", (Concatenate,), _concatenate, only_forward)
