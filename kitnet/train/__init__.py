@@ -3,6 +3,7 @@
 from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped, Warned
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import Model, Prediction
+from kitnet.train.model_file import load_network, save_network
 from kitnet.train.settings import Settings
 from kitnet.train.step import pick_engine
 from kitnet.train.trainer import resume, train
@@ -20,7 +21,9 @@ __all__ = [
     "Stopped",
     "Warned",
     "evaluate",
+    "load_network",
     "pick_engine",
     "resume",
+    "save_network",
     "train",
 ]

@@ -4,6 +4,7 @@ the run was."""
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ def load_checkpoint(path: Path, net: Net, rule: Sgd, memory: Mapping[str, Array]
     except KitnetError as error:
         raise RunError(str(error)) from None
     try:
-        if parts["graph"].data != graph_data(net):
+        if json.dumps(parts["graph"].data) != json.dumps(graph_data(net)):
             raise KitnetError("it belongs to another network")
         weights, state = parts["weights"].arrays, parts["state"].arrays
         check_network_arrays(net.graph, weights, state)

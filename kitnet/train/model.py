@@ -7,7 +7,7 @@ when the file was written, so that it can be verified.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ from kitnet.base.spec import Array
 from kitnet.data import Preparation
 from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape
-from kitnet.net.objective import scores_of
-from kitnet.train.model_file import Contents, read_model, write_model
+from kitnet.net.objective import Losses, scores_of
+from kitnet.train.model_file import Auxiliary, Contents, read_model, write_model
 
 if TYPE_CHECKING:
     from kitnet.engine import Scores
@@ -46,7 +46,13 @@ class Model:
     loss: Loss
     classes: tuple[str, ...]
     preparation: Preparation
+    auxiliary: Auxiliary = field(default_factory=dict)  # losses of further outputs, for training alone
     compiled: Scores | None = None  # scores by the engine; None: by the formulas
+
+    @property
+    def losses(self) -> Losses:
+        """Of all outputs that training judges."""
+        return {next(iter(self.net.outputs)): self.loss, **self.auxiliary} if self.auxiliary else self.loss
 
     def compile(
         self, batch: int = 128, threads: int | None = None, progress: Callable[[int, int], None] | None = None
@@ -68,7 +74,7 @@ class Model:
     def formula_scores(self, x: Array) -> Array:
         """The same by the formulas."""
         net = self.net
-        tape = Tape(net.graph, net.weights, net.state, Context(), {"input": x})
+        tape = Tape(net.graph, net.weights, net.state, Context(), {next(iter(net.operands)): x})
         return tape.values[scores_of(net.graph, self.loss)].reshape(len(x), -1)
 
     def judge(self, x: Array, labels: Array) -> tuple[Array, Array]:
@@ -91,7 +97,10 @@ class Model:
         RunError, and ModelFileError for a network that is not of float32."""
         golden = images[:GOLDEN]
         scores = self._golden_scores(golden)
-        write_model(path, Contents(self.net, self.loss, self.classes, self.preparation, golden, scores))
+        write_model(
+            path,
+            Contents(self.net, self.loss, self.auxiliary, self.classes, self.preparation, golden, scores),
+        )
 
     def _golden_scores(self, images: Array) -> Array:
         """Scores by the formulas, of one image after the other, so that they need little memory."""
@@ -105,7 +114,7 @@ class Model:
 
     @classmethod
     def _of(cls, found: Contents) -> Model:
-        return cls(found.net, found.loss, found.classes, found.preparation)
+        return cls(found.net, found.loss, found.classes, found.preparation, found.auxiliary)
 
     @classmethod
     def verify(cls, where: str | Path) -> tuple[int, float]:

@@ -12,7 +12,9 @@ from kitnet.base.error import KitnetError, LanguageError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.files import Part
+from kitnet.layers import Layer
 from kitnet.net import Graph, Net, parse
+from kitnet.net.notation import read_layer
 
 Arrays = Mapping[str, Array]
 
@@ -43,15 +45,32 @@ def network_parts(net: Net) -> dict[str, Part]:
 
 
 def graph_data(net: Net) -> Any:
-    """What describes the network, as JSON holds it."""
-    return {"line": str(net)}
+    """What describes the network, as JSON holds it: its graph, and its line if it has one."""
+    data = net.graph.to_json()
+    return data if net.line is None else {**data, "line": net.line}
 
 
 def network(data: Any) -> Net:
     """The network that `graph_data` described, its weights not drawn yet. Raises KitnetError."""
-    if not isinstance(data, dict) or data.keys() != {"line"} or not isinstance(data["line"], str):
-        raise KitnetError("its graph has no line")
-    return network_of_line(data["line"])
+    try:
+        graph = Graph.from_json(data)
+        graph.params()  # a layer without its inputs fails here
+        net, line = Net(graph), data.get("line")
+    except LanguageError as error:
+        raise _told(error) from None
+    except (LookupError, ArithmeticError, AttributeError) as error:
+        raise KitnetError(f"no description of a graph ({type(error).__name__}: {error})") from None
+    if line is None:
+        return net
+    if not isinstance(line, str):
+        raise KitnetError("its line is no text")
+    try:
+        read = parse(line)
+    except LanguageError:
+        return net  # the line has a block that no imported module defines; the graph needs none
+    if read != net:
+        raise KitnetError("its line is not that of its graph")
+    return read
 
 
 def network_of_line(line: str) -> Net:
@@ -59,10 +78,23 @@ def network_of_line(line: str) -> Net:
     try:
         return parse(line)
     except LanguageError as error:
-        unknown = re.match(r"unknown layer '(\w+)'", error.reason)
-        if unknown:
-            raise UnknownLayerError("layer", unknown[1]) from None
-        raise KitnetError(error.reason) from None
+        raise _told(error) from None
+
+
+def layer(text: str, kind: str = "layer") -> Layer:
+    """A layer, or a loss, from its text. Raises KitnetError."""
+    try:
+        return read_layer(text)
+    except LanguageError as error:
+        raise _told(error, kind) from None
+    except ValueError:
+        raise KitnetError(f"a {kind} without a word") from None
+
+
+def _told(error: LanguageError, kind: str = "layer") -> KitnetError:
+    """The error in one line, and an unknown layer as one that may be imported."""
+    unknown = re.match(r"unknown layer '(\w+)'", error.reason)
+    return UnknownLayerError(kind, unknown[1]) if unknown else KitnetError(error.reason)
 
 
 def check_network_arrays(graph: Graph, weights: Arrays, state: Arrays) -> None:
@@ -90,10 +122,12 @@ def check_arrays(expected: Mapping[str, tuple[Shape, str]], arrays: Arrays) -> N
             raise KitnetError(f"an array {path!r}, which the network has not")
 
 
-def fill(net: Net, weights: Arrays, state: Arrays) -> None:
-    """Copy arrays, which have been checked, into a network."""
+def fill(net: Net, weights: Arrays, state: Arrays) -> Net:
+    """Copy arrays into a network, after checking all of them. Raises KitnetError."""
+    check_network_arrays(net.graph, weights, state)
     for path, view in net.weights.items():
         view[...] = weights[path]
     for node, held in net.state.items():
         for name, buffer in held.items():
             buffer[...] = state[f"{node}.{name}"]
+    return net

@@ -1623,4 +1623,16 @@ MUTANTS = [
         "key=lambda one: int(one[0][1])",
         "train/test_resuming.py::test_a_damaged_checkpoint_and_the_one_before_it",
     ),
+    Mutant(
+        "train/network_parts.py",
+        "if read != net:",
+        "if len(read.graph.nodes) != len(net.graph.nodes):",
+        "train/test_model_file.py::test_data_that_are_wrong",
+    ),
+    Mutant(
+        "train/model.py",
+        "[self.formula_scores(one[None]) for one in x]",
+        "[self.formula_scores(x)]",
+        "train/test_model_file.py::test_saving_needs_no_more_memory_than_one_image",
+    ),
 ]

@@ -18,11 +18,25 @@ import kitnet
 from kitnet.base.error import ModelFileError
 from kitnet.data import Preparation
 from kitnet.files import write_tensors
-from kitnet.layers import LAYERS, Backward, Forward, Layer
-from kitnet.net import usual_loss
-from kitnet.train import Model
+from kitnet.layers import (
+    LAYERS,
+    Add,
+    Backward,
+    BatchNorm,
+    Convolution,
+    Forward,
+    Layer,
+    Linear,
+    Quadratic,
+    Relu,
+    SoftmaxCrossEntropy,
+)
+from kitnet.net import Chain, Graph, block, language, usual_loss
+from kitnet.net.block import Block
+from kitnet.train import Model, load_network, save_network
 from kitnet.train.model import CLOSE
 from kitnet.train.model_format1 import digest
+from kitnet.train.network_parts import graph_data
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 PARTS = ("graph", "weights", "state", "loss", "classes", "preparation", "golden")
@@ -58,7 +72,14 @@ def forge(path, arrays, metadata):
 
 def graph(line):
     """A graph's data."""
-    return {"line": line}
+    return graph_data(kitnet.parse(line))
+
+
+def changed_graph(number=1, line=None, **fields):
+    """That of the model with other fields of one value, and another line or none."""
+    data = graph(LINE)
+    data["values"][number] |= fields
+    return {**{key: data[key] for key in ("values", "outputs")}, **({} if line is None else {"line": line})}
 
 
 def part(data, version=1):
@@ -109,7 +130,8 @@ def test_any_other_safetensors_reader_can_read_it(model, path, images):
     told = {name: json.loads(metadata[name]) for name in PARTS}
     assert {one["version"] for one in told.values()} == {1}
     assert told["classes"]["data"] == list(NAMES)
-    assert told["loss"]["data"] == "softmax_cross_entropy"
+    assert told["loss"]["data"] == {"main": "softmax_cross_entropy", "auxiliary": []}
+    assert told["graph"]["data"] == {**model.net.graph.to_json(), "line": LINE}
     assert told["preparation"]["data"] == {
         "input": [8, 8, 1],
         "resize": [9, 10],
@@ -261,6 +283,94 @@ def test_a_layer_that_is_not_imported(images, tmp_path, own_layers):
     )
 
 
+# ------------------------------------------------------------------------------------------------- graphs
+
+
+def crossing():
+    """Two inputs, weights that two layers share, and two outputs; with state."""
+    g = Graph()
+    x, t = g.operand("image", (6, 6, 1)), g.operand("depth", (6, 6, 1))
+    a = g.add("conv1", Convolution(3, 4), x)
+    b = g.add("again", Convolution(3, 4), t, owner="conv1")
+    norm = g.add("norm", BatchNorm(), g.add("sum", Add(), a, b))
+    g.output("zoo", g.add("fc1", Linear(3), norm))
+    g.output("all", g.add("fc2", Linear(2), a))
+    return kitnet.Net(g)
+
+
+def test_a_network_that_no_line_describes(tmp_path):
+    net = crossing().initialise(3)
+    net.state["norm"]["mean"][...] = [1, 2, 3, 4]
+    save_network(tmp_path / "n", net)
+    loaded = load_network(tmp_path / "n")
+    assert loaded == net and list(loaded.outputs) == ["zoo", "all"] and loaded.line is None
+    x = np.random.default_rng(0).standard_normal((2, 2, 6, 6, 1)).astype(np.float32)
+    given = {"image": x[0], "depth": x[1]}
+    found, expected = loaded(given), net(given)
+    for name in ("zoo", "all"):
+        assert found[name].tobytes() == expected[name].tobytes()
+    assert refusal(tmp_path / "n") == (
+        f"{tmp_path / 'n'}: holds a network alone, not a model of images; "
+        "read it with kitnet.train.load_network"
+    )
+
+
+def test_a_block_that_is_not_imported_is_not_needed(tmp_path, monkeypatch):
+    """Its layers are in the graph; only the line, which names it, cannot be read."""
+    monkeypatch.setattr(block, "BLOCKS", dict(block.BLOCKS))
+    monkeypatch.setattr(language, "BLOCKS", block.BLOCKS)
+
+    @dataclass(frozen=True)
+    class Behind(Block):
+        word = "behind"
+        form = "behind[body]"
+        chains = (1, 1)
+        body: Chain
+
+        def wire(self, scope, path, x):
+            return scope.graph.add(path, Relu(), self.body.wire(scope.inner(path), f"{path}.body", x))
+
+    net = kitnet.parse("8x8x1 -> behind[conv3-4] -> fc10")
+    save_network(tmp_path / "n", net)
+    assert load_network(tmp_path / "n").line == net.line
+    del block.BLOCKS["behind"]
+    loaded = load_network(tmp_path / "n")
+    assert loaded == net and loaded.line is None
+
+
+def test_the_network_of_a_model(model, path):
+    for where, net in ((path, model.net), (OLD, Model.load(OLD).net)):
+        assert load_network(where) == net
+        assert load_network(where).weights.flat.tobytes() == net.weights.flat.tobytes()
+
+
+def test_losses_of_further_outputs_are_kept(images, tmp_path):
+    """And not the line of a network without one; the main output stays the first."""
+    g = Graph()
+    a = g.add("conv1", Convolution(3, 4), g.operand("photo", (8, 8, 1)))
+    g.output("b", g.add("fc1", Linear(10), a))
+    g.output("a", g.add("fc2", Linear(3), a))
+    size = Preparation((8, 8, 1), (9, 10), (0.1,), (0.3,))
+    auxiliary = {"a": (SoftmaxCrossEntropy(), 0.3)}
+    Model(kitnet.Net(g), Quadratic(), NAMES, size, auxiliary).save(tmp_path / "m", images)
+    loaded = Model.load(tmp_path / "m")
+    assert (loaded.loss, loaded.auxiliary) == (Quadratic(), auxiliary)
+    assert list(loaded.losses.items()) == [("b", Quadratic()), ("a", (SoftmaxCrossEntropy(), 0.3))]
+    assert Model.verify(tmp_path / "m") == (8, 0.0)
+
+
+def test_a_model_of_images_has_one_input(path):
+    arrays, metadata = parts(path)
+    two = graph(LINE)
+    two["values"].insert(1, {"path": "other", "shape": [3]})
+    del two["line"]
+    forge(path, arrays, {**metadata, "graph": part(two)})
+    assert refusal(path) == (
+        f"{path}: not a whole model of kitnet (a network of 2 inputs; a model of images has one); "
+        "take a fresh copy"
+    )
+
+
 # -------------------------------------------------------------------------------------------------- golden
 
 
@@ -336,7 +446,7 @@ def test_a_part_of_a_newer_kitnet(path):
     arrays, metadata = parts(path)
     forge(path, arrays, {**metadata, "schedule": part([])})
     assert refusal(path) == f"{path}: its part 'schedule' is not known here; use a newer kitnet"
-    forge(path, arrays, {**metadata, "loss": part("softmax_cross_entropy", 2)})
+    forge(path, arrays, {**metadata, "loss": part({}, 2)})
     assert refusal(path) == (
         f"{path}: its part 'loss' is of version 2; version 1 is read here; use a newer kitnet"
     )
@@ -351,6 +461,8 @@ def flipped(path, place):
 MISFIT = "conv1: a 9x9 filter does not fit its 8x8x1 input; use pad=1 or a smaller filter"
 NINE = {"input": [9, 8, 1], "resize": [8, 8], "mean": [0], "std": [1]}
 TURNED = "conv1.weight is float32 (4, 1, 3, 3), expected float32 (3, 3, 1, 4)"
+MAIN = "softmax_cross_entropy"
+ENTRY = "an auxiliary loss needs an output, a loss and a weight"
 FIVE = "conv1.weight is float32 (3, 3, 1, 4), expected float32 (3, 3, 1, 5)"
 SIXTEEN = "fc1.weight is float32 (64, 10), expected float32 (16, 10)"
 EMPTY = "it is empty (0x8x8x1); expected at least one picture of at least one pixel"
@@ -390,7 +502,30 @@ def test_no_checksum_at_all(path):
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("graph", graph("8x8x1 -> conv9-4 -> fc10"), MISFIT),
+        ("graph", changed_graph(layer="conv9-4"), MISFIT),
+        ("graph", changed_graph(layer="conv3"), "conv needs filters, such as conv5-6"),
+        ("graph", changed_graph(layer=""), None),
+        ("graph", changed_graph(layer="conv99999999999-4"), None),
+        ("graph", changed_graph(layer="conv3/0-4"), None),
+        ("graph", changed_graph(inputs=[]), None),
+        ("graph", changed_graph(inputs=["image", "input"]), None),
+        ("graph", changed_graph(inputs=[[]]), None),
+        ("graph", changed_graph(inputs="input"), None),
+        ("graph", changed_graph(path="a b"), None),
+        ("graph", changed_graph(path=["a"]), None),
+        ("graph", changed_graph(owner="fc1"), None),
+        ("graph", changed_graph(owner=[]), None),
+        ("graph", changed_graph(0, shape=[8, 8]), None),
+        ("graph", changed_graph(0, shape=[8, 8, "1"]), None),
+        ("graph", changed_graph(0, shape=[8, 8, -1]), None),
+        ("graph", {**graph(LINE), "outputs": [1]}, None),
+        ("graph", {**graph(LINE), "outputs": {"a": "b"}}, None),
+        ("graph", {**graph(LINE), "values": []}, None),
+        ("graph", {"values": [], "outputs": {}}, None),
+        ("graph", changed_graph(-1, inputs=[]), None),
+        ("graph", changed_graph(line=LINE.replace("tanh", "relu")), "its line is not that of its graph"),
+        ("graph", changed_graph(line=3), "its line is no text"),
+        ("graph", changed_graph(line="8x8x1 -> conv9-4"), MISFIT),
         ("graph", graph("8x8x1 -> F:fc10"), "no 'F.weight'"),
         ("graph", graph(LINE.replace("3-4", "3-5")), FIVE),
         ("graph", graph(LINE.replace("8x8x1", "10x8x1")), "images are prepared as 8x8x1 for a 10x8x1 input"),
@@ -402,7 +537,14 @@ def test_no_checksum_at_all(path):
         ("classes", 3, "its classes are no list of names"),
         ("classes", {"a": 1}, "its classes are no list of names"),
         ("classes", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], "its classes are no list of names"),
-        ("loss", 3, "its loss is no name"),
+        ("loss", 3, "its loss needs main and auxiliary"),
+        ("loss", {"main": "relu", "auxiliary": []}, "its loss is none"),
+        ("loss", {"main": 3, "auxiliary": []}, "its loss is none"),
+        ("loss", {"main": "", "auxiliary": []}, None),
+        ("loss", {"main": MAIN, "auxiliary": {}}, "its auxiliary losses are no list"),
+        ("loss", {"main": MAIN, "auxiliary": [["x", MAIN, 1.0]]}, ENTRY),
+        ("loss", {"main": MAIN, "auxiliary": [["output", MAIN, "1"]]}, ENTRY),
+        ("loss", {"main": MAIN, "auxiliary": [["output", MAIN, -1.0]]}, None),
         ("preparation", [], "preparation: it is []; expected a mapping with input, resize, mean, std"),
         ("preparation", NINE, "images are prepared as 9x8x1 for a 8x8x1 input"),
     ],
@@ -420,7 +562,7 @@ def test_data_that_are_wrong(path, name, data, reason):
 
 def test_a_loss_that_is_not_imported(path):
     arrays, metadata = parts(path)
-    forge(path, arrays, {**metadata, "loss": part("hinge")})
+    forge(path, arrays, {**metadata, "loss": part({"main": "hinge", "auxiliary": []})})
     assert refusal(path) == (
         f"{path}: uses the loss 'hinge', which is not known here; import the module that defines it"
     )

@@ -18,6 +18,8 @@ from safetensors.numpy import load_file, save_file
 import kitnet
 from kitnet.base.error import RunError
 from kitnet.files import write_tensors
+from kitnet.layers import Convolution, Linear
+from kitnet.net import Graph
 from kitnet.optim import Sgd
 from kitnet.train import EpochEnded, Finished, Model, Started, Stepped, Stopped, Warned, resume, train
 from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -304,6 +306,40 @@ def test_a_checkpoint_is_read_back_the_same(tmp_path):
     views.flat[...], expected.flat[...] = memory["velocity"], velocity
     for path in views:  # between arrays there is room, which is not kept
         assert views[path].tobytes() == expected[path].tobytes()
+
+
+def test_weights_that_layers_share_are_kept_once(tmp_path):
+    g = Graph()
+    a = g.add("conv1", Convolution(3, 1, pad="same"), g.operand("image", (6, 6, 1)))
+    g.output("zoo", g.add("again", Convolution(3, 1, pad="same"), a, owner="conv1"))
+    g.output("all", a)
+    net = kitnet.Net(g).initialise(3)
+    memory = {"velocity": np.arange(net.weights.flat.size, dtype=np.float32)}
+    save_checkpoint(tmp_path / "c", net, Sgd(), memory, Progress())
+    assert set(load_file(tmp_path / "c")) == {
+        *("weights/conv1.weight", "weights/conv1.bias"),
+        *("rule/velocity/conv1.weight", "rule/velocity/conv1.bias"),
+    }
+    other = kitnet.Net(g).initialise(4)
+    kept = {"velocity": other.weights.like().flat}
+    load_checkpoint(tmp_path / "c", other, Sgd(), kept, 7)
+    assert other.weights.flat.tobytes() == net.weights.flat.tobytes()
+    assert kept["velocity"][:9].tolist() == memory["velocity"][:9].tolist()
+
+
+def test_another_main_output_is_another_network(tmp_path):
+    g, turned = Graph(), Graph()
+    for graph, names in ((g, ("a", "b")), (turned, ("b", "a"))):
+        x = graph.operand("image", (6, 6, 1))
+        ends = {"a": graph.add("fc1", Linear(2), x), "b": graph.add("fc2", Linear(2), x)}
+        for name in names:
+            graph.output(name, ends[name])
+    net = kitnet.Net(g)
+    save_checkpoint(tmp_path / "c", net, Sgd(), {}, Progress())
+    load_checkpoint(tmp_path / "c", kitnet.Net(g), Sgd(), {}, 7)
+    with pytest.raises(RunError) as caught:
+        load_checkpoint(tmp_path / "c", kitnet.Net(turned), Sgd(), {}, 7)
+    assert str(caught.value).endswith("(it belongs to another network)")
 
 
 def test_a_checkpoint_has_its_arrays_by_path(tmp_path):
