@@ -108,22 +108,24 @@ class Model:
         return np.concatenate([self.formula_scores(one[None]) for one in x])
 
     @classmethod
-    def load(cls, where: str | Path) -> Model:
-        """A model file, or the best model of a run folder. Raises ModelFileError."""
-        return cls._of(read_model(_file(where)))
+    def load(cls, where: str | Path, memory: int | None = None) -> Model:
+        """A model file, or the best model of a run folder. Raises ModelFileError, also for a network that
+        needs more than `memory` bytes to run, by default 80 % of what is free."""
+        return cls._of(read_model(_file(where), memory))
 
     @classmethod
     def _of(cls, found: Contents) -> Model:
         return cls(found.net, found.loss, found.classes, found.preparation, found.auxiliary)
 
     @classmethod
-    def verify(cls, where: str | Path) -> tuple[int, float]:
-        """Replay the golden images: how many there are, and the largest difference of a score.
+    def verify(cls, where: str | Path, memory: int | None = None) -> tuple[int, float]:
+        """Replay the golden images: how many there are, and the largest difference of a score. `memory` is as
+        for `load`.
 
         Raises ModelFileError when the file is damaged or the scores are not those that it records.
         """
         path = _file(where)
-        found = read_model(path)
+        found = read_model(path, memory)
         scores = cls._of(found)._golden_scores(found.images)
         difference = float(np.abs(scores - found.scores).max())
         if not difference <= CLOSE * float(np.abs(found.scores).max()):

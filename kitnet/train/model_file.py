@@ -21,6 +21,7 @@ from kitnet.files import Format, Part, opened
 from kitnet.files.parts import FORMAT
 from kitnet.layers import Loss
 from kitnet.net import Net
+from kitnet.net.memory import TooLargeError, check_memory, least_bytes
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import goals_of
 from kitnet.train import model_format1
@@ -83,18 +84,19 @@ def _write(path: Path, net: Net, use: Mapping[str, Part]) -> None:
     MODEL.write(path, {**parts, **use})
 
 
-def read_model(path: Path) -> Contents:
-    """Read a model file, of format 1 too. Raises ModelFileError."""
+def read_model(path: Path, memory: int | None = None) -> Contents:
+    """Read a model file, of format 1 too, whose network needs at most `memory` bytes, by default 80 % of what
+    is free. Raises ModelFileError."""
     with _reading(path), opened(path) as file:
         if file.metadata.get(FORMAT) == model_format1.FORMAT:
-            return _contents(*model_format1.read(file))
+            return _contents(memory, *model_format1.read(file))
         parts = MODEL.read(file)
         if not parts.keys() >= {*USE}:
             reason = "holds a network alone, not a model of images"
             raise FileError(path, reason, "read it with kitnet.train.load_network")
         data = {name: part.data for name, part in parts.items()}
         arrays = {name: part.arrays for name, part in parts.items()}
-        return _contents(network(data["graph"]), data, arrays)
+        return _contents(memory, network(data["graph"]), data, arrays)
 
 
 def load_network(path: str | Path) -> Net:
@@ -115,13 +117,15 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except FileError as error:
         raise ModelFileError(f"{path}: {error.reason}; {error.remedy or 'take a fresh copy'}") from None
-    except UnknownLayerError as error:
+    except (UnknownLayerError, TooLargeError) as error:
         raise ModelFileError(f"{path}: {error}") from None
     except KitnetError as error:
         raise ModelFileError(f"{path}: not a whole model of kitnet ({error}); take a fresh copy") from None
 
 
-def _contents(net: Net, data: Mapping[str, Any], arrays: Mapping[str, Mapping[str, Array]]) -> Contents:
+def _contents(
+    memory: int | None, net: Net, data: Mapping[str, Any], arrays: Mapping[str, Mapping[str, Array]]
+) -> Contents:
     """The contents of parts by name, their data and their arrays. Raises KitnetError."""
     classes, (loss, auxiliary) = _classes(data["classes"]), _losses(data["loss"], net)
     preparation = Preparation.from_json(data["preparation"])
@@ -133,6 +137,8 @@ def _contents(net: Net, data: Mapping[str, Any], arrays: Mapping[str, Mapping[st
         )
     if len(classes) != math.prod(net.output_shape):
         raise KitnetError(f"{len(classes)} classes for an output of {say(net.output_shape)}")
+    resized = math.prod(preparation.resize) * preparation.input[-1]
+    check_memory(least_bytes(net.graph) + resized, memory)
     fill(net, arrays["weights"], arrays["state"])
     images, scores = _golden(arrays["golden"], len(classes))
     return Contents(net, loss, auxiliary, classes, preparation, images, scores)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -281,6 +282,31 @@ def test_a_layer_that_is_not_imported(images, tmp_path, own_layers):
         f"{tmp_path / 'm'}: uses the layer 'softsign', which is not known here; "
         "import the module that defines it"
     )
+
+
+def test_a_small_file_of_a_network_that_needs_gigabytes(path, tmp_path):
+    """A maximum over 268 million pixels, a file of 3 KB: refused before anything is made of it."""
+    huge = "16384x16384x1 -> maxpool16384 -> fc10"
+    arrays, metadata = parts(path)
+    arrays = {name: array for name, array in arrays.items() if name.startswith("golden/")}
+    arrays |= {
+        "weights/fc1.weight": np.zeros((1, 10), np.float32),
+        "weights/fc1.bias": np.zeros(10, np.float32),
+    }
+    size = {"input": [16384, 16384, 1], "resize": [16384, 16384], "mean": [0], "std": [1]}
+    forge(path, arrays, {**metadata, "graph": part(graph(huge)), "preparation": part(size)})
+    need = 4 * (2**28 + 1 + 10) + 4 * 20 + 4 + 2**28  # values, weights, the switch, the picture
+    text = (
+        f"{path}: running it needs at least {need:,} bytes, more than the 1,000,000,000 that are allowed; "
+        "allow more with --memory"
+    )
+    tracemalloc.start()
+    for load in (Model.load, Model.verify):
+        assert refusal(path, lambda where, load=load: load(where, memory=10**9)) == text
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**20
+    assert str(Model.load(path, memory=need).net) == huge
 
 
 # ------------------------------------------------------------------------------------------------- graphs
