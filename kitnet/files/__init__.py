@@ -3,7 +3,7 @@
 from kitnet.files.lock import Lock
 from kitnet.files.parts import Format, Part
 from kitnet.files.tensors import TensorFile, opened, write_tensors
-from kitnet.files.whole import copy_whole, write_whole, writing
+from kitnet.files.whole import copy_whole, remove, write_whole, writing
 
 __all__ = [
     "Format",
@@ -12,6 +12,7 @@ __all__ = [
     "TensorFile",
     "copy_whole",
     "opened",
+    "remove",
     "write_tensors",
     "write_whole",
     "writing",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kitnet.base.error import RunError
 from kitnet.base.spec import Array
-from kitnet.files import Lock, copy_whole
+from kitnet.files import Lock, copy_whole, remove
 from kitnet.net import Net
 from kitnet.optim import Sgd
 from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -35,7 +35,7 @@ class Saves:
         save_checkpoint(path, net, rule, memory, progress)
         for other in self.folder.checkpoints():
             if other not in (path, self.newest):
-                other.unlink(missing_ok=True)
+                remove(other)
         self.newest = path
 
     def save_model(self, model: Model, images: Array, rows: list[EpochEnded]) -> None:
