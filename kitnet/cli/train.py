@@ -19,7 +19,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Threads, Whole
 from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
-from kitnet.train import EpochEnded, Event, Finished, Settings, Started, Stepped, Stopped, resume, train
+from kitnet.train import (
+    EpochEnded,
+    Event,
+    Finished,
+    Settings,
+    Started,
+    Stepped,
+    Stopped,
+    Warned,
+    resume,
+    train,
+)
 from kitnet.zoo import Card
 
 CARD = "by the model's card"
@@ -127,6 +138,8 @@ def _show(events: Iterable[Event]) -> int:
     with _bar() as bar:
         for event in events:
             match event:
+                case Warned(text):
+                    print(f"kitnet: {text}", file=sys.stderr)
                 case Started():
                     _say_start(event)
                     _start_bar(bar, event)

@@ -41,12 +41,9 @@ class Format:
     def write(self, path: Path, parts: Mapping[str, Part]) -> None:
         """Write the file, whole. Raises RunError."""
         arrays = {f"{name}/{key}": a for name, part in parts.items() for key, a in part.arrays.items()}
-        metadata = {
+        metadata = {  # data keep their order: the first output of a graph is its main one
             name: json.dumps(
-                {"version": self.versions[name], "data": part.data},
-                sort_keys=True,
-                ensure_ascii=False,
-                allow_nan=False,
+                {"version": self.versions[name], "data": part.data}, ensure_ascii=False, allow_nan=False
             )
             for name, part in parts.items()
         }

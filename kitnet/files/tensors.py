@@ -127,8 +127,11 @@ class TensorFile:
                     path, f"array {short(name)} begins at byte {short(entry.begin)}, expected {end}"
                 )
             end = entry.end
-        if end != size - len(self._head):
-            raise FileError(path, f"its arrays end at byte {short(end)} of {size - len(self._head)}")
+        there = size - len(self._head)
+        if end > there:
+            raise FileError(path, f"truncated; {there} bytes of its arrays are there, expected {short(end)}")
+        if end < there:
+            raise FileError(path, f"{there - end} bytes stand behind its last array")
 
     def read(self) -> dict[str, Array]:
         """Every array by its name; together they are smaller than the file. Raises FileError."""

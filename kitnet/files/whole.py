@@ -51,6 +51,14 @@ def copy_whole(source: Path, path: Path) -> None:
         shutil.copyfileobj(original, file)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there. Raises RunError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be removed ({error.strerror}); check the folder") from None
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk, where the system can."""
     if os.name == "nt":

@@ -1,8 +1,9 @@
 """Floor 4: training a network on data, and the files that come of it."""
 
-from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped
+from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped, Warned
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import Model, Prediction
+from kitnet.train.model_file import load_network, save_network
 from kitnet.train.settings import Settings
 from kitnet.train.step import pick_engine
 from kitnet.train.trainer import resume, train
@@ -18,8 +19,11 @@ __all__ = [
     "Started",
     "Stepped",
     "Stopped",
+    "Warned",
     "evaluate",
+    "load_network",
     "pick_engine",
     "resume",
+    "save_network",
     "train",
 ]

@@ -1,23 +1,29 @@
-"""What a run needs to go on as if it had never stopped: weights, state, the optimiser's memory, and where it
-was."""
+"""What a run needs to go on as if it had never stopped: the network, the memory of the update rule, and where
+the run was."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from kitnet.base.error import RunError
+from kitnet.base.error import KitnetError, RunError
 from kitnet.base.spec import Array
-from kitnet.files import write_whole
-from kitnet.net import Net
+from kitnet.files import Format, Part, opened
+from kitnet.files.parts import FORMAT
+from kitnet.net import Net, Weights
+from kitnet.optim import Sgd
 from kitnet.train.events import EpochEnded
 from kitnet.train.metrics import Score
+from kitnet.train.network_parts import check_arrays, check_network_arrays, fill, graph_data, network_parts
 
-FORMAT = "kitnet checkpoint 1"
+CHECKPOINT = Format("kitnet checkpoint 2", dict.fromkeys(("graph", "weights", "state", "rule", "trainer"), 1))
+FORMAT_1 = "kitnet checkpoint 1"
+MOST = 1 << 53  # of a count in a file
 
 
 @dataclass
@@ -31,41 +37,105 @@ class Progress:
     score: Score = field(default_factory=Score)
     rows: list[EpochEnded] = field(default_factory=list)
 
+    @classmethod
+    def from_json(cls, data: object, steps: int) -> Progress:
+        """The inverse of dataclasses.asdict, in a run of so many steps an epoch. Raises KitnetError."""
+        told = dict(_fields(cls, data, "progress"))
+        score, rows = _numbers(Score, told.pop("score"), "score"), told.pop("rows")
+        if not isinstance(rows, list):
+            raise KitnetError("its rows are no list")
+        progress = cls(
+            score=Score(**score),
+            rows=[EpochEnded(**_numbers(EpochEnded, row, "row")) for row in rows],
+            **{name: _number(cls, name, value) for name, value in told.items()},
+        )
+        if progress.step >= steps:
+            raise KitnetError(f"step {progress.step} of an epoch of {steps} steps")
+        if [row.epoch for row in progress.rows] != [*range(1, progress.epoch + 1)]:
+            raise KitnetError(f"its rows are not those of {progress.epoch} epochs")
+        samples = progress.score.samples
+        if progress.score.correct > samples or (samples > 0) != (progress.step > 0):
+            raise KitnetError(f"a score of {samples} samples after {progress.step} steps")
+        return progress
 
-def save_checkpoint(path: Path, net: Net, memory: dict[str, Array], progress: Progress) -> None:
+
+def save_checkpoint(path: Path, net: Net, rule: Sgd, memory: Mapping[str, Array], progress: Progress) -> None:
     """Write the checkpoint, whole. Raises RunError."""
-    from safetensors.numpy import save
+    CHECKPOINT.write(
+        path,
+        {
+            **network_parts(net),
+            "rule": Part(_rule(rule), _memory(net.weights, memory)),
+            "trainer": Part(dataclasses.asdict(progress)),
+        },
+    )
 
-    arrays = {
-        "weights": net.weights.flat,
-        **{f"memory/{name}": array for name, array in memory.items()},
-        **{f"state/{node}.{name}": a for node, held in net.state.items() for name, a in held.items()},
-    }
-    metadata = {"format": FORMAT, "network": str(net), "progress": json.dumps(dataclasses.asdict(progress))}
-    write_whole(path, save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata))
 
-
-def load_checkpoint(path: Path, net: Net, memory: dict[str, Array]) -> Progress:
-    """Fill a network and an optimiser's memory. Raises RunError for a file that is not theirs."""
-    from safetensors import SafetensorError, safe_open
-
-    if not path.exists():
-        raise RunError(f"{path}: no such file; the run has saved nothing to go on from, so start it anew")
+def load_checkpoint(path: Path, net: Net, rule: Sgd, memory: Mapping[str, Array], steps: int) -> Progress:
+    """Fill a network and the memory of a rule, in a run of so many steps an epoch. Raises RunError, with
+    nothing changed, for a file that is not theirs."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-        if metadata.get("format") != FORMAT or metadata.get("network") != str(net):
-            raise ValueError("it belongs to another network")
-        told = json.loads(metadata["progress"])
-        rows = [EpochEnded(**row) for row in told.pop("rows")]
-        progress = Progress(score=Score(**told.pop("score")), rows=rows, **told)
-        net.weights.flat[...] = arrays["weights"]
-        for name, held in memory.items():
-            held[...] = arrays[f"memory/{name}"]
-        for node, buffers in net.state.items():
-            for name in buffers:
-                buffers[name][...] = arrays[f"state/{node}.{name}"]
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise RunError(f"{path}: damaged, or not of this run ({error}); start the run anew") from None
+        with opened(path) as file:
+            if file.metadata.get(FORMAT) == FORMAT_1:
+                raise KitnetError(f"{path}: a checkpoint of format 1, which cannot be resumed")
+            parts = CHECKPOINT.read(file)
+    except KitnetError as error:
+        raise RunError(str(error)) from None
+    try:
+        if json.dumps(parts["graph"].data) != json.dumps(graph_data(net)):
+            raise KitnetError("it belongs to another network")
+        weights, state = parts["weights"].arrays, parts["state"].arrays
+        check_network_arrays(net.graph, weights, state)
+        kept, views = parts["rule"], _memory(net.weights, memory)
+        if not isinstance(kept.data, dict) or kept.data.get("word") != _word(rule):
+            raise KitnetError("it belongs to another update rule")
+        _numbers(type(rule), {name: value for name, value in kept.data.items() if name != "word"}, "rule")
+        check_arrays({name: (view.shape, "float32") for name, view in views.items()}, kept.arrays)
+        progress = Progress.from_json(parts["trainer"].data, steps)
+    except KitnetError as error:
+        raise RunError(f"{path}: not a checkpoint of this run ({error})") from None
+    fill(net, weights, state)
+    for name, view in views.items():
+        view[...] = kept.arrays[name]
     return progress
+
+
+def _rule(rule: Sgd) -> dict[str, Any]:
+    """The rule's word and its scalars by name."""
+    return {"word": _word(rule), **{name: float(v) for name, v in dataclasses.asdict(rule).items()}}
+
+
+def _word(rule: Sgd) -> str:
+    return type(rule).__name__.lower()
+
+
+def _memory(weights: Weights, memory: Mapping[str, Array]) -> dict[str, Array]:
+    """Memory in the layout of `weights.flat` as views by name and path: `velocity/conv1.weight`."""
+    return {
+        f"{name}/{path}": flat[start : start + view.size].reshape(view.shape)
+        for name, flat in memory.items()
+        for (path, view), start in zip(weights.items(), weights.offsets.values(), strict=True)
+    }
+
+
+def _fields(kind: type, data: object, what: str) -> dict[str, Any]:
+    """The fields of a dataclass, all of them and no others."""
+    names = {one.name for one in dataclasses.fields(kind)}
+    if not isinstance(data, dict) or data.keys() != names:
+        raise KitnetError(f"its {what} needs {', '.join(sorted(names))}")
+    return data
+
+
+def _numbers(kind: type, data: object, what: str) -> dict[str, Any]:
+    return {name: _number(kind, name, value) for name, value in _fields(kind, data, what).items()}
+
+
+def _number(kind: type, name: str, value: Any) -> Any:
+    """A field's value, where it can be one: whole where the field is an int, otherwise finite, and negative
+    for losses alone."""
+    whole = {one.name: one.type for one in dataclasses.fields(kind)}[name] == "int"
+    most = MOST if whole else sys.float_info.max
+    least = -most if "loss" in name else 0
+    if type(value) is not (int if whole else float) or not least <= value <= most:
+        raise KitnetError(f"{name} is not {'a whole number' if whole else 'a number'} in its range")
+    return value

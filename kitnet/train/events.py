@@ -8,6 +8,13 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Warned:
+    """Something that training goes on from, and that the user shall know: one line."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Started:
     """Training begins, or goes on, at step `first_step` (from 0) of `epoch` (from 1)."""
 
@@ -63,4 +70,4 @@ class Finished:
     summary: dict[str, Any]
 
 
-Event = Started | Stepped | EpochEnded | Stopped | Finished
+Event = Warned | Started | Stepped | EpochEnded | Stopped | Finished

@@ -1,4 +1,4 @@
-"""The run folder: args.toml first, then results.csv row by row, model, checkpoint and summary.json."""
+"""The run folder: args.toml first, then checkpoints, results.csv row by row, models and summary.json."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from kitnet.base.error import RunError, shorten
-from kitnet.files import write_whole
+from kitnet.files import Lock, write_whole
 from kitnet.train.events import EpochEnded
-from kitnet.train.model import FILE
+from kitnet.train.model import BEST, LAST
 from kitnet.train.settings import Settings
 
 _NAME = re.compile(r"[\w][\w.\-]*")
+_CHECKPOINT = re.compile(r"checkpoint-(\d{8,18})\.safetensors")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,13 +66,35 @@ class RunFolder:
             raise RunError(f"{path}: no such run folder; give one such as runs/lenet5-1")
         return cls(path), Settings.read(path / "args.toml")
 
-    @property
-    def model(self) -> Path:
-        return self.path / FILE
+    def lock(self) -> Lock:
+        """To be held while the run is trained. Raises RunError where another process holds it."""
+        try:
+            return Lock(self.path)
+        except BlockingIOError:
+            raise RunError(
+                f"{self.path}: this run is being trained already; stop the other process first, or wait"
+            ) from None
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be locked ({error.strerror}); check the folder") from None
 
     @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.safetensors"
+    def best(self) -> Path:
+        """The model of the epoch with the best test accuracy."""
+        return self.path / BEST
+
+    @property
+    def last(self) -> Path:
+        """The model that was saved last."""
+        return self.path / LAST
+
+    def checkpoint(self, step: int) -> Path:
+        """Where the checkpoint after so many steps of the run is written."""
+        return self.path / f"checkpoint-{step:08}.safetensors"
+
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints that are there, newest first."""
+        found = [(match, path) for path in self.path.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
+        return [path for match, path in sorted(found, key=lambda one: -int(one[0][1]))]
 
     @property
     def summary(self) -> Path:

@@ -21,15 +21,16 @@ import numpy as np
 from kitnet.base.error import KitnetError, RunError, TrainingError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
-from kitnet.data import Dataset, Loader, Preparation, load
+from kitnet.data import NAMES, Dataset, Loader, Preparation, load
 from kitnet.net import Net, parse, usual_loss
 from kitnet.net.objective import loss_by_name
 from kitnet.optim import Sgd
-from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
-from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped
+from kitnet.train.checkpoint import Progress
+from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped, Warned
 from kitnet.train.folder import RunFolder
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import GOLDEN, Model
+from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import make_step, pick_engine
@@ -47,7 +48,8 @@ def train(
     """
     run = _Run(settings)
     folder = RunFolder.create(run.settings, run.settings.name or run.name)
-    return run.go(folder, Progress(), stop or threading.Event(), compiling)
+    saves = Saves(folder, folder.lock(), run.loader.steps)
+    return run.go(saves, Progress(), stop or threading.Event(), compiling)
 
 
 def resume(
@@ -58,15 +60,19 @@ def resume(
 ) -> Iterator[Event]:
     """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended."""
     folder, settings = RunFolder.open(where)
-    if epochs is not None:
-        settings = replace(settings, epochs=epochs)
-    run = _Run(settings)
-    progress = load_checkpoint(folder.checkpoint, run.model.net, run.memory)
-    if progress.epoch > run.epochs or (progress.epoch == run.epochs and folder.summary.exists()):
-        raise RunError(f"{folder.path}: all {progress.epoch} epochs are done; ask for more with --epochs")
-    if epochs is not None:
-        folder.write_settings(run.settings)  # so that a run that is stopped again goes on to the same end
-    return run.go(folder, progress, stop or threading.Event(), compiling)
+    lock = folder.lock()
+    try:
+        run = _Run(settings if epochs is None else replace(settings, epochs=epochs))
+        saves = Saves(folder, lock, run.loader.steps)
+        progress = saves.load(run.model.net, run.rule, run.memory)
+        if progress.epoch > run.epochs or (progress.epoch == run.epochs and folder.summary.exists()):
+            raise RunError(f"{folder.path}: all {progress.epoch} epochs are done; ask for more with --epochs")
+        if epochs is not None:
+            folder.write_settings(run.settings)  # so that a run that is stopped again goes on to this end
+    except BaseException:
+        lock.close()
+        raise
+    return run.go(saves, progress, stop or threading.Event(), compiling)
 
 
 def network(model: str) -> tuple[Net, Card]:
@@ -76,6 +82,11 @@ def network(model: str) -> tuple[Net, Card]:
         return net, Card(name="net", title="", source="", line=str(net))
     card = find(model)
     return card.build(), card
+
+
+def _absolute(folder: str) -> str:
+    """The whole path, so that the run can be resumed from any folder."""
+    return str(Path(folder).absolute())
 
 
 @dataclass
@@ -107,6 +118,8 @@ class _Run:
         self.loader = Loader(self.data.train, preparation, self.batch, settings.seed)
         self.settings = replace(
             settings,
+            data=settings.data if settings.data in NAMES else _absolute(settings.data),
+            data_dir=None if settings.data_dir is None else _absolute(settings.data_dir),
             epochs=self.epochs,
             batch=self.batch,
             lr=self.rule.rate,
@@ -122,13 +135,23 @@ class _Run:
 
     def go(
         self,
-        folder: RunFolder,
+        saves: Saves,
         progress: Progress,
         stop: threading.Event,
-        compiling: Compiling | None = None,
+        compiling: Compiling | None,
     ) -> Iterator[Event]:
-        """Train from where `progress` says to the end."""
-        net, steps = self.model.net, self.loader.steps
+        """Train from where `progress` says to the end, and unlock the folder."""
+        with saves.lock:
+            if saves.warning:
+                yield Warned(saves.warning)
+            if saves.newest is None:  # the start, so that the run can be resumed whenever it ends
+                self._save_checkpoint(saves, progress)
+            yield from self._train(saves, progress, stop, compiling)
+
+    def _train(
+        self, saves: Saves, progress: Progress, stop: threading.Event, compiling: Compiling | None
+    ) -> Iterator[Event]:
+        net, steps, folder = self.model.net, self.loader.steps, saves.folder
         self.good[...], self.good_state = net.weights.flat, deepcopy(net.state)
         step_of = make_step(
             pick_engine(self.settings.engine),
@@ -159,7 +182,7 @@ class _Run:
                     losses, scores = step_of(x, labels, epoch * steps + progress.step)
                 if not np.isfinite(losses).all():
                     where = f"at step {progress.step + 1} of epoch {epoch + 1}"
-                    raise self._lost(folder, float(losses.mean()), where, progress)
+                    raise self._lost(saves, float(losses.mean()), where, progress)
                 self.good, self.before, self.good_state = self.before, self.good, state
                 progress.step += 1
                 progress.epoch_seconds = before + time.perf_counter() - begun
@@ -168,18 +191,18 @@ class _Run:
                 speed = progress.score.samples / progress.epoch_seconds
                 yield Stepped(epoch + 1, progress.step, progress.score.loss, progress.score.accuracy, speed)
                 if stop.is_set() and progress.step < steps:
-                    self._tested(folder, self.data.test.subset(slice(GOLDEN)), progress)
-                    self._save(folder, progress)
+                    self._tested(saves, self.data.test.subset(slice(GOLDEN)), progress)
+                    self._save(saves, progress)
                     yield Stopped(folder.path, epoch + 1, progress.step)
                     return
-            yield self._end_epoch(folder, progress)
+            yield self._end_epoch(saves, progress)
             if stop.is_set() and progress.epoch < self.epochs:
                 yield Stopped(folder.path, progress.epoch, steps)
                 return
         yield Finished(folder.path, self._summarise(folder, progress, step_of.engine))
 
-    def _end_epoch(self, folder: RunFolder, progress: Progress) -> EpochEnded:
-        score, test = progress.score, self._tested(folder, self.data.test, progress)
+    def _end_epoch(self, saves: Saves, progress: Progress) -> EpochEnded:
+        score, test = progress.score, self._tested(saves, self.data.test, progress)
         row = EpochEnded(
             epoch=progress.epoch + 1,
             train_loss=score.loss,
@@ -197,27 +220,30 @@ class _Run:
             0.0,
             Score(),
         )
-        folder.write_rows(progress.rows)
-        self._save(folder, progress)
+        saves.folder.write_rows(progress.rows)
+        self._save(saves, progress)
         return row
 
-    def _tested(self, folder: RunFolder, images: Dataset, progress: Progress) -> Score:
+    def _tested(self, saves: Saves, images: Dataset, progress: Progress) -> Score:
         """The score on test images. Raises TrainingError where the last step has spoiled the weights."""
         with np.errstate(over="ignore", invalid="ignore"):
             score = evaluate(self.model, images)
         if not np.isfinite(score.loss):
             where = f"after step {progress.step} of epoch {progress.epoch + 1}"
-            raise self._lost(folder, score.loss, where, progress)
+            raise self._lost(saves, score.loss, where, progress)
         return score
 
-    def _save(self, folder: RunFolder, progress: Progress) -> None:
-        self.model.save(folder.model, self.data.test.images)
-        save_checkpoint(folder.checkpoint, self.model.net, self.memory, progress)
+    def _save(self, saves: Saves, progress: Progress) -> None:
+        saves.save_model(self.model, self.data.test.images, progress.rows)
+        self._save_checkpoint(saves, progress)
 
-    def _lost(self, folder: RunFolder, loss: float, where: str, progress: Progress) -> TrainingError:
+    def _save_checkpoint(self, saves: Saves, progress: Progress) -> None:
+        saves.save(self.model.net, self.rule, self.memory, progress)
+
+    def _lost(self, saves: Saves, loss: float, where: str, progress: Progress) -> TrainingError:
         """The error for a loss that is no number, after keeping a model whose loss is one."""
-        kept = "the model that was saved last"
-        if not folder.model.exists():
+        kept, last = "the model that was saved last", saves.folder.last
+        if not last.exists():
             if not progress.step:
                 return TrainingError(
                     f"the loss is {loss} {where}, with the weights as they begin; "
@@ -225,10 +251,10 @@ class _Run:
                 )
             self.model.net.weights.flat[...] = self.good
             self.model.net.keep(self.good_state)
-            self.model.save(folder.model, self.data.test.images)
+            saves.save_model(self.model, self.data.test.images, progress.rows)
             kept = f"the model before step {progress.step}"
         return TrainingError(
-            f"the loss became {loss} {where}; {kept} is kept in {folder.model}; "
+            f"the loss became {loss} {where}; {kept} is kept in {last}; "
             f"try a smaller --lr than {self.rule.rate:g}"
         )
 

@@ -275,6 +275,20 @@ def test_resume_with_more_epochs(say, easy, here):
     assert json.loads((here / "runs" / "net-1" / "summary.json").read_text())["epochs"] == 3
 
 
+def test_resume_tells_of_a_damaged_checkpoint(say, easy, here):
+    say("train", LINE, "--data", easy, "--epochs", "2", "--batch", "50")
+    run = Path("runs", "net-1")
+    (run / "summary.json").unlink()
+    (run / "checkpoint-00000004.safetensors").write_text("hello")
+    said = say("train", "--resume", str(run))
+    assert (said.status, said.err) == (
+        0,
+        f"kitnet: {run}/checkpoint-00000004.safetensors: truncated, or not a safetensors file; "
+        "going on from checkpoint-00000002.safetensors\n",
+    )
+    assert "epoch   2" in said.out and "epoch   1" not in said.out
+
+
 # ----------------------------------------------------------------------------------------------- evaluate
 
 
@@ -284,7 +298,7 @@ def test_evaluate(say, say_json, trained, easy):
     right = sum(
         one.classes[0][0] == str(k) for one, k in zip(model.predict(test.images, 1), test.labels, strict=True)
     )
-    for where in (trained, f"{trained}/model.safetensors"):
+    for where in (trained, f"{trained}/last.safetensors"):
         found = say_json("evaluate", where, "--data", easy)
         loss = found.pop("test_loss")
         assert found == {"run": where, "data": easy, "images": 40, "test_accuracy": right / 40}
@@ -331,7 +345,7 @@ def test_predict_several_files_in_order(say, say_json, trained, picture):
     found = say_json("predict", trained, *files)
     assert [one["file"] for one in found] == files
     assert [one["classes"][0]["class"] for one in found] == ["9", "0", "4", "4"]
-    lines = say("predict", f"{trained}/model.safetensors", *files).out.splitlines()
+    lines = say("predict", f"{trained}/last.safetensors", *files).out.splitlines()
     assert [line.split(": ")[1][0] for line in lines] == ["9", "0", "4", "4"]
 
 
@@ -357,7 +371,7 @@ def test_predict_inverted(say_json, trained, picture):
 
 
 def test_verify(say, say_json, trained):
-    for where in (trained, f"{trained}/model.safetensors"):
+    for where in (trained, f"{trained}/last.safetensors"):
         assert say_json("verify", where) == {"file": where, "images": 8, "largest_difference": 0.0}
         assert say("verify", where) == (
             0,

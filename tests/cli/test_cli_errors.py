@@ -264,7 +264,7 @@ def test_models_that_are_none(refused, trained, tmp_path, use):
     command, *rest = use
     (tmp_path / "folder").mkdir()
     (tmp_path / "text").write_text("hello, hello, hello")
-    content = Path(trained, "model.safetensors").read_bytes()
+    content = Path(trained, "best.safetensors").read_bytes()
     (tmp_path / "half").write_bytes(content[: len(content) // 2])
     (tmp_path / "flipped").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     save_file({"w": np.zeros(3, np.float32)}, tmp_path / "foreign", {"format": "pt"})
@@ -275,13 +275,13 @@ def test_models_that_are_none(refused, trained, tmp_path, use):
         return text.removeprefix(f"{tmp_path / name}: ")
 
     assert found("missing") == "no such file; give a run folder such as runs/lenet5-1, or a model file"
-    assert found("folder") == "holds no model.safetensors; give a finished run folder, or a model file"
-    for name in ("half", "text"):
-        assert re.fullmatch(r"truncated, or not a model file \([^\n]+\); take a fresh copy", found(name))
-    assert found("flipped") == "not as it was written (wrong checksum); take a fresh copy"
-    assert found("foreign") == (
-        "a safetensors file, but not a model of kitnet; give a file that kitnet wrote"
+    assert found("folder") == ("holds no best.safetensors; give a run folder that has one, or a model file")
+    assert found("text") == "truncated, or not a safetensors file; take a fresh copy"
+    assert re.fullmatch(
+        r"truncated; \d+ bytes of its arrays are there, expected \d+; take a fresh copy", found("half")
     )
+    assert found("flipped") == "not as it was written (wrong checksum); take a fresh copy"
+    assert found("foreign") == ("a safetensors file, but not one of kitnet; give a file that kitnet wrote")
 
 
 def test_data_with_other_classes(refused, trained, tmp_path):
@@ -360,10 +360,12 @@ def test_a_loss_that_becomes_nan(say, easy, here):
     assert said.status == 2
     assert said.err == (
         "kitnet: the loss became inf at step 2 of epoch 1; the model before step 1 is kept in "
-        "runs/net-1/model.safetensors; try a smaller --lr than 1e+25\n"
+        "runs/net-1/last.safetensors; try a smaller --lr than 1e+25\n"
     )
     assert len(said.out.splitlines()) == 2  # the network and the data
-    assert names(here / "runs" / "net-1") == ["args.toml", "model.safetensors"]
+    assert names(here / "runs" / "net-1") == [
+        *("args.toml", "best.safetensors", "checkpoint-00000000.safetensors", "last.safetensors"),
+    ]
     assert say("verify", "runs/net-1").status == 0
 
 

@@ -73,8 +73,10 @@ def test_ctrl_c_saves_and_says_how_to_go_on(start, here, many):
         err,
     )
     folder = here / "my runs" / "net-1"
-    assert names(folder) == [
-        *("args.toml", "checkpoint.safetensors", "model.safetensors", "results.csv"),
+    found_names = [re.sub(r"\d{8}", "STEP", name) for name in names(folder)]
+    checkpoints = 2 * ["checkpoint-STEP.safetensors"]
+    assert found_names == [
+        *("args.toml", "best.safetensors", *checkpoints, "last.safetensors", "results.csv"),
     ]
     assert ended(start("verify", str(folder)))[0] == 0
 
@@ -109,7 +111,7 @@ def test_a_second_ctrl_c_ends_it_at_once(start, here, easy):
     process.send_signal(signal.SIGINT)
     status, _, err = ended(process)
     assert (status, err) == (130, "")
-    assert names(here / "runs" / "net-1") == ["args.toml"]
+    assert names(here / "runs" / "net-1") == ["args.toml", "checkpoint-00000000.safetensors"]
 
 
 # --------------------------------------------------------------------------------------- pipes, encodings

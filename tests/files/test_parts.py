@@ -1,4 +1,4 @@
-"""Files of named parts: what is written is read back, any safetensors reader reads it, all else refused."""
+"""Files of named parts: what is written is read back, other readers read it, and nothing else passes."""
 
 import json
 import tracemalloc
@@ -241,6 +241,7 @@ def entry(dtype="F32", shape=(1,), offsets=(0, 4), **more):
 
 
 HEADER = {"__metadata__": {"format": KIND.name, "graph": part(), "weights": part()}}
+SHORT = "truncated; 4 bytes of its arrays are there, expected"
 NOT_ONE = "truncated, or not a safetensors file"
 KNOWN = "F64, F32, F16, I8, I16, I32, I64, U8, U16, U32, U64"
 
@@ -259,14 +260,14 @@ KNOWN = "F64, F32, F16, I8, I16, I32, I64, U8, U16, U32, U64"
         (entry(offsets=[0, None]), "array 'x' has no begin and end"),
         (entry(shape=[2**32, 2**32]), f"array 'x' of shape {[2**32, 2**32]} lies in 4 bytes"),
         (entry(shape=[0, 2**60], offsets=[0, 0]), f"array 'x' of shape {[0, 2**60]} lies in 0 bytes"),
-        (entry(shape=[10**15], offsets=[0, 4 * 10**15]), "its arrays end at byte 4000000000000000 of 4"),
+        (entry(shape=[2**40], offsets=[0, 2**42]), f"{SHORT} {2**42}"),
         (entry(offsets=[4, 8]), "array 'x' begins at byte 4, expected 0"),
         (entry(offsets=[4, 0]), "array 'x' of shape [1] lies in -4 bytes"),
         (entry(other=1), "array 'x' needs dtype, shape and data_offsets"),
         ({"x": []}, "array 'x' needs dtype, shape and data_offsets"),
         ({"__metadata__": {"format": 1}}, "its metadata are no texts by name"),
         ({"__metadata__": []}, "its metadata are no texts by name"),
-        ({}, "its arrays end at byte 0 of 4"),
+        ({}, "4 bytes stand behind its last array"),
         ([], "its header is no mapping"),
         (b"hello", "its header cannot be read"),
         (b"\xff" * 9, "its header cannot be read"),

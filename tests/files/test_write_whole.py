@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kitnet.base.error import RunError
-from kitnet.files import copy_whole, write_whole
+from kitnet.files import copy_whole, remove, write_whole
 
 
 def names(folder):
@@ -115,3 +115,14 @@ def test_a_folder_that_is_not_there(tmp_path):
     assert str(caught.value) == (
         f"{path}: cannot be written (No such file or directory); choose another folder with --runs"
     )
+
+
+def test_removing(tmp_path):
+    (tmp_path / "a").write_bytes(b"")
+    remove(tmp_path / "a")
+    remove(tmp_path / "a")
+    assert names(tmp_path) == []
+    with pytest.raises(RunError) as caught:
+        remove(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}: cannot be removed (")
+    assert str(caught.value).endswith("); check the folder")

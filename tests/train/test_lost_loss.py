@@ -45,7 +45,7 @@ def test_in_the_first_epoch(settings):
     assert [type(event) for event in events[1:]] == [Stepped]
     assert text == (
         "the loss became inf at step 2 of epoch 1; the model before step 1 is kept in "
-        f"{folder / 'model.safetensors'}; try a smaller --lr than 1e+25"
+        f"{folder / 'last.safetensors'}; try a smaller --lr than 1e+25"
     )
     fresh = kitnet.parse(LINE).initialise(0)
     assert is_whole(folder).net.weights.flat.tobytes() == fresh.weights.flat.tobytes()
@@ -57,7 +57,7 @@ def test_the_weights_kept_are_the_last_that_gave_a_finite_loss(settings):
     folder = events[0].folder
     assert text == (
         "the loss became inf at step 3 of epoch 1; the model before step 2 is kept in "
-        f"{folder / 'model.safetensors'}; try a smaller --lr than 1e+13"
+        f"{folder / 'last.safetensors'}; try a smaller --lr than 1e+13"
     )
     stop = threading.Event()
     stop.set()
@@ -88,7 +88,7 @@ def test_by_the_last_step_of_an_epoch(settings):
     assert [type(event) for event in events[1:]] == [Stepped]
     assert text == (
         "the loss became inf after step 1 of epoch 1; the model before step 1 is kept in "
-        f"{folder / 'model.safetensors'}; try a smaller --lr than 1e+25"
+        f"{folder / 'last.safetensors'}; try a smaller --lr than 1e+25"
     )
     is_whole(folder)
 
@@ -101,7 +101,7 @@ def test_in_a_later_epoch(settings):
     assert len(done) == 1 and np.isfinite(done[0].test_loss)
     assert text == (
         "the loss became inf after step 1 of epoch 2; the model that was saved last is kept in "
-        f"{folder / 'model.safetensors'}; try a smaller --lr than 1e+13"
+        f"{folder / 'last.safetensors'}; try a smaller --lr than 1e+13"
     )
     is_whole(folder)
 
@@ -123,12 +123,12 @@ def test_after_going_on(settings):
             stop.set()
     assert isinstance(event, Stopped)
     folder = event.folder
-    kept = (folder / "model.safetensors").read_bytes()
+    kept = (folder / "last.safetensors").read_bytes()
     args = folder / "args.toml"
     args.write_text(args.read_text().replace("lr = 0.05", "lr = 1e38"))
     text, _ = lost(resume(folder))
     assert "; the model that was saved last is kept in " in text
-    assert (folder / "model.safetensors").read_bytes() == kept
+    assert (folder / "last.safetensors").read_bytes() == kept
     is_whole(folder)
 
 
@@ -137,4 +137,4 @@ def test_from_the_beginning(settings):
     text, events = lost(train(settings(model="8x8x1 -> [fc100 init=ones]*30 -> fc10 init=ones", batch=100)))
     assert text.startswith("the loss is nan at step 1 of epoch 1, with the weights as they begin; ")
     assert text.endswith("; give the layers another init")
-    assert names(events[0].folder) == ["args.toml"]
+    assert names(events[0].folder) == ["args.toml", "checkpoint-00000000.safetensors"]

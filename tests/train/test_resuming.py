@@ -1,6 +1,9 @@
 """A run that was stopped goes on as if it had not been, and says why where it cannot."""
 
 import csv
+import json
+import subprocess
+import sys
 import threading
 import tomllib
 from dataclasses import replace
@@ -8,13 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from patterns import patterns
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 import kitnet
 from kitnet.base.error import RunError
-from kitnet.train import EpochEnded, Finished, Model, Started, Stepped, Stopped, resume, train
+from kitnet.files import write_tensors
+from kitnet.layers import Convolution, Linear
+from kitnet.net import Graph
+from kitnet.optim import Sgd
+from kitnet.train import EpochEnded, Finished, Model, Started, Stepped, Stopped, Warned, resume, train
 from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from kitnet.train.metrics import Score
+from kitnet.train.saves import is_best
 
 TIMES = {"seconds", "images_per_second"}
 
@@ -39,12 +49,18 @@ def begin(settings, epoch, step):
     return stopped(train(settings, stop), stop, epoch, step)
 
 
+def newest(folder):
+    return max(folder.glob("checkpoint-*.safetensors"))
+
+
 def same_files(one, two):
-    for name in ("model.safetensors", "checkpoint.safetensors"):
-        a, b = load_file(one / name), load_file(two / name)
-        assert a.keys() == b.keys()
-        for key in a:
-            assert a[key].tobytes() == b[key].tobytes(), (name, key)
+    for name in ("best.safetensors", "last.safetensors"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+    assert newest(one).name == newest(two).name
+    a, b = load_file(newest(one)), load_file(newest(two))  # their metadata have the seconds, too
+    assert a.keys() == b.keys()
+    for key in a:
+        assert a[key].tobytes() == b[key].tobytes(), key
 
 
 def table(folder):
@@ -62,8 +78,8 @@ def test_running_statistics_go_on_as_well(settings, engine):
     folder = begin(settings(**how), 1, 3)[-1].folder
     assert isinstance(list(resume(folder))[-1], Finished)
     same_files(folder, whole[0].folder)
-    saved = load_file(folder / "model.safetensors")
-    assert saved["batchnorm1.mean"].any() and (saved["batchnorm1.var"] != 1).all()
+    saved = load_file(folder / "last.safetensors")
+    assert saved["state/batchnorm1.mean"].any() and (saved["state/batchnorm1.var"] != 1).all()
 
 
 @pytest.mark.parametrize(("epoch", "step"), [(1, 1), (2, 3), (2, 7), (3, 6)])
@@ -159,13 +175,72 @@ def test_a_run_that_ended_before_its_summary(settings):
     assert (folder / "summary.json").exists()
 
 
+# ------------------------------------------------------------------------------------------- checkpoints
+
+
+def test_a_run_that_has_only_begun(settings):
+    """The start is saved before the first step, and before anything is compiled."""
+    whole = list(train(settings()))[-1].folder
+    folder = next(train(settings())).folder
+    assert names(folder) == ["args.toml", "checkpoint-00000000.safetensors"]
+    events = list(resume(folder))
+    assert (events[0].epoch, events[0].first_step) == (1, 0)
+    same_files(whole, folder)
+
+
 def test_nothing_to_go_on_from(settings, tmp_path):
-    folder = next(train(settings())).folder  # has only begun
-    assert refusal(folder) == (
-        f"{folder / 'checkpoint.safetensors'}: no such file; the run has saved nothing to go on from, so "
-        "start it anew"
-    )
+    folder = next(train(settings())).folder
+    newest(folder).unlink()
+    assert refusal(folder) == f"{folder}: holds no checkpoint; start the run anew"
     assert refusal(tmp_path / "x") == f"{tmp_path / 'x'}: no such run folder; give one such as runs/lenet5-1"
+
+
+def test_the_two_newest_checkpoints_stay(settings):
+    running = train(settings(epochs=3))
+    folder = next(running).folder
+    seen = [
+        sorted(name for name in names(folder) if name.startswith("checkpoint"))
+        for event in running
+        if isinstance(event, EpochEnded)
+    ]
+    assert seen == [
+        [f"checkpoint-{step:08}.safetensors" for step in steps] for steps in ((0, 7), (7, 14), (14, 21))
+    ]
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_damaged_checkpoint_and_the_one_before_it(settings):
+    """The run goes on from the one before, says so, and ends with the same bits."""
+    whole = list(train(settings(epochs=3)))[-1].folder
+    folder = begin(settings(epochs=3), 2, 3)[-1].folder
+    bad = newest(folder)
+    damage(bad)
+    stop = threading.Event()
+    events = stopped(resume(folder, stop=stop), stop, 2, 1)
+    assert events[0] == Warned(
+        f"{bad}: not as it was written (wrong checksum); going on from checkpoint-00000007.safetensors"
+    )
+    assert (events[1].epoch, events[1].first_step) == (2, 0)
+    # the damaged one has made room for the new one, and the one that was gone on from stays beside it
+    left = [path.name for path in sorted(folder.glob("checkpoint-*"))]
+    assert left == ["checkpoint-00000007.safetensors", "checkpoint-00000008.safetensors"]
+    assert not any(isinstance(event, Warned) for event in resume(folder))
+    same_files(whole, folder)
+
+
+@pytest.mark.parametrize("size", [0, 100, -1])
+def test_only_damaged_checkpoints(settings, size):
+    folder = begin(settings(), 1, 1)[-1].folder
+    for path in folder.glob("checkpoint-*"):
+        path.write_bytes(path.read_bytes()[:size])
+    found = refusal(folder)
+    assert found.startswith(f"{newest(folder)}: truncated") and "\n" not in found
+    assert found.endswith("; start the run anew")
 
 
 def test_a_checkpoint_of_another_network(settings):
@@ -173,34 +248,281 @@ def test_a_checkpoint_of_another_network(settings):
     args = folder / "args.toml"
     args.write_text(args.read_text().replace("conv3-4", "conv3-5"))
     assert refusal(folder) == (
-        f"{folder / 'checkpoint.safetensors'}: damaged, or not of this run (it belongs to another network); "
-        "start the run anew"
+        f"{newest(folder)}: not a checkpoint of this run (it belongs to another network); start the run anew"
     )
-
-
-@pytest.mark.parametrize("size", [0, 100, -1])
-def test_a_damaged_checkpoint(settings, size):
-    path = begin(settings(), 1, 1)[-1].folder / "checkpoint.safetensors"
-    path.write_bytes(path.read_bytes()[:size])
-    found = refusal(path.parent)
-    assert found.startswith(f"{path}: damaged, or not of this run (") and "\n" not in found
-    assert found.endswith("); start the run anew")
 
 
 def test_a_model_is_no_checkpoint(settings):
     folder = begin(settings(), 1, 1)[-1].folder
-    (folder / "model.safetensors").replace(folder / "checkpoint.safetensors")
-    assert refusal(folder).startswith(f"{folder / 'checkpoint.safetensors'}: damaged, or not of this run (")
+    path = newest(folder)
+    for other in folder.glob("checkpoint-*"):
+        other.unlink()
+    (folder / "last.safetensors").replace(path)
+    assert refusal(folder) == (
+        f"{path}: its format is 'kitnet model 2', expected 'kitnet checkpoint 2'; start the run anew"
+    )
+
+
+def test_a_checkpoint_of_format_1(settings):
+    """A run of an earlier kitnet has one checkpoint, under another name; renamed it is refused as well."""
+    folder = begin(settings(), 1, 1)[-1].folder
+    path = newest(folder)
+    for other in folder.glob("checkpoint-*"):
+        other.unlink()
+    for name in ("checkpoint.safetensors", path.name):
+        save_file({"weights": np.zeros(3)}, folder / name, {"format": "kitnet checkpoint 1"})
+        assert refusal(folder) == (
+            f"{folder / name}: a checkpoint of format 1, which cannot be resumed; start the run anew"
+        )
+
+
+NET = "8x8x1 -> conv3-2 -> batchnorm -> fc10"
+
+
+def some_checkpoint(path, **other):
+    """A checkpoint of seven steps an epoch, its network, and the memory of its rule."""
+    net = kitnet.parse(NET).initialise(4)
+    net.state["batchnorm1"]["mean"][...] = [3, 4]
+    velocity = np.random.default_rng(0).standard_normal(net.weights.flat.size).astype(np.float32)
+    row = EpochEnded(1, 0.1 + 0.2, 1 / 3, -0.5, 0.25, 1.5, 100.0)
+    progress = Progress(2, 3, 12.5, 0.75, Score(48, 1 / 7, 13), [row, replace(row, epoch=2)])
+    save_checkpoint(path, net, Sgd(0.1), {"velocity": velocity}, progress)
+    return net, velocity, progress
+
+
+def load_some(path):
+    net = kitnet.parse(NET)
+    memory = {"velocity": net.weights.like().flat}
+    return load_checkpoint(path, net, Sgd(0.2), memory, 7), net, memory
 
 
 def test_a_checkpoint_is_read_back_the_same(tmp_path):
-    net = kitnet.parse("8x8x1 -> conv3-2 -> fc10").initialise(4)
-    velocity = np.random.default_rng(0).standard_normal(net.weights.flat.size).astype(np.float32)
-    row = EpochEnded(1, 0.1 + 0.2, 1 / 3, 0.5, 0.25, 1.5, 100.0)
-    progress = Progress(2, 3, 12.5, 0.75, Score(48, 1 / 7, 13), [row, replace(row, epoch=2)])
-    save_checkpoint(tmp_path / "c", net, {"velocity": velocity}, progress)
-    other = kitnet.parse(str(net))
-    memory = {"velocity": np.zeros_like(velocity)}
-    assert load_checkpoint(tmp_path / "c", other, memory) == progress
+    net, velocity, progress = some_checkpoint(tmp_path / "c")
+    found, other, memory = load_some(tmp_path / "c")
+    assert found == progress
     assert other.weights.flat.tobytes() == net.weights.flat.tobytes()
-    assert memory["velocity"].tobytes() == velocity.tobytes()
+    assert other.state["batchnorm1"]["mean"].tolist() == [3, 4]
+    views, expected = net.weights.like(), net.weights.like()
+    views.flat[...], expected.flat[...] = memory["velocity"], velocity
+    for path in views:  # between arrays there is room, which is not kept
+        assert views[path].tobytes() == expected[path].tobytes()
+
+
+def test_weights_that_layers_share_are_kept_once(tmp_path):
+    g = Graph()
+    a = g.add("conv1", Convolution(3, 1, pad="same"), g.operand("image", (6, 6, 1)))
+    g.output("zoo", g.add("again", Convolution(3, 1, pad="same"), a, owner="conv1"))
+    g.output("all", a)
+    net = kitnet.Net(g).initialise(3)
+    memory = {"velocity": np.arange(net.weights.flat.size, dtype=np.float32)}
+    save_checkpoint(tmp_path / "c", net, Sgd(), memory, Progress())
+    assert set(load_file(tmp_path / "c")) == {
+        *("weights/conv1.weight", "weights/conv1.bias"),
+        *("rule/velocity/conv1.weight", "rule/velocity/conv1.bias"),
+    }
+    other = kitnet.Net(g).initialise(4)
+    kept = {"velocity": other.weights.like().flat}
+    load_checkpoint(tmp_path / "c", other, Sgd(), kept, 7)
+    assert other.weights.flat.tobytes() == net.weights.flat.tobytes()
+    assert kept["velocity"][:9].tolist() == memory["velocity"][:9].tolist()
+
+
+def test_another_main_output_is_another_network(tmp_path):
+    g, turned = Graph(), Graph()
+    for graph, names in ((g, ("a", "b")), (turned, ("b", "a"))):
+        x = graph.operand("image", (6, 6, 1))
+        ends = {"a": graph.add("fc1", Linear(2), x), "b": graph.add("fc2", Linear(2), x)}
+        for name in names:
+            graph.output(name, ends[name])
+    net = kitnet.Net(g)
+    save_checkpoint(tmp_path / "c", net, Sgd(), {}, Progress())
+    load_checkpoint(tmp_path / "c", kitnet.Net(g), Sgd(), {}, 7)
+    with pytest.raises(RunError) as caught:
+        load_checkpoint(tmp_path / "c", kitnet.Net(turned), Sgd(), {}, 7)
+    assert str(caught.value).endswith("(it belongs to another network)")
+
+
+def test_a_checkpoint_has_its_arrays_by_path(tmp_path):
+    some_checkpoint(tmp_path / "c")
+    weights = {"conv1.weight", "conv1.bias", "batchnorm1.scale", "batchnorm1.shift", "fc1.weight", "fc1.bias"}
+    assert set(load_file(tmp_path / "c")) == {
+        *(f"weights/{path}" for path in weights),
+        *(f"rule/velocity/{path}" for path in weights),
+        *("state/batchnorm1.mean", "state/batchnorm1.var"),
+    }
+
+
+def test_flipped_bits_of_a_checkpoint(tmp_path):
+    some_checkpoint(tmp_path / "c")
+    whole = (tmp_path / "c").read_bytes()
+    for place in range(0, len(whole), 97):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        (tmp_path / "c").write_bytes(changed)
+        with pytest.raises(RunError):
+            load_some(tmp_path / "c")
+
+
+def changed_checkpoint(path, part=None, change=lambda data: data, arrays=()):
+    """The reason why a checkpoint is refused whose checksum is right."""
+    some_checkpoint(path)
+    with safe_open(path, framework="numpy") as file:
+        metadata = {name: text for name, text in file.metadata().items() if name != "sha256"}
+    if part:
+        told = json.loads(metadata[part])
+        metadata[part] = json.dumps({**told, "data": change(told["data"])})
+    write_tensors(path, {**load_file(path), **dict(arrays)}, metadata)
+    with pytest.raises(RunError) as caught:
+        load_some(path)
+    found = str(caught.value)
+    assert found.startswith(f"{path}: not a checkpoint of this run (") and found.endswith(")")
+    return found.removeprefix(f"{path}: not a checkpoint of this run (")[:-1]
+
+
+SPREAD = "fc1.bias is float32 (1,), expected float32 (10,)"
+WHOLE, NUMBER = "is not a whole number in its range", "is not a number in its range"
+FIELDS = "its progress needs epoch, epoch_seconds, rows, score, seconds, step"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"epoch": "2"}, f"epoch {WHOLE}"),
+        ({"epoch": 1.5}, f"epoch {WHOLE}"),
+        ({"epoch": -3}, f"epoch {WHOLE}"),
+        ({"epoch": True}, f"epoch {WHOLE}"),
+        ({"epoch": 10**400}, f"epoch {WHOLE}"),
+        ({"step": "1"}, f"step {WHOLE}"),
+        ({"step": 7}, "step 7 of an epoch of 7 steps"),
+        ({"step": 0}, "a score of 48 samples after 0 steps"),
+        ({"epoch_seconds": {}}, f"epoch_seconds {NUMBER}"),
+        ({"seconds": None}, f"seconds {NUMBER}"),
+        ({"seconds": -1.0}, f"seconds {NUMBER}"),
+        ({"seconds": 10**400}, f"seconds {NUMBER}"),
+        ({"more": 1}, FIELDS),
+        ({"score": {"samples": "1", "loss_sum": 0.0, "correct": 1}}, f"samples {WHOLE}"),
+        ({"score": {"samples": 1, "loss_sum": 0.0, "correct": 2}}, "a score of 1 samples after 3 steps"),
+        ({"score": None}, "its score needs correct, loss_sum, samples"),
+        ({"rows": None}, "its rows are no list"),
+        ({"rows": []}, "its rows are not those of 2 epochs"),
+    ],
+)  # fmt: skip
+def test_progress_that_cannot_be(tmp_path, fields, reason):
+    assert changed_checkpoint(tmp_path / "c", "trainer", lambda data: {**data, **fields}) == reason
+
+
+def test_rows_that_cannot_be(tmp_path):
+    twice = changed_checkpoint(tmp_path / "c", "trainer", lambda data: {**data, "rows": data["rows"][:1] * 2})
+    assert twice == "its rows are not those of 2 epochs"
+    no_rows = changed_checkpoint(tmp_path / "c", "trainer", lambda data: {**data, "rows": [{}, {}]})
+    assert no_rows.startswith("its row needs epoch, images_per_second, seconds, test_accuracy, test_loss, ")
+
+
+@pytest.mark.parametrize(
+    ("part", "data", "reason"),
+    [
+        ("trainer", None, FIELDS),
+        ("trainer", [], FIELDS),
+        ("graph", None, "it belongs to another network"),
+        ("rule", None, "it belongs to another update rule"),
+        ("rule", {"word": "adam"}, "it belongs to another update rule"),
+        ("rule", {"word": "sgd"}, "its rule needs decay, momentum, rate"),
+        ("rule", {"word": "sgd", "rate": 0.1, "momentum": "1", "decay": 0.0}, f"momentum {NUMBER}"),
+    ],
+)  # fmt: skip
+def test_parts_that_are_of_another_run(tmp_path, part, data, reason):
+    assert changed_checkpoint(tmp_path / "c", part, lambda _: data) == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "reason"),
+    [
+        ("weights/fc1.bias", np.float32([7]), SPREAD),
+        ("weights/fc1.bias", np.zeros(10), "fc1.bias is float64 (10,), expected float32 (10,)"),
+        ("state/batchnorm1.var", np.float32(1), "batchnorm1.var is float32 (), expected float32 (2,)"),
+        ("rule/velocity/fc1.bias", np.float32([7]), f"velocity/{SPREAD}"),
+        ("rule/more", np.float32([7]), "an array 'more', which the network has not"),
+    ],
+)  # fmt: skip
+def test_arrays_of_another_shape_or_type_fill_nothing(tmp_path, name, array, reason):
+    """One number was once spread over all weights."""
+    assert changed_checkpoint(tmp_path / "c", arrays=[(name, array)]) == reason
+
+
+# ------------------------------------------------------------------------------------------ best and last
+
+
+def rows_of(*scores):
+    return [
+        EpochEnded(n + 1, 1.0, 0.5, loss, accuracy, 1.0, 1.0) for n, (accuracy, loss) in enumerate(scores)
+    ]
+
+
+def test_the_best_epoch_has_the_best_accuracy_then_the_lowest_loss():
+    assert is_best([]) and is_best(rows_of((0.1, 9.0)))
+    assert is_best(rows_of((0.1, 1.0), (0.2, 2.0)))
+    assert not is_best(rows_of((0.3, 3.0), (0.1, 1.0), (0.2, 2.0)))
+    assert is_best(rows_of((0.2, 2.0), (0.2, 1.0)))
+    assert not is_best(rows_of((0.2, 2.0), (0.2, 2.0)))
+
+
+def test_a_run_means_its_best_model(settings, write):
+    """The labels of the test set are random, so that more training makes the loss worse."""
+    images, labels = patterns(40, 1)
+    data = write("random", patterns(100, 0), (images, np.random.default_rng(0).permutation(labels)))
+    models, events = [], []
+    for event in train(settings(epochs=4, data=data)):
+        events.append(event)
+        if isinstance(event, EpochEnded):
+            models.append((events[0].folder / "last.safetensors").read_bytes())
+    folder, found = events[0].folder, [event for event in events if isinstance(event, EpochEnded)]
+    best = max(range(4), key=lambda i: (found[i].test_accuracy, -found[i].test_loss))
+    assert best != 3
+    assert (folder / "best.safetensors").read_bytes() == models[best]
+    assert (folder / "last.safetensors").read_bytes() == models[3]
+    assert (
+        Model.load(folder).net.weights.flat.tobytes()
+        == Model.load(folder / "best.safetensors").net.weights.flat.tobytes()
+    )
+
+
+def test_before_an_epoch_has_ended_the_last_model_is_the_best(settings):
+    folder = begin(settings(), 1, 2)[-1].folder
+    stop = threading.Event()
+    stopped(resume(folder, stop=stop), stop, 1, 4)
+    assert (folder / "best.safetensors").read_bytes() == (folder / "last.safetensors").read_bytes()
+
+
+# ---------------------------------------------------------------------------------------- one at a time
+
+
+def test_a_run_that_is_being_trained_is_not_resumed(settings):
+    running = train(settings())
+    folder = next(running).folder
+    text = f"{folder}: this run is being trained already; stop the other process first, or wait"
+    assert refusal(folder) == text
+    code = "import sys; from kitnet.train import resume; resume(sys.argv[1])"
+    other = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=False)
+    assert other.stderr.endswith(f"RunError: {text}\n")
+    running.close()
+    assert ".lock" not in names(folder)
+    again = resume(folder)
+    assert refusal(folder) == text  # though it has not begun
+    assert isinstance(list(again)[-1], Finished)
+    assert refusal(folder) == f"{folder}: all 2 epochs are done; ask for more with --epochs"
+
+
+# ------------------------------------------------------------------------------------------- where data lie
+
+
+def test_a_folder_of_data_is_found_from_any_other(settings, write, tmp_path, monkeypatch):
+    """Two folders have a set called `data`; the run goes on with its own."""
+    for name, seed in (("a", 0), ("b", 5)):
+        write(f"{name}/data", patterns(100, seed), patterns(40, 1))
+    monkeypatch.chdir(tmp_path / "a")
+    whole = list(train(settings(data="./data")))[-1].folder
+    folder = begin(settings(data="data"), 1, 1)[-1].folder
+    assert tomllib.loads((folder / "args.toml").read_text())["data"] == str(tmp_path / "a" / "data")
+    monkeypatch.chdir(tmp_path / "b")
+    list(resume(folder))
+    same_files(whole, folder)

@@ -204,7 +204,8 @@ def test_the_events_of_a_run(settings, easy):
 def test_what_a_run_folder_holds(settings, easy):
     events, folder = go(settings(epochs=3, seed=11))
     assert names(folder) == [
-        *("args.toml", "checkpoint.safetensors", "model.safetensors", "results.csv", "summary.json"),
+        *("args.toml", "best.safetensors", "checkpoint-00000014.safetensors"),
+        *("checkpoint-00000021.safetensors", "last.safetensors", "results.csv", "summary.json"),
     ]
     card = find("lenet5")
     assert tomllib.loads((folder / "args.toml").read_text()) == {
@@ -247,7 +248,7 @@ def test_what_a_run_folder_holds(settings, easy):
 
     _, test = load(easy)
     assert Model.verify(folder) == (8, 0.0)
-    arrays = load_file(folder / "model.safetensors")
+    arrays = load_file(folder / "last.safetensors")
     np.testing.assert_array_equal(arrays["golden/images"], test.images[:8])
 
 

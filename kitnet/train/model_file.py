@@ -1,0 +1,188 @@
+"""The model file: a network with its loss, its classes and its preparation, and golden images with the scores
+that they gave when it was written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.error import FileError, KitnetError, ModelFileError
+from kitnet.base.shape import say
+from kitnet.base.spec import Array
+from kitnet.data import Preparation
+from kitnet.data.check import check_images
+from kitnet.files import Format, Part, opened
+from kitnet.files.parts import FORMAT
+from kitnet.layers import Loss
+from kitnet.net import Net
+from kitnet.net.memory import TooLargeError, check_memory, least_bytes
+from kitnet.net.notation import write_layer
+from kitnet.net.objective import goals_of
+from kitnet.train import model_format1
+from kitnet.train.network_parts import (
+    UnknownLayerError,
+    fill,
+    layer,
+    network,
+    network_parts,
+)
+
+NETWORK = ("graph", "weights", "state")
+USE = ("loss", "classes", "preparation", "golden")  # of a model of images; a network alone has none of them
+MODEL = Format("kitnet model 2", dict.fromkeys((*NETWORK, *USE), 1), optional=frozenset(USE))
+
+Auxiliary = Mapping[str, tuple[Loss, float]]  # the losses of further outputs by name, with their weights
+
+
+@dataclass
+class Contents:
+    """What a model file holds."""
+
+    net: Net
+    loss: Loss  # of the main output
+    auxiliary: Auxiliary
+    classes: tuple[str, ...]
+    preparation: Preparation
+    images: Array  # golden, uint8 (N, h, w, c), before preparation
+    scores: Array  # of these images, (N, classes)
+
+
+def write_model(path: Path, contents: Contents) -> None:
+    """Write a model file. Raises RunError, and ModelFileError for a network that is not of float32."""
+    auxiliary = [
+        [name, write_layer(loss), float(weight)] for name, (loss, weight) in contents.auxiliary.items()
+    ]
+    _write(
+        path,
+        contents.net,
+        {
+            "loss": Part({"main": write_layer(contents.loss), "auxiliary": auxiliary}),
+            "classes": Part(list(contents.classes)),
+            "preparation": Part(contents.preparation.to_json()),
+            "golden": Part(arrays={"images": contents.images, "scores": contents.scores}),
+        },
+    )
+
+
+def save_network(path: str | Path, net: Net) -> None:
+    """Write a network alone, of any operands and outputs, with its weights and state. Raises RunError, and
+    ModelFileError for a network that is not of float32."""
+    _write(Path(path), net, {})
+
+
+def _write(path: Path, net: Net, use: Mapping[str, Part]) -> None:
+    try:
+        parts = network_parts(net)
+    except KitnetError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    MODEL.write(path, {**parts, **use})
+
+
+def read_model(path: Path, memory: int | None = None) -> Contents:
+    """Read a model file, of format 1 too, whose network needs at most `memory` bytes, by default 80 % of what
+    is free. Raises ModelFileError."""
+    with _reading(path), opened(path) as file:
+        if file.metadata.get(FORMAT) == model_format1.FORMAT:
+            return _contents(memory, *model_format1.read(file))
+        parts = MODEL.read(file)
+        if not parts.keys() >= {*USE}:
+            reason = "holds a network alone, not a model of images"
+            raise FileError(path, reason, "read it with kitnet.train.load_network")
+        data = {name: part.data for name, part in parts.items()}
+        arrays = {name: part.arrays for name, part in parts.items()}
+        return _contents(memory, network(data["graph"]), data, arrays)
+
+
+def load_network(path: str | Path) -> Net:
+    """The network of a model file, or one that `save_network` wrote. Raises ModelFileError."""
+    path = Path(path)
+    with _reading(path), opened(path) as file:
+        if file.metadata.get(FORMAT) == model_format1.FORMAT:
+            net, _, arrays = model_format1.read(file)
+            return fill(net, arrays["weights"], arrays["state"])
+        parts = MODEL.read(file)
+        return fill(network(parts["graph"].data), parts["weights"].arrays, parts["state"].arrays)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever is wrong with the file is told in one line."""
+    try:
+        yield
+    except FileError as error:
+        raise ModelFileError(f"{path}: {error.reason}; {error.remedy or 'take a fresh copy'}") from None
+    except (UnknownLayerError, TooLargeError) as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    except KitnetError as error:
+        raise ModelFileError(f"{path}: not a whole model of kitnet ({error}); take a fresh copy") from None
+
+
+def _contents(
+    memory: int | None, net: Net, data: Mapping[str, Any], arrays: Mapping[str, Mapping[str, Array]]
+) -> Contents:
+    """The contents of parts by name, their data and their arrays. Raises KitnetError."""
+    classes, (loss, auxiliary) = _classes(data["classes"]), _losses(data["loss"], net)
+    preparation = Preparation.from_json(data["preparation"])
+    if len(net.operands) != 1:
+        raise KitnetError(f"a network of {len(net.operands)} inputs; a model of images has one")
+    if preparation.input != net.input_shape:
+        raise KitnetError(
+            f"images are prepared as {say(preparation.input)} for a {say(net.input_shape)} input"
+        )
+    if len(classes) != math.prod(net.output_shape):
+        raise KitnetError(f"{len(classes)} classes for an output of {say(net.output_shape)}")
+    resized = math.prod(preparation.resize) * preparation.input[-1]
+    check_memory(least_bytes(net.graph) + resized, memory)
+    fill(net, arrays["weights"], arrays["state"])
+    images, scores = _golden(arrays["golden"], len(classes))
+    return Contents(net, loss, auxiliary, classes, preparation, images, scores)
+
+
+def _classes(names: object) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise KitnetError("its classes are no list of names")
+    return tuple(names)
+
+
+def _losses(told: object, net: Net) -> tuple[Loss, Auxiliary]:
+    """The loss of the main output, and those of others."""
+    if isinstance(told, str):  # format 1
+        told = {"main": told, "auxiliary": []}
+    if not isinstance(told, dict) or told.keys() != {"main", "auxiliary"}:
+        raise KitnetError("its loss needs main and auxiliary")
+    if not isinstance(told["auxiliary"], list):
+        raise KitnetError("its auxiliary losses are no list")
+    auxiliary = {}
+    for entry in told["auxiliary"]:
+        match entry:
+            case [str(output), loss, float(weight)] if output in net.outputs:
+                auxiliary[output] = (_loss(loss), weight)
+            case _:
+                raise KitnetError("an auxiliary loss needs an output, a loss and a weight")
+    losses = _loss(told["main"]), auxiliary
+    goals_of(net.graph, {next(iter(net.outputs)): losses[0], **auxiliary})  # checks shapes and weights
+    return losses
+
+
+def _loss(text: object) -> Loss:
+    loss = layer(text, "loss") if isinstance(text, str) else None
+    if not isinstance(loss, Loss):
+        raise KitnetError("its loss is none")
+    return loss
+
+
+def _golden(arrays: Mapping[str, Array], classes: int) -> tuple[Array, Array]:
+    for name in ("images", "scores"):
+        if name not in arrays:
+            raise KitnetError(f"no 'golden/{name}'")
+    images, scores = arrays["images"], arrays["scores"]
+    check_images(images)
+    if scores.shape != (len(images), classes) or scores.dtype != np.float32:
+        raise KitnetError("its golden images and scores do not fit each other")
+    return images, scores

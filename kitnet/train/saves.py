@@ -1,0 +1,71 @@
+"""What a run saves: its last and its best model, and its two newest checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kitnet.base.error import RunError
+from kitnet.base.spec import Array
+from kitnet.files import Lock, copy_whole, remove
+from kitnet.net import Net
+from kitnet.optim import Sgd
+from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from kitnet.train.events import EpochEnded
+from kitnet.train.folder import RunFolder
+from kitnet.train.model import Model
+
+FORMAT_1 = "checkpoint.safetensors"  # of a run of format 1
+
+
+@dataclass
+class Saves:
+    """The files of a run whose folder is locked, in a training of so many steps an epoch."""
+
+    folder: RunFolder
+    lock: Lock
+    steps: int
+    newest: Path | None = None  # the checkpoint that the run goes on from, or saved last
+    warning: str = ""  # about the checkpoint that the run goes on from
+
+    def save(self, net: Net, rule: Sgd, memory: Mapping[str, Array], progress: Progress) -> None:
+        """A checkpoint. Of the others the newest that is whole stays, all before it go. Raises RunError."""
+        path = self.folder.checkpoint(progress.epoch * self.steps + progress.step)
+        save_checkpoint(path, net, rule, memory, progress)
+        for other in self.folder.checkpoints():
+            if other not in (path, self.newest):
+                remove(other)
+        self.newest = path
+
+    def save_model(self, model: Model, images: Array, rows: list[EpochEnded]) -> None:
+        """The last model. It is the best one, too, where the last of the epochs was, or none has ended yet.
+        Raises RunError."""
+        model.save(self.folder.last, images)
+        if is_best(rows):
+            copy_whole(self.folder.last, self.folder.best)
+
+    def load(self, net: Net, rule: Sgd, memory: Mapping[str, Array]) -> Progress:
+        """Fill a network and the memory of a rule from the newest checkpoint that is whole; `warning` tells
+        of one that is not. Raises RunError where there is none."""
+        reasons = []
+        for path in self.folder.checkpoints():
+            try:
+                progress = load_checkpoint(path, net, rule, memory, self.steps)
+            except RunError as error:
+                reasons.append(str(error))
+                continue
+            self.newest = path
+            self.warning = f"{reasons[0]}; going on from {path.name}" if reasons else ""
+            return progress
+        old = self.folder.path / FORMAT_1
+        if old.exists():
+            reasons.append(f"{old}: a checkpoint of format 1, which cannot be resumed")
+        raise RunError(f"{[*reasons, f'{self.folder.path}: holds no checkpoint'][0]}; start the run anew")
+
+
+def is_best(rows: list[EpochEnded]) -> bool:
+    """Whether the last epoch has the best test accuracy, of equal ones the lowest test loss. Without epochs:
+    yes."""
+    merits = [(row.test_accuracy, -row.test_loss) for row in rows]
+    return all(merits[-1] > other for other in merits[:-1])
