@@ -126,8 +126,8 @@ def _loss(
     """The loop around a formula that gives the loss of a vector of images."""
     if any(v.positions > 1 or v.channels != scores.channels for v in (scores, dscores or scores)):
         raise ValueError(f"kernel {name}: a loss needs scores of one position, and a gradient of their shape")
-    gradient = {} if dscores is None else {"dscores": F32}
-    k = over(name, cpu, batch, blocks, scores=F32, labels=I32, count=I64, loss=F32, **gradient)
+    gradient = {} if dscores is None else {"dscores": dscores.type}
+    k = over(name, cpu, batch, blocks, scores=scores.type, labels=I32, count=I64, loss=F32, **gradient)
     pz, labels, pointer, loss, *pd = k.pointers
     count = k.index(k.scalar(pointer))
     scale = 1.0 / count.value.to(F32)

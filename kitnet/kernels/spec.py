@@ -21,7 +21,8 @@ Triple = tuple[int, int, int]  # depth, height, width
 @dataclass(frozen=True)
 class Batch:
     """`groups` of `images` pictures; `images` is a multiple of the processor's lanes, or 1 where channels lie
-    in the lanes. Unused places hold zeros.
+    in the lanes. Places beyond the pictures that there are hold what the last picture has there, and 0 in
+    gradients.
     """
 
     groups: int

@@ -805,6 +805,18 @@ MUTANTS = [
         "kernels/test_crew.py::test_denormals_are_zero_in_programs_and_nowhere_else[1]",
     ),
     Mutant(
+        "kernels/layout.py",
+        "(left - 1).at_most(r)",
+        "(left - 1).at_most(0)",
+        "kernels/test_layout.py::test_both_ways",
+    ),
+    Mutant(
+        "kernels/layout.py",
+        "with k.when(left > r if gradient else any_picture)",
+        "with k.when(any_picture)",
+        "kernels/test_layout.py::test_lanes_beyond_the_pictures_are_0_in_gradients",
+    ),
+    Mutant(
         "kernels/spec.py",
         "return self.positions * self.pitch, height * line",
         "return self.positions * self.channels, height * line",
