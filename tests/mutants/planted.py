@@ -812,9 +812,9 @@ MUTANTS = [
     ),
     Mutant(
         "kernels/layout.py",
-        "with k.when(left > r if gradient else any_picture)",
-        "with k.when(any_picture)",
-        "kernels/test_layout.py::test_lanes_beyond_the_pictures_are_0_in_gradients",
+        "left > r if gradient else any_picture",
+        "left > r",
+        "kernels/test_layout.py::test_both_ways",
     ),
     Mutant(
         "kernels/spec.py",
