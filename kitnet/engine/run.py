@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from kitnet.base.error import ShapeError
+from kitnet.base.memory import aligned
 from kitnet.base.random import key
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
@@ -23,7 +24,7 @@ from kitnet.engine.step import COUNT, FLOAT, IMAGES, RANDOM, FormulaStep, Kernel
 from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.kernels.crew import Crew
-from kitnet.kernels.jit import Compiled, aligned, build, forget
+from kitnet.kernels.jit import Compiled, build, forget
 from kitnet.kernels.program import Call, Program
 from kitnet.layers import Context, Kept, Loss
 from kitnet.net.network import Net

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I64, Index, Int, Kernel, Pointer, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch
+from kitnet.kernels.types import F32, I64
+from kitnet.kernels.values import Index, Int, Pointer, Value
 from kitnet.kernels.walk import lower, over, share
 
 # Transposes one square, given where it begins in the pictures and in the lanes, how many pictures are left

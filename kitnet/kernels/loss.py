@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I32, I64, Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.mathematics import exp, log
 from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.types import F32, I32, I64
+from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import over, share
 
 

@@ -10,10 +10,10 @@ pitch), which is a batch of groups of one image. Ranks below three have sizes of
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from kitnet.kernels.emit import F32, Type
+from kitnet.kernels.types import F32, Type
 
 Triple = tuple[int, int, int]  # depth, height, width
 
@@ -51,6 +51,11 @@ class Volume:
     @property
     def positions(self) -> int:
         return math.prod(self.sizes)
+
+    @property
+    def dense(self) -> Volume:
+        """The same without the channels of others between."""
+        return replace(self, pitch=self.channels)
 
     def group_stride(self, batch: Batch) -> int:
         """Elements from one group to the next."""
