@@ -24,6 +24,7 @@ from side import CHECKED_STEPS, THREADS, Answers, NotYetError, Side, Step
 
 import kitnet
 from kitnet.base.error import KitnetError
+from kitnet.base.memory import aligned
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower import choose
 from kitnet.engine.plan import batch_of
@@ -31,7 +32,7 @@ from kitnet.engine.run import Scores, TrainingStep
 from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import detect
 from kitnet.kernels.crew import Crew
-from kitnet.kernels.jit import aligned, build
+from kitnet.kernels.jit import build
 from kitnet.kernels.program import Call, Program
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.net.objective import usual_loss

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kitnet.base.memory import aligned
 from kitnet.base.random import key
 from kitnet.base.spec import Array
 from kitnet.engine.arena import rounded
@@ -17,7 +18,7 @@ from kitnet.engine.host import Hosted, inside_a_step
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import HostStep, KernelStep, Ref, Step
 from kitnet.kernels.crew import Crew
-from kitnet.kernels.jit import Compiled, aligned
+from kitnet.kernels.jit import Compiled
 from kitnet.kernels.program import Call, Program
 from kitnet.layers import Context, Kept
 from kitnet.net.reference import State

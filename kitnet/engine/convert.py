@@ -55,7 +55,9 @@ _count = Ref("@count images")
 
 
 def _into_lanes(b: Builder, label: str, x: Place, y: Place, gradient: bool) -> None:
-    kernel = layout.into_lanes("into_lanes", b.cpu, y.batch, _numbers(y), _blocks(b, y), y.volume.own)
+    kernel = layout.into_lanes(
+        "into_lanes", b.cpu, y.batch, _numbers(y), _blocks(b, y), y.volume.own, gradient
+    )
     b.steps_of(y.batch, label, kernel, {"x": x.ref, "count": _count}, {"y": y.ref})
 
 

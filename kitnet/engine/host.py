@@ -77,11 +77,13 @@ class TaskMemory:
         lanes = np.moveaxis(self._view(place), -1, 1)  # groups, images, positions, channels
         return lanes.reshape(-1, *shape)[: self._samples(place.batch)].copy()
 
-    def write(self, place: Place, value: Array) -> None:
+    def write(self, place: Place, value: Array, gradient: bool = False) -> None:
         view = self._view(place)
         groups, positions, channels, images = view.shape
         whole = np.zeros((groups * images, positions, channels), np.float32)
         whole[: len(value)] = value.reshape(-1, positions, channels)
+        if len(value) and not gradient:
+            whole[len(value) :] = whole[len(value) - 1]
         view[...] = np.moveaxis(whole.reshape(groups, images, positions, channels), 1, -1)
 
     def classes(self, path: str, batch: Batch, shape: Shape) -> Array:

@@ -66,8 +66,10 @@ class Memory(Protocol):
     def read(self, place: Place, shape: Shape) -> Array:
         """The value as (samples, *shape), a copy."""
 
-    def write(self, place: Place, value: Array) -> None:
-        """Put (samples, *shape) where the plan keeps the value, and 0 into unused lanes."""
+    def write(self, place: Place, value: Array, gradient: bool = False) -> None:
+        """Put (samples, *shape) where the plan keeps the value, and into unused lanes the last sample once
+        more, or 0 for a gradient.
+        """
 
     def classes(self, path: str, batch: Batch, shape: Shape) -> Array:
         """The class numbers given for the operand with this path, (samples, *shape)."""

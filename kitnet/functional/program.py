@@ -132,9 +132,11 @@ class Draft:
         kernel = kernel.lying(own)
         self.stages[-1].append((kernel, targets))
 
-    def into_lanes(self, name: str, value: Value) -> None:
+    def into_lanes(self, name: str, value: Value, gradient: bool = False) -> None:
         numbers = value.volume.positions * value.volume.channels
-        kernel = layout.into_lanes("into_lanes", self.cpu, self.batch, numbers, self.blocks, self.own)
+        kernel = layout.into_lanes(
+            "into_lanes", self.cpu, self.batch, numbers, self.blocks, self.own, gradient
+        )
         self.call(kernel, x=name, count="count", y=value)
 
     def out_of_lanes(self, value: Value, name: str) -> None:
@@ -218,7 +220,7 @@ def convolve_backward(d: Draft, p: Problem) -> None:
     chunks = d.batch.groups if d.own else 1
     partial = d.room(FLOAT * chunks * p.weights) if d.own else "dw"
     bias_partial = d.room(FLOAT * chunks * p.filters) if d.own else "db"
-    d.into_lanes("dy", dy)
+    d.into_lanes("dy", dy, gradient=True)
     d.into_lanes("x", x)
     kernel = convolution_gradient.filter_gradient(
         "filter_gradient", d.cpu, d.batch, x.volume, dy.volume, window,
@@ -253,7 +255,7 @@ def max_pool_backward(d: Draft, p: Problem) -> None:
     d.into_lanes("x", x)
     kernel = pool.max_pool("max_pool", d.cpu, d.batch, window, x.volume, y.volume, True, d.blocks)
     d.call(kernel, x=x, y=y, switches=switches)
-    d.into_lanes("dy", y)
+    d.into_lanes("dy", y, gradient=True)
     kernel = pool.max_pool_gradient(
         "max_pool_gradient", d.cpu, d.batch, window, y.volume, x.volume, False, d.blocks
     )
@@ -273,7 +275,7 @@ def mean_pool(d: Draft, p: Problem) -> None:
 def mean_pool_backward(d: Draft, p: Problem) -> None:
     """dy -> dx"""
     dy, dx, window = d.value(p.y), d.value(p.x), kernel_window(p.axes)
-    d.into_lanes("dy", dy)
+    d.into_lanes("dy", dy, gradient=True)
     kernel = pool.mean_pool_gradient(
         "mean_pool_gradient", d.cpu, d.batch, window, dy.volume, dx.volume, False, d.blocks
     )

@@ -12,7 +12,7 @@ from typing import Literal
 
 from kitnet.base.lecun import AMPLITUDE, SLOPE
 from kitnet.kernels import mathematics
-from kitnet.kernels.emit import Value
+from kitnet.kernels.values import Value
 
 Source = Literal["x", "y"]
 

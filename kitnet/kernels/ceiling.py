@@ -11,8 +11,9 @@ import numpy as np
 from kitnet.kernels import jit
 from kitnet.kernels.cpu import Cpu, cores, detect
 from kitnet.kernels.crew import Crew
-from kitnet.kernels.emit import F32, Kernel
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.program import Call, Program
+from kitnet.kernels.types import F32
 
 _TURNS = 20_000  # of the loop in a task: about 50 microseconds
 _TASKS = 100  # for each thread, so that a disturbed one does less of them

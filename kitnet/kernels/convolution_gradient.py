@@ -10,15 +10,7 @@ What is summed are places and images, and both factors have images in their lane
 - Where filters are few, a tile is channels times filters as they lie, every sum is a vector of partial
   sums, and its lanes are added up at the end of a stretch.
 
-A tile has several taps of a line of the window at once, in one of two ways. Standing at a place of dy, taps
-are more rows: each reads x elsewhere. Standing at a place of x, they are more columns: each reads dy
-elsewhere, so that 16 filters, one vector, have three columns under a 3x3 window. Padding is never read:
-which places of a line have which taps is known when the kernel is written, and each such run of places has
-its own loop.
-
-A stretch is some groups of the batch, planes, lines and perhaps places: enough that sums live long, and no
-more, so that the next tile finds dy still in cache. Who runs which task changes no bit, nor does the number
-of parts; chunks are added up by someone else.
+Which thread runs a task changes no bit, nor does the number of parts; chunks are added up by another kernel.
 """
 
 from __future__ import annotations
@@ -28,17 +20,16 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import BOOL, F32, Index, Int, Kernel, Pointer, Register, Value, once
+from kitnet.kernels.emit import Kernel, once
+from kitnet.kernels.gradient_work import Piece, Run, Work
 from kitnet.kernels.spec import Batch, Volume, Window
-from kitnet.kernels.tiling import Reach, Shares, cut, shares_of, upwards
-from kitnet.kernels.walk import higher, lower
-
-_FILL = 0.6  # of the lanes must be taken by filters, or dy is not worth transposing
-_STEPS = {True: 256, False: 128}  # of a tile in a stretch, at least; by whether dy is transposed
-_EACH_LOOP = 0.01  # of the time is worth one loop of a tile less: each takes some 5 ms to compile
+from kitnet.kernels.tiling import cut, upwards
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Int, Pointer, Register, Value
+from kitnet.kernels.walk import equal, higher, lower
 
 _CACHE_LINE = 16  # elements
 
@@ -71,7 +62,7 @@ def filter_gradient(
         raise ValueError(f"{chunks} chunks of {most_chunks(batch, dy)} lines; each needs one at least")
     if (x.own or dy.own) and chunks != batch.groups:
         raise ValueError(f"{chunks} chunks of {batch.groups} groups of which a thread has one at a time")
-    work = _FilterGradient(cpu, batch, x, dy, window, groups, bias, chunks, parts)
+    work = _Writer(cpu, batch, x, dy, window, groups, bias, chunks, parts)
     k = Kernel(name, cpu, work.tasks, x=x.type, dy=dy.type, partial=F32, bias_partial=F32)
     work.write(k)
     return k
@@ -80,120 +71,6 @@ def filter_gradient(
 def most_chunks(batch: Batch, dy: Volume) -> int:
     """Into how many chunks the batch can be cut: a line each."""
     return batch.groups * dy.sizes[0] * dy.sizes[1]
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Places of a line with the same taps: (tap, the place of x, the place of dy) at the first of them. From
-    one to the next dy goes one place on and x the stride.
-    """
-
-    count: int
-    meets: tuple[tuple[int, int, int], ...]
-
-    @property
-    def of_x(self) -> list[int]:
-        return sorted({place for _, place, _ in self.meets})
-
-    @property
-    def of_dy(self) -> list[int]:
-        return sorted({place for _, _, place in self.meets})
-
-
-def _runs(wide: Reach, taps: Sequence[int], from_x: bool) -> tuple[_Run, ...]:
-    """Standing at the places of dy, or of x, one after the other."""
-    runs: list[_Run] = []
-    at: dict[int, list[tuple[int, int, int]]] = {}
-    for tap, o in itertools.product(taps, range(wide.places)):
-        place = o * wide.step + wide.start + tap * wide.apart
-        if 0 <= place < wide.size:
-            at.setdefault(place if from_x else o, []).append((tap, place, o))
-    for _, meets in sorted(at.items()):
-        if runs:
-            last, so_far = runs[-1].meets, runs[-1].count
-            if [(tap, x + so_far * wide.step, o + so_far) for tap, x, o in last] == meets:
-                runs[-1] = _Run(so_far + 1, last)
-                continue
-        runs.append(_Run(1, tuple(meets)))
-    return tuple(runs)
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Taps of a line that a tile has together, and how channels and columns are cut into tiles."""
-
-    taps: tuple[int, ...]
-    runs: tuple[_Run, ...]
-    channels: Shares
-    across: Shares
-
-
-def _cycles(sums: int, loads: int, new: float) -> float:
-    """Of a step of a tile: two multiply-adds and nearly two loads a cycle; a sum takes its next term after
-    four. Half a cycle for the loop; vectors that no step before has read come from L2.
-    """
-    return max(sums / 2, 0.6 * loads, 4.0) + 0.5 + new / 4
-
-
-@functools.cache
-def _shares(
-    cpu: Cpu,
-    taps: int,
-    kinds: tuple[tuple[int, int, int, int], ...],
-    channels: int,
-    columns: int,
-    turned: bool,
-) -> tuple[float, int, int]:
-    """Cycles of a line, and the number of shares of channels and of columns, for so many taps and runs of so
-    many places with so many of the taps, places of x and places of dy. Endless where no tile fits the
-    registers.
-    """
-
-    def new(high: int, wide: int) -> float:
-        return wide + (high / cpu.lanes if turned else high)
-
-    best = math.inf, 1, 1
-    most = max(1, cpu.registers // taps)
-    for rows, across in itertools.product(shares_of(channels, most), shares_of(columns, most)):
-        high, wide = rows.most, across.most
-        # All sums, the fewer of both sides' values and one of the other's; a product, if it is not fused.
-        values = max((min(x * high, dy * wide) for _, _, x, dy in kinds), default=0)
-        if taps * high * wide + values + 1 + (not cpu.has_fma) > cpu.registers:
-            continue
-        bodies = list(itertools.product(rows.sizes().items(), across.sizes().items()))
-        cycles = sum(
-            m * n * count * _cycles(met * high * wide, x * high + dy * wide, new(high, wide))
-            for ((high, m), (wide, n)), (count, met, x, dy) in itertools.product(bodies, kinds)
-        )
-        cycles *= 1 + _EACH_LOOP * len(bodies) * len(kinds)
-        best = min(best, (cycles, rows.count, across.count))
-    return best
-
-
-def _pieces(cpu: Cpu, wide: Reach, channels: int, columns: int, turned: bool) -> list[_Piece]:
-    """The quickest way to go along a line."""
-    best: list[_Piece] = []
-    least = math.inf
-    for from_x in False, True:
-        # Standing on x, only every so many taps are at a place of dy.
-        phases: dict[int, list[int]] = {}
-        for tap in range(wide.taps):
-            phases.setdefault((wide.start + tap * wide.apart) % wide.step if from_x else 0, []).append(tap)
-        longest = max(len(taps) for taps in phases.values())
-        for together in range(min(longest, cpu.registers), 0, -1):
-            pieces, total = [], 0.0
-            for phase in phases.values():
-                count = -(-len(phase) // together)
-                for i in range(count):
-                    taps = tuple(phase[i * len(phase) // count : (i + 1) * len(phase) // count])
-                    runs = _runs(wide, taps, from_x)
-                    kinds = tuple((r.count, len(r.meets), len(r.of_x), len(r.of_dy)) for r in runs)
-                    cycles, rows, across = _shares(cpu, len(taps), kinds, channels, columns, turned)
-                    total += cycles
-                    pieces.append(_Piece(taps, runs, Shares(channels, rows), Shares(columns, across)))
-            if total < least:
-                best, least = pieces, total
-    return best
 
 
 @dataclass(frozen=True)
@@ -213,7 +90,7 @@ class _Tile:
     `columns` columns from `column` on: all of one group of the filters.
     """
 
-    piece: _Piece
+    piece: Piece
     group: Index
     plane: Index
     line: Index
@@ -223,79 +100,8 @@ class _Tile:
     columns: int
 
 
-class _FilterGradient:
-    """The pass cut into tasks; `write` puts it into a kernel."""
-
-    def __init__(
-        self,
-        cpu: Cpu,
-        batch: Batch,
-        x: Volume,
-        dy: Volume,
-        window: Window,
-        groups: int,
-        bias: bool,
-        chunks: int,
-        parts: int,
-    ) -> None:
-        if window.taps == 1 and window.stride == (1, 1, 1) and x.sizes == dy.sizes:  # all is one line
-            x, dy = (replace(volume, sizes=(1, 1, volume.positions)) for volume in (x, dy))
-            window = Window((1, 1, 1))
-        self.batch, self.x, self.dy, self.bias, self.groups = batch, x, dy, bias, groups
-        self.images, self.channels, self.filters = batch.images, x.channels // groups, dy.channels // groups
-        self.deep, self.high, self.wide = (
-            Reach(size, places, taps, stride, -before, dilation)
-            for size, places, taps, stride, dilation, before in zip(
-                x.sizes, dy.sizes, window.size, window.stride, window.dilation, window.before, strict=True
-            )
-        )
-        self.chunks = chunks
-        vectors = -(-self.filters // cpu.lanes)
-        self.turned = self.filters >= _FILL * vectors * cpu.lanes
-        self.columns = vectors if self.turned else self.filters  # of a group of the filters
-        self.step = 1 if self.turned else cpu.lanes  # images of a step
-        self.unroll = 1 if self.turned else 2  # a place has few vectors of images
-        self.pieces = _pieces(cpu, self.wide, self.channels, self.columns, self.turned)
-        self.parts = min(parts, max(map(self._items, self.pieces)))
-        self.tasks = self.chunks * self.parts
-        self._stretch()
-        self.x_place = x.pitch * batch.images  # elements from one place to the next
-        self.dy_place = batch.images * (cpu.lanes if self.turned else dy.pitch)
-        # Elements of x from one stretch to the next.
-        self.ahead = self.lines * self.high.step * x.sizes[2] * self.x_place
-        if self.cuts[2] > 1:
-            self.ahead = self.places * self.wide.step * self.x_place
-        # A column of the transposed stretch: for every place and image a vector of filters.
-        size = self.many * self.planes * self.lines * self.places * self.dy_place
-        self.room = groups * self.columns * size if self.turned else 0
-        self.dy_column = size if self.turned else batch.images  # elements from one column to the next
-
-    def _stretch(self) -> None:
-        """How many groups, planes, lines and places make a stretch, and how many stretches groups have."""
-        wanted = -(-_STEPS[self.turned] * self.step // self.images)
-        planes, lines, places = self.dy.sizes
-        if self.chunks > self.batch.groups:
-            most = self.batch.groups * planes * lines // self.chunks
-        else:
-            most = planes * lines
-        # Standing on x, the places of dy that belong to a part of a line would be others for every tap.
-        whole = any(len(run.of_dy) > 1 for piece in self.pieces for run in piece.runs)
-        self.places = places if whole else Shares(places, max(1, places // wanted)).most
-        if not most:  # fewer lines than chunks
-            self.places = min(self.places, self.batch.groups * places // self.chunks)
-        self.lines = max(1, min(lines, most, -(-wanted // self.places)))
-        self.planes = max(1, min(planes, most // lines, -(-wanted // (self.places * lines))))
-        self.cuts = -(-planes // self.planes), -(-lines // self.lines), -(-places // self.places)
-        self.many = 1
-        if math.prod(self.cuts) == 1:
-            self.many = min(-(-self.batch.groups // self.chunks), -(-wanted // self.dy.positions))
-
-    def _tiles(self, piece: _Piece) -> int:
-        """With the same columns."""
-        return self.deep.taps * self.high.taps * piece.channels.count
-
-    def _items(self, piece: _Piece) -> int:
-        return self.groups * piece.across.count * self._tiles(piece)
+class _Writer(Work):
+    """Writes the tasks into a kernel."""
 
     def write(self, k: Kernel) -> None:
         """An item is a tile, those of the same columns side by side; a part is a run of each piece's items
@@ -318,7 +124,7 @@ class _FilterGradient:
                 self._range(plane, self.planes, self.deep.places),
                 self._range(line, self.lines, self.high.places),
                 self._range(place, self.places, self.wide.places),
-                _equal(k, number, start),
+                equal(k, number, start),
             )
             if self.turned:
                 self._turn(stretch, part)
@@ -328,7 +134,7 @@ class _FilterGradient:
     def _range(self, number: Index, size: int, end: int) -> Range:
         return number * size, lower((number + 1) * size, end)
 
-    def _each_tile(self, stretch: _Stretch, piece: _Piece, part: Index) -> None:
+    def _each_tile(self, stretch: _Stretch, piece: Piece, part: Index) -> None:
         k = self.k
         with k.loop(*cut(self._items(piece), part, self.parts), unroll=1) as item:
             columns, row = divmod(item, self._tiles(piece))
@@ -336,7 +142,7 @@ class _FilterGradient:
             line, channel = divmod(row, piece.channels.count)
             plane, line = divmod(line, self.high.taps)
             at = group, plane, line, piece.channels.start(channel), piece.across.start(share)
-            leads = _equal(k, row, 0) if piece is self.pieces[0] else False
+            leads = equal(k, row, 0) if piece is self.pieces[0] else False
             kinds = piece.channels.kinds(channel), piece.across.kinds(share)
             for (channels, one), (width, two) in itertools.product(*kinds):
                 with k.when(one), k.when(two):
@@ -367,7 +173,7 @@ class _FilterGradient:
                 with k.when(leads):
                     self._add_bias(stretch, tile)
 
-    def _steps(self, x: Pointer, dy: Pointer, run: _Run, stretch: _Stretch, tile: _Tile, sums: Sums) -> None:
+    def _steps(self, x: Pointer, dy: Pointer, run: Run, stretch: _Stretch, tile: _Tile, sums: Sums) -> None:
         """Those places of a run that are in the stretch."""
         k, images, first = self.k, self.images, run.of_dy[0]
         places: Range = (0, run.count)
@@ -380,7 +186,7 @@ class _FilterGradient:
             with k.loop(0, images, self.step, self.unroll) as i:
                 self._step(here + i, there + i * (k.lanes if self.turned else 1), run, tile, sums)
 
-    def _step(self, x: Pointer, dy: Pointer, run: _Run, tile: _Tile, sums: Sums) -> None:
+    def _step(self, x: Pointer, dy: Pointer, run: Run, tile: _Tile, sums: Sums) -> None:
         """A place and an image, or a vector of images."""
         k = self.k
 
@@ -468,7 +274,7 @@ class _FilterGradient:
         ]
         for some in range(0, len(runs), k.lanes // most):
             together = runs[some : some + k.lanes // most]
-            totals = _totals(k, [each.get() for _, _, run in together for each in run])
+            totals = k.totals([each.get() for _, _, run in together for each in run])
             done = 0
             for row, at, run in together:
                 filter, _ = self._filters(tile, at)
@@ -534,7 +340,7 @@ class _FilterGradient:
         if rest:
             yield rest, column >= whole if whole else True
 
-    def _column(self, piece: _Piece, share: Index) -> Index:
+    def _column(self, piece: Piece, share: Index) -> Index:
         """The first column of a share of columns, both counted through all groups of the filters."""
         group, share = divmod(share, piece.across.count)
         return group * self.columns + piece.across.start(share)
@@ -556,29 +362,8 @@ def _common(one: Range, other: Range) -> Range:
     return higher(one[0], other[0]), lower(one[1], other[1])
 
 
-def _equal(k: Kernel, one: Index, other: Index) -> Value:
-    if isinstance(one, int):
-        one, other = other, one
-    return one.equals(other) if isinstance(one, Int) else k.constant(one == other, BOOL, 1)
-
-
 def _sum(values: Sequence[Value]) -> Value:
     """By pairs, so that no chain of additions is long."""
     while len(values) > 1:
         values = [a + b for a, b in zip(values[::2], values[1::2], strict=True)]
-    return values[0]
-
-
-def _totals(k: Kernel, values: Sequence[Value]) -> Value:
-    """Lane i is the sum of all lanes of values[i]: halves of ever fewer vectors are added, two vectors
-    into one.
-    """
-    values = [*values, *[k.zero()] * (k.lanes - len(values))]
-    half = k.lanes // 2
-    while half:
-        # Of each run of 2 * half lanes: one half of a vector, then the same half of its partner.
-        lanes = [i // (2 * half) * 2 * half + i % half + (k.lanes if i & half else 0) for i in range(k.lanes)]
-        pairs = zip(values[:half], values[half:], strict=True)
-        values = [k.shuffle(a, b, lanes) + k.shuffle(a, b, [i + half for i in lanes]) for a, b in pairs]
-        half //= 2
     return values[0]

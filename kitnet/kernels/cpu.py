@@ -69,7 +69,6 @@ class Cpu:
     name: str
     l1d: int | None = None
     l2: int | None = None
-    l3: int | None = None
 
     @property
     def llvm_features(self) -> str:
@@ -108,7 +107,7 @@ def _detect(wanted: str) -> Cpu:
         features &= level.needs  # a lesser level knows nothing of the extras of this machine
     elif level is _X86["baseline"]:
         _tell_what_is_missing()
-    l1d, l2, l3 = _caches()
+    l1d, l2 = _caches()
     return Cpu(
         platform.machine(),
         name,
@@ -120,7 +119,6 @@ def _detect(wanted: str) -> Cpu:
         _name(),
         l1d,
         l2,
-        l3,
     )
 
 
@@ -155,12 +153,12 @@ def _name() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def _caches() -> tuple[int | None, int | None, int | None]:
-    """Bytes of L1 data, L2 and L3, where Linux or macOS tell."""
+def _caches() -> tuple[int | None, int | None]:
+    """Bytes of L1 data and L2, where Linux or macOS tell."""
     if sys.platform == "darwin":
-        sizes = (int.from_bytes(_sysctl(f"hw.{cache}cachesize"), "little") for cache in ("l1d", "l2", "l3"))
-        l1d, l2, l3 = (size or None for size in sizes)
-        return l1d, l2, l3
+        sizes = (int.from_bytes(_sysctl(f"hw.{cache}cachesize"), "little") for cache in ("l1d", "l2"))
+        l1d, l2 = (size or None for size in sizes)
+        return l1d, l2
     found: dict[str, int] = {}
     for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
         try:
@@ -169,7 +167,7 @@ def _caches() -> tuple[int | None, int | None, int | None]:
             continue
         if kind != "Instruction" and size.endswith("K") and size[:-1].isdigit():
             found[level] = 1024 * int(size[:-1])
-    return found.get("1"), found.get("2"), found.get("3")
+    return found.get("1"), found.get("2")
 
 
 def _sysctl(key: str) -> bytes:

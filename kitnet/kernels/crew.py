@@ -17,9 +17,9 @@ from types import TracebackType
 
 import numpy as np
 
+from kitnet.base.memory import aligned
 from kitnet.kernels import driver
 from kitnet.kernels.cpu import cores
-from kitnet.kernels.jit import aligned
 from kitnet.kernels.program import Program
 
 

@@ -19,10 +19,10 @@ import time
 
 import numpy as np
 
+from kitnet.base.memory import aligned
 from kitnet.kernels import jit
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.kernels.driver_text import DRIVER, OTHER, PROCESSORS
-from kitnet.kernels.jit import aligned
 
 # Places in the shared block, in 8-byte words; what is written often has a pair of cache lines of its own.
 STATE, FINISHED, PROGRAM, STAGE = 0, 16, 32, 33

@@ -10,8 +10,10 @@ counts up before it draws.
 from __future__ import annotations
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, U8, U64, Index, Kernel, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.types import F32, U8, U64
+from kitnet.kernels.values import Index, Value
 from kitnet.kernels.walk import each_vector, over, put, share
 
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
@@ -38,7 +40,7 @@ def dropout(name: str, cpu: Cpu, batch: Batch, drop: float, x: Volume, y: Volume
         position, channel = divmod(number, volume.channels)
         return group * volume.group_stride(batch) + (position * volume.pitch + channel) * batch.images
 
-    dense = Volume(x.sizes, x.channels, x.channels, x.own)
+    dense = x.dense
     with k.loop(first, last) as counter:
         for v in range(0, batch.images, k.lanes):
             sample = first_sample + (_scalar(k, group * batch.images + v) + k.iota(U64))
@@ -72,7 +74,7 @@ def dropout_gradient(
         factor = k.vector(kept, at_kept).to(F32) * (1 / (1 - drop))
         put(k, factor * k.vector(pdy, at_dy), pdx, at_dx, accumulate)
 
-    each_vector(k, batch, [Volume(dy.sizes, dy.channels, dy.channels, dy.own), dy, dx], body)
+    each_vector(k, batch, [dy.dense, dy, dx], body)
     return k
 
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels.copy import copy_channels
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import Index, Kernel
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume, lanewise
+from kitnet.kernels.values import Index
 from kitnet.kernels.walk import each_vector, over, put
 
 _UNROLLED = 4  # of a loop that does little; LLVM decides about the others

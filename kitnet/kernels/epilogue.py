@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kitnet.kernels.activation import Activation
-from kitnet.kernels.emit import Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import Kernel
+from kitnet.kernels.values import Index, Pointer, Value
 
 
 class Epilogue:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kitnet.kernels.emit import Value
+from kitnet.kernels.values import Value
 from kitnet.kernels.winograd_tiles import Kind, kinds_of
 
 Map = Callable[[Sequence[Value]], list[Value]]
@@ -37,10 +37,6 @@ class Filtering:
     def frequencies(self) -> int:
         """Products for a tile and a pair of channels."""
         return self.into * self.into
-
-    def use(self, height: int, width: int) -> float:
-        """How much of what is calculated lies on an output of this size."""
-        return height * width / (self.tiles(height) * self.tiles(width) * self.out * self.out)
 
     def tiles(self, places: int) -> int:
         """Along an axis with so many places of the output."""

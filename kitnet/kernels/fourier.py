@@ -27,10 +27,12 @@ from collections.abc import Callable, Sequence
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.spec import Batch, Triple, Volume
-from kitnet.kernels.tiling import Shares, cost, cut, fits, shares_of
+from kitnet.kernels.tiling import Grid, Shares, cost, cut, fits, shares_of
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import higher, lower, over, place_offset
 
 SIDES = 8, 16, 32, 64  # of tiles
@@ -288,16 +290,15 @@ class _Work:
         self.batch, self.x, self.y, self.side, self.before = batch, x, y, side, before
         self.shares, self.frequencies = _shares(cpu, y.channels), frequencies(side)
         self.out = tuple(side - size + 1 for size in window)  # places of a tile along an axis
-        down, self.across = (-(-y.sizes[axis] // self.out[axis]) for axis in (1, 2))
-        self.each = batch.images // cpu.lanes  # vectors of a tile
-        self.vectors = down * self.across * self.each
+        down, across = (-(-y.sizes[axis] // self.out[axis]) for axis in (1, 2))
+        self.grid = Grid(down, across, batch.images // cpu.lanes)
         # One vector more, or powers of two would put all frequencies into the same places of the cache.
         self.to_frequency = (2 * x.channels + 1) * cpu.lanes
         self.to_row = 2 * self.frequencies * cpu.lanes
         room = (cpu.l2 or 1 << 20) // 2 // (4 * self.frequencies * self.to_frequency)
-        most = max(1, min(room, self.vectors // blocks))
-        self.chunks = -(-self.vectors // most)
-        self.most = -(-self.vectors // self.chunks)
+        most = max(1, min(room, self.grid.size // blocks))
+        self.chunks = -(-self.grid.size // most)
+        self.most = -(-self.grid.size // self.chunks)
         self.blocks = min(blocks, self.chunks)
 
     def write(self, k: Kernel, bias: bool, activation: Activation | None, accumulate: bool) -> None:
@@ -311,7 +312,7 @@ class _Work:
         self.v = k.scratch(F32, self.most * self.frequencies * self.to_frequency)
         self.m = k.scratch(F32, self.most * self.shares.most * self.to_row)
         with k.loop(*cut(self.chunks, block, self.blocks), unroll=1) as chunk:
-            begin, end = cut(self.vectors, chunk, self.chunks)
+            begin, end = cut(self.grid.size, chunk, self.chunks)
             with k.loop(end - begin, unroll=1) as n, k.loop(self.x.channels, unroll=1) as c:
                 self._into(source + c * self.batch.images, begin + n, n, c)
             with k.loop(self.shares.count, unroll=1) as share:
@@ -326,8 +327,7 @@ class _Work:
 
     def _place(self, vector: Index) -> tuple[Index, Index, Index]:
         """Where the vector's tile begins in the output, and its first image."""
-        tile, part = divmod(vector, self.each)
-        high, wide = divmod(tile, self.across)
+        high, wide, part = self.grid.at(vector)
         return high * self.out[1], wide * self.out[2], part * self.k.lanes
 
     def _into(self, source: Pointer, vector: Index, n: Index, c: Index) -> None:

@@ -26,6 +26,7 @@ import numpy as np
 from llvmlite.binding import ffi
 from numpy.typing import NDArray
 
+from kitnet.base.memory import aligned
 from kitnet.kernels import cache
 from kitnet.kernels.cpu import Cpu, cores
 from kitnet.kernels.emit import Kernel
@@ -94,14 +95,6 @@ class Compiled:
                 f"argument {argument} of kernel {self.name} is {wanted}, not {target.dtype.name}"
             )
         return int(target.ctypes.data)
-
-
-def aligned(size: int) -> NDArray[np.uint8]:
-    """So many bytes (at least one) that start on a cache line and share none with anything else."""
-    whole = -(-max(size, 1) // 128) * 128
-    raw = np.zeros(whole + 128, np.uint8)
-    start = -raw.ctypes.data % 128
-    return raw[start : start + whole]
 
 
 def forget(kernels: Sequence[Kernel]) -> None:

@@ -1,8 +1,10 @@
 """From a batch as people hold it, one picture after the other, into the lanes, and back.
 
 Pictures are rows of `numbers` values; in the lanes the images are innermost. Squares of lanes x lanes numbers
-are transposed in registers. `count`, one int64 in memory, says how many pictures there really are: lanes
-beyond them become 0, and pictures beyond them are neither read nor written.
+are transposed in registers. `count`, one int64 in memory, says how many pictures there really are. Pictures
+beyond them are neither read nor written. Lanes beyond them hold the last picture once more, so that what a
+network makes of them is finite wherever it is for a real picture; in gradients they hold 0, which adds
+nothing to sums over all lanes.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I64, Index, Int, Kernel, Pointer, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch
+from kitnet.kernels.types import F32, I64
+from kitnet.kernels.values import Index, Int, Pointer, Value
 from kitnet.kernels.walk import lower, over, share
 
 # Transposes one square, given where it begins in the pictures and in the lanes, how many pictures are left
@@ -19,19 +23,30 @@ from kitnet.kernels.walk import lower, over, share
 _Square = Callable[[Index, Index, Int | None, int], None]
 
 
-def into_lanes(name: str, cpu: Cpu, batch: Batch, numbers: int, blocks: int = 1, own: bool = False) -> Kernel:
+def into_lanes(
+    name: str,
+    cpu: Cpu,
+    batch: Batch,
+    numbers: int,
+    blocks: int = 1,
+    own: bool = False,
+    gradient: bool = False,
+) -> Kernel:
     """x (count, numbers), count -> y (groups, numbers, images), or with `own` (numbers, images), which every
-    group overwrites. Numbers are cut into blocks.
+    group overwrites. Numbers are cut into blocks. Lanes beyond `count` hold the last picture, or with
+    `gradient` 0, as all lanes do where count is 0.
     """
     k = over(name, cpu, batch, blocks, x=F32, count=I64, y=F32)
     x, count, y = k.pointers
+    any_picture = k.index(k.scalar(count)) > 0
 
     def row(start: Index, r: int, left: Int | None, width: int) -> Value:
         if left is None:
             return k.vector(x, start + r * numbers, width)
         register = k.register(k.zero())
-        with k.when(left > r):
-            register.set(k.vector(x, start + r * numbers, width))
+        with k.when(left > r if gradient else any_picture):
+            picture = r if gradient else (left - 1).at_most(r)
+            register.set(k.vector(x, start + picture * numbers, width))
         return register.get()
 
     def square(outside: Index, inside: Index, left: Int | None, width: int) -> None:

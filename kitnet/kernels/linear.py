@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.tiling import cut
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Pointer
 from kitnet.kernels.walk import over
 
 TOGETHER = 8  # rows of weights: more runs than that are not fetched ahead of their use

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I32, I64, Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.mathematics import exp, log
 from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.types import F32, I32, I64
+from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import over, share
 
 
@@ -64,15 +66,15 @@ def sigmoid_cross_entropy(
     blocks: int = 1,
     weight: float = 1.0,
 ) -> Kernel:
-    """C = sum of max(z, 0) + log(1 + e^-|z|) - t z, dz = s - t."""
+    """C = sum of log(1 + e^-z) for the label and log(1 + e^z) for other classes, dz = s - t."""
 
     def formula(images: _Images) -> Value:
         k = images.kernel
         total = k.register(k.zero())
         with images.each_class() as c:
             z, t = images.score(c), images.target(c)
-            e = exp(-k.abs(z))
-            total.set(total.get() + (k.max(z, 0.0) - t * z + _log_one_plus(e)))
+            e, against = exp(-k.abs(z)), k.select(images.is_label(c), -z, z)
+            total.set(total.get() + (k.max(against, 0.0) + _log_one_plus(e)))
             images.gradient(c, k.select(z < 0.0, e, 1.0) / (e + 1.0) - t)
         return total.get()
 
@@ -153,8 +155,8 @@ def _loss(
     """The loop around a formula that gives the loss of a vector of images."""
     if any(v.positions > 1 or v.channels != scores.channels for v in (scores, dscores or scores)):
         raise ValueError(f"kernel {name}: a loss needs scores of one position, and a gradient of their shape")
-    gradient = {} if dscores is None else {"dscores": F32}
-    k = over(name, cpu, batch, blocks, scores=F32, labels=I32, count=I64, loss=F32, **gradient)
+    gradient = {} if dscores is None else {"dscores": dscores.type}
+    k = over(name, cpu, batch, blocks, scores=scores.type, labels=I32, count=I64, loss=F32, **gradient)
     pz, labels, pointer, loss, *pd = k.pointers
     count = k.index(k.scalar(pointer))
     scale = weight / count.value.to(F32)

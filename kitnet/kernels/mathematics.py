@@ -15,7 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from kitnet.kernels.emit import F32, I32, Value
+from kitnet.kernels.types import F32, I32
+from kitnet.kernels.values import Value
 
 _LN2_HIGH, _LN2_LOW = (
     0.693359375,

@@ -21,8 +21,10 @@ from functools import partial as of
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels.norm import normalise_channels
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I32, I64, Index, Int, Kernel, Pointer, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.types import F32, I32, I64
+from kitnet.kernels.values import Index, Int, Pointer, Value
 from kitnet.kernels.walk import over, put, share
 
 

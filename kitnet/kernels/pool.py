@@ -5,7 +5,7 @@ that its window sees.
 from __future__ import annotations
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I32, U8, Index, Kernel, Type, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.sliding import (
     Axes,
     PerTap,
@@ -18,6 +18,8 @@ from kitnet.kernels.sliding import (
     window_sums,
 )
 from kitnet.kernels.spec import Batch, Volume, Window, lanewise
+from kitnet.kernels.types import F32, I32, U8, Type
+from kitnet.kernels.values import Index, Value
 from kitnet.kernels.walk import Place, Vectors, each_position, each_tile, over, place_offset
 
 
@@ -37,20 +39,17 @@ def max_pool(
     blocks: int = 1,
     rectified: bool = False,
 ) -> Kernel:
-    """x -> y, and switches, a dense volume of y's shape: the number of the tap that won.
+    """x -> y and, with `switches`, a dense volume of y's shape: the number of the tap that won. Padding never
+    wins, of equal values the first does, and so does the first NaN. Rows of y are cut into blocks.
 
-    Padding never wins, of equal values the first does, and so does the first NaN. Without `switches` there is
-    no such pointer. Rows of y are cut into blocks.
-
-    `rectified` says that x came out of a ReLU and that the way back leads through that as well: where y is
-    not above zero the switch is the number of no tap. The winner's value is y, so x is needed no more.
+    `rectified` says that a ReLU made x, through which the way back leads as well: where y is not above zero
+    the switch is the number of no tap. The winner's value is y, so x is needed no more.
     """
     batch, (x, y) = lanewise(batch, x, y)
     slides = axes(window, x, y)
     kept = {"switches": switch_type(window)} if switches else {}
     k = over(name, cpu, batch, blocks, x=x.type, y=y.type, **kept)
-    px, py, *pointers = k.pointers
-    dense = Volume(y.sizes, y.channels, y.channels, y.own)
+    (px, py, *pointers), dense = k.pointers, y.dense
     with each_position(k, batch, y.sizes) as (group, position):
         source = px + group * x.group_stride(batch)
         out = group * y.group_stride(batch) + place_offset(y, batch, position)
@@ -114,7 +113,7 @@ def max_pool_gradient(
     slides = axes(window, dx, dy)
     k = over(name, cpu, batch, blocks, switches=switch_type(window), dy=dy.type, dx=dx.type)
     switches, source, target = k.pointers
-    dense = Volume(dy.sizes, dy.channels, dy.channels, dy.own)
+    dense = dy.dense
 
     def sends(group: Index, position: Place, vectors: Vectors) -> PerTap:
         here = group * dy.group_stride(batch) + place_offset(dy, batch, position)

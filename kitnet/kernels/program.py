@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kitnet.kernels.jit import Compiled, aligned
+from kitnet.base.memory import aligned
+from kitnet.kernels.jit import Compiled
 
 
 class Call:

@@ -5,8 +5,10 @@ unit's bitmap, y_i = sum_j (x_j - w_ij)^2.
 from __future__ import annotations
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index
 from kitnet.kernels.walk import over, put, share
 
 _TOGETHER = 10  # units whose sums are in registers while the numbers go by

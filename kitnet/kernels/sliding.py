@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from kitnet.base.shape import Axis
-from kitnet.kernels.emit import Index, Kernel, Pointer, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import (
     Place,
     Vectors,

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from kitnet.kernels.channels.softmax import softmax_channels
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import Index, Kernel
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.mathematics import exp
 from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.values import Index
 from kitnet.kernels.walk import each_position, over, place_offset, put
 
 

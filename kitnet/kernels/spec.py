@@ -10,10 +10,10 @@ pitch), which is a batch of groups of one image. Ranks below three have sizes of
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from kitnet.kernels.emit import F32, Type
+from kitnet.kernels.types import F32, Type
 
 Triple = tuple[int, int, int]  # depth, height, width
 
@@ -21,7 +21,8 @@ Triple = tuple[int, int, int]  # depth, height, width
 @dataclass(frozen=True)
 class Batch:
     """`groups` of `images` pictures; `images` is a multiple of the processor's lanes, or 1 where channels lie
-    in the lanes. Unused places hold zeros.
+    in the lanes. Places beyond the pictures that there are hold what the last picture has there, and 0 in
+    gradients.
     """
 
     groups: int
@@ -50,6 +51,11 @@ class Volume:
     @property
     def positions(self) -> int:
         return math.prod(self.sizes)
+
+    @property
+    def dense(self) -> Volume:
+        """The same without the channels of others between."""
+        return replace(self, pitch=self.channels)
 
     def group_stride(self, batch: Batch) -> int:
         """Elements from one group to the next."""

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.sliding import Axes, PerTap, axes, send_back, window_sums
 from kitnet.kernels.spec import Batch, Volume, Window, lanewise
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Pointer
 from kitnet.kernels.walk import Place, Vectors, each_position, each_tile, lower, over, place_offset, put
 
 

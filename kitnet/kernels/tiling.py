@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import Index, Value
+from kitnet.kernels.values import Index, Value
 from kitnet.kernels.walk import higher, lower
 
 
@@ -74,6 +74,33 @@ def cost(rows: int, columns: int) -> float:
     after four. Half a cycle for the loop.
     """
     return max(rows * columns / 2, (rows + columns) / 2, 4.0) + 0.5
+
+
+def quickest_shares(cpu: Cpu, total: int, columns: int) -> Shares:
+    """How `total` rows are dealt into tiles of so many columns, so that all take the fewest cycles."""
+    able = [shares for shares in shares_of(total, cpu.registers) if fits(cpu, shares.most, columns)]
+    return min(able, key=lambda s: sum(times * cost(size, columns) for size, times in s.sizes().items()))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Tiles of an output, line by line, `across` in a line, each with `vectors` vectors of images, which are
+    counted one by one.
+    """
+
+    down: int
+    across: int
+    vectors: int
+
+    @property
+    def size(self) -> int:
+        return self.down * self.across * self.vectors
+
+    def at(self, vector: Index) -> tuple[Index, Index, Index]:
+        """The line and column of a vector's tile, and its number among the tile's vectors."""
+        tile, part = divmod(vector, self.vectors)
+        high, wide = divmod(tile, self.across)
+        return high, wide, part
 
 
 EACH_BODY = 0.03  # of the time is worth one copy less of a tile's code: it takes some 10 ms to compile

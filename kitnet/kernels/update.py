@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, I32, Index, Kernel, Value
+from kitnet.kernels.emit import Kernel
+from kitnet.kernels.types import F32, I32
+from kitnet.kernels.values import Index, Value
 
 LINE = 16  # numbers of a cache line; every array of weights begins on one
 

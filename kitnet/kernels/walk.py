@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import Index, Int, Kernel, Pointer, Type, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Triple, Volume
+from kitnet.kernels.types import BOOL, Type
+from kitnet.kernels.values import Index, Int, Pointer, Value
 
 Place = tuple[Index, Index, Index]  # depth, height, width
 Vectors = list[tuple[Index, Index]]  # the channel of each, and its elements from the first channel's first
@@ -45,6 +47,13 @@ def lower(a: Index, b: Index) -> Index:
     if isinstance(a, Int):
         return a.at_most(b)
     return b.at_most(a) if isinstance(b, Int) else min(a, b)
+
+
+def equal(k: Kernel, one: Index, other: Index) -> Value:
+    """Whether two indices are the same."""
+    if isinstance(one, int):
+        one, other = other, one
+    return one.equals(other) if isinstance(one, Int) else k.constant(one == other, BOOL, 1)
 
 
 def put(

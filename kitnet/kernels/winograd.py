@@ -31,22 +31,18 @@ from math import prod
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer, once
+from kitnet.kernels.emit import Kernel, once
 from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.filtering import F4, Filtering
 from kitnet.kernels.spec import Batch, Triple, Volume
-from kitnet.kernels.tiling import Shares, cost, cut, fits, shares_of
+from kitnet.kernels.tiling import Grid, cut, quickest_shares
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Pointer
 from kitnet.kernels.walk import lower, over, place_offset
-from kitnet.kernels.winograd_tiles import TAPS, Kind, in_rows, map_square, within
+from kitnet.kernels.winograd_tiles import TAPS, each_kind, in_rows, map_square
 
 PANEL = 2  # vectors of a product's tile; 12 to 14 filters fill the registers then, and rims cost little
 BUNCH = 8  # shares of filters multiplied together where a panel is too large for L2
-
-
-def _shares(cpu: Cpu, filters: int) -> Shares:
-    """The filters of a product's tile; `u` lies in memory by them."""
-    able = [shares for shares in shares_of(filters, cpu.registers) if fits(cpu, shares.most, PANEL)]
-    return min(able, key=lambda s: sum(times * cost(size, PANEL) for size, times in s.sizes().items()))
 
 
 @once
@@ -65,7 +61,7 @@ def filters(
     depth, rows), or with `turned` (3, 3, rows, depth) and read from its other end, for the way back to the
     input. `scaled` weights are multiplied by the `factor` of their row.
     """
-    shares, lanes = _shares(cpu, rows), cpu.lanes
+    shares, lanes = quickest_shares(cpu, rows, PANEL), cpu.lanes
     runs = -(-depth // lanes)
     items = shares.count * runs
     blocks = min(tasks, items)
@@ -152,13 +148,12 @@ class _Work:
     ) -> None:
         self.batch, self.x, self.y, self.before, self.filtering = batch, x, y, before, filtering
         self.frequencies = filtering.frequencies
-        self.shares = _shares(cpu, y.channels)
+        self.shares = quickest_shares(cpu, y.channels, PANEL)  # `u` lies in memory by them
         self.read = [filtering.read(x.sizes[a], y.sizes[a], before[a]) for a in (1, 2)]
         self.written = [filtering.written(y.sizes[a]) for a in (1, 2)]
-        down, self.across = (filtering.tiles(size) for size in y.sizes[1:])
-        self.each = batch.images // cpu.lanes  # vectors of a tile
-        self.vectors = down * self.across * self.each
-        self.panels = -(-self.vectors // PANEL)
+        down, across = (filtering.tiles(size) for size in y.sizes[1:])
+        self.grid = Grid(down, across, batch.images // cpu.lanes)
+        self.panels = -(-self.grid.size // PANEL)
         # One vector more, or powers of two would put all frequencies into the same places of the cache.
         self.to_frequency = (x.channels * PANEL + 1) * cpu.lanes
         self.panel_size = self.frequencies * self.to_frequency
@@ -182,7 +177,7 @@ class _Work:
         self.m = k.scratch(F32, self.bunch * self.m_share)
         with k.loop(*cut(self.chunks, block, self.blocks), unroll=1) as chunk:
             begin, end = cut(self.panels, chunk, self.chunks)
-            with k.loop(begin * PANEL, lower(end * PANEL, self.vectors), unroll=1) as vector:
+            with k.loop(begin * PANEL, lower(end * PANEL, self.grid.size), unroll=1) as vector:
                 self._into(source, vector, vector - begin * PANEL)
             with k.loop(-(-self.shares.count // self.bunch), unroll=1) as bunch:
                 low = bunch * self.bunch
@@ -192,7 +187,7 @@ class _Work:
                     with k.loop(self.frequencies, unroll=1) as f, k.loop(low, high, unroll=1) as share:
                         for first, rows, m in self._each_share(share, low):
                             self._multiply(u + first * (self.frequencies * self.x.channels), v, m, f, rows)
-                    last = lower((panel + 1) * PANEL, self.vectors)
+                    last = lower((panel + 1) * PANEL, self.grid.size)
                     with (
                         k.loop(panel * PANEL, last, unroll=1) as vector,
                         k.loop(low, high, unroll=1) as share,
@@ -207,29 +202,17 @@ class _Work:
             with self.k.when(chosen):
                 yield self.shares.start(share), rows, m
 
-    def _tile(self, vector: Index) -> tuple[Index, Index, Index]:
-        """Where the vector's tile is, and its first image."""
-        tile, part = divmod(vector, self.each)
-        high, wide = divmod(tile, self.across)
-        return high, wide, part * self.k.lanes
-
-    def _each_kind(self, kinds: list[list[Kind]], high: Index, wide: Index) -> Iterator[tuple[range, range]]:
-        """The places inside, for each kind of tile within a branch of its own."""
-        k = self.k
-        for one, two in product(*kinds):
-            with k.when(within(high, one)), k.when(within(wide, two)):
-                yield one.inside, two.inside
-
     def _into(self, source: Pointer, vector: Index, number: Index) -> None:
         """B' x B of a vector of images at one tile, for all channels."""
         k, images = self.k, self.batch.images
         panel, column = divmod(number, PANEL)
         out = self.v + (panel * self.panel_size + column * k.lanes)
         to_line = self.x.sizes[2] * self.x.pitch * images
-        high, wide, image = self._tile(vector)
+        high, wide, part = self.grid.at(vector)
+        image = part * k.lanes
         place = (0, high * self.filtering.out - self.before[1], wide * self.filtering.out - self.before[2])
         at = source + (place_offset(self.x, self.batch, place) + image)
-        for lines, places in self._each_kind(self.read, high, wide):
+        for lines, places in each_kind(k, self.read, high, wide):
             with k.loop(self.x.channels, unroll=1) as c:
                 here, to = at + c * images, out + c * (PANEL * k.lanes)
                 square = [[k.zero()] * self.filtering.into for _ in range(self.filtering.into)]
@@ -266,10 +249,11 @@ class _Work:
         """A' m A of a vector of images at one tile, for some filters."""
         k, images = self.k, self.batch.images
         to_line, to_place = self.y.sizes[2] * self.y.pitch * images, self.y.pitch * images
-        high, wide, image = self._tile(vector)
+        high, wide, part = self.grid.at(vector)
+        image = part * k.lanes
         start = place_offset(self.y, self.batch, (0, high * self.filtering.out, wide * self.filtering.out))
         at = target + (start + first * images + image)
-        for lines, places in self._each_kind(self.written, high, wide):
+        for lines, places in each_kind(k, self.written, high, wide):
             with k.loop(rows, unroll=1) as row:
                 source, here = m + (row * PANEL + column) * k.lanes, at + row * images
                 numbers = [k.vector(source, f * (rows * PANEL * k.lanes)) for f in range(self.frequencies)]

@@ -19,16 +19,18 @@ the rms error is some 2e-6 of the rms result with 50,000 terms, as that of the d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, product
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value, once
+from kitnet.kernels.emit import Kernel, once
 from kitnet.kernels.filtering import F4
 from kitnet.kernels.spec import Batch, Triple, Volume
-from kitnet.kernels.tiling import cost, cut, fits, shares_of
+from kitnet.kernels.tiling import Grid, cut, quickest_shares
+from kitnet.kernels.types import BOOL, F32
+from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import lower, place_offset
-from kitnet.kernels.winograd_tiles import TAPS, Kind, in_rows, map_square, within
+from kitnet.kernels.winograd_tiles import TAPS, each_kind, in_rows, map_square
 
 OUT, IN, FREQUENCIES = F4.out, F4.into, F4.frequencies
 STRETCH = 8  # vectors of images at tiles
@@ -113,22 +115,18 @@ class _Work:
         self.batch, self.x, self.dy, self.before, self.bias = batch, x, dy, before, bias
         self.read = [F4.read(x.sizes[a], dy.sizes[a], before[a]) for a in (1, 2)]
         self.written = [F4.written(dy.sizes[a]) for a in (1, 2)]
-        down, self.across = (kinds[-1].last + 1 for kinds in self.written)
-        self.each = batch.images // cpu.lanes  # vectors of a tile
-        self.vectors = down * self.across * self.each
-        most = min(STRETCH, self.vectors * batch.groups // max(chunks, batch.groups))
-        self.stretches = -(-self.vectors // most)
-        self.most = -(-self.vectors // self.stretches) if chunks <= batch.groups else most
+        down, across = (F4.tiles(size) for size in dy.sizes[1:])
+        self.grid = Grid(down, across, batch.images // cpu.lanes)
+        most = min(STRETCH, self.grid.size * batch.groups // max(chunks, batch.groups))
+        self.stretches = -(-self.grid.size // most)
+        self.most = -(-self.grid.size // self.stretches) if chunks <= batch.groups else most
         columns = dy.channels // cpu.lanes
         self.width = next(width for width in (2, 3, 1) if not columns % width)  # of a product's tile
         self.blocks = columns // self.width
         self.chunks, self.parts = chunks, min(parts, self.blocks)
         self.tasks = self.chunks * self.parts
         self.together = max(1, min(-(-self.blocks // self.parts), TOGETHER // self.width))
-        able = [s for s in shares_of(x.channels, cpu.registers) if fits(cpu, s.most, self.width)]
-        self.rows = min(
-            able, key=lambda s: sum(times * cost(size, self.width) for size, times in s.sizes().items())
-        )
+        self.rows = quickest_shares(cpu, x.channels, self.width)
         # One vector more, or powers of two would put all frequencies into the same places of the cache.
         self.steps = self.most * cpu.lanes
         self.v_frequency = self.rows.most * self.steps + cpu.lanes
@@ -150,7 +148,7 @@ class _Work:
         with k.loop(begin, end, unroll=1) as number:
             group, stretch = divmod(number, self.stretches)
             first = number.equals(begin) if not isinstance(number, int) else k.constant(True, BOOL, 1)
-            vectors = stretch * self.most, lower((stretch + 1) * self.most, self.vectors)
+            vectors = stretch * self.most, lower((stretch + 1) * self.most, self.grid.size)
             with k.loop(first_block, last_block, self.together, unroll=1) as block:
                 some = block, lower(block + self.together, last_block)
                 self._map_filters(group, vectors, some, first)
@@ -164,19 +162,6 @@ class _Work:
                                 self._multiply(vectors, one - block, size)
                         self._add(channel, one, rows, first)
 
-    def _tile(self, vector: Index) -> tuple[Index, Index, Index]:
-        """Where the vector's tile is, and its first image."""
-        tile, part = divmod(vector, self.each)
-        high, wide = divmod(tile, self.across)
-        return high, wide, part * self.k.lanes
-
-    def _each_kind(self, kinds: list[list[Kind]], high: Index, wide: Index) -> Iterator[tuple[range, range]]:
-        """The places inside, for each kind of tile within a branch of its own."""
-        k = self.k
-        for one, two in product(*kinds):
-            with k.when(within(high, one)), k.when(within(wide, two)):
-                yield one.inside, two.inside
-
     def _map_filters(
         self, group: Index, vectors: tuple[Index, Index], blocks: tuple[Index, Index], first: Value
     ) -> None:
@@ -187,13 +172,14 @@ class _Work:
             total = k.register(k.zero())
             out = self.w + (column - blocks[0] * self.width) * (self.steps * lanes)
             with k.loop(*vectors, unroll=1) as vector:
-                high, wide, image = self._tile(vector)
+                high, wide, part = self.grid.at(vector)
+                image = part * k.lanes
                 start = place_offset(self.dy, self.batch, (0, high * OUT, wide * OUT))
                 at = self.gradient + (
                     group * self.dy.group_stride(self.batch) + start + column * (lanes * images) + image
                 )
                 here = out + (vector - vectors[0]) * (lanes * lanes)
-                for lines, places in self._each_kind(self.written, high, wide):
+                for lines, places in each_kind(k, self.written, high, wide):
                     with k.loop(len(lines), unroll=1) as i, k.loop(len(places), unroll=1) as j:
                         place = at + (i * to_line + j * to_place)
                         filters = [k.vector(place, filter * images) for filter in range(lanes)]
@@ -217,12 +203,13 @@ class _Work:
         k, images = self.k, self.batch.images
         to_line = self.x.sizes[2] * self.x.pitch * images
         with k.loop(*vectors, unroll=1) as vector:
-            high, wide, image = self._tile(vector)
+            high, wide, part = self.grid.at(vector)
+            image = part * k.lanes
             place = (0, high * OUT - self.before[1], wide * OUT - self.before[2])
             start = place_offset(self.x, self.batch, place)
             at = self.source + (group * self.x.group_stride(self.batch) + start + channel * images + image)
             out = self.v + (vector - vectors[0]) * k.lanes
-            for lines, places in self._each_kind(self.read, high, wide):
+            for lines, places in each_kind(k, self.read, high, wide):
                 with k.loop(rows, unroll=1) as c:
                     here, to = at + c * images, out + c * self.steps
                     square = [[k.zero()] * IN for _ in range(IN)]

@@ -6,11 +6,12 @@ At the rims tiles stick out; there are few kinds of them, all known when a kerne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, product
 
-from kitnet.kernels.emit import Index, Value
+from kitnet.kernels.emit import Kernel
+from kitnet.kernels.values import Index, Value
 
 TAPS = 3  # of a window along an axis
 
@@ -39,6 +40,13 @@ def kinds_of(inside: Sequence[range]) -> list[Kind]:
     """The kinds of tiles along an axis, in order; of every tile the places that lie on the volume."""
     runs = [(list(run), same) for same, run in groupby(range(len(inside)), inside.__getitem__)]
     return [Kind(run[0], run[-1], same) for run, same in runs]
+
+
+def each_kind(k: Kernel, kinds: list[list[Kind]], high: Index, wide: Index) -> Iterator[tuple[range, range]]:
+    """The lines and columns of a tile that are inside, for each kind of tile within a branch of its own."""
+    for one, two in product(*kinds):
+        with k.when(within(high, one)), k.when(within(wide, two)):
+            yield one.inside, two.inside
 
 
 def within(tile: Index, kind: Kind) -> Value | bool:

@@ -80,7 +80,6 @@ def test_caches_grow_outwards():
     found = detect()
     assert found.l1d is not None and found.l2 is not None
     assert 4096 <= found.l1d < found.l2
-    assert found.l3 is None or found.l2 <= found.l3
 
 
 def _group(root: Path, proc: Path, lines: str, **files: str) -> list[int]:

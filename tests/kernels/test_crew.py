@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from kitnet.kernels import crew, driver
 from kitnet.kernels.cpu import detect
 from kitnet.kernels.crew import Crew
-from kitnet.kernels.emit import F32, I64, Kernel
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.jit import Compiled, build
 from kitnet.kernels.program import Call, Program
+from kitnet.kernels.types import F32, I64
 
 LINE = 8  # int64 of a cache line
 

@@ -12,9 +12,9 @@ from kitnet.engine.activation import activation_of
 from kitnet.kernels import elementwise
 from kitnet.kernels.activation import KINDS, RELU, Activation
 from kitnet.kernels.cpu import Cpu, detect, levels
-from kitnet.kernels.emit import F64
 from kitnet.kernels.jit import build
 from kitnet.kernels.spec import Batch, Volume, lanewise
+from kitnet.kernels.types import F64
 from kitnet.layers import Layer, LeakyRelu, LecunTanh, Relu, Sigmoid, Silu, Softmax, Tanh
 from kitnet.layers.contract import Context, Kept
 

@@ -12,21 +12,10 @@ import pytest
 from guard import guarded
 
 from kitnet.kernels.cpu import Cpu, detect, levels
-from kitnet.kernels.emit import (
-    F32,
-    F64,
-    I32,
-    I64,
-    U8,
-    U32,
-    U64,
-    Int,
-    Kernel,
-    Type,
-    once,
-    writing_once,
-)  # fmt: skip
+from kitnet.kernels.emit import Kernel, once, writing_once
 from kitnet.kernels.jit import build
+from kitnet.kernels.types import F32, F64, I32, I64, U8, U32, U64, Type
+from kitnet.kernels.values import Int
 
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
 

@@ -16,8 +16,9 @@ import pytest
 from kitnet.base.cache_folder import cache_folder
 from kitnet.kernels import cache, jit
 from kitnet.kernels.cpu import Cpu, detect, levels
-from kitnet.kernels.emit import F32, F64, Kernel
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.jit import build
+from kitnet.kernels.types import F32, F64
 
 
 @pytest.fixture(autouse=True)

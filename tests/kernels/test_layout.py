@@ -36,6 +36,7 @@ def test_both_ways(level):
                 pictures = rng.integers(0, 2**32, (count, numbers), np.uint32).view(np.float32)
                 every = np.zeros((total, numbers), np.float32)
                 every[:count] = pictures
+                every[count:] = pictures[-1:] if count else 0
                 want = every.reshape(batch.groups, batch.images, numbers).swapaxes(1, 2)
                 lanes = guarded((batch.groups, numbers, batch.images), at=at)
                 run(there, ("y",), x=fitting(pictures, at), count=np.array([count]), y=lanes)
@@ -43,6 +44,18 @@ def test_both_ways(level):
                 outside = guarded((count, numbers), at=at)
                 run(back, ("y",), x=lanes, count=np.array([count]), y=outside)
                 np.testing.assert_array_equal(outside.view(np.uint32), pictures.view(np.uint32))
+
+
+def test_lanes_beyond_the_pictures_are_0_in_gradients():
+    cpu = detect()
+    batch, count, numbers = Batch(2, 2 * cpu.lanes), cpu.lanes + 3, 5
+    (code,) = build([into_lanes("into", cpu, batch, numbers, gradient=True)])
+    pictures = np.full((count, numbers), 8.0, np.float32)
+    y = guarded((batch.groups, numbers, batch.images))
+    run(code, ("y",), x=fitting(pictures), count=np.array([count]), y=y)
+    assert (y[0, :, :count] == 8).all()
+    assert (y[0, :, count:] == 0).all()
+    assert (y[1] == 0).all()
 
 
 def test_what_lies_in_unused_lanes_stays_inside():

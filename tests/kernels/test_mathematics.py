@@ -5,8 +5,9 @@ import pytest
 
 from kitnet.kernels import mathematics
 from kitnet.kernels.cpu import detect, levels
-from kitnet.kernels.emit import F32, Kernel
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.jit import build
+from kitnet.kernels.types import F32
 
 
 def _sigmoid(x):

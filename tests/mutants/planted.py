@@ -952,6 +952,24 @@ MUTANTS = [
         "kernels/test_crew.py::test_denormals_are_zero_in_programs_and_nowhere_else[1]",
     ),
     Mutant(
+        "kernels/layout.py",
+        "(left - 1).at_most(r)",
+        "(left - 1).at_most(0)",
+        "kernels/test_layout.py::test_both_ways",
+    ),
+    Mutant(
+        "kernels/layout.py",
+        "left > r if gradient else any_picture",
+        "left > r",
+        "kernels/test_layout.py::test_both_ways",
+    ),
+    Mutant(
+        "kernels/loss.py",
+        "k.max(against, 0.0) + _log_one_plus(e)",
+        "k.max(z, 0.0) - t * z + _log_one_plus(e)",
+        "kernels/test_loss.py::test_infinite_scores",
+    ),
+    Mutant(
         "kernels/spec.py",
         "return self.positions * self.pitch, height * line",
         "return self.positions * self.channels, height * line",

@@ -17,7 +17,7 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.step import Memory, Place, Ref
 from kitnet.engine.values import Lanes
-from kitnet.layers import Kept, Layer
+from kitnet.layers import Kept, Layer, Loss
 from kitnet.net.objective import Goal
 
 
@@ -59,7 +59,7 @@ def _forward(b: Builder, i: int) -> None:
         x = tuple(operand.read(memory) for operand in operands)
         state, context = memory.state(node.path), memory.context(node.path, batch)
         made = layer.forward(memory.weights(node.owner), state, context, *x)
-        memory.write(y, made.y)
+        memory.write(y, made.y, gradient=isinstance(layer, Loss))  # no loss beyond the batch
         memory.change(node.path, made.state)
         kept = Kept(tuple(one.shape for one in x), extras=made.extras)
         kept = replace(kept, x=x) if "x" in layer.keeps else kept
@@ -94,9 +94,10 @@ def _backward(b: Builder, i: int, kept: None) -> None:
             dx = made.dx[j]
             if accumulate:
                 so_far = memory.read(place, shapes[j])
-                memory.write(place, so_far if dx is None else so_far + dx)
-            else:
-                memory.write(place, np.zeros((len(given), *shapes[j])) if dx is None else dx)
+                dx = so_far if dx is None else so_far + dx
+            elif dx is None:
+                dx = np.zeros((len(given), *shapes[j]))
+            memory.write(place, dx, gradient=True)
 
     b.host(f"{node.path} backward", run, reads, {**writes, **(shares.writes if shares else {})}, across)
     if shares:

@@ -27,11 +27,13 @@ from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels.pack import Packing
 from kitnet.kernels.channels.work import Work, plan
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import BOOL, F32, Index, Kernel, Pointer, Value, once
+from kitnet.kernels.emit import Kernel, once
 from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.spec import Batch, Volume, Window
 from kitnet.kernels.tiling import cut
-from kitnet.kernels.walk import lower
+from kitnet.kernels.types import BOOL, F32
+from kitnet.kernels.values import Index, Pointer, Value
+from kitnet.kernels.walk import equal, lower
 
 
 def packing(
@@ -303,16 +305,12 @@ class Writer:
         if not beyond:
             return
         with (
-            k.when(_equal(k, shares[1], self.work.shares)),
+            k.when(equal(k, shares[1], self.work.shares)),
             k.loop(first, last, unroll=1) as line,
             k.loop(y.sizes[2], unroll=1) as column,
         ):
             at = target + (line * y.strides[2] + column * y.strides[3] + y.channels)
             k.store(k.zero(), self.y, at, beyond)
-
-
-def _equal(k: Kernel, index: Index, other: int) -> Value:
-    return k.constant(index == other, BOOL, 1) if isinstance(index, int) else index.equals(other)
 
 
 def _within(k: Kernel, index: Index, size: int) -> Value:

@@ -19,8 +19,10 @@ from kitnet.kernels.channels.convolution import Lines, Row, Tile, Writer
 from kitnet.kernels.channels.pack import pack_rows
 from kitnet.kernels.channels.work import plan
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer, once
+from kitnet.kernels.emit import Kernel, once
 from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Pointer
 
 LEAST_TERMS = 512
 MOST_BYTES = 1 << 17  # of a task's sums
@@ -95,7 +97,7 @@ class _InPlace(Writer):
             for share, row in self._rows(shares, source):
                 weight = self.weight + (term * filters + row.filter)
                 factors = [factor + row.filter for factor in self.factors]
-                pack_rows(weight, factors, self.share, self.block, filters, [k.lanes] * row.vectors)
+                pack_rows(k, weight, factors, self.share, self.block, filters, [k.lanes] * row.vectors)
                 for tile in self._tiles(row, lines):
                     number = (share - shares[0]) * self.each + tile.number
                     self._add(row, tile, number, here, following)

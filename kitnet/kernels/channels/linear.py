@@ -15,10 +15,12 @@ from contextlib import contextmanager
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.spec import Batch, Volume, samples_of
 from kitnet.kernels.tiling import Shares, cut, fits
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Value
 from kitnet.kernels.walk import lower
 
 _ROWS = 16  # taken at a time, and fetched ahead

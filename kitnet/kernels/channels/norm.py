@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume, samples_of
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index
 from kitnet.kernels.walk import share
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from math import prod
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.tiling import Shares, cut
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Pointer
 from kitnet.kernels.walk import lower
 
 
@@ -60,17 +62,22 @@ def pack(name: str, cpu: Cpu, packing: Packing, *, scaled: bool = False, tasks: 
                 left = p.filters - (first + vectors - 1) * p.lanes
                 counts = [*[p.lanes] * (vectors - 1), lower(left, p.lanes)]
                 scales = [factor + filter for factor in factors]
-                pack_rows(weight + filter, scales, target, p.taps * p.depth, p.groups * p.filters, counts)
+                pack_rows(k, weight + filter, scales, target, p.taps * p.depth, p.groups * p.filters, counts)
     return k
 
 
 def pack_rows(
-    weight: Pointer, factors: list[Pointer], target: Pointer, rows: int, apart: int, counts: list[Index]
+    k: Kernel,
+    weight: Pointer,
+    factors: list[Pointer],
+    target: Pointer,
+    rows: int,
+    apart: int,
+    counts: list[Index],
 ) -> None:
     """Some rows of weights, so far `apart`, into (rows, vectors, lanes); `counts` of each vector's lanes are
     read. They are multiplied by the factors, if there are any.
     """
-    k = weight.kernel
     pieces = list(zip(range(0, len(counts) * k.lanes, k.lanes), counts, strict=True))
     scales = [[k.vector(factor, v, count) for factor in factors] for v, count in pieces]
     with k.loop(rows, unroll=1) as row:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import Index, Kernel, Value
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.mathematics import exp
 from kitnet.kernels.spec import Batch, Volume, samples_of
+from kitnet.kernels.values import Index, Value
 from kitnet.kernels.walk import share
 
 

@@ -23,11 +23,13 @@ from math import prod
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.emit import F32, Index, Kernel, Pointer, Value, once
+from kitnet.kernels.emit import Kernel, once
 from kitnet.kernels.epilogue import Epilogue
 from kitnet.kernels.filtering import F4, Filtering
 from kitnet.kernels.spec import Batch, Triple, Volume, samples_of, whole_vectors
 from kitnet.kernels.tiling import Shares, cut, fits
+from kitnet.kernels.types import F32
+from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import higher, lower
 from kitnet.kernels.winograd_tiles import TAPS, in_rows, map_square, within
 
