@@ -34,21 +34,22 @@ def command(
     train
         A whole training step instead of the scores alone.
     forbid
-        An implementation that may not be used, by its printed name or the first words of it, such as
-        winograd; may be given several times.
+        An implementation that may not be used, by its printed id or a part of it, such as winograd; may be
+        given several times.
     force
         An implementation that is used wherever it can, even where it is slower; may be given several times.
     why
         Print under each layer the implementations that were refused, each with its reason.
     """
-    from kitnet.engine import explain, make_plan, wishes_of
+    from kitnet.engine import explain, plan_of, wishes_of
     from kitnet.kernels.cpu import detect
 
     batch_size(batch, "--batch")
     net, _ = read_network(model, input)
     cpu = detect()
     wishes = wishes_of(forbid, force)
-    plan = make_plan(net, batch, cpu, loss=usual_loss(net.graph), train=train, wishes=wishes)
+    mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
+    plan = plan_of(net, batch, mode, loss=loss, wishes=wishes)
     found: Any = explain(plan)
     if json:
         print_json({"model": model, "network": str(net), "processor": str(cpu), **found})

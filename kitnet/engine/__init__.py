@@ -1,7 +1,7 @@
 """Floor 3: the fast road. A graph becomes a plan of compiled steps, tested against the formulas."""
 
 from kitnet.engine.choice import Choice, wishes_of
-from kitnet.engine.compile import compile
+from kitnet.engine.compile import compile, plan_of
 from kitnet.engine.explain import explain
 from kitnet.engine.lower import Wishes
 from kitnet.engine.plan import Plan, make_plan
@@ -18,5 +18,6 @@ __all__ = [
     "compile",
     "explain",
     "make_plan",
+    "plan_of",
     "wishes_of",
 ]

@@ -122,7 +122,7 @@ class _Chooser:
         node, wishes = self._graph.nodes[i], self._wishes
         able = [one for one in IMPLEMENTATIONS if one.is_for(node.layer)]
         able.sort(key=lambda one: (not wishes.force(one), one.lanes != preferred))
-        refusals = []
+        refusals: list[Refusal] = []
         for one in able:
             builders[one.lanes].at = i
             reason = self._reason(builders[one.lanes], i, one)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Literal, overload
+from typing import Any
 
 from kitnet.base.argument import batch_size, thread_count
 from kitnet.base.error import KitnetError, nearest
 from kitnet.engine.choice import wishes_of
+from kitnet.engine.plan import Plan, make_plan
+from kitnet.engine.request import scoring, training
 from kitnet.engine.run import Progress, Scores, TrainingStep
 from kitnet.engine.values import Lanes
+from kitnet.kernels.cpu import Cpu, detect
+from kitnet.layers import Loss
 from kitnet.net.network import Net
-from kitnet.net.objective import Losses
+from kitnet.net.objective import Losses, goals_of
 from kitnet.optim import Rule, Sgd
 
 MODES = ("infer", "train", "gradient")
@@ -19,10 +23,6 @@ NUMERICS = ("fast", "exact")
 INEXACT = ("winograd", "fourier")  # implementations that may lose digits beside an outlier
 
 
-@overload
-def compile(net: Net, batch: int = ..., mode: Literal["infer"] = ..., **options: Any) -> Scores: ...
-@overload
-def compile(net: Net, batch: int, mode: Literal["train", "gradient"], **options: Any) -> TrainingStep: ...
 def compile(
     net: Net,
     batch: int = 1,
@@ -40,7 +40,7 @@ def compile(
     force: Collection[str] | str = (),
     layout: Lanes | None = None,
     progress: Progress | None = None,
-) -> Scores | TrainingStep:
+) -> Any:
     """A plan of the network for up to `batch` samples, in machine code.
 
     Mode `infer` gives a function from images (N, *net.input_shape) to the output (N, *net.output_shape), for
@@ -81,6 +81,28 @@ def compile(
     return TrainingStep(
         net, loss, batch, rule, target=target, seed=seed or 0, values=values, gradients=gradients, **how
     )
+
+
+def plan_of(
+    net: Net,
+    batch: int = 1,
+    mode: str = "infer",
+    *,
+    loss: Losses | None = None,
+    cpu: Cpu | None = None,
+    **how: Any,
+) -> Plan:
+    """The plan of `compile` without its machine code, for up to `batch` samples; for scores as a loss reads
+    them where one is given. `how` are the options of `make_plan`.
+    """
+    _one_of("mode", mode, MODES)
+    graph = net.graph
+    if mode == "infer":
+        request = scoring(graph, loss if isinstance(loss, Loss) else None)
+    else:
+        rule = Sgd() if mode == "train" else None
+        graph, request = training(graph, goals_of(graph, loss), rule)
+    return make_plan(graph, net.weights, batch_size(batch), cpu or detect(), request, **how)
 
 
 def _one_of(what: str, given: object, known: Collection[str]) -> None:

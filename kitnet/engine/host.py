@@ -127,4 +127,4 @@ class TaskMemory:
 
     def _numbers(self, ref: Ref, size: int) -> Array:
         address = self._machine.address(ref, self._scratch)
-        return np.frombuffer((ctypes.c_float * size).from_address(address), np.float32)
+        return np.ctypeslib.as_array((ctypes.c_float * size).from_address(address))

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kitnet.base.error import KitnetError
+from kitnet.layers import Loss
 from kitnet.net.graph import Graph
-from kitnet.net.objective import Goal, with_goals
+from kitnet.net.objective import Goal, scores_of, with_goals
 from kitnet.optim import Rule
 
 
@@ -55,6 +56,14 @@ class Request:
                     graph.find(path)
                 except KeyError as error:
                     raise KitnetError(f"{error.args[0]}; the network has no such value to read") from None
+
+
+def scoring(graph: Graph, loss: Loss | None = None, values: Collection[str] = ()) -> Request:
+    """What a network's use asks of its graph: the outputs, or with a loss the scores that it reads, and more
+    values by their paths.
+    """
+    places = graph.outputs.values() if loss is None else [scores_of(graph, loss)]
+    return Request(outputs=tuple(dict.fromkeys((*(graph.nodes[i].path for i in places), *values))))
 
 
 def training(

@@ -13,7 +13,7 @@ from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
 from kitnet.engine.bind import Machine, arrays_outside
 from kitnet.engine.plan import Plan, make_plan
-from kitnet.engine.request import Request, training
+from kitnet.engine.request import Request, scoring, training
 from kitnet.engine.step import KernelStep
 from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, cores, detect
@@ -21,7 +21,15 @@ from kitnet.kernels.jit import Compiled, build, forget
 from kitnet.layers import Context, Loss
 from kitnet.net.graph import Graph
 from kitnet.net.network import Net
-from kitnet.net.objective import Goal, Losses, checked_targets, goals_of, scores_of
+from kitnet.net.objective import (
+    Goal,
+    Losses,
+    check_batch,
+    checked_targets,
+    goals_of,
+    least_batches,
+    scores_of,
+)
 from kitnet.net.reference import by_operand
 from kitnet.net.weights import Weights
 from kitnet.optim import Rule
@@ -127,7 +135,7 @@ class Scores(_Compiled):
         if loss is not None:
             outputs = {"scores": graph.nodes[scores_of(graph, loss)].path}
         self._outputs, self._flat, self._more = outputs, loss is not None, tuple(values)
-        request = Request(outputs=tuple(dict.fromkeys((*outputs.values(), *values))))
+        request = scoring(graph, loss, values)
         super().__init__(net, graph, batch, request, {}, None, threads, cpu, progress, **how)
         self.values: dict[str, Array] = {}
         self.refresh()
@@ -207,9 +215,7 @@ class TrainingStep(_Compiled):
         super().__init__(net, graph, batch, request, outside, self.gradient, threads, cpu, progress, **how)
         self.values: dict[str, Array] = {}
         self.gradients: dict[str, Array] = {}
-        self._least = {
-            node.path: node.layer.least_batch(*graph.shapes_into(node)) for node in graph.nodes if node.layer
-        }
+        self._least = least_batches(graph)
 
     def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
         self._check_net()
@@ -248,15 +254,6 @@ class TrainingStep(_Compiled):
             return losses, scores
         (name,) = losses
         return losses[name], scores[name]
-
-
-def check_batch(least: Mapping[str, int], samples: int) -> None:
-    """Raises KitnetError for a batch that is too small for a layer, though not for an empty one."""
-    for path, fewest in least.items():
-        if 0 < samples < fewest:
-            raise KitnetError(
-                f"{path}: a batch of {samples} has no statistics to train with; give {fewest} samples or more"
-            )
 
 
 class _Operand:

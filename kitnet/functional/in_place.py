@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kitnet.engine.builder import volume_of
 from kitnet.engine.lower.window import kernel_window
+from kitnet.engine.values import volume_of
 from kitnet.functional.program import TASKS, Draft, Problem
 from kitnet.kernels.channels import convolution, pack, winograd
 from kitnet.kernels.cpu import Cpu

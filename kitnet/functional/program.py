@@ -19,10 +19,10 @@ import numpy as np
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.engine.arena import LINE, rounded
-from kitnet.engine.builder import volume_of
+from kitnet.engine.choice import GROUPS, batch_of
 from kitnet.engine.lower.window import kernel_window
-from kitnet.engine.plan import GROUPS, batch_of
 from kitnet.engine.step import FLOAT
+from kitnet.engine.values import volume_of
 from kitnet.kernels import convolution, convolution_gradient, layout, pool, update
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.kernels.crew import Crew

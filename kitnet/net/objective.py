@@ -213,3 +213,19 @@ def checked_targets(goals: Sequence[Goal], given: Any, samples: int) -> dict[str
         known = " and ".join(goal.output for goal in goals)
         raise KitnetError(f"target: give a mapping with the targets of {known}")
     return {goals[0].target: goals[0].checked(given, samples)}
+
+
+def least_batches(graph: Graph) -> dict[str, int]:
+    """The fewest samples that each layer can be trained with, where it is more than one."""
+    layers = {node.path: (node.layer, graph.shapes_into(node)) for node in graph.nodes if node.layer}
+    least = {path: layer.least_batch(*shapes) for path, (layer, shapes) in layers.items()}
+    return {path: fewest for path, fewest in least.items() if fewest > 1}
+
+
+def check_batch(least: Mapping[str, int], samples: int) -> None:
+    """Raises KitnetError for a batch that is too small for a layer, though not for an empty one."""
+    for path, fewest in least.items():
+        if 0 < samples < fewest:
+            raise KitnetError(
+                f"{path}: a batch of {samples} has no statistics to train with; give {fewest} samples or more"
+            )

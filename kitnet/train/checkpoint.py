@@ -16,7 +16,7 @@ from kitnet.base.spec import Array
 from kitnet.files import Format, Part, opened
 from kitnet.files.parts import FORMAT
 from kitnet.net import Net, Weights
-from kitnet.optim import Sgd
+from kitnet.optim import Rule
 from kitnet.train.events import EpochEnded
 from kitnet.train.metrics import Score
 from kitnet.train.network_parts import check_arrays, check_network_arrays, fill, graph_data, network_parts
@@ -59,19 +59,21 @@ class Progress:
         return progress
 
 
-def save_checkpoint(path: Path, net: Net, rule: Sgd, memory: Mapping[str, Array], progress: Progress) -> None:
+def save_checkpoint(
+    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress
+) -> None:
     """Write the checkpoint, whole. Raises RunError."""
     CHECKPOINT.write(
         path,
         {
             **network_parts(net),
-            "rule": Part(_rule(rule), _memory(net.weights, memory)),
+            "rule": Part(_rule(rule), _memory(memory)),
             "trainer": Part(dataclasses.asdict(progress)),
         },
     )
 
 
-def load_checkpoint(path: Path, net: Net, rule: Sgd, memory: Mapping[str, Array], steps: int) -> Progress:
+def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], steps: int) -> Progress:
     """Fill a network and the memory of a rule, in a run of so many steps an epoch. Raises RunError, with
     nothing changed, for a file that is not theirs."""
     try:
@@ -86,7 +88,7 @@ def load_checkpoint(path: Path, net: Net, rule: Sgd, memory: Mapping[str, Array]
             raise KitnetError("it belongs to another network")
         weights, state = parts["weights"].arrays, parts["state"].arrays
         check_network_arrays(net.graph, weights, state)
-        kept, views = parts["rule"], _memory(net.weights, memory)
+        kept, views = parts["rule"], _memory(memory)
         if not isinstance(kept.data, dict) or kept.data.get("word") != _word(rule):
             raise KitnetError("it belongs to another update rule")
         _numbers(type(rule), {name: value for name, value in kept.data.items() if name != "word"}, "rule")
@@ -100,22 +102,18 @@ def load_checkpoint(path: Path, net: Net, rule: Sgd, memory: Mapping[str, Array]
     return progress
 
 
-def _rule(rule: Sgd) -> dict[str, Any]:
+def _rule(rule: Rule) -> dict[str, Any]:
     """The rule's word and its scalars by name."""
-    return {"word": _word(rule), **{name: float(v) for name, v in dataclasses.asdict(rule).items()}}
+    return {"word": _word(rule), **{name: float(value) for name, value in vars(rule).items()}}
 
 
-def _word(rule: Sgd) -> str:
+def _word(rule: Rule) -> str:
     return type(rule).__name__.lower()
 
 
-def _memory(weights: Weights, memory: Mapping[str, Array]) -> dict[str, Array]:
-    """Memory in the layout of `weights.flat` as views by name and path: `velocity/conv1.weight`."""
-    return {
-        f"{name}/{path}": flat[start : start + view.size].reshape(view.shape)
-        for name, flat in memory.items()
-        for (path, view), start in zip(weights.items(), weights.offsets.values(), strict=True)
-    }
+def _memory(memory: Mapping[str, Weights]) -> dict[str, Array]:
+    """The memory's arrays by name and path: `velocity/conv1.weight`."""
+    return {f"{name}/{path}": view for name, held in memory.items() for path, view in held.items()}
 
 
 def _fields(kind: type, data: object, what: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from kitnet.base.spec import Array
 from kitnet.data import Preparation
 from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape
-from kitnet.net.objective import Losses, scores_of
+from kitnet.net.objective import Losses, class_numbers, one_hot, scores_of
 from kitnet.train.model_file import Auxiliary, Contents, read_model, write_model
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Model:
     def judge(self, x: Array, labels: Array) -> tuple[Array, Array]:
         """Prepared images and their classes (N,) -> losses (N,), probabilities (N, classes)."""
         scores = self.scores(x)
-        target = np.eye(scores.shape[1], dtype=scores.dtype)[labels]
+        classes = class_numbers("classes", np.asarray(labels), (len(x),), scores.shape[1])
+        target = one_hot(classes, scores.shape[1], scores.dtype)
         return self.loss.forward({}, {}, Context(), scores, target).y, self.loss.probabilities(scores)
 
     def predict(self, images: Array, top: int = 3) -> list[Prediction]:

@@ -10,7 +10,7 @@ from kitnet.base.error import RunError
 from kitnet.base.spec import Array
 from kitnet.files import Lock, copy_whole, remove
 from kitnet.net import Net
-from kitnet.optim import Sgd
+from kitnet.optim import Rule
 from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from kitnet.train.events import EpochEnded
 from kitnet.train.folder import RunFolder
@@ -29,7 +29,7 @@ class Saves:
     newest: Path | None = None  # the checkpoint that the run goes on from, or saved last
     warning: str = ""  # about the checkpoint that the run goes on from
 
-    def save(self, net: Net, rule: Sgd, memory: Mapping[str, Array], progress: Progress) -> None:
+    def save(self, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress) -> None:
         """A checkpoint. Of the others the newest that is whole stays, all before it go. Raises RunError."""
         path = self.folder.checkpoint(progress.epoch * self.steps + progress.step)
         save_checkpoint(path, net, rule, memory, progress)
@@ -45,7 +45,7 @@ class Saves:
         if is_best(rows):
             copy_whole(self.folder.last, self.folder.best)
 
-    def load(self, net: Net, rule: Sgd, memory: Mapping[str, Array]) -> Progress:
+    def load(self, net: Net, rule: Rule, memory: Mapping[str, Weights]) -> Progress:
         """Fill a network and the memory of a rule from the newest checkpoint that is whole; `warning` tells
         of one that is not. Raises RunError where there is none."""
         reasons = []

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from kitnet.base.error import KitnetError, nearest, shorten
-from kitnet.base.spec import Array
 from kitnet.layers import Context
-from kitnet.net import Tape, Weights, with_loss
-from kitnet.net.objective import scores_of
-from kitnet.optim import Sgd
+from kitnet.net import Net, Tape, Weights, goals_of, with_goals
+from kitnet.net.objective import Losses, check_batch, checked_targets, least_batches
+from kitnet.net.reference import by_operand
+from kitnet.optim import Rule
 from kitnet.train.model import Model
 
 ENGINES = ("compiled", "formula")
@@ -21,15 +21,18 @@ Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 
 
 class Step(Protocol):
-    """What the training loop calls: prepared images (N, *input), classes (N,) and the number of the step
-    since training began, which keys the random bits of layers that draw some. Gives losses (N,) and scores
-    (N, classes) from before the update of the weights, and leaves the mean gradient in `gradient`.
+    """What the training loop calls: prepared images (N, *input), or a mapping by operands, targets, or a
+    mapping by outputs, the number of the step since training began, which keys the random bits of layers that
+    draw some, and the number of the first sample in the whole batch. Gives losses (N,) and scores from before
+    the update of the weights, and leaves the mean gradient in `gradient`. A step whose losses or gradients
+    are not finite changes nothing, and `finite` is then False.
     """
 
     engine: str
     gradient: Weights
+    finite: bool
 
-    def __call__(self, x: Array, labels: Array, step: int) -> tuple[Array, Array]: ...
+    def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]: ...
 
 
 class FormulaStep:
@@ -37,25 +40,48 @@ class FormulaStep:
 
     engine = "formula"
 
-    def __init__(self, model: Model, rule: Sgd, memory: dict[str, Array], seed: int) -> None:
-        self._net, self._rule, self._memory, self._seed = model.net, rule, memory, seed
-        self._graph = with_loss(model.net.graph, model.loss)
-        self._scores = scores_of(model.net.graph, model.loss)
-        self._decayed = model.net.weights.decayed()
-        self.gradient: Weights = model.net.weights.like()
+    def __init__(
+        self, net: Net, losses: Losses | None, rule: Rule, memory: Mapping[str, Weights], seed: int = 0
+    ) -> None:
+        self._net, self._rule, self._memory, self._seed = net, rule, memory, seed
+        self._goals = goals_of(net.graph, losses)
+        self._graph = with_goals(net.graph, self._goals)
+        self._least, self._decays = least_batches(self._graph), net.weights.decayed()
+        self.gradient, self.finite = net.weights.like(), True
 
-    def __call__(self, x: Array, labels: Array, step: int) -> tuple[Array, Array]:
-        net, shape = self._net, self._graph.nodes[self._scores].shape
-        target = np.eye(int(np.prod(shape)), dtype=net.weights.dtype)[labels].reshape(len(x), *shape)
-        ctx = Context(train=True, seed=self._seed, step=step)
-        tape = Tape(self._graph, net.weights, net.state, ctx, {"input": x, "target": target})
-        losses = tape.output
-        found = tape.backward(np.full_like(losses, 1 / len(x)), operands=False)
+    def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
+        net, operands = self._net, by_operand(self._net.graph, x)
+        n = len(next(iter(operands.values())))
+        targets = checked_targets(self._goals, target, n)
+        check_batch(self._least, n)
+        for goal in self._goals:
+            operands[goal.target] = goal.spread(targets[goal.target], net.weights.dtype)
+        ctx = Context(train=True, seed=self._seed, step=step, first_sample=first)
+        tape = Tape(self._graph, net.weights, net.state, ctx, operands)
+        if n:
+            self._change(tape, n, step)
+        losses = {goal.output: tape[goal.path] for goal in self._goals}
+        reads = {
+            goal.output: self._graph.nodes[self._graph.find(goal.path)].inputs[0] for goal in self._goals
+        }
+        scores = {name: tape.values[i] for name, i in reads.items()}
+        if len(self._goals) > 1:
+            return losses, scores
+        return next(iter(losses.values())), next(iter(scores.values()))
+
+    def _change(self, tape: Tape, n: int, step: int) -> None:
+        """The update, where everything is finite."""
+        net = self._net
+        seeds = {goal.path: np.full_like(tape[goal.path], goal.weight / n) for goal in self._goals}
+        found = tape.backward(seeds, operands=False)
         for path, view in self.gradient.items():
-            view[...] = found[path]
-        net.keep(tape.state)
-        self._rule.update(net.weights.flat, self.gradient.flat, self._memory, self._decayed)
-        return losses, tape.values[self._scores].reshape(len(x), -1)
+            view[...] = found.get(path, 0)
+        numbers = (self.gradient.flat, *(tape[goal.path] for goal in self._goals))
+        self.finite = all(bool(np.isfinite(each).all()) for each in numbers)
+        if self.finite:
+            net.keep(tape.state)
+            flat = {name: held.flat for name, held in self._memory.items()}
+            self._rule.apply(net.weights.flat, self.gradient.flat, flat, self._decays, step)
 
 
 def pick_engine(name: str | None) -> str:
@@ -76,18 +102,18 @@ def make_step(
     engine: str,
     model: Model,
     batch: int,
-    rule: Sgd,
-    memory: dict[str, Array],
+    rule: Rule,
+    memory: Mapping[str, Weights],
     seed: int,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Step:
     """A training step for up to `batch` images; a compiled one also lets the model's scores be compiled."""
     if engine == "formula":
-        return FormulaStep(model, rule, memory, seed)
+        return FormulaStep(model.net, model.losses, rule, memory, seed)
     from kitnet.engine import TrainingStep
 
     model.compile(threads=threads, progress=progress)
     return TrainingStep(
-        model.net, model.loss, batch, rule, memory, seed=seed, threads=threads, progress=progress
+        model.net, model.losses, batch, rule, memory, seed=seed, threads=threads, progress=progress
     )

@@ -11,7 +11,6 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ import numpy as np
 
 from kitnet.base.error import KitnetError, RunError, TrainingError
 from kitnet.base.shape import say
-from kitnet.base.spec import Array
 from kitnet.data import NAMES, Dataset, Loader, Preparation, load
 from kitnet.net import Net, parse, usual_loss
 from kitnet.net.objective import loss_by_name
@@ -128,10 +126,7 @@ class _Run:
             engine=pick_engine(settings.engine),
         )
         self.model = Model(net.initialise(settings.seed), loss, classes, preparation)
-        self.memory: dict[str, Array] = {name: net.weights.like().flat for name in self.rule.memory}
-        self.good = net.weights.flat.copy()  # the last weights that gave a finite loss
-        self.good_state = deepcopy(net.state)  # the state beside them
-        self.before = net.weights.flat.copy()  # the weights at the beginning of a step
+        self.memory = {name: net.weights.like() for name in self.rule.memory}
 
     def go(
         self,
@@ -152,7 +147,6 @@ class _Run:
         self, saves: Saves, progress: Progress, stop: threading.Event, compiling: Compiling | None
     ) -> Iterator[Event]:
         net, steps, folder = self.model.net, self.loader.steps, saves.folder
-        self.good[...], self.good_state = net.weights.flat, deepcopy(net.state)
         step_of = make_step(
             pick_engine(self.settings.engine),
             self.model,
@@ -177,13 +171,11 @@ class _Run:
         for epoch in range(progress.epoch, self.epochs):
             begun, before = time.perf_counter(), progress.epoch_seconds
             for x, labels in self.loader.epoch(epoch, progress.step):
-                self.before[...], state = net.weights.flat, deepcopy(net.state)
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
                     losses, scores = step_of(x, labels, epoch * steps + progress.step)
-                if not np.isfinite(losses).all():
+                if not step_of.finite:
                     where = f"at step {progress.step + 1} of epoch {epoch + 1}"
                     raise self._lost(saves, float(losses.mean()), where, progress)
-                self.good, self.before, self.good_state = self.before, self.good, state
                 progress.step += 1
                 progress.epoch_seconds = before + time.perf_counter() - begun
                 guessed = self.model.loss.probabilities(scores).argmax(1)
@@ -241,22 +233,15 @@ class _Run:
         saves.save(self.model.net, self.rule, self.memory, progress)
 
     def _lost(self, saves: Saves, loss: float, where: str, progress: Progress) -> TrainingError:
-        """The error for a loss that is no number, after keeping a model whose loss is one."""
-        kept, last = "the model that was saved last", saves.folder.last
-        if not last.exists():
-            if not progress.step:
-                return TrainingError(
-                    f"the loss is {loss} {where}, with the weights as they begin; "
-                    "give the layers another init"
-                )
-            self.model.net.weights.flat[...] = self.good
-            self.model.net.keep(self.good_state)
-            saves.save_model(self.model, self.data.test.images, progress.rows)
-            kept = f"the model before step {progress.step}"
-        return TrainingError(
-            f"the loss became {loss} {where}; {kept} is kept in {last}; "
-            f"try a smaller --lr than {self.rule.rate:g}"
-        )
+        """The error for a loss, or a gradient, that is no number; the step has changed nothing."""
+        if not progress.step and not progress.epoch:
+            return TrainingError(
+                f"the loss is {loss} {where}, with the weights as they begin; give the layers another init"
+            )
+        last = saves.folder.last
+        kept = f"the model that was saved last is kept in {last}" if last.exists() else "no epoch had ended"
+        what = "the gradient is not finite" if np.isfinite(loss) else f"the loss became {loss}"
+        return TrainingError(f"{what} {where}; {kept}; try a smaller --lr than {self.rule.rate:g}")
 
     def _summarise(self, folder: RunFolder, progress: Progress, engine: str) -> dict[str, Any]:
         from kitnet import __version__  # the package imports this module

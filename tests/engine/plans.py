@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.engine import Plan, Request, TrainingStep, make_plan, wishes_of
-from kitnet.engine.request import training as request_for_training
-from kitnet.kernels.cpu import Cpu, detect
+from kitnet.engine import Plan, TrainingStep, plan_of, wishes_of
 from kitnet.layers import Context, Loss
-from kitnet.net import Net, Tape, Weights, goals_of, usual_loss, with_loss
-from kitnet.net.objective import scores_of
+from kitnet.net import Net, Tape, Weights, usual_loss, with_loss
 from kitnet.optim import Sgd
 
 EPS = float(np.finfo(np.float32).eps)
@@ -53,23 +50,9 @@ def training(net: Net, loss: Loss, batch: int, **how: object) -> TrainingStep:
     return TrainingStep(net, loss, batch, Sgd(0.01, 0.9), **how)  # type: ignore[arg-type]
 
 
-def planned(
-    net: Net,
-    samples: int,
-    *,
-    loss: Loss | None = None,
-    train: bool = False,
-    cpu: Cpu | None = None,
-    **how: Any,
-) -> Plan:
+def planned(net: Net, samples: int, *, train: bool = False, **how: Any) -> Plan:
     """The plan of a training step on a loss, or of the scores that it reads, without machine code."""
-    cpu, graph = cpu or detect(), net.graph
-    if train:
-        graph, request = request_for_training(graph, goals_of(graph, loss), Sgd())
-    else:
-        i = graph.main if loss is None else scores_of(graph, loss)
-        request = Request(outputs=(graph.nodes[i].path,))
-    return make_plan(graph, net.weights, samples, cpu, request, **how)
+    return plan_of(net, samples, "train" if train else "infer", **how)
 
 
 def ids(plan: Plan, kind: str = "conv") -> list[str]:

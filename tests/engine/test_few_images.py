@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plans import EPS
-
-from plans import ids
+from plans import EPS, ids
 
 import kitnet
 from kitnet.base.shape import say
@@ -18,7 +16,6 @@ from kitnet.net import Net, usual_loss
 from kitnet.net.language import write
 from kitnet.net.objective import scores_of
 from kitnet.zoo import MODELS
-
 
 CASES = [
     pytest.param(case, id=f"{word}-{i}")

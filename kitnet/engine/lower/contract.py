@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kitnet.engine.builder import Builder
@@ -78,6 +78,12 @@ class Wishes:
 
 
 NO_WISHES = Wishes()
+
+
+def in_both_layouts(one: Implementation) -> tuple[Implementation, Implementation]:
+    """The same for images and for channels in the lanes, `.images` and `.channels` behind its id."""
+    images = replace(one, id=f"{one.id}.images", lanes="images")
+    return images, replace(one, id=f"{one.id}.channels", lanes="channels")
 
 
 def called(id: str, word: str) -> bool:

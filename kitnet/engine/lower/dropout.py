@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower.contract import Implementation
-from kitnet.engine.lower.elementwise import SAMES
+from kitnet.engine.lower.contract import Implementation, in_both_layouts
+from kitnet.engine.lower.elementwise import SAME
 from kitnet.engine.step import Ref
 from kitnet.kernels import dropout
 from kitnet.layers import Dropout
@@ -50,13 +50,9 @@ def _drops_nothing(b: Builder, i: int) -> str | None:
     return None if b.train else "only in training"
 
 
-DROPOUTS = tuple(
-    replace(
-        same, id=same.id.replace("same", "dropout"), sentence="no step where nothing drops",
-        layers=(Dropout,), refuses=_drops,
-    )
-    for same in SAMES
-)  # fmt: skip
+DROPOUTS = in_both_layouts(
+    replace(SAME, id="dropout", sentence="no step where nothing drops", layers=(Dropout,), refuses=_drops)
+)
 DRAWN = Implementation(
     "dropout.drawn.images",
     "random bits in vectors",

@@ -9,9 +9,8 @@ from itertools import accumulate
 from kitnet.engine.activation import activation_of
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
-from kitnet.engine.lower.contract import Implementation
+from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.step import Place
-from kitnet.engine.values import Lanes
 from kitnet.kernels import elementwise
 from kitnet.kernels.activation import Activation
 from kitnet.layers import Add, Concatenate, Flatten, Identity, Layer
@@ -114,42 +113,23 @@ def _same_backward(b: Builder, i: int, alias: bool) -> None:
         b.copy(f"{b.node(i).path} backward", dy, *b.dx(j))
 
 
-def _both(
-    id: str,
-    sentence: str,
-    layers: tuple[type[Layer], ...],
-    *how: object,
-    **more: object,
-) -> tuple[Implementation, ...]:
-    """The same for both layouts."""
-    lanes: tuple[Lanes, ...] = ("images", "channels")
-    return tuple(
-        Implementation(f"{id}.{one}", sentence, layers, *how, lanes=one, **more)  # type: ignore[arg-type]  # as given
-        for one in lanes
+ACTIVATIONS = in_both_layouts(
+    Implementation(
+        "activation",
+        "vector polynomials",
+        (Layer,),
+        _activate,
+        _activate_backward,
+        only=lambda layer: activation_of(layer) is not None,
     )
-
-
-ACTIVATIONS = _both(
-    "activation",
-    "vector polynomials",
-    (Layer,),
-    _activate,
-    _activate_backward,
-    only=lambda layer: activation_of(layer) is not None,
 )
-ADDS = _both("add", "one pass", (Add,), _add, _add_backward)
-CONCATENATES = _both(
-    "concat",
-    "slices, or copies into them",
-    (Concatenate,),
-    _concatenate,
-    _concatenate_backward,
+ADDS = in_both_layouts(Implementation("add", "one pass", (Add,), _add, _add_backward))
+CONCATENATES = in_both_layouts(
+    Implementation(
+        "concat", "slices, or copies into them", (Concatenate,), _concatenate, _concatenate_backward
+    )
 )
-SAMES = _both(
-    "same",
-    "no step where no lane is empty",
-    (Flatten, Identity),
-    _same,
-    _same_backward,
-    aliases=True,
+SAME = Implementation(
+    "same", "no step where no lane is empty", (Flatten, Identity), _same, _same_backward, aliases=True
 )
+SAMES = in_both_layouts(SAME)

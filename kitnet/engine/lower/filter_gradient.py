@@ -47,14 +47,25 @@ def filter_gradient(b: Builder, i: int, problem: Problem, winograd: bool = False
         if chunks > 1:
             bias_partial = b.room(f"{node.path}.bias_partial", chunks * units)
     parts = 1 if chunks > 1 else b.tasks
-    volumes, how = (b.cpu, b.batch, x.volume, dy.volume), {"chunks": chunks, "parts": parts}
+    volumes, bias_too = (b.cpu, b.batch, x.volume, dy.volume), problem.bias
     if winograd:
         kernel = winograd_gradient.filter_gradient(
-            "winograd_filter_gradient", *volumes, problem.window.before, bias=problem.bias, **how
+            "winograd_filter_gradient",
+            *volumes,
+            problem.window.before,
+            bias=bias_too,
+            chunks=chunks,
+            parts=parts,
         )
     else:
         kernel = convolution_gradient.filter_gradient(
-            "filter_gradient", *volumes, problem.window, groups=problem.groups, bias=problem.bias, **how
+            "filter_gradient",
+            *volumes,
+            problem.window,
+            groups=problem.groups,
+            bias=bias_too,
+            chunks=chunks,
+            parts=parts,
         )
     writes = {"partial": partial, "bias_partial": bias_partial}
     b.call(label, kernel, {"x": x.ref, "dy": dy.ref}, writes, across=chunks != b.batch.groups)

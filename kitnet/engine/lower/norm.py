@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower.contract import Implementation, no_way_back
+from kitnet.engine.lower.contract import Implementation, in_both_layouts, no_way_back
 from kitnet.engine.step import Place, Ref
 from kitnet.kernels import norm
 from kitnet.layers import BatchNorm
@@ -138,16 +138,14 @@ NORMS = (
         _not_for_scores,
         across=lambda b, i: True,
     ),
-    *(
+    *in_both_layouts(
         Implementation(
-            f"batchnorm.running.{lanes}",
+            "batchnorm.running",
             "one pass with running statistics",
             (BatchNorm,),
             _running,
             no_way_back,
             _not_in_training,
-            lanes=lanes,
         )
-        for lanes in ("images", "channels")
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -115,16 +116,10 @@ def _done(b: Builder, i: int, kept: None) -> None:
     """The loss has given its gradient already."""
 
 
-SOFTMAXES = tuple(
-    Implementation(
-        f"softmax.{lanes}",
-        "vector polynomials",
-        (Softmax,),
-        _softmax,
-        _softmax_backward if lanes == "images" else no_way_back,
-        lanes=lanes,
-    )
-    for lanes in ("images", "channels")
+_SOFTMAX = Implementation("softmax.images", "vector polynomials", (Softmax,), _softmax, _softmax_backward)
+SOFTMAXES = (
+    _SOFTMAX,
+    replace(_SOFTMAX, id="softmax.channels", lanes="channels", backward=no_way_back),
 )
 RADIAL_BASIS = Implementation("rbf.images", "one pass", (RadialBasis,), _radial_basis, _radial_basis_backward)
 LOSS = Implementation(

@@ -6,15 +6,12 @@ from dataclasses import replace
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
-from kitnet.engine.lower.contract import Implementation, no_way_back
+from kitnet.engine.lower.contract import Implementation, in_both_layouts, no_way_back
 from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Ref
-from kitnet.engine.values import Lanes
 from kitnet.kernels import pool, subsample
 from kitnet.kernels.spec import Window
 from kitnet.layers import MaxPool, MeanPool, Subsampling
-
-LAYOUTS: tuple[Lanes, ...] = ("images", "channels")
 
 
 def _window(b: Builder, i: int) -> Window:
@@ -148,22 +145,20 @@ def _subsample_backward(b: Builder, i: int, kept: None) -> None:
         b.sum_up(f"{node.path}.{name}", 1, channels, both.plus(first), b.weight_gradient(i, name))
 
 
-POOLS = tuple(
-    Implementation(f"{id}.{lanes}", sentence, (kind,), *how, lanes=lanes)
-    for id, sentence, kind, how in (
-        ("maxpool", "largest values and their indices", MaxPool, (_max, _max_backward)),
-        ("meanpool", "sums", MeanPool, (_mean, _mean_backward)),
-    )
-    for lanes in LAYOUTS
+POOLS = (
+    *in_both_layouts(
+        Implementation("maxpool", "largest values and their indices", (MaxPool,), _max, _max_backward)
+    ),
+    *in_both_layouts(Implementation("meanpool", "sums", (MeanPool,), _mean, _mean_backward)),
 )
-SUBSAMPLES = tuple(
-    Implementation(
-        f"subsample.{lanes}",
-        "sums, coefficient and bias in one pass",
-        (Subsampling,),
-        _subsample,
-        _subsample_backward if lanes == "images" else no_way_back,
-        lanes=lanes,
-    )
-    for lanes in LAYOUTS
+_SUBSAMPLE = Implementation(
+    "subsample.images",
+    "sums, coefficient and bias in one pass",
+    (Subsampling,),
+    _subsample,
+    _subsample_backward,
+)
+SUBSAMPLES = (
+    _SUBSAMPLE,
+    replace(_SUBSAMPLE, id="subsample.channels", lanes="channels", backward=no_way_back),
 )
