@@ -9,7 +9,7 @@ from pathlib import Path
 from kitnet.base.error import RunError
 from kitnet.base.spec import Array
 from kitnet.files import Lock, copy_whole, remove
-from kitnet.net import Net
+from kitnet.net import Net, Weights
 from kitnet.optim import Rule
 from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from kitnet.train.events import EpochEnded

@@ -57,9 +57,10 @@ class FormulaStep:
         for goal in self._goals:
             operands[goal.target] = goal.spread(targets[goal.target], net.weights.dtype)
         ctx = Context(train=True, seed=self._seed, step=step, first_sample=first)
-        tape = Tape(self._graph, net.weights, net.state, ctx, operands)
-        if n:
-            self._change(tape, n, step)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` tells
+            tape = Tape(self._graph, net.weights, net.state, ctx, operands)
+            if n:
+                self._change(tape, n, step)
         losses = {goal.output: tape[goal.path] for goal in self._goals}
         reads = {
             goal.output: self._graph.nodes[self._graph.find(goal.path)].inputs[0] for goal in self._goals

@@ -239,7 +239,10 @@ class _Run:
                 f"the loss is {loss} {where}, with the weights as they begin; give the layers another init"
             )
         last = saves.folder.last
-        kept = f"the model that was saved last is kept in {last}" if last.exists() else "no epoch had ended"
+        if last.exists():
+            kept = f"the model that was saved last is kept in {last}"
+        else:
+            kept = f"no epoch had ended, so that only the start is kept, in {saves.newest}"
         what = "the gradient is not finite" if np.isfinite(loss) else f"the loss became {loss}"
         return TrainingError(f"{what} {where}; {kept}; try a smaller --lr than {self.rule.rate:g}")
 

@@ -7,10 +7,9 @@ from volumes import fitting, run
 
 from kitnet.kernels.cpu import detect, levels
 from kitnet.kernels.jit import build
-from kitnet.kernels.update import LINE, gather, reduce, sgd
+from kitnet.kernels.update import LINE, follow, gather, reduce, trouble
 from kitnet.optim import Sgd
 
-EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
 SIZES = [
     (1, 1),
@@ -26,44 +25,61 @@ SIZES = [
 ]  # size, tasks
 
 
+def following(rule: Sgd, cpu, size: int, tasks: int = 1):
+    return follow("update", cpu, size, rule.memory, list(rule.scalars(0)), rule.update, tasks)
+
+
 @EACH_LEVEL
-def test_sgd(cpu):
-    """v has 5 roundings and w 2 more, of the sizes of the terms; three steps carry them on."""
+def test_a_rule_gives_the_bits_of_its_formula(cpu):
+    """The kernel is generated from the formula that NumPy computes: the same operations in the same order."""
     rng = np.random.default_rng(1)
-    codes = build([sgd("sgd", cpu, lines * LINE, tasks) for lines, tasks in SIZES])
+    codes = build([following(Sgd(), cpu, lines * LINE, tasks) for lines, tasks in SIZES])
     for i, ((lines, _), code) in enumerate(zip(SIZES, codes, strict=True)):
-        size = lines * LINE
+        size, at = lines * LINE, ("end", "start")[i % 2]
         rule = Sgd(rate=0.1, momentum=0.9 * (i % 3 > 0), decay=0.01 * (i % 2))
-        at = ("end", "start")[i % 2]
         w, v = (fitting(rng.standard_normal(size).astype(np.float32), at) for _ in range(2))
-        decayed = fitting(rng.integers(0, 2, lines).astype(np.float32), at)
-        each = np.repeat(decayed, LINE)
-        rates = fitting(np.array([rule.rate, rule.momentum, rule.decay], np.float32))
-        exact, memory = w.astype(float), {"velocity": v.astype(float)}
-        rule = Sgd(*map(float, rates))  # the float32 rates as they are
-        sizes, biggest = abs(exact), abs(memory["velocity"])
-        for step in range(1, 4):
+        decays = fitting(rng.integers(0, 2, lines).astype(np.float32), at)
+        rates = fitting(np.array(list(rule.scalars(0).values()), np.float32))
+        want, memory = w.copy(), {"velocity": v.copy()}
+        for step in range(3):
             dw = fitting(rng.standard_normal(size).astype(np.float32), at)
-            biggest = rule.momentum * biggest + abs(dw) + rule.decay * each * sizes
-            sizes = sizes + rule.rate * biggest
-            rule.update(exact, dw.astype(float), memory, each)
-            run(code, ("w", "v"), w=w, dw=dw, v=v, decayed=decayed, rates=rates)
-            assert (abs(v - memory["velocity"]) <= 5 * step * EPS * biggest).all()
-            assert (abs(w - exact) <= 7 * step * EPS * sizes).all()
+            rule.apply(want, dw, memory, np.repeat(decays, LINE), step)
+            trouble = fitting(np.zeros(1, np.float32))
+            run(code, ("w", "memory_velocity"), w=w, dw=dw, memory_velocity=v, decays=decays, rates=rates,
+                trouble=trouble)  # fmt: skip
+            np.testing.assert_array_equal(w, want)
+            np.testing.assert_array_equal(v, memory["velocity"])
 
 
-def test_sgd_does_not_depend_on_the_tasks():
+def test_an_update_does_not_depend_on_the_tasks_and_changes_nothing_in_trouble():
     cpu = detect()
     rng = np.random.default_rng(2)
-    start = {name: rng.standard_normal(320).astype(np.float32) for name in ("w", "dw", "v")}
-    start["decayed"] = np.arange(20, dtype=np.float32) % 2
+    start = {name: rng.standard_normal(320).astype(np.float32) for name in ("w", "dw", "memory_velocity")}
+    start["decays"] = np.arange(20, dtype=np.float32) % 2
     rates = np.array([0.1, 0.9, 0.01], np.float32)
     seen = set()
-    for code in build([sgd("sgd", cpu, 320, tasks) for tasks in (1, 2, 7, 40)]):
+    for code in build([following(Sgd(), cpu, 320, tasks) for tasks in (1, 2, 7, 40)]):
         here = {name: each.copy() for name, each in start.items()}
-        code(**here, rates=rates)
-        seen.add(here["w"].tobytes() + here["v"].tobytes())
+        code(**here, rates=rates, trouble=np.full(1, np.nan, np.float32))
+        assert all((here[name] == start[name]).all() for name in start)
+        code(**here, rates=rates, trouble=np.zeros(1, np.float32))
+        seen.add(here["w"].tobytes() + here["memory_velocity"].tobytes())
     assert len(seen) == 1
+
+
+@EACH_LEVEL
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_trouble_is_a_number_that_is_not_finite(cpu, bad):
+    rng = np.random.default_rng(5)
+    codes = build([trouble("trouble", cpu, *case) for case in SIZES])
+    for (size, tasks), code in zip(SIZES, codes, strict=True):
+        x = fitting(rng.uniform(-3e38, 3e38, size).astype(np.float32))
+        partial = guarded(tasks)
+        run(code, ("partial",), x=x, partial=partial)
+        np.testing.assert_array_equal(partial, 0)
+        x[rng.integers(size)] = bad
+        run(code, ("partial",), x=x, partial=partial)
+        assert np.isnan(partial).sum() == 1
 
 
 @EACH_LEVEL

@@ -14,7 +14,7 @@ def steps(rule, w, gradients, decayed=None):
     memory = {name: np.zeros_like(w) for name in rule.memory}
     seen = []
     for dw in gradients:
-        assert rule.update(w, np.array(dw, np.float64), memory, decayed) is None
+        rule.apply(w, np.array(dw, np.float64), memory, decayed, len(seen))
         seen.append(w.copy())
     return np.array(seen)
 
@@ -27,15 +27,15 @@ def test_two_steps_with_momentum():
 def test_the_rate_scales_the_velocity_as_a_whole():
     """After a change of rate the whole velocity is scaled anew, not only what is added to it."""
     w, memory, ones = np.zeros(1), {"velocity": np.zeros(1)}, np.ones(1)
-    Sgd(1, 0.5).update(w, np.ones(1), memory, ones)
+    Sgd(1, 0.5).apply(w, np.ones(1), memory, ones, 0)
     assert w[0] == -1
-    Sgd(0.125, 0.5).update(w, np.zeros(1), memory, ones)
+    Sgd(0.125, 0.5).apply(w, np.zeros(1), memory, ones, 1)
     assert w[0] == -1 - 0.125 * 0.5
 
 
 def test_momentum_0_forgets_the_velocity():
     w, memory = np.array([1.0, 2.0]), {"velocity": np.array([1e30, -1e30])}
-    Sgd(0.25, 0).update(w, np.array([2.0, 4.0]), memory, np.ones(2))
+    Sgd(0.25, 0).apply(w, np.array([2.0, 4.0]), memory, np.ones(2), 0)
     np.testing.assert_array_equal(w, [0.5, 1.0])
 
 
@@ -43,7 +43,7 @@ def test_plain_descent_of_a_bowl_shrinks_geometrically():
     """w^2/2 has the gradient w, so each step multiplies w by 1 - rate."""
     w, memory = np.array([3.0]), {"velocity": np.zeros(1)}
     for _ in range(20):
-        Sgd(0.1, 0).update(w, w.copy(), memory, np.ones(1))
+        Sgd(0.1, 0).apply(w, w.copy(), memory, np.ones(1), 0)
     np.testing.assert_allclose(w, 3 * 0.9**20, rtol=1e-13)
 
 
@@ -56,7 +56,7 @@ def test_decay_pulls_only_where_the_mask_is_1():
 def test_it_works_in_place_and_keeps_the_type():
     w, memory = np.ones(4, np.float32), {"velocity": np.zeros(4, np.float32)}
     whole, velocity, dw, mask = w, memory["velocity"], np.ones(4, np.float32), np.ones(4, np.float32)
-    Sgd(0.5, 0.9, 0.25).update(w, dw, memory, mask)
+    Sgd(0.5, 0.9, 0.25).apply(w, dw, memory, mask, 0)
     assert whole is w and memory["velocity"] is velocity
     assert w.dtype == velocity.dtype == np.float32
     np.testing.assert_array_equal(w, np.full(4, 1 - 0.5 * 1.25, np.float32))

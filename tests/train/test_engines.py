@@ -37,7 +37,7 @@ def test_the_first_twenty_losses_agree(line):
         net = kitnet.parse(line).initialise(3)
         loss = usual_loss(net.graph)
         model = Model(net, loss, tuple("0123456789"), flat(net.input_shape))
-        memory = {"velocity": net.weights.like().flat}
+        memory = {"velocity": net.weights.like()}
         # behind many norms one ReLU that flips in the last digit is seen soon where steps are long
         rate = 0.0005 if "rbf" in line else 0.0002 if "batchnorm" in line else 0.02
         step = make_step(engine, model, 32, Sgd(rate, 0.9, 0.0005), memory, seed=3)

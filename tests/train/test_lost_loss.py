@@ -1,14 +1,18 @@
-"""A loss that is no number ends training, says where, and keeps a model that is whole."""
+"""A loss that is no number ends training, says where, and changes nothing more; what was saved stays."""
 
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_engines import flat
 
 import kitnet
 from kitnet.base.error import TrainingError
+from kitnet.net import usual_loss
+from kitnet.optim import Sgd
 from kitnet.train import EpochEnded, Model, Stepped, Stopped, resume, train
+from kitnet.train.step import make_step
 
 LINE = "8x8x1 -> fc10"
 
@@ -38,59 +42,59 @@ def is_whole(folder):
     return model
 
 
-def test_in_the_first_epoch(settings):
-    """At a rate of 1e25 the first step makes scores whose squares float32 cannot hold."""
-    text, events = lost(train(settings(model=LINE, loss="quadratic", lr=1e25)))
-    folder = events[0].folder
-    assert [type(event) for event in events[1:]] == [Stepped]
-    assert text == (
-        "the loss became inf at step 2 of epoch 1; the model before step 1 is kept in "
-        f"{folder / 'last.safetensors'}; try a smaller --lr than 1e+25"
-    )
-    fresh = kitnet.parse(LINE).initialise(0)
-    assert is_whole(folder).net.weights.flat.tobytes() == fresh.weights.flat.tobytes()
-
-
-def test_the_weights_kept_are_the_last_that_gave_a_finite_loss(settings):
-    """At 1e13 the scores are about 1e13, then 1e26, whose squares float32 does not hold."""
-    text, events = lost(train(settings(model=LINE, loss="quadratic", lr=1e13, batch=25)))
-    folder = events[0].folder
-    assert text == (
-        "the loss became inf at step 3 of epoch 1; the model before step 2 is kept in "
-        f"{folder / 'last.safetensors'}; try a smaller --lr than 1e+13"
-    )
-    stop = threading.Event()
-    stop.set()
-    *_, end = train(settings(model=LINE, loss="quadratic", lr=1e13, batch=25), stop)
-    assert isinstance(end, Stopped) and end.step == 1
-    after_one = Model.load(end.folder).net.weights.flat
-    assert is_whole(folder).net.weights.flat.tobytes() == after_one.tobytes()
+def start_is_whole(folder):
+    """Only the start was saved, and it can be gone on from."""
+    assert names(folder) == ["args.toml", "checkpoint-00000000.safetensors"]
+    return folder / "checkpoint-00000000.safetensors"
 
 
 @pytest.mark.parametrize("engine", ["formula", "compiled"])
-def test_the_state_kept_goes_with_the_weights(settings, engine):
-    """The steps since have moved the running statistics."""
-    line = "8x8x1 -> fc10 -> batchnorm -> fc10"
-    text, events = lost(train(settings(model=line, loss="quadratic", lr=1e25, engine=engine)))
-    assert "; the model before step 1 is kept in " in text
-    kept, fresh = is_whole(events[0].folder).net, kitnet.parse(line).initialise(0)
-    assert kept.weights.flat.tobytes() == fresh.weights.flat.tobytes()
-    assert {name: array.tolist() for name, array in kept.state["batchnorm1"].items()} == {
-        "mean": [0.0] * 10,
-        "var": [1.0] * 10,
-    }
+def test_in_the_first_epoch(settings, engine):
+    """At a rate of 1e25 the first step makes scores whose squares float32 cannot hold."""
+    text, events = lost(train(settings(model=LINE, loss="quadratic", lr=1e25, engine=engine)))
+    kept = start_is_whole(events[0].folder)
+    assert [type(event) for event in events[1:]] == [Stepped]
+    assert text == (
+        "the loss became inf at step 2 of epoch 1; no epoch had ended, so that only the start is kept, in "
+        f"{kept}; try a smaller --lr than 1e+25"
+    )
+
+
+@pytest.mark.parametrize("engine", ["formula", "compiled"])
+def test_a_step_that_is_not_finite_changes_nothing(engine):
+    """Neither weights nor memory nor running statistics; and the next one with good images does."""
+    net = kitnet.parse("8x8x1 -> fc10 -> batchnorm -> fc10").initialise(1)
+    model = Model(net, usual_loss(net.graph), tuple("0123456789"), flat(net.input_shape))
+    memory = {"velocity": net.weights.like()}
+    step = make_step(engine, model, 6, Sgd(0.1), memory, seed=0)
+    random = np.random.default_rng(0)
+    x, labels = random.standard_normal((6, 8, 8, 1), np.float32), random.integers(0, 10, 6)
+    step(x, labels, 0)
+    assert step.finite
+
+    def everything():
+        arrays = (net.weights.flat, memory["velocity"].flat, *net.state["batchnorm1"].values())
+        return [array.tobytes() for array in arrays]
+
+    before = everything()
+    for bad in (np.nan, np.inf):
+        spoiled = x.copy()
+        spoiled[3, 2, 2] = bad
+        step(spoiled, labels, 1)
+        assert not step.finite and everything() == before
+    step(x, labels, 1)
+    assert step.finite and all(new != old for new, old in zip(everything(), before, strict=True))
 
 
 def test_by_the_last_step_of_an_epoch(settings):
     """With one step an epoch nothing but the test sees it; the spoiled weights must not be saved."""
     text, events = lost(train(settings(model=LINE, loss="quadratic", lr=1e25, batch=100)))
-    folder = events[0].folder
+    kept = start_is_whole(events[0].folder)
     assert [type(event) for event in events[1:]] == [Stepped]
     assert text == (
-        "the loss became inf after step 1 of epoch 1; the model before step 1 is kept in "
-        f"{folder / 'last.safetensors'}; try a smaller --lr than 1e+25"
+        "the loss became inf after step 1 of epoch 1; no epoch had ended, so that only the start is kept, in "
+        f"{kept}; try a smaller --lr than 1e+25"
     )
-    is_whole(folder)
 
 
 def test_in_a_later_epoch(settings):
@@ -111,8 +115,8 @@ def test_when_it_is_stopped_just_then(settings):
     text, events = lost(
         train(settings(model=LINE, loss="quadratic", lr=1e25), stop), lambda event: stop.set()
     )
-    assert text.startswith("the loss became inf after step 1 of epoch 1; the model before step 1 is kept in ")
-    is_whole(events[0].folder)
+    assert text.startswith("the loss became inf after step 1 of epoch 1; no epoch had ended, so that ")
+    start_is_whole(events[0].folder)
 
 
 def test_after_going_on(settings):
