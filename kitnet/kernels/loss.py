@@ -46,15 +46,15 @@ def rbf_penalty(
 def sigmoid_cross_entropy(
     name: str, cpu: Cpu, batch: Batch, scores: Volume, dscores: Volume | None = None, blocks: int = 1
 ) -> Kernel:
-    """C = sum of max(z, 0) + log(1 + e^-|z|) - t z, dz = s - t."""
+    """C = sum of log(1 + e^-z) for the label and log(1 + e^z) for other classes, dz = s - t."""
 
     def formula(images: _Images) -> Value:
         k = images.kernel
         total = k.register(k.zero())
         with images.each_class() as c:
             z, t = images.score(c), images.target(c)
-            e = exp(-k.abs(z))
-            total.set(total.get() + (k.max(z, 0.0) - t * z + _log_one_plus(e)))
+            e, against = exp(-k.abs(z)), k.select(images.is_label(c), -z, z)
+            total.set(total.get() + (k.max(against, 0.0) + _log_one_plus(e)))
             images.gradient(c, k.select(z < 0.0, e, 1.0) / (e + 1.0) - t)
         return total.get()
 

@@ -94,6 +94,29 @@ def test_loss_and_gradient(word, cpu):
             np.testing.assert_array_equal(alone, each)
 
 
+@pytest.mark.parametrize(
+    ("word", "scores", "want", "gradient"),
+    [
+        ("softmax_cross_entropy", [0, -np.inf], 0, [0, 0]),
+        ("softmax_cross_entropy", [-np.inf, 0], np.inf, [-1, 1]),
+        ("sigmoid_cross_entropy", [200, -np.inf], 0, [0, 0]),
+        ("sigmoid_cross_entropy", [np.inf, -np.inf], 0, [0, 0]),
+        ("sigmoid_cross_entropy", [-np.inf, -np.inf], np.inf, [-1, 0]),
+    ],
+)
+def test_infinite_scores(word, scores, want, gradient):
+    """Of an image of class 0: the score of another class that is surely wrong adds nothing."""
+    cpu = detect()
+    batch, z = Batch(1, cpu.lanes), volume(2)
+    (code,) = build([LOSSES[word][0]("both", cpu, batch, z, z)])
+    labels, loss = np.zeros(cpu.lanes, np.int32), guarded(cpu.lanes)
+    slab, dscores = Slab(z, batch).put(np.array([scores], np.float32)), Slab(z, batch)
+    known = {"labels": labels, "count": np.array([1])}
+    run(code, ("loss", "dscores"), scores=slab, **known, loss=loss, dscores=dscores)
+    assert loss[0] == want
+    assert dscores.get(1).ravel().tolist() == gradient
+
+
 @EACH_LOSS
 def test_gradient_in_the_memory_of_the_scores(word):
     cpu = detect()

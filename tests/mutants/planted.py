@@ -817,6 +817,12 @@ MUTANTS = [
         "kernels/test_layout.py::test_both_ways",
     ),
     Mutant(
+        "kernels/loss.py",
+        "k.max(against, 0.0) + _log_one_plus(e)",
+        "k.max(z, 0.0) - t * z + _log_one_plus(e)",
+        "kernels/test_loss.py::test_infinite_scores",
+    ),
+    Mutant(
         "kernels/spec.py",
         "return self.positions * self.pitch, height * line",
         "return self.positions * self.channels, height * line",
