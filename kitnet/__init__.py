@@ -11,7 +11,7 @@ from typing import Any
 
 from kitnet.base.error import KitnetError
 from kitnet.layers import Layer
-from kitnet.net import Net, Tape, parse
+from kitnet.net import Graph, Net, Tape, parse
 
 
 def _compile(net: Net, *settings: Any, **options: Any) -> Any:
@@ -25,4 +25,4 @@ Net.compiler = staticmethod(_compile)
 
 __version__ = "0.1.0"
 
-__all__ = ["KitnetError", "Layer", "Net", "Tape", "__version__", "parse"]
+__all__ = ["Graph", "KitnetError", "Layer", "Net", "Tape", "__version__", "parse"]

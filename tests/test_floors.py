@@ -16,12 +16,12 @@ import kitnet
 PACKAGE = Path(kitnet.__file__).parent
 FLOORS = {
     **dict.fromkeys(["base"], 0),
-    **dict.fromkeys(["layers", "kernels", "data", "optim"], 1),
+    **dict.fromkeys(["layers", "kernels", "data", "optim", "files"], 1),
     **dict.fromkeys(["net"], 2),
     **dict.fromkeys(["engine", "zoo", "testing"], 3),
     **dict.fromkeys(["train", "functional", "interop", "look"], 4),
     **dict.fromkeys(["distributed", "studio"], 5),
-    **dict.fromkeys(["cli.py"], 6),
+    **dict.fromkeys(["cli"], 6),
 }
 DOORS = ("__init__.py", "__main__.py")  # of the whole package: may import anything
 LAZY = [
@@ -34,6 +34,7 @@ LAZY = [
     "rich",
     "cyclopts",
     "pooch",
+    "platformdirs",
     "safetensors",
 ]
 MOST_SECONDS = 0.2  # of `import kitnet` over `import numpy`
@@ -120,7 +121,7 @@ def test_every_folder_has_a_floor() -> None:
         ("from .contract import Layer", "layers", []),
         ("from . import contract", "layers", []),
         ("import numpy, kitnetworks", "base", []),
-        ("from kitnet.net import parse\nfrom kitnet.studio import page", "cli.py", []),
+        ("from kitnet.net import parse\nfrom kitnet.studio import page", "cli", []),
     ],
 )
 def test_planted_imports_are_seen(source: str, home: str, found: list[str]) -> None:

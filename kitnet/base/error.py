@@ -2,7 +2,7 @@
 do.
 
 Inner code raises the bare reason; one outer handler adds the place (`net/graph.py` the layer's path, the data
-readers the file, `cli.py` the program's name and exit status 2).
+readers the file, `kitnet/cli` the program's name and exit status 2).
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ class LanguageError(KitnetError):
 
 class DataError(KitnetError):
     """A data file or an image that is not what it should be."""
+
+
+class FileError(KitnetError):
+    """A file that cannot be read or is not what it should be: which, why, and what to do about it."""
+
+    def __init__(self, path: object, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{path}: {reason}; {remedy}" if remedy else f"{path}: {reason}")
+        self.path, self.reason, self.remedy = path, reason, remedy
 
 
 class ModelFileError(KitnetError):

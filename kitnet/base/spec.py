@@ -19,9 +19,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Param:
-    """A learned array. `fan_in` and `fan_out` are the connections into and out of one unit, as initialisers
-    need them; `fan_in` may be one number for each index of the last axis. Weight decay applies where `decay`
-    is True."""
+    """A learned array, a single number where `shape` is ().
+
+    `fan_in` and `fan_out` are the connections into and out of one unit, as initialisers need them; `fan_in`
+    may be one number for each index of the last axis. Weight decay applies where `decay` is True.
+    """
 
     shape: Shape
     init: str = "zeros"
@@ -90,4 +92,4 @@ def initial(random: np.random.Generator, p: Param, dtype: Any = np.float32) -> A
         raise KitnetError(
             f"unknown initialiser {p.init!r}{nearest(p.init, INITIALISERS)}; known: {', '.join(INITIALISERS)}"
         )
-    return INITIALISERS[p.init](random, p).astype(dtype)
+    return np.asarray(INITIALISERS[p.init](random, p), dtype)  # NumPy draws a scalar as a number

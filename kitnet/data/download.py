@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kitnet.base.cache_folder import cache_folder
 from kitnet.base.error import DataError
 from kitnet.data.folder import FILES
 from kitnet.data.place import place
@@ -74,16 +74,18 @@ PUBLISHED = {
 def download(name: str) -> Path:
     """The folder in the cache with the four files of the data set `name`, each fetched unless it is there.
 
-    The cache is the folder `data` in the one that KITNET_CACHE names, else in the user's cache for kitnet.
-    The SHA-256 of a file is checked every time. Raises DataError when no mirror gives a file, or the cache
-    cannot be written.
+    The cache is the folder `data` in `cache_folder()`. The SHA-256 of a file is checked every time. Raises
+    DataError when no mirror gives a file, or the cache cannot be written.
     """
-    import pooch
-
     published = PUBLISHED[name]
-    cache = Path(os.environ.get("KITNET_CACHE") or pooch.os_cache("kitnet"))
-    folder = cache / "data" / name
     with place(name):
+        cache = cache_folder()
+        if cache is None:
+            raise DataError(
+                "there is no home directory to keep the files in; name a folder in KITNET_CACHE, "
+                "or one with the four files of the set with --data-dir"
+            )
+        folder = cache / "data" / name
         try:
             cache.mkdir(mode=0o700, parents=True, exist_ok=True)  # compiled kernels will lie there too
             folder.mkdir(parents=True, exist_ok=True)

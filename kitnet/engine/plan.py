@@ -92,7 +92,7 @@ def make_plan(
     `wishes` forbid and force implementations.
     """
     graph = with_loss(net.graph, loss) if train and loss else net.graph
-    scores = scores_of(net.graph, loss) if loss else net.graph.output
+    scores = scores_of(net.graph, loss) if loss else net.graph.main
     last = len(graph.nodes) - 1 if train else scores
 
     def begun(batch: Batch) -> tuple[Builder, dict[int, Implementation], list[Choice]]:

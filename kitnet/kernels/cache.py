@@ -15,11 +15,12 @@ import math
 import os
 import re
 import stat
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+
+from kitnet.base.cache_folder import cache_folder
 
 _log = logging.getLogger("kitnet")
 
@@ -32,17 +33,12 @@ _NEW = ".kitnet-new-"  # how files begin that are still being written, or never 
 _OWN = re.compile(rf"[0-9a-f]{{64}}|{re.escape(_NEW)}.*")  # all others in the folder are none of our business
 
 
-def folder() -> Path:
-    """Where object code is kept: KITNET_CACHE, or kitnet's place in the folder that the system has for such
-    things.
-    """
-    if chosen := os.environ.get("KITNET_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "kitnet" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "kitnet"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kitnet"
+def folder() -> Path | None:
+    """Where object code is kept; None, said once, where there is no home directory."""
+    found = cache_folder()
+    if found is None:
+        _complain(None, "there is no home directory, and KITNET_CACHE names no folder")
+    return found
 
 
 def read(place: Path, key: str) -> bytes | None:
@@ -151,14 +147,15 @@ def _ours(status: os.stat_result) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-_complaints: set[tuple[Path, str]] = set()
+_complaints: set[tuple[Path | None, str]] = set()
 _complaining = threading.Lock()  # kernels compile side by side and meet the same trouble
 
 
-def _complain(place: Path, reason: str) -> None:
+def _complain(place: Path | None, reason: str) -> None:
     """Once for each reason."""
     with _complaining:
         if (place, reason) in _complaints:
             return
         _complaints.add((place, reason))
-    _log.warning("compiled code is not kept in %s: %s; kernels are compiled anew", place, reason)
+    where = "" if place is None else f" in {place}"
+    _log.warning("compiled code is not kept%s: %s; kernels are compiled anew", where, reason)

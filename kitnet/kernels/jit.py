@@ -169,10 +169,11 @@ def _key(source: Source) -> str:
 
 def _make(key: str, source: Source) -> Code:
     folder = cache.folder()
-    object_code = cache.read(folder, key)
+    object_code = cache.read(folder, key) if folder else None
     if object_code is None:
         object_code = _assemble(source)
-        cache.write(folder, key, object_code)
+        if folder:
+            cache.write(folder, key, object_code)
     return Code(source.name, object_code)
 
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from kitnet.base.error import ShapeError
 from kitnet.layers.contract import Value
 
 
 @dataclass(frozen=True)
 class ConnectionTable:
-    """`columns[k]` are the input maps that filter k sees, ascending."""
+    """`columns[k]` are the input maps that filter k sees, ascending. Raises ShapeError where they are not."""
 
     columns: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        for k, column in enumerate(self.columns):
+            whole = all(isinstance(c, int | np.integer) and c >= 0 for c in column)
+            if not whole or not column or list(column) != sorted(set(column)):
+                raise ShapeError(
+                    f"filter {k} of the connection table sees the maps {column!r}",
+                    "name one map or more, as whole numbers from 0 on, ascending, each once",
+                )
 
     @property
     def links(self) -> int:
@@ -45,9 +57,10 @@ def _read(text: str) -> ConnectionTable:
     if text in NAMED:
         return NAMED[text]
     columns = tuple(tuple(int(number) for number in column.split(".")) for column in text.split("/"))
-    if any(list(column) != sorted(set(column)) or column[0] < 0 for column in columns):
-        raise ValueError(text)
-    return ConnectionTable(columns)
+    try:
+        return ConnectionTable(columns)
+    except ShapeError:
+        raise ValueError(text) from None  # the language says what is expected
 
 
 def _write(table: ConnectionTable) -> str:

@@ -7,6 +7,7 @@ declaration cannot lie. The batch is the first axis of every array; shapes are w
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kitnet.base.error import ShapeError
+from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.random import sample_bits
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array, Buffer, Param
@@ -90,17 +91,26 @@ class Case:
 
 
 LAYERS: dict[str, type[Layer]] = {}  # every registered layer by its word
+WORD = re.compile("[a-z]+(_[a-z]+)*")
+
+
+def _name(layer: type[Layer]) -> str:
+    return f"{layer.__module__}.{layer.__qualname__}"
 
 
 class Layer(ABC):
-    """A leaf of a network. Concrete layers are frozen dataclasses and final; defining one with a `word`
-    registers it."""
+    """A leaf of a network. Concrete layers are frozen dataclasses and final.
+
+    Defining a class with a `word` registers it. A class defined again under the same module and name replaces
+    the first; raises KitnetError where the word is no word, or another class has it.
+    """
 
     word: ClassVar[str]  # its name in the language
     numbers: ClassVar[
         tuple[str, ...]
     ] = ()  # the fields written behind the word: conv5-6 is window and filters
     keeps: ClassVar[frozenset[str]] = frozenset({"x"})  # which of x and y backward reads
+    joins: ClassVar[bool] = False  # takes two operands or more; the language writes it word[a | b]
 
     def __init_subclass__(cls) -> None:
         if "word" not in vars(cls):
@@ -110,8 +120,17 @@ class Layer(ABC):
                 raise TypeError(
                     f"{cls.__name__}: layers are final; write a new one instead of extending {base.__name__}"
                 )
-        if not cls.word.isidentifier() or cls.word[-1].isdigit() or cls.word in LAYERS:
-            raise TypeError(f"{cls.__name__}: {cls.word!r} is not a free word of the language")
+        if not WORD.fullmatch(cls.word):
+            raise KitnetError(
+                f"{cls.__name__}: the word of a layer is lower-case letters only, since numbers follow it in "
+                f"the language, not {cls.word!r}; choose another, such as 'leakyrelu'"
+            )
+        other = LAYERS.get(cls.word, cls)
+        # A class of the same name is this one defined again, as when a notebook's cell is run twice.
+        if _name(other) != _name(cls):
+            raise KitnetError(
+                f"{cls.__name__}: the word {cls.word!r} belongs to {_name(other)}; choose another word"
+            )
         LAYERS[cls.word] = cls
 
     @abstractmethod
@@ -140,8 +159,19 @@ class Layer(ABC):
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         """y once more, written independently of `forward` (loops over the definition, another library): an
-        oracle."""
+        oracle. `check_layer` asks for it."""
         raise NotImplementedError
+
+    def mixes_samples(self, train: bool) -> bool:
+        """Whether y of one sample depends on the other samples of the batch.
+
+        An executor may compute a batch in groups of samples unless this is True.
+        """
+        return False
+
+    def least_batch(self, *x: Shape) -> int:
+        """The fewest samples of a batch that training makes sense with."""
+        return 1
 
     def connections(self, *x: Shape) -> int:
         """Links of one sample, biases among them, as LeCun et al. 1998 count: inputs of a unit + 1, over all
@@ -159,24 +189,41 @@ class Layer(ABC):
 
 
 class Loss(Layer):
-    """A layer of two operands, the network's scores and a target of the same shape, whose y is one number a
-    sample."""
+    """A layer of two operands, the network's scores and a target, whose y is one number a sample.
+
+    The formulas get the target t as numbers of `target_shape(scores)`, in the precision of the scores. Of the
+    target `backward` may give None, since training does not read its gradient.
+    """
 
     absorbs: ClassVar[str] = (
         ""  # the word of a last layer that the loss contains, so that both are one stable formula
     )
     suits: ClassVar[frozenset[str]] = frozenset()  # the last layers for which this loss is the usual one
+    # What a target may be given as, the usual kind first. "classes": class numbers (N, *positions), spread to
+    # 1 and 0 along the last axis of the scores. "values": numbers (N, *target_shape(scores)).
+    targets: ClassVar[tuple[str, ...]] = ("classes", "values")
+
+    def target_shape(self, scores: Shape) -> Shape:
+        """The shape of the target that goes with such scores."""
+        return scores
 
     def output_shape(self, *x: Shape) -> Shape:
-        if len(x) != 2 or x[0] != x[1]:
+        if len(x) != 2:
+            raise ShapeError(f"{self.word} reads two operands, scores and a target, but got {len(x)}")
+        scores, target = x
+        if target != self.target_shape(scores):
             raise ShapeError(
-                f"a loss compares scores with a target of the same shape, but got {' and '.join(map(say, x))}"
+                f"{self.word} on scores of {say(scores)} needs a target of {say(self.target_shape(scores))}, "
+                f"but got {say(target)}"
             )
         return ()
 
-    @abstractmethod
     def probabilities(self, scores: Array) -> Array:
-        """What scores trained with this loss say of each class, along the last axis."""
+        """What scores trained with this loss say of each class, along the last axis.
+
+        A loss whose targets may be "classes" defines it. Raises KitnetError for any other.
+        """
+        raise KitnetError(f"scores trained with {self.word} are no probabilities of classes; read the scores")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class Add(Layer):
     """`add[a | b | ...]`: y = a + b + ..., of branches with equal shapes."""
 
     word = "add"
+    joins = True
     keeps = frozenset()
 
     def output_shape(self, *x: Shape) -> Shape:
@@ -54,6 +55,7 @@ class Concatenate(Layer):
     """`concat[a | b | ...]`: y = the branches behind each other along the depth; the other axes are equal."""
 
     word = "concat"
+    joins = True
     keeps = frozenset()
 
     def output_shape(self, *x: Shape) -> Shape:

@@ -22,7 +22,7 @@ from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer, Loss
 from kitnet.layers.softmax import log_sum_exp, softmax
-from kitnet.layers.softmax_cross_entropy import one_hot_targets
+from kitnet.layers.target import one_hot_targets, weighted
 
 # Drawn for kitnet in the manner of the paper's figure 3, which prints such bitmaps as pictures.
 DIGITS = """
@@ -111,7 +111,7 @@ class RadialBasisPenalty(Loss):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         y, t = x
-        each = (t * y).sum(-1) + log_sum_exp(self._with_rubbish(y))[..., 0]
+        each = weighted(t, y).sum(-1) + log_sum_exp(self._with_rubbish(y))[..., 0]
         return Forward(each.sum(tuple(range(1, each.ndim))))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:

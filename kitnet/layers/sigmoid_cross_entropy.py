@@ -1,7 +1,10 @@
 """Sigmoid followed by cross-entropy, as one formula: C = - sum_i t_i log s_i + (1 - t_i) log(1 - s_i) with s
 = sigmoid(z).
 
-    C = sum_i max(z_i, 0) + log(1 + e^-|z_i|) - t_i z_i,   dz = s - t,   dt = -z
+    C = sum_i t_i softplus(-z_i) + (1 - t_i) softplus(z_i),   dz = s - t,   dt = -z
+    softplus(z) = log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)
+
+A term whose factor is 0 adds nothing, even where its score is infinite.
 
 Unlike the quadratic loss its gradient does not fade where the sigmoid saturates on the wrong side (Nielsen,
 chapter 3).
@@ -18,7 +21,12 @@ import numpy as np
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
 from kitnet.layers.sigmoid import sigmoid
-from kitnet.layers.softmax_cross_entropy import one_hot_targets
+from kitnet.layers.target import one_hot_targets, weighted
+
+
+def softplus(z: Array) -> Array:
+    """log(1 + e^z), written with e^-|z|, which cannot overflow."""
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class SigmoidCrossEntropy(Loss):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         z, t = x
-        each = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - t * z
+        each = weighted(t, softplus(-z)) + weighted(1 - t, softplus(z))
         return Forward(each.sum(tuple(range(1, z.ndim))))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:

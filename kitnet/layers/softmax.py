@@ -14,15 +14,24 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 
 
 def softmax(x: Array) -> Array:
-    """The largest value is taken off first, which changes nothing but keeps e^x from overflowing."""
-    e = np.exp(x - x.max(-1, keepdims=True))
+    """The largest value is taken off first, which changes nothing but keeps e^x from overflowing.
+
+    Where it is infinite, y is not a number: e^x / sum e^x has no value there.
+    """
+    with np.errstate(invalid="ignore"):  # inf - inf
+        e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
 
 def log_sum_exp(x: Array) -> Array:
-    """log of the sum of e^x over the last axis, (..., K) -> (..., 1)."""
+    """log of the sum of e^x over the last axis, (..., K) -> (..., 1).
+
+    It is inf where an x is inf, and -inf where every x is.
+    """
     top = x.max(-1, keepdims=True)
-    return top + np.log(np.exp(x - top).sum(-1, keepdims=True))
+    top = np.where(np.isinf(top), 0, top)  # inf - inf is not a number
+    with np.errstate(divide="ignore", over="ignore"):  # the log of 0, and large x beside an infinite one
+        return top + np.log(np.exp(x - top).sum(-1, keepdims=True))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
     C = sum_i t_i (log sum_j e^z_j - z_i),   dz = p sum_i t_i - t,   dt = log sum_j e^z_j - z
 
-The target t is usually 1 at the class and 0 elsewhere, but any weights are allowed. Other axes than the last
-are summed.
+The target t is usually 1 at the class and 0 elsewhere, but any weights are allowed. A class with t = 0 adds
+nothing, even where its score is minus infinity. Other axes than the last are summed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ import numpy as np
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
 from kitnet.layers.softmax import log_sum_exp, softmax
+from kitnet.layers.target import one_hot_targets, weighted
+
+
+def cost(z: Array) -> Array:
+    """- log p of each class, with p = softmax(z)."""
+    with np.errstate(invalid="ignore"):  # inf - inf: the probabilities are no numbers either
+        return log_sum_exp(z) - z
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,12 @@ class SoftmaxCrossEntropy(Loss):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         z, t = x
-        return Forward((t * (log_sum_exp(z) - z)).sum(tuple(range(1, z.ndim))))
+        return Forward(weighted(t, cost(z)).sum(tuple(range(1, z.ndim))))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         z, t = kept.x
         dy = dy.reshape(-1, *(1,) * (z.ndim - 1))
-        return Backward((dy * (softmax(z) * t.sum(-1, keepdims=True) - t), dy * (log_sum_exp(z) - z)))
+        return Backward((dy * (softmax(z) * t.sum(-1, keepdims=True) - t), dy * cost(z)))
 
     def probabilities(self, scores: Array) -> Array:
         return softmax(scores)
@@ -54,9 +61,3 @@ class SoftmaxCrossEntropy(Loss):
         yield Case(cls(), ((5,), (5,)), draw=one_hot_targets)
         yield Case(cls(), ((7,), (7,)), batch=3)
         yield Case(cls(), ((2, 3, 4), (2, 3, 4)), batch=1)
-
-
-def one_hot_targets(random: np.random.Generator, shapes: tuple[tuple[int, ...], ...]) -> tuple[Array, ...]:
-    """Normal scores (N, K) and a target that is 1 at one class of each sample."""
-    samples, classes = shapes[0]
-    return random.standard_normal(shapes[0]), np.eye(classes)[random.integers(0, classes, samples)]

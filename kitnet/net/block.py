@@ -1,57 +1,142 @@
-"""Blocks: how layers are put together. A block has no formula; it writes its layers into a flat graph."""
+"""Blocks: how layers are put together. A block has no formula; it writes its layers into a graph.
+
+A block is registered by its word, as a layer is, and the language then knows it: `residual[a | b]`. A layer
+that joins operands needs no block of its own: `multiply[a | b]` is a `Join`.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Literal
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from kitnet.layers import Add, Concatenate, Layer
-from kitnet.net.graph import Scope
+from kitnet.base.error import ShapeError, nearest
+from kitnet.base.shape import Shape
+from kitnet.layers import Add, Layer
+from kitnet.net.graph import Graph, checked_name, checked_volume
+
+BLOCKS: dict[str, type[Block]] = {}  # every registered block by its word
 
 
 class Block(ABC):
-    """A part of a network that is made of other parts."""
+    """A part of a network that is made of chains. A class with a `word` and the `form` in which the language
+    writes it is registered; its fields are the chains between its brackets."""
 
-    word: str
+    word: ClassVar[str]
+    form: ClassVar[str]  # such as residual[body | shortcut]
+    chains: ClassVar[tuple[int, int]]  # how many it has, at least and at most
+
+    def __init_subclass__(cls) -> None:
+        if "form" in vars(cls):
+            BLOCKS[cls.word] = cls
 
     @abstractmethod
     def wire(self, scope: Scope, path: str, x: int) -> int:
-        """Write the block into scope's graph under `path`, reading value x; the number of its result."""
+        """Write the block into the scope's graph under `path`, reading value x; the number of its result."""
 
 
-Part = Layer | Block
+@dataclass(frozen=True)
+class Shared:
+    """`@name`: the part with this name, which stands before, once more and with the same weights."""
+
+    name: str
+    word: ClassVar[str] = "shared"
 
 
-def wire(scope: Scope, name: str, part: Part, x: int) -> int:
-    """Write a layer or block under its name, or under one that its word and a number make."""
-    path = scope.path(part.word, name)
-    if isinstance(part, Block):
-        return part.wire(scope, path, x)
-    return scope.graph.add(path, part, x)
+Part = Layer | Block | Shared
 
 
 @dataclass(frozen=True)
 class Term:
-    """A part in a chain, with a name if it has one, repeated `times`."""
+    """A part in a chain, with a name if it has one, repeated `times`; its result may be an `output`."""
 
     part: Part
     name: str = ""
     times: int = 1
+    output: str = ""
+
+    def __post_init__(self) -> None:
+        for name in filter(None, (self.name, self.output)):
+            checked_name(name)
 
     def wire(self, scope: Scope, x: int) -> int:
+        if self.name and not isinstance(self.part, Shared):
+            scope.named[self.name] = self
+        x = self._parts(scope, x)
+        if self.output:
+            scope.graph.output(self.output, x)
+        return x
+
+    def _parts(self, scope: Scope, x: int) -> int:
         if isinstance(self.part, Chain) and not self.name:  # brackets alone make no scope
             for _ in range(self.times):
                 x = self.part.run(scope, x)
             return x
         if self.times == 1 or not self.name:
             for _ in range(self.times):
-                x = wire(scope, self.name, self.part, x)
+                x = scope.wire(self.name, self.part, x)
             return x
         inner = scope.inner(scope.path(self.part.word, self.name))
         for i in range(self.times):
-            x = wire(inner, str(i), self.part, x)
+            x = inner.wire(str(i), self.part, x)
         return x
+
+
+class Scope:
+    """A place in the tree of paths while blocks are written into a graph.
+
+    A layer without a name is called by its word and a number (`conv1`); a block opens a scope of its own
+    (`residual1.body.conv1`). In a scope that writes a part again, `shared` is the path of the copy and that
+    of the original, whose weights the copy uses.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        prefix: str = "",
+        outer: Scope | None = None,
+        shared: tuple[str, str] | None = None,
+    ) -> None:
+        self.graph, self.prefix, self.outer, self.shared = graph, prefix, outer, shared
+        self.named: dict[str, Term] = {}
+        self._count: Counter[str] = Counter()
+
+    def path(self, word: str, name: str = "") -> str:
+        """The path of the next part called `name`, or by its word and a running number."""
+        if not name:
+            self._count[word] += 1
+            name = f"{word}{self._count[word]}"
+        return f"{self.prefix}{name}"
+
+    def inner(self, path: str) -> Scope:
+        return Scope(self.graph, f"{path}.", self, self.shared)
+
+    def wire(self, name: str, part: Part, x: int) -> int:
+        """Write a part under its name, or under one that its word and a number make."""
+        path = self.path(part.word, name)
+        if isinstance(part, Shared):
+            return self._again(part.name, path, x)
+        return part.wire(self, path, x) if isinstance(part, Block) else self.add(path, part, x)
+
+    def add(self, path: str, layer: Layer, *inputs: int) -> int:
+        """Write a layer into the graph."""
+        owner = None
+        if self.shared and layer.params(*(self.graph.nodes[i].shape for i in inputs)):
+            copy, original = self.shared
+            owner = original + path[len(copy) :]
+        return self.graph.add(path, layer, *inputs, owner=owner)
+
+    def _again(self, name: str, path: str, x: int) -> int:
+        scope: Scope | None = self
+        known: list[str] = []
+        while scope and name not in scope.named:
+            known += scope.named
+            scope = scope.outer
+        if scope is None:
+            raise ShapeError(f"{path}: no part named {name!r} stands before @{name}{nearest(name, known)}")
+        term = replace(scope.named[name], name=path[len(self.prefix) :], output="")
+        return term.wire(Scope(self.graph, self.prefix, self, (path, f"{scope.prefix}{name}")), x)
 
 
 @dataclass(frozen=True)
@@ -60,6 +145,18 @@ class Chain(Block):
 
     terms: tuple[Term, ...]
     word = "chain"
+
+    @classmethod
+    def of(cls, *parts: Term | Part) -> Chain:
+        """Parts as they are or as terms."""
+        return cls(tuple(part if isinstance(part, Term) else Term(part) for part in parts))
+
+    def graph(self, volume: Shape) -> Graph:
+        """The graph of this chain on one operand, `input`. The end of the chain is the main output."""
+        graph = Graph()
+        end = self.run(Scope(graph), graph.operand("input", checked_volume(volume)))
+        graph.lead(end)
+        return graph
 
     def wire(self, scope: Scope, path: str, x: int) -> int:
         return self.run(scope.inner(path), x)
@@ -79,26 +176,44 @@ class Residual(Block):
     body: Chain
     shortcut: Chain | None = None
     word = "residual"
+    form = "residual[body | shortcut]"
+    chains = (1, 2)
 
     def wire(self, scope: Scope, path: str, x: int) -> int:
         inner = scope.inner(path)
         y = self.body.wire(inner, inner.path("", "body"), x)
         other = self.shortcut.wire(inner, inner.path("", "shortcut"), x) if self.shortcut else x
-        return scope.graph.add(path, Add(), y, other)
+        return scope.add(path, Add(), y, other)
 
 
 @dataclass(frozen=True)
-class Branch(Block):
-    """`concat[a | b | c]` or `add[a | b]`: branches of one input, joined (Szegedy et al. 2014)."""
+class Side(Block):
+    """`side[body]`: a way to an output of its own, such as an auxiliary head; the input goes on unchanged
+    (Szegedy et al. 2014, figure 3)."""
 
+    body: Chain
+    word = "side"
+    form = "side[body => name]"
+    chains = (1, 1)
+
+    def wire(self, scope: Scope, path: str, x: int) -> int:
+        self.body.wire(scope, path, x)
+        return x
+
+
+@dataclass(frozen=True)
+class Join(Block):
+    """`concat[a | b | c]`: branches of one input, joined by a layer that takes several operands (Szegedy et
+    al. 2014)."""
+
+    layer: Layer
     branches: tuple[Chain, ...]
-    join: Literal["concat", "add"] = "concat"
 
     @property
-    def word(self) -> str:  # type: ignore[override]  # a class attribute elsewhere; here the join decides
-        return self.join
+    def word(self) -> str:  # type: ignore[override]  # a class attribute elsewhere; here the layer decides
+        return self.layer.word
 
     def wire(self, scope: Scope, path: str, x: int) -> int:
         inner = scope.inner(path)
         ends = [branch.wire(inner, inner.path("", str(i)), x) for i, branch in enumerate(self.branches)]
-        return scope.graph.add(path, Concatenate() if self.join == "concat" else Add(), *ends)
+        return scope.add(path, self.layer, *ends)

@@ -1,68 +1,166 @@
-"""The flat graph: every value of a network, in an order in which it can be computed.
+"""The graph of a network: every value, in an order in which it can be computed.
 
-Blocks write themselves into it through a `Scope`, which gives paths: a layer without a name is called by its
-word and a number (`conv1`), a block opens a scope of its own (`residual1.body.conv1`).
+    g = Graph()
+    x = g.operand("image", (32, 32, 3))
+    a = g.add("conv1", Convolution(3, 16, pad="same"), x)
+    b = g.add("again", Convolution(3, 16, pad="same"), other, owner="conv1")  # with the weights of conv1
+    g.output("classes", g.add("fc1", Linear(10), b))
+
+One dotted path (`stage2.0.body.conv1`) is the key of a value, of its gradient, its weights, its random bits
+and of errors. Graphs are equal when they compute the same by the same paths.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import operator
+import re
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
-from kitnet.base.error import ShapeError
+from kitnet.base.error import KitnetError, ShapeError, nearest
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Param
 from kitnet.layers import Layer
+from kitnet.net.notation import read_layer, write_layer
 
 MOST_VALUES = 100_000  # a line such as [[[relu]*999]*999]*999 shall be refused, not tried
+OUTPUT = "output"  # the name of the output where a graph names none
+_NAME = re.compile(r"\w[\w-]*")
+
+
+def checked_name(name: str) -> str:
+    """A name that a path can be made of. Raises KitnetError."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise KitnetError(f"{name!r} is no name; use letters, digits, _ and -, such as 'conv1' or 'my-layer'")
+    return name
+
+
+def checked_volume(given: object) -> Shape:
+    """A volume given as any sequence of whole numbers, as a tuple of Python's integers. Raises ShapeError."""
+    try:
+        shape = tuple(map(operator.index, given))  # type: ignore[call-overload]  # that is the question
+    except TypeError:
+        shape = ()
+    if not 1 <= len(shape) <= 4 or min(shape) < 1:
+        raise ShapeError(
+            f"an input volume is one to four whole numbers of 1 or more, channels last, not {given!r}",
+            "write it like (28, 28, 1)",
+        )
+    return shape
 
 
 @dataclass(frozen=True)
 class Node:
-    """One value: what computes it from which other values. A node without a layer is an operand of the whole
-    graph."""
+    """One value: the layer that computes it from which other values. A node without a layer is an operand.
+
+    The layer's parameters are those of the node `owner`, which is the node itself unless it shares them.
+    """
 
     path: str
     layer: Layer | None
     inputs: tuple[int, ...]
     shape: Shape
+    owner: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Graph:
-    """Value i is `nodes[i]`; inputs of a node have smaller numbers. `output` is the value that the network is
-    for."""
+    """Value i is `nodes[i]`; inputs of a node have smaller numbers."""
 
     nodes: list[Node] = field(default_factory=list)
-    output: int = 0
+    _outputs: dict[str, int] = field(default_factory=dict)
     _places: dict[str, int] = field(default_factory=dict, repr=False)
 
-    def operand(self, path: str, shape: Shape) -> int:
-        """A value that is given from outside."""
-        return self._append(Node(path, None, (), shape))
+    # Building
 
-    def add(self, path: str, layer: Layer, *inputs: int) -> int:
-        """The value that `layer` makes of others. Raises ShapeError with the place."""
+    def operand(self, path: str, shape: Shape) -> int:
+        """A value that is given from outside, of this shape without the batch axis."""
+        return self._append(Node(path, None, (), tuple(shape), path))
+
+    def add(self, path: str, layer: Layer, *inputs: int, owner: str | None = None) -> int:
+        """The value that `layer` makes of others, with parameters of its own or those of the node `owner`.
+
+        Raises ShapeError with the path, where shapes do not fit or the parameters of the owner have others.
+        """
+        for i in inputs:
+            if not 0 <= i < len(self.nodes):
+                raise ShapeError(f"{path}: the graph has no value {i}; give what operand() or add() returned")
+        shapes = tuple(self.nodes[i].shape for i in inputs)
         try:
-            shape = layer.output_shape(*(self.nodes[i].shape for i in inputs))
+            shape = layer.output_shape(*shapes)
         except ShapeError as error:
             remedy = f"; {error.remedy}" if error.remedy else ""
             raise ShapeError(f"{path}: {error.reason}{self._origin(inputs)}{remedy}") from None
-        return self._append(Node(path, layer, inputs, shape))
+        if owner is not None:
+            owner = self._checked_owner(path, layer, shapes, owner)
+        return self._append(Node(path, layer, inputs, shape, owner or path))
+
+    def output(self, name: str, value: int) -> None:
+        """Value `value` is an output of the network, called `name`; the first one is the main output."""
+        if checked_name(name) in self._outputs:
+            raise ShapeError(f"two outputs are called {name!r}; rename one of them")
+        if not 0 <= value < len(self.nodes):
+            raise ShapeError(f"output {name}: the graph has no value {value}")
+        self._outputs[name] = value
+
+    def lead(self, value: int) -> None:
+        """Let this value be the main output, under the name that it has, or `output`."""
+        names = [name for name, i in self._outputs.items() if i == value] or [OUTPUT]
+        if self._outputs:
+            self._outputs = {names[0]: value, **self._outputs}
+
+    def copy(self) -> Graph:
+        """A graph of its own with the same nodes."""
+        return deepcopy(self)
 
     def _append(self, node: Node) -> int:
+        for name in node.path.split("."):
+            checked_name(name)
         if node.path in self._places:
             raise ShapeError(f"{node.path}: two layers have this name; rename one of them")
         if len(self.nodes) >= MOST_VALUES:
             raise ShapeError(f"{node.path}: more than {MOST_VALUES:,} layers; repeat fewer times")
         self.nodes.append(node)
-        self.output = self._places[node.path] = len(self.nodes) - 1
-        return self.output
+        self._places[node.path] = len(self.nodes) - 1
+        return len(self.nodes) - 1
+
+    def _checked_owner(self, path: str, layer: Layer, shapes: tuple[Shape, ...], owner: str) -> str:
+        if owner not in self._places:
+            raise ShapeError(f"{path}: no layer {owner!r} stands before it to share weights with")
+        node = self.nodes[self._places[owner]]
+        theirs = {} if node.layer is None else node.layer.params(*self.shapes_into(node))
+        own = {name: param.shape for name, param in layer.params(*shapes).items()}
+        if own != {name: param.shape for name, param in theirs.items()}:
+            raise ShapeError(
+                f"{path}: its parameters {_say_params(own)} are not those of {owner}, "
+                f"{_say_params({name: param.shape for name, param in theirs.items()})}; "
+                "share between equal layers on inputs of equal depth"
+            )
+        return node.owner
 
     def _origin(self, inputs: tuple[int, ...]) -> str:
         """' (from 32x32x1 after pool1)', so that a misfit can be traced to the layer before it."""
         before = [self.nodes[i].path for i in inputs if self.nodes[i].layer is not None]
         return f" (from {say(self.nodes[0].shape)} after {' and '.join(before)})" if before else ""
+
+    # Reading
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Values by the names of outputs, the main one first; the last value where none is named."""
+        return dict(self._outputs) or {OUTPUT: len(self.nodes) - 1}
+
+    @property
+    def main(self) -> int:
+        """The value that is the main output."""
+        return next(iter(self.outputs.values()))
+
+    @property
+    def operands(self) -> dict[str, Shape]:
+        """The shape of each operand by its path."""
+        return {node.path: node.shape for node in self.nodes if node.layer is None}
 
     def shapes_into(self, node: Node) -> tuple[Shape, ...]:
         return tuple(self.nodes[i].shape for i in node.inputs)
@@ -72,28 +170,70 @@ class Graph:
         return {
             f"{node.path}.{name}": param
             for node in self.nodes
-            if node.layer is not None
+            if node.layer is not None and node.owner == node.path
             for name, param in node.layer.params(*self.shapes_into(node)).items()
         }
 
     def find(self, path: str) -> int:
-        """The number of the value with this path. Raises KeyError."""
+        """The number of the value with this path. Raises KeyError that names the nearest one."""
+        if path not in self._places:
+            raise KeyError(f"no value {path!r}{nearest(path, self._places)}")
         return self._places[path]
 
+    def __contains__(self, path: object) -> bool:
+        return path in self._places
 
-class Scope:
-    """A place in the tree of paths while blocks are written into a graph."""
+    # Comparing and keeping
 
-    def __init__(self, graph: Graph, prefix: str = "") -> None:
-        self.graph, self.prefix = graph, prefix
-        self._count: Counter[str] = Counter()
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self.to_json() == other.to_json()
 
-    def path(self, word: str, name: str = "") -> str:
-        """The path of the next part called `name`, or by its word and a running number."""
-        if not name:
-            self._count[word] += 1
-            name = f"{word}{self._count[word]}"
-        return f"{self.prefix}{name}"
+    def __hash__(self) -> int:
+        return hash(tuple(self._places))
 
-    def inner(self, path: str) -> Scope:
-        return Scope(self.graph, f"{path}.")
+    def to_json(self) -> dict[str, Any]:
+        """The graph as plain data: layers as the language writes them, values by their paths."""
+        values: list[dict[str, Any]] = []
+        for node in self.nodes:
+            if node.layer is None:
+                values.append({"path": node.path, "shape": list(node.shape)})
+                continue
+            value = {"path": node.path, "layer": write_layer(node.layer)}
+            values.append({**value, "inputs": [self.nodes[i].path for i in node.inputs]})
+            if node.owner != node.path:
+                values[-1]["owner"] = node.owner
+        return {"values": values, "outputs": {name: self.nodes[i].path for name, i in self.outputs.items()}}
+
+    @classmethod
+    def from_json(cls, data: object) -> Graph:
+        """The graph that `to_json` described. Raises KitnetError for anything else."""
+        graph = cls()
+        try:
+            for value in _list(data, "values"):
+                graph._add_json(value)
+            for name, path in dict(data["outputs"]).items():  # type: ignore[index]  # KeyError or TypeError
+                graph.output(name, graph.find(path))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise KitnetError(f"no description of a graph ({type(error).__name__}: {error})") from None
+        return graph
+
+    def _add_json(self, value: Mapping[str, Any]) -> None:
+        path = value["path"]
+        if not isinstance(path, str):
+            raise TypeError("a path is text")
+        if "layer" not in value:
+            self.operand(path, checked_volume(value["shape"]))
+            return
+        inputs = [self.find(one) for one in _list(value, "inputs")]
+        self.add(path, read_layer(str(value["layer"])), *inputs, owner=value.get("owner"))
+
+
+def _list(data: Any, name: str) -> list[Any]:
+    found = data[name]
+    if not isinstance(found, list):
+        raise TypeError(f"{name} is no list")
+    return found
+
+
+def _say_params(shapes: Mapping[str, Shape]) -> str:
+    return ", ".join(f"{name} {say(shape)}" for name, shape in shapes.items()) or "(none)"

@@ -2,59 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
+from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers import Context
-from kitnet.net.block import Chain
-from kitnet.net.graph import Graph, Scope
-from kitnet.net.language import checked_volume, read, write
+from kitnet.net.block import Chain, Part, Term
+from kitnet.net.graph import Graph, checked_volume
+from kitnet.net.language import read, write
 from kitnet.net.ledger import Ledger
-from kitnet.net.reference import State, Tape
+from kitnet.net.reference import State, Tape, by_operand
 from kitnet.net.weights import Weights
 
 
 class Net:
-    """A chain of parts on an input volume. Two networks are equal when their lines are.
+    """A graph with its weights and state. Two networks are equal when their graphs are.
 
-    The line, `str(net)`, describes everything but the values of the weights, which are drawn from seed 0 when
-    first needed, or by `initialise`.
+    A network that was read from a line, or made by `Net.of`, has a `line` and prints as it. Weights are drawn
+    from seed 0 when first needed, or by `initialise`.
     """
 
     # The engine stands on a higher floor and comes in through the package's door.
     compiler: ClassVar[Callable[..., Any]]
 
-    def __init__(self, input_shape: Shape, body: Chain) -> None:
-        self.input_shape, self.body = checked_volume(input_shape), body
-        self.graph = Graph()
-        body.run(Scope(self.graph), self.graph.operand("input", self.input_shape))
+    def __init__(self, graph: Graph, body: Chain | None = None) -> None:
+        self.graph, self.body = graph.copy(), body
+        if not self.graph.nodes or self.graph.nodes[-1].layer is None:
+            raise ShapeError(
+                "a network needs an operand and a layer; use graph.operand(...) and graph.add(...)"
+            )
         self._weights: Weights | None = None
         self.state: State = {}
         self.plans: dict[Any, Any] = {}  # what the engine made for this network, so that it is made once
 
+    @classmethod
+    def of(cls, input_shape: Shape, *parts: Term | Part) -> Net:
+        """One part after the other: `Net.of((28, 28, 1), Convolution(5, 6), Relu(), Linear(10))`."""
+        body = parts[0] if len(parts) == 1 and isinstance(parts[0], Chain) else Chain.of(*parts)
+        return cls(body.graph(input_shape), body)
+
+    @property
+    def line(self) -> str | None:
+        """The line that describes the network, if it has one."""
+        return None if self.body is None else f"{say(self.input_shape)} -> {write(self.body)}"
+
     def __str__(self) -> str:
-        return f"{say(self.input_shape)} -> {write(self.body)}"
+        if self.line is not None:
+            return self.line
+        ends = (
+            " and ".join(f"{name} {say(shape)}" for name, shape in shapes.items())
+            for shapes in (self.operands, self.outputs)
+        )
+        return f"a graph of {len(self.graph.nodes)} values from {' to '.join(ends)}"
 
     def __repr__(self) -> str:
         return f"<Net {self}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Net) and str(self) == str(other)
+        return isinstance(other, Net) and self.graph == other.graph
 
     def __hash__(self) -> int:
-        return hash(str(self))
+        return hash(self.graph)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy makes plans of its own."""
         return {**self.__dict__, "plans": {}}
 
     @property
+    def operands(self) -> dict[str, Shape]:
+        """The shape of each operand by its path, without the batch axis."""
+        return self.graph.operands
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """The shape of each output by its name, the main one first."""
+        return {name: self.graph.nodes[i].shape for name, i in self.graph.outputs.items()}
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the first operand."""
+        return next(iter(self.operands.values()))
+
+    @property
     def output_shape(self) -> Shape:
-        return self.graph.nodes[self.graph.output].shape
+        """The shape of the main output."""
+        return self.graph.nodes[self.graph.main].shape
 
     @property
     def weights(self) -> Weights:
@@ -84,19 +120,29 @@ class Net:
             for name, array in arrays.items():
                 self.state[path][name][...] = array
 
-    def tape(self, x: Array, *, train: bool = False, seed: int = 0, step: int = 0) -> Tape:
+    def tape(
+        self,
+        x: Array | Mapping[str, Array],
+        *,
+        train: bool = False,
+        seed: int = 0,
+        step: int = 0,
+        first: int = 0,
+    ) -> Tape:
         """Run by the formulas and keep every value: `tape['conv1']`, `tape.backward(dy)`,
         `tape.gradient['conv1.weight']`.
 
-        x is (N, *input_shape), channels last. The network's own state does not change; `tape.state` is the
-        new one.
+        x is (N, *input_shape), channels last, or a mapping by the paths of several operands. `first` is the
+        number of its first sample in the whole batch of the step. The network's own state does not change;
+        `tape.state` is the new one.
         """
-        ctx = Context(train=train, seed=seed, step=step)
-        return Tape(self.graph, self.weights, self.state, ctx, {"input": x})
+        ctx = Context(train=train, seed=seed, step=step, first_sample=first)
+        return Tape(self.graph, self.weights, self.state, ctx, by_operand(self.graph, x))
 
-    def __call__(self, x: Array) -> Array:
-        """The output for x (N, *input_shape), in evaluation mode."""
-        return self.tape(x).output
+    def __call__(self, x: Array | Mapping[str, Array]) -> Array | dict[str, Array]:
+        """The output for x (N, *input_shape) in evaluation mode; by name where there are several."""
+        outputs = self.tape(x).outputs
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
     def compile(self, batch: int = 1, mode: str = "infer", **options: Any) -> Any:
         """The network in machine code for up to `batch` images: see `kitnet.engine.compile`.
@@ -120,4 +166,5 @@ def parse(line: str, *, input: Shape | None = None, optional: bool = True, **cou
     network.
     """
     volume = None if input is None else checked_volume(input)
-    return Net(*read(line, input=volume, optional=optional, counts=counts))
+    shape, body = read(line, input=volume, optional=optional, counts=counts)
+    return Net.of(shape, body)

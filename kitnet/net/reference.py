@@ -27,6 +27,7 @@ class Gradients(dict[str, Array]):
 
 class Tape:
     """One run forward: every value by its path (`tape['conv1']`), then `backward` gives every gradient.
+    Gradients of weights that several layers share add up.
 
     `tape.state` is the state after this run; the one given is left as it was.
     """
@@ -46,7 +47,7 @@ class Tape:
                 continue
             x = tuple(self.values[i] for i in node.inputs)
             state_in = state.get(node.path, {})
-            made = node.layer.forward(weights.of(node.path), state_in, replace(ctx, path=node.path), *x)
+            made = node.layer.forward(weights.of(node.owner), state_in, replace(ctx, path=node.path), *x)
             if state_in:
                 self.state[node.path] = {**state_in, **made.state}
             self.values.append(made.y)
@@ -62,40 +63,88 @@ class Tape:
 
     @property
     def output(self) -> Array:
-        return self.values[self._graph.output]
+        """The main output."""
+        return self.values[self._graph.main]
 
-    def backward(self, dy: Array | None = None, *, operands: bool = True) -> Gradients:
-        """The gradient of sum(dy * output) with respect to every value and weight; dy is ones unless given.
+    @property
+    def outputs(self) -> dict[str, Array]:
+        """Every output by its name."""
+        return {name: self.values[i] for name, i in self._graph.outputs.items()}
 
-        `operands` False leaves out the gradients of the graph's own operands, which training does not need.
-        Raises ShapeError where dy is not shaped as the output; it is taken in the output's precision.
+    def backward(self, dy: Array | Mapping[str, Array] | None = None, *, operands: bool = True) -> Gradients:
+        """The gradient of sum(dy * output) with respect to every value and weight.
+
+        dy is the gradient of the main output, ones unless given, or a mapping by the names of outputs or the
+        paths of values, of which the sum is taken. `operands` False leaves out the gradients of the graph's
+        own operands, which training does not need. Raises ShapeError where a dy has another shape than its
+        value; it is taken in the value's precision.
         """
-        dy = np.ones_like(self.output) if dy is None else np.asarray(dy)
-        if dy.shape != self.output.shape:
-            raise ShapeError(
-                f"backward: expected a dy of the output's shape {self.output.shape}, but got {dy.shape}"
-            )
-        grown: dict[int, Array] = {self._graph.output: dy.astype(self.output.dtype, copy=False)}
-        found = Gradients()
+        graph, found = self._graph, Gradients()
+        grown = self._seeds(np.ones_like(self.output) if dy is None else dy)
         wanted = [operands] * len(self.values)
-        for i, node in enumerate(self._graph.nodes):
+        for i, node in enumerate(graph.nodes):
             if node.layer is not None:
-                wanted[i] = bool(self._weights.of(node.path)) or any(wanted[j] for j in node.inputs)
-        for i, node in reversed(list(enumerate(self._graph.nodes))):
+                wanted[i] = bool(self._weights.of(node.owner)) or any(wanted[j] for j in node.inputs)
+        for i, node in reversed(list(enumerate(graph.nodes))):
             if i not in grown:
                 continue
             dy = found[node.path] = grown.pop(i)
             if node.layer is None:
                 continue
             wants = tuple(wanted[j] for j in node.inputs)
-            made = node.layer.backward(self._weights.of(node.path), replace(self._kept[i], wants=wants), dy)
+            made = node.layer.backward(self._weights.of(node.owner), replace(self._kept[i], wants=wants), dy)
             for j, dx, want in zip(node.inputs, made.dx, wants, strict=True):
                 if want and dx is not None:
                     grown[j] = grown[j] + dx if j in grown else dx
             for name, dw in made.dw.items():
-                found[f"{node.path}.{name}"] = dw
+                path = f"{node.owner}.{name}"
+                found[path] = found[path] + dw if path in found else dw
         self.gradient = found
         return found
+
+    def _seeds(self, dy: Array | Mapping[str, Array]) -> dict[int, Array]:
+        """The gradients that are given, by the numbers of their values."""
+        given = dy if isinstance(dy, Mapping) else {None: dy}
+        seeds: dict[int, Array] = {}
+        for name, array in given.items():
+            i = self._graph.main if name is None else self._place(name)
+            value, seed = self.values[i], np.asarray(array)
+            if seed.shape != value.shape:
+                what = "the output's" if name is None else f"{name}'s"
+                raise ShapeError(
+                    f"backward: expected a dy of {what} shape {value.shape}, but got {seed.shape}"
+                )
+            seed = seed.astype(value.dtype, copy=False)
+            seeds[i] = seeds[i] + seed if i in seeds else seed
+        return seeds
+
+    def _place(self, name: str) -> int:
+        outputs = self._graph.outputs
+        return outputs[name] if name in outputs else self._graph.find(name)
+
+
+def by_operand(graph: Graph, x: Array | Mapping[str, Array]) -> dict[str, Array]:
+    """What is given for the operands, by their paths: one array for a network with one operand, or a mapping.
+    Raises ShapeError where an operand is missing, unknown, or has another number of samples than the others.
+    """
+    paths = list(graph.operands)
+    if not isinstance(x, Mapping):
+        if len(paths) > 1:
+            raise ShapeError(
+                f"this network reads {' and '.join(paths)}; give a mapping, such as {{{paths[0]!r}: x, ...}}"
+            )
+        return {paths[0]: np.asarray(x)}
+    wrong = sorted(set(paths) ^ set(x))
+    if wrong:
+        what = "is missing" if wrong[0] in paths else "is no operand"
+        raise ShapeError(f"{wrong[0]}: {what}; this network reads {' and '.join(paths)}")
+    given = {path: np.asarray(x[path]) for path in paths}
+    counts = {path: len(array) for path, array in given.items() if array.ndim}
+    if len(set(counts.values())) > 1:
+        raise ShapeError(
+            f"operands differ in their number of samples: {', '.join(f'{p} {n}' for p, n in counts.items())}"
+        )
+    return given
 
 
 def _checked(path: str, x: Array, shape: tuple[int, ...], weights: Weights) -> Array:

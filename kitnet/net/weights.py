@@ -58,8 +58,9 @@ class Weights(Mapping[str, Array]):
         """
 
         def fill(path: str, param: Param) -> None:
-            random, rows = stream(seed, path), self._views[path].reshape(-1, param.shape[-1])
-            step = max(1, PIECE // param.shape[-1])
+            width = param.shape[-1] if param.shape else 1  # a scalar is one row of one number
+            random, rows = stream(seed, path), self._views[path].reshape(-1, width)
+            step = max(1, PIECE // width)
             for start in range(0, len(rows), step):
                 piece = rows[start : start + step]
                 piece[...] = initial(random, replace(param, shape=piece.shape), self.dtype)

@@ -23,6 +23,7 @@ def check_contract(case: Case, *, seed: int = 0) -> None:
     """Every clause, in float64 and float32, in evaluation and, where it differs, in training."""
     check_description(case.layer)
     check_counts(case)
+    check_joins(case)
     if len(case.shapes) == 1 and not isinstance(case.layer, Loss):
         check_language(case)
     for exact in _first_run(case, seed):
@@ -56,12 +57,22 @@ def check_description(layer: Layer) -> None:
 
 
 def check_counts(case: Case) -> None:
-    """The ledger's numbers are whole and not negative."""
-    for name in ("connections", "multiply_adds"):
+    """The ledger's numbers are whole and not negative, and the least batch is 1 or more."""
+    for name, least in (("connections", 0), ("multiply_adds", 0), ("least_batch", 1)):
         count = getattr(case.layer, name)(*case.shapes)
         require(
-            type(count) is int and count >= 0, f"{case.layer}: {name} is {count!r}, not a whole number >= 0"
+            type(count) is int and count >= least,
+            f"{case.layer}: {name} is {count!r}, not a whole number >= {least}",
         )
+
+
+def check_joins(case: Case) -> None:
+    """A layer of several operands, other than a loss, says that it joins."""
+    layer, operands = case.layer, len(case.shapes)
+    require(
+        isinstance(layer, Loss) or layer.joins == (operands > 1),
+        f"{layer}: joins is {layer.joins}, but the case has {operands} operand{'s' if operands > 1 else ''}",
+    )
 
 
 def check_language(case: Case) -> None:
@@ -71,7 +82,7 @@ def check_language(case: Case) -> None:
         net = parse(line)
     except KitnetError as error:
         raise AssertionError(f"{case.layer} prints as {line!r}, which cannot be read: {error}") from None
-    read = net.graph.nodes[net.graph.output].layer
+    read = net.graph.nodes[net.graph.main].layer
     require(read == case.layer, f"{case.layer} prints as {line!r}, which is read as {read}")
     require(str(net) == line, f"{line!r} prints as {str(net)!r}")
 
@@ -134,9 +145,9 @@ def check_backward(trial: Trial, made: Forward) -> None:
 def check_batch(trial: Trial) -> None:
     """y of a sample does not depend on the samples beside it, and an empty batch is a batch.
 
-    Statistics over the batch, which a layer with state gathers in training, are the exception.
+    A layer that says that it mixes samples is exempt.
     """
-    if trial.ctx.train and trial.state:
+    if trial.layer.mixes_samples(trial.ctx.train):
         return
     whole, scale = trial.forward().y, forward_scale(trial)
     for first in range(trial.samples):
@@ -157,11 +168,20 @@ def check_batch(trial: Trial) -> None:
 
 
 def _first_run(case: Case, seed: int) -> list[Trial]:
-    """The trials, for which forward has to run before: said well where it cannot."""
+    """The trials, for which forward has to run before: said well where it cannot, or has no value."""
     try:
-        return list(trials(case, seed))
+        with np.errstate(all="ignore"):
+            found = list(trials(case, seed))
+            made = [trial.forward().y for trial in found]
     except Exception as error:
         raise AssertionError(f"{case.layer}: {_accuse('forward', error)}") from error
+    for trial, y in zip(found, made, strict=True):
+        require(
+            bool(np.isfinite(y).all()),
+            f"{trial}: forward gives numbers that are not finite; give the case a `draw` with operands "
+            "that the layer has a value for",
+        )
+    return found
 
 
 def _forward(trial: Trial) -> Forward:
@@ -193,7 +213,10 @@ def _accuse(who: str, error: Exception) -> str:
 
 
 def _expect(trial: Trial, what: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
-    require(isinstance(array, np.ndarray), f"{trial}: {what} is no array but {type(array).__name__}")
+    number = isinstance(array, np.generic) and not shape  # what a sum over all of an array gives
+    require(
+        number or isinstance(array, np.ndarray), f"{trial}: {what} is no array but {type(array).__name__}"
+    )
     require(array.shape == shape, f"{trial}: {what} has shape {array.shape}, not {shape}")
     require(array.dtype == dtype, f"{trial}: {what} is {array.dtype}, not {np.dtype(dtype)}")
 

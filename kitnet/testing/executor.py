@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.layers import Case, Context
+from kitnet.layers import Case, Context, Forward
 from kitnet.net import Graph, Tape, Weights
 from kitnet.net.reference import State
 from kitnet.testing.closeness import assert_rounding
-from kitnet.testing.definition import backward_scale, forward_scale
+from kitnet.testing.definition import backward_scale, forward_scale, gradients
 from kitnet.testing.trial import PATH, Trial, frozen, require, trials
 
 
@@ -53,24 +53,36 @@ def check_executor(
         made = exact.forward()
         dy = frozen(exact.dy(made).astype(dtype))
         dy64 = frozen(dy.astype(np.float64))
-        back = exact.backward(exact.kept(made), dy64)
         run = _run(executor, rounded, dy)
         scale = forward_scale(exact)
         assert_rounding(run.y, made.y, scale, f"{trial}: the executor's y")
-        expected = {f"x{i}": dx for i, dx in enumerate(back.dx) if dx is not None}
-        expected |= {f"{PATH}.{name}": dw for name, dw in back.dw.items()}
-        missing = set(expected) - set(run.gradient)
-        require(not missing, f"{trial}: the executor gives no gradient of {', '.join(sorted(missing))}")
-        for (path, gradient), size in zip(expected.items(), backward_scale(exact, made, dy64), strict=True):
-            assert_rounding(run.gradient[path], gradient, size, f"{trial}: the executor's gradient of {path}")
+        _check_gradients(trial, run, exact, made, dy64)
         for name, old in exact.state.items():
             new = made.state.get(name, old)
             assert_rounding(run.state[PATH][name], new, np.abs(old), f"{trial}: the executor's state {name}")
-        if not (trial.ctx.train and trial.state):
+        if not trial.layer.mixes_samples(trial.ctx.train):
             for i in range(trial.samples):
                 alone = _run(executor, rounded.shard(i, i + 1), dy[i : i + 1])
                 what = f"{trial}: the executor's y of sample {i} alone"
                 assert_rounding(alone.y, made.y[i : i + 1], scale[i : i + 1], what)
+
+
+def _check_gradients(trial: Trial, run: Run, exact: Trial, made: Forward, dy: Array) -> None:
+    """Those that backward gives are right, and of an operand without a gradient there is none, or 0."""
+    expected, scales = gradients(exact, exact.kept(made), dy), backward_scale(exact, made, dy)
+    paths = {where: f"{PATH}.{where}" if isinstance(where, str) else f"x{where}" for where in expected}
+    missing = {path for path in paths.values() if path not in run.gradient}
+    require(not missing, f"{trial}: the executor gives no gradient of {', '.join(sorted(missing))}")
+    for where, path in paths.items():
+        what = f"{trial}: the executor's gradient of {path}"
+        assert_rounding(run.gradient[path], expected[where], scales[where], what)
+    for i in range(len(trial.x)):
+        if i not in expected:
+            given = run.gradient.get(f"x{i}")
+            require(
+                given is None or not given.any(),
+                f"{trial}: the executor gives a gradient of x{i}, of which backward gives none",
+            )
 
 
 def _run(executor: Executor, trial: Trial, dy: Array) -> Run:

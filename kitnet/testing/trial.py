@@ -16,6 +16,8 @@ from kitnet.layers import Backward, Case, Context, Forward, Kept, Layer
 PATH = "layer"  # the place of the layer under test, in graphs and random streams
 STEP = 1e-3  # of the differences in `gradient.py`; operands are drawn so that no kink is nearer
 
+Where = int | str  # the number of an operand, or the name of a parameter
+
 
 def require(condition: bool, text: str) -> None:
     """Raise AssertionError with this text unless the condition holds (`python -O` included)."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from kitnet.base.error import RunError
 from kitnet.base.spec import Array
+from kitnet.files import write_whole
 from kitnet.net import Net
 from kitnet.train.events import EpochEnded
-from kitnet.train.files import write_whole
 from kitnet.train.metrics import Score
 
 FORMAT = "kitnet checkpoint 1"

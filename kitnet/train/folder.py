@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kitnet.base.error import RunError
+from kitnet.files import write_whole
 from kitnet.train.events import EpochEnded
-from kitnet.train.files import write_whole
 from kitnet.train.model import FILE
 from kitnet.train.settings import Settings
 

@@ -20,10 +20,10 @@ from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data import Preparation
 from kitnet.data.check import check_images
+from kitnet.files import write_whole
 from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape, parse
 from kitnet.net.objective import loss_by_name, scores_of
-from kitnet.train.files import write_whole
 
 if TYPE_CHECKING:
     from kitnet.engine import Scores

@@ -67,3 +67,10 @@ def test_unknown_initialiser() -> None:
         "unknown initialiser 'glorott' (did you mean 'glorot'?); "
         "known: zeros, ones, mean, lecun1998, lecun, glorot, he, gaussian"
     )
+
+
+@pytest.mark.parametrize("init", INITIALISERS)
+def test_a_single_number(init: str) -> None:
+    value = initial(stream(0, "prelu1.slope"), Param((), init), np.float32)
+    assert isinstance(value, np.ndarray)
+    assert (value.shape, value.dtype) == ((), np.float32)

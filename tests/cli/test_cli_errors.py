@@ -370,7 +370,7 @@ def test_too_little_memory(refused, monkeypatch):
     def refuse(*arguments, **options):
         raise MemoryError
 
-    monkeypatch.setattr("kitnet.cli.parse", refuse)
+    monkeypatch.setattr("kitnet.cli.network.parse", refuse)
     assert refused("show", "lenet5") == (
         "there is not enough memory for this; use a smaller network or batch"
     )

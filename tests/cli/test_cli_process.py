@@ -123,9 +123,74 @@ def test_a_reader_that_goes_away(start, words):
         process = start(*words.split(), stdout=write)
     finally:
         os.close(write)
+    assert process.communicate(timeout=SECONDS)[1] == ""
+    assert process.returncode == 0
+
+
+def test_training_goes_on_when_its_reader_goes_away(start, here, many):
+    line = "8x8x1 -> fc10"
+    process = start("train", line, "--data", many, "--epochs", "3", "--batch", "10")
+    assert process.stdout.readline() == f"{line}\n"
+    process.stdout.close()
+    assert process.wait(SECONDS) == 0
+    assert process.stderr.read() == ""
+    assert json.loads((here / "runs" / "net-1" / "summary.json").read_text())["epochs"] == 3
+
+
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+
+
+@FULL
+@pytest.mark.parametrize("words", ["layers", "layers --json", "models --json", "show lenet5", "--help"])
+def test_output_that_cannot_be_written(start, words):
+    with Path("/dev/full").open("w") as full:
+        process = start(*words.split(), stdout=full)
     _, err = process.communicate(timeout=SECONDS)
-    assert err == ""
-    assert process.returncode in (0, 1)
+    assert process.returncode == 2
+    assert err == "kitnet: standard output cannot be written (No space left on device)\n"
+
+
+@FULL
+def test_training_goes_on_without_its_output(start, here, easy):
+    with Path("/dev/full").open("w") as full:
+        process = start("train", "8x8x1 -> fc10", "--data", easy, "--epochs", "3", stdout=full)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert err == "kitnet: standard output cannot be written (No space left on device)\n"
+    assert json.loads((here / "runs" / "net-1" / "summary.json").read_text())["epochs"] == 3
+
+
+@FULL
+def test_a_mistake_that_cannot_be_told(start):
+    with Path("/dev/full").open("w") as full:
+        process = start("show", "lenet6", stderr=full)
+    assert (process.communicate(timeout=SECONDS)[0], process.returncode) == ("", 2)
+
+
+CLOSED = """
+import os, sys
+os.close({})
+os.execv(sys.executable, [sys.executable, "-m", "kitnet", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs exec")
+def test_a_closed_output_is_told_before_anything_begins(start, here, easy):
+    for words in (("show", "lenet5", "--json"), ("train", "8x8x1 -> fc10", "--data", easy)):
+        assert ended(start(*words, program=("-c", CLOSED.format(1)))) == (
+            2,
+            "",
+            "kitnet: standard output is closed; write > /dev/null where nothing shall be printed\n",
+        )
+    assert names(here) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs exec")
+def test_with_closed_errors_all_works(start, easy):
+    closed = ("-c", CLOSED.format(2))
+    status, out, _ = ended(start("train", "8x8x1 -> fc10", "--data", easy, "--epochs", "1", program=closed))
+    assert status == 0 and "kitnet predict runs/net-1" in out
+    assert ended(start("show", "lenet6", program=closed)) == (2, "", "")
 
 
 def test_a_name_that_the_terminal_cannot_show(start, trained, picture):

@@ -110,6 +110,31 @@ def test_two_processes_fill_one_cache_at_once(train, losses, tmp_path):
     assert all(re.fullmatch("[0-9a-f]{64}", file.name) for file in cache.iterdir())
 
 
+HOMELESS = """
+import pwd
+
+def unknown(user):
+    raise KeyError(user)
+
+pwd.getpwuid = unknown
+from kitnet.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs users as POSIX has them")
+def test_a_user_without_a_home_directory(train, losses, here):
+    """As in a container that runs as a user of whom it has no entry."""
+    nothing = dict.fromkeys(("KITNET_CACHE", "XDG_CACHE_HOME", "HOME"))
+    found, err, _ = train("homeless", program=("-c", HOMELESS), **nothing)()
+    assert (found, err) == (
+        losses,
+        "compiled code is not kept: there is no home directory, and KITNET_CACHE names no folder; "
+        "kernels are compiled anew\n",
+    )
+    assert sorted(path.name for path in here.iterdir()) == ["homeless"]  # no folder called ~
+
+
 CORES = "from kitnet.kernels.cpu import cores\n"
 RUN = """
 import sys, threading

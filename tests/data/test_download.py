@@ -114,6 +114,14 @@ def test_a_cache_that_cannot_be_made(world):
     assert asked == []
 
 
+def test_without_a_home_directory_there_is_no_cache(monkeypatch):
+    monkeypatch.setattr("kitnet.data.download.cache_folder", lambda: None)
+    assert refusal() == (
+        "mnist: there is no home directory to keep the files in; name a folder in KITNET_CACHE, "
+        "or one with the four files of the set with --data-dir"
+    )
+
+
 def test_the_published_sets():
     for published in PUBLISHED.values():
         assert len(published.classes) == 10 and len(published.mirrors) > 1

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kitnet.base.cache_folder import cache_folder
 from kitnet.kernels import cache, jit
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.emit import Kernel
@@ -293,18 +294,35 @@ def test_a_failed_write_leaves_nothing_behind(folder, monkeypatch, caplog):
 
 
 def test_where_the_folder_is(monkeypatch, tmp_path):
-    monkeypatch.setattr(sys, "platform", "linux")
     assert cache.folder() == tmp_path / "cache"
     monkeypatch.delenv("KITNET_CACHE")
+    assert cache.folder() == cache_folder()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="each system has a folder of its own")
+def test_the_users_folder_for_caches(monkeypatch):
+    monkeypatch.delenv("KITNET_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
-    assert cache.folder() == Path("/xdg/kitnet")
+    assert cache_folder() == Path("/xdg/kitnet")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache.folder() == Path.home() / ".cache" / "kitnet"
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert cache.folder() == Path.home() / "Library" / "Caches" / "kitnet"
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", "/local")
-    assert cache.folder() == Path("/local/kitnet/Cache")
+    assert cache_folder() == Path.home() / ".cache" / "kitnet"
+
+
+def test_without_a_home_directory_there_is_no_folder(monkeypatch, caplog):
+    """Said once; platformdirs raises an error or, in older versions, leaves the ~ as it is."""
+    monkeypatch.delenv("KITNET_CACHE")
+
+    def refuse(*arguments, **options):
+        raise RuntimeError("could not determine the home directory")
+
+    for n, answer in enumerate((refuse, lambda *arguments, **options: Path("~/.cache/kitnet"))):
+        monkeypatch.setattr("platformdirs.user_cache_path", answer)
+        assert cache_folder() is None
+        assert works(build([add(n)])[0], n)
+    assert caplog.messages == [
+        "compiled code is not kept: there is no home directory, and KITNET_CACHE names no folder; "
+        "kernels are compiled anew"
+    ]
 
 
 def test_several_processes_at_once(folder):

@@ -104,6 +104,41 @@ def test_softmax_is_blind_to_a_common_shift() -> None:
 def test_log_sum_exp_of_large_and_small() -> None:
     assert log_sum_exp(np.array([1000.0, 1000])).item() == pytest.approx(1000 + math.log(2), rel=1e-15)
     assert log_sum_exp(np.array([-1000.0, -1000])).item() == pytest.approx(math.log(2) - 1000, rel=1e-15)
+    below = -np.inf
+    infinite = np.array([[below, below], [np.inf, 0.0], [np.inf, 1e4], [np.inf, below], [1.0, below]])
+    assert log_sum_exp(infinite).ravel().tolist() == [below, np.inf, np.inf, np.inf, 1]
+
+
+def test_softmax_of_an_infinite_maximum_is_no_number() -> None:
+    y = run(Softmax(), np.array([[np.inf, 0.0], [-np.inf, -np.inf], [0.0, -np.inf]]))
+    assert np.isnan(y[:2]).all()
+    assert y[2].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "z", "t", "want"),
+    [
+        (SoftmaxCrossEntropy(), (40, -np.inf), (1, 0), 0),
+        (SoftmaxCrossEntropy(), (40, -np.inf), (0, 1), np.inf),
+        (SoftmaxCrossEntropy(), (40, np.inf), (1, 0), np.inf),
+        (SoftmaxCrossEntropy(), (40, np.inf), (0, 1), np.nan),
+        (SoftmaxCrossEntropy(), (-np.inf, -np.inf), (0, 1), np.nan),
+        (SigmoidCrossEntropy(), (40, -np.inf), (1, 0), math.log1p(math.exp(-40))),
+        (SigmoidCrossEntropy(), (np.inf, -40), (1, 0), math.log1p(math.exp(-40))),
+        (SigmoidCrossEntropy(), (40, -np.inf), (1, 1), np.inf),
+        (SigmoidCrossEntropy(), (np.inf, -40), (0, 0), np.inf),
+        (SigmoidCrossEntropy(), (np.inf, -40), (0.5, 0), np.inf),
+        (RadialBasisPenalty(), (0, np.inf), (1, 0), math.log1p(math.exp(-1))),
+        (RadialBasisPenalty(), (0, np.inf), (0, 1), np.inf),
+    ],
+)
+def test_losses_of_infinite_scores(
+    loss: Loss, z: tuple[float, ...], t: tuple[float, ...], want: float
+) -> None:
+    scores, target = np.array([z], float), np.array([t], float)
+    assert run(loss, scores, target).item() == pytest.approx(want, rel=1e-15, nan_ok=True)
+    dz, _ = gradients(loss, scores, target)
+    assert np.isfinite(dz).all() == bool(np.isfinite(loss.probabilities(scores)).all())
 
 
 Z, CLASS = np.array([[0.5, -1.0, 2.0]]), np.array([[0.0, 0.0, 1.0]])
@@ -174,12 +209,18 @@ def test_each_sample_has_its_own_loss(loss: Loss) -> None:
     assert dz[1].any()
 
 
-@pytest.mark.parametrize("shapes", [((10,),), ((10,), (9,)), ((10,), (10,), (10,))])
-def test_a_loss_wants_scores_and_targets_of_one_shape(shapes: tuple[tuple[int, ...], ...]) -> None:
+@pytest.mark.parametrize(
+    ("shapes", "text"),
+    [
+        (((10,),), "quadratic reads two operands, scores and a target, but got 1"),
+        (((10,),) * 3, "quadratic reads two operands, scores and a target, but got 3"),
+        (((2, 10), (2, 9)), "quadratic on scores of 2x10 needs a target of 2x10, but got 2x9"),
+    ],
+)
+def test_a_loss_wants_scores_and_a_target_that_fits(shapes: tuple[tuple[int, ...], ...], text: str) -> None:
     with pytest.raises(ShapeError) as caught:
         Quadratic().output_shape(*shapes)
-    got = " and ".join(str(shape[0]) for shape in shapes)
-    assert str(caught.value) == (f"a loss compares scores with a target of the same shape, but got {got}")
+    assert str(caught.value) == text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 import kitnet.layers
+from kitnet.base.error import KitnetError
 from kitnet.layers import LAYERS, Case, Layer
 from kitnet.testing import check_contract, check_definition, check_executor, check_gradient
 
@@ -61,8 +62,29 @@ def test_a_layer_is_final(word: str) -> None:
     assert "wider" not in LAYERS
 
 
-@pytest.mark.parametrize("word", ["conv", "two words", "conv2", "a-b"])
-def test_a_word_must_be_free_and_readable(word: str) -> None:
-    with pytest.raises(TypeError) as caught:
+@pytest.mark.parametrize("word", ["two words", "conv2", "a-b", "Conv", "_conv", "été", ""])
+def test_a_word_is_lower_case_letters(word: str) -> None:
+    with pytest.raises(KitnetError) as caught:
         type("Other", (Layer,), {"word": word})
-    assert str(caught.value) == f"Other: {word!r} is not a free word of the language"
+    assert str(caught.value) == (
+        "Other: the word of a layer is lower-case letters only, since numbers follow it in the language, "
+        f"not {word!r}; choose another, such as 'leakyrelu'"
+    )
+    assert word not in LAYERS
+
+
+def test_a_word_has_one_layer() -> None:
+    with pytest.raises(KitnetError) as caught:
+        type("Other", (Layer,), {"word": "conv"})
+    assert str(caught.value) == (
+        "Other: the word 'conv' belongs to kitnet.layers.convolution.Convolution; choose another word"
+    )
+    assert LAYERS["conv"] is kitnet.layers.Convolution
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_a_layer_defined_again_replaces_the_first() -> None:
+    """As when a notebook's cell is run twice."""
+    first, second = (type("Twice", (Layer,), {"word": "twice"}) for _ in range(2))
+    assert first is not second
+    assert LAYERS["twice"] is second

@@ -75,6 +75,16 @@ def test_tables_are_written_as_they_are_read() -> None:
     assert TABLE.read("0.2/11") == table
 
 
+@pytest.mark.parametrize("column", [(0, 0), (1, 0), (-1,), (), (0.5,), (0, 1.0), ("0",)])
+def test_a_column_names_maps_once_and_in_order(column: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError) as caught:
+        ConnectionTable(((2,), column))
+    assert str(caught.value) == (
+        f"filter 1 of the connection table sees the maps {column!r}; name one map or more, as whole numbers "
+        "from 0 on, ascending, each once"
+    )
+
+
 @pytest.mark.parametrize("text", ["", "0.0", "2.1", "0./1", "-1", "a", "0.1/"])
 def test_what_is_no_table(text: str) -> None:
     with pytest.raises(ValueError):  # the language makes a sentence of it

@@ -34,6 +34,13 @@ def test_the_gradient_of_a_batch_by_hand() -> None:
     assert (back.dw["scale"], back.dw["shift"]) == (-1, 1)
 
 
+def test_samples_are_mixed_in_training_only_and_one_number_has_no_variance() -> None:
+    layer = BatchNorm()
+    assert layer.mixes_samples(True)
+    assert not layer.mixes_samples(False)
+    assert [layer.least_batch(shape) for shape in ((3,), (1, 1, 3), (1, 2, 3))] == [2, 2, 1]
+
+
 def test_evaluation_uses_the_running_statistics_and_leaves_them() -> None:
     state = {"mean": np.array([2.0]), "var": np.array([5.0])}
     made = BatchNorm(eps=4.0).forward(ONE, state, Context(), np.array([[5.0], [-4.0]]))

@@ -39,6 +39,7 @@ T_TABLE, T_WORKED, T_ALL = (
     f"layers/test_{name}.py::" for name in ("connection_tables", "worked_examples", "conformance")
 )
 CACHE = "kernels/cache.py"
+T_KINDS = "testing/test_kinds_of_layers.py::"
 T_GIVEN, T_CACHE = "net/test_given_in_python.py::", "kernels/test_cache_size.py::"
 T_BORDER = "layers/test_pooling_borders.py::"
 T_NORM, T_K_NORM = "layers/test_norm_and_dropout.py::", "kernels/test_norm.py::"
@@ -299,6 +300,31 @@ MUTANTS = [
         "if max(map(max, columns)) > depth:",
         T_TABLE + "test_misfits_in_their_own_words",
     ),
+    Mutant(TABLE, "or not column or", "or", T_TABLE + "test_a_column_names_maps_once_and_in_order"),
+    Mutant(
+        TABLE,
+        "list(column) != sorted(set(column))",
+        "list(column) != sorted(column)",
+        T_TABLE + "test_a_column_names_maps_once_and_in_order",
+    ),
+    Mutant(
+        "testing/executor.py",
+        "given is None or not given.any()",
+        "True",
+        T_KINDS + "test_an_executor_that_makes_up_a_gradient_is_caught",
+    ),
+    Mutant(
+        "testing/gradient.py",
+        "np.where(x == 0, 1, np.minimum(np.abs(x), 1))",
+        "np.ones(x.shape)",
+        T_KINDS + "test_gradients_near_zero_are_checked_too",
+    ),
+    Mutant(
+        "layers/contract.py",
+        "if _name(other) != _name(cls)",
+        "if other is not cls",
+        T_ALL + "test_a_layer_defined_again_replaces_the_first",
+    ),
     Mutant(TABLE, '"0145", "0125"', '"0125", "0145"', T_TABLE + "test_98_neighbours_wrap_around"),
     Mutant(
         TABLE,
@@ -446,6 +472,18 @@ MUTANTS = [
         "np.log1p(np.exp(-np.abs(z)))",
         "np.log1p(np.exp(z)) - np.maximum(z, 0)",
         T_LOSS + "test_losses_of_huge_scores_are_finite",
+    ),
+    Mutant(
+        "layers/target.py",
+        "np.where(t == 0, 0, t * cost)",
+        "t * cost",
+        T_LOSS + "test_losses_of_infinite_scores",
+    ),
+    Mutant(
+        SOFTMAX,
+        "top = np.where(np.isinf(top), 0, top)",
+        "top = top + 0",
+        T_LOSS + "test_log_sum_exp_of_large_and_small",
     ),
     Mutant(
         BINARY,
@@ -670,6 +708,12 @@ MUTANTS = [
         "stream(seed, path), self._views",
         'stream(seed, "weight"), self._views',
         T_WEIGHTS + "test_paths_of_one_shape_are_drawn_differently",
+    ),
+    Mutant(
+        NORM,
+        "2 if math.prod(x[0][:-1]) == 1",
+        "2 if len(x[0]) == 1",
+        T_NORM + "test_samples_are_mixed_in_training_only_and_one_number_has_no_variance",
     ),
     Mutant(NORM, "var * (m / max(m - 1, 1))", "var", T_NORM + "test_a_batch_by_hand"),
     Mutant(NORM, "np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)", T_NORM + "test_a_batch_by_hand"),

@@ -6,7 +6,7 @@ import pytest
 
 from kitnet.base.error import ShapeError
 from kitnet.layers import LAYERS, Linear, Relu
-from kitnet.net import Chain, Graph, Net, Term, parse
+from kitnet.net import Graph, Net, Term, parse
 
 
 def wiring(line: str) -> dict[str, tuple[str, ...]]:
@@ -109,11 +109,11 @@ def test_repeated_blocks_get_paths_of_their_own() -> None:
 def test_the_output_is_the_last_value() -> None:
     net = parse("8x8x2 -> concat[conv3-4 | conv3-5]")
     assert net.output_shape == (6, 6, 9)
-    assert net.graph.nodes[net.graph.output].path == "concat1"
+    assert net.graph.nodes[net.graph.main].path == "concat1"
 
 
 def test_a_chain_in_python_is_the_chain_of_the_line() -> None:
-    assert Net((4,), Chain((Term(Relu()), Term(Linear(3), "head")))) == parse("4 -> relu -> head:fc3")
+    assert Net.of((4,), Relu(), Term(Linear(3), "head")) == parse("4 -> relu -> head:fc3")
 
 
 def test_find() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from kitnet.base.error import ShapeError
 from kitnet.layers import Convolution, Layer, Linear, MaxPool, MeanPool, Subsampling
-from kitnet.net import Chain, Net, Term, parse, with_loss
+from kitnet.net import Net, parse, with_loss
 from kitnet.net.objective import usual_loss
 
 
@@ -29,7 +29,7 @@ def test_an_input_that_is_no_volume(given: Any) -> None:
         f"an input volume is one to four whole numbers of 1 or more, channels last, not {given!r}; "
         "write it like (28, 28, 1)"
     )
-    assert refusal(lambda: Net(given, parse("4 -> fc2").body)) == text
+    assert refusal(lambda: Net.of(given, Linear(2))) == text
     if given is not None:
         assert refusal(lambda: parse("8x8x1 -> fc2", input=given)) == text
 
@@ -39,7 +39,7 @@ def test_an_input_as_any_sequence_of_whole_numbers(given: Any) -> None:
     net = parse("INPUT -> conv3-4 -> fc2", input=given)
     assert net.input_shape == (6, 5, 1)
     assert all(type(size) is int for size in net.input_shape)
-    assert net == parse("6x5x1 -> conv3-4 -> fc2") == Net(given, net.body)
+    assert net == parse("6x5x1 -> conv3-4 -> fc2") == Net.of(given, Convolution(3, 4), Linear(2))
 
 
 @pytest.mark.parametrize("name", ["target", "loss"])
@@ -65,7 +65,7 @@ def test_a_layer_with_a_name_that_training_has_itself(name: str) -> None:
     ids=["conv", "pad of pairs", "maxpool", "meanpool", "subsample"],
 )
 def test_tuples_of_one_number_survive_printing(layer: Layer) -> None:
-    net = Net((8, 3), Chain((Term(layer), Term(Linear(2)))))
+    net = Net.of((8, 3), layer, Linear(2))
     again = parse(str(net))
     assert again == net and hash(again) == hash(net)
     assert str(again) == str(net)

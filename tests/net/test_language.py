@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 import kitnet
 from kitnet.base.error import KitnetError, LanguageError, ShapeError
-from kitnet.layers import Convolution, Identity, Linear, MaxPool, Relu, Subsampling
+from kitnet.layers import Add, Concatenate, Convolution, Identity, Linear, MaxPool, Relu, Subsampling
 from kitnet.layers.connection_table import LENET5_C3
-from kitnet.net import Branch, Chain, Net, Residual, Term, parse
-from kitnet.net.language import describe, read, read_volume, write
+from kitnet.net import Chain, Join, Net, Residual, Term, parse
+from kitnet.net.language import read, read_volume, write
+from kitnet.net.notation import describe
 
 
 def layer(text: str, volume: str = "12x12x6") -> object:
@@ -97,7 +98,7 @@ def test_blocks_are_read_as_blocks() -> None:
     body = Chain((Term(Convolution(3, 4, pad="same")), Term(Relu())))
     assert term == Term(Residual(body, Chain((Term(Convolution(1, 4)),))), "r", 3)
     (term,) = parse("8x8x4 -> concat[relu | identity -> relu]").body.terms
-    assert term.part == Branch((Chain((Term(Relu()),)), Chain((Term(Identity()), Term(Relu())))))
+    assert term.part == Join(Concatenate(), (Chain((Term(Relu()),)), Chain((Term(Identity()), Term(Relu())))))
 
 
 class TestOptionalParts:
@@ -345,7 +346,7 @@ def blocks(parts: st.SearchStrategy) -> st.SearchStrategy:  # type: ignore[type-
     return st.one_of(
         st.builds(Residual, inner, st.none() | inner),
         st.builds(
-            Branch, st.lists(inner, min_size=2, max_size=3).map(tuple), st.sampled_from(["concat", "add"])
+            Join, st.sampled_from([Concatenate(), Add()]), st.lists(inner, min_size=2, max_size=3).map(tuple)
         ),
     )
 
@@ -360,7 +361,7 @@ def test_what_is_written_is_read_back(body: Chain) -> None:
 @given(chains(st.recursive(layers, blocks, max_leaves=4)))
 def test_every_network_equals_the_network_of_its_line(body: Chain) -> None:
     try:
-        net = Net((40, 40, 2), body)
+        net = Net.of((40, 40, 2), body)
     except ShapeError:
         return
     again = parse(str(net))

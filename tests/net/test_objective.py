@@ -49,7 +49,7 @@ def test_a_loss_reads_what_is_before_the_activation_that_it_contains(
     graph = parse(line).graph
     assert graph.nodes[scores_of(graph, loss)].path == scores
     whole = with_loss(graph, loss)
-    last = whole.nodes[whole.output]
+    last = whole.nodes[whole.main]
     assert (last.path, last.shape) == ("loss", ())
     assert [whole.nodes[i].path for i in last.inputs] == [scores, "target"]
     assert whole.nodes[: len(graph.nodes)] == graph.nodes

@@ -114,3 +114,10 @@ def test_no_parameters_at_all() -> None:
     assert len(net.weights) == 0
     assert net.weights.flat.shape == (0,)
     assert net(np.array([[-1.0, 2, 0, 3]])).tolist() == [[0, 2, 0, 3]]
+
+
+def test_a_single_number_is_drawn() -> None:
+    weights = Weights({"prelu1.slope": Param((), "ones"), "fc1.weight": Param((2, 3), "he")}).draw(0)
+    assert weights["prelu1.slope"].shape == ()
+    assert weights["prelu1.slope"] == 1
+    assert weights["fc1.weight"].all()

@@ -416,6 +416,7 @@ def normalise(**changed: Any) -> type[Layer]:
         "params": lambda self, *x: {},
         "state": lambda self, *x: {"mean": Buffer(x[0])},
         "extras": lambda self, *x: {"share": Buffer(())},
+        "mixes_samples": lambda self, train: train,
         "forward": forward,
         "backward": backward,
         "definition": definition,
@@ -425,6 +426,19 @@ def normalise(**changed: Any) -> type[Layer]:
 
 def test_a_layer_with_state_passes() -> None:
     check_layer(normalise())
+
+
+def test_a_layer_that_mixes_samples_and_does_not_say_so() -> None:
+    with pytest.raises(AssertionError) as caught:
+        check_layer(normalise(mixes_samples=lambda self, train: False))
+    assert "Scaled() on 3x2 in training: y of the samples 0 to 0 alone at " in str(caught.value)
+
+
+@pytest.mark.parametrize("least", [0, 1.5])
+def test_a_least_batch_that_is_no_number_of_samples(least: float) -> None:
+    assert refused(least_batch=lambda self, *x: least) == (
+        f"Scaled(): least_batch is {least!r}, not a whole number >= 1"
+    )
 
 
 def test_a_layer_with_state_that_forgets_the_gradient_through_its_statistics() -> None:

@@ -152,7 +152,7 @@ def test_the_symmetric_digits_are_symmetric():
 
 def test_a_bitmap_itself_has_distance_0_to_its_digit():
     net = find("lenet5-rbf").build()
-    layer = net.graph.nodes[net.graph.output].layer
+    layer = net.graph.nodes[net.graph.main].layer
     y = layer.forward({}, {}, None, digit_bitmaps()).y
     assert y.shape == (10, 10)
     np.testing.assert_array_equal(np.diag(y), 0)

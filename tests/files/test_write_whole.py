@@ -1,12 +1,14 @@
 """A file is the old one or the new one, whole."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from kitnet.base.error import RunError
-from kitnet.train.files import write_whole
+from kitnet.files import copy_whole, write_whole
 
 
 def names(folder):
@@ -68,18 +70,42 @@ def test_ctrl_c_while_writing_leaves_the_old_file_and_nothing_else(tmp_path, mon
 
 
 def test_everything_is_on_disk_before_the_name_changes(tmp_path, monkeypatch):
-    """What fsync sees is the whole content, and the old file is still there then."""
+    """What fsync sees first is the whole content beside the old file, then the folder with the new name."""
     path, seen = tmp_path / "a", []
     path.write_bytes(b"old")
     sync = os.fsync
 
     def look(handle):
-        seen.append((os.fstat(handle).st_size, path.read_bytes()))
+        is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
+        seen.append((is_folder or os.fstat(handle).st_size, path.read_bytes()))
         sync(handle)
 
     monkeypatch.setattr(os, "fsync", look)
     write_whole(path, b"x" * 100_000)
-    assert seen == [(100_000, b"old")]
+    assert seen == [(100_000, b"old"), (True, b"x" * 100_000)]
+
+
+def test_a_folder_that_cannot_be_synced_is_no_mistake(tmp_path, monkeypatch):
+    """EINVAL is what file systems say that keep no folders to sync; any other error is told."""
+    sync = os.fsync
+
+    def refuse(handle, number):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", lambda handle: refuse(handle, errno.EINVAL))
+    write_whole(tmp_path / "a", b"new")
+    monkeypatch.setattr(os, "fsync", lambda handle: refuse(handle, errno.EIO))
+    with pytest.raises(RunError):
+        write_whole(tmp_path / "a", b"new")
+
+
+def test_a_copy(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 100_000)
+    copy_whole(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"x" * 100_000
+    assert names(tmp_path) == ["a", "b"]
 
 
 def test_a_folder_that_is_not_there(tmp_path):

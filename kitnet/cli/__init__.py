@@ -1,0 +1,60 @@
+"""The command `kitnet`: a thin skin over public functions, one file a command.
+
+What a person reads goes to standard output, `--json` prints one JSON document there and nothing else. A
+mistake of the user is one line on standard error (an error in a network's line adds the line and a caret) and
+exit status 2.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+import cyclopts
+from cyclopts import App, Parameter
+
+import kitnet
+from kitnet.base.error import KitnetError
+from kitnet.cli import evaluate, explain, layers, models, predict, show, train, verify
+from kitnet.cli.screen import INTERRUPTED, complain
+from kitnet.cli.stream import guard_errors, guard_output
+
+app = App(
+    name="kitnet",
+    help="Convolutional networks, from formula to full speed.",
+    version=kitnet.__version__,
+    default_parameter=Parameter(negative=()),
+)
+for module in (train, evaluate, predict, verify, show, explain, layers, models):
+    app.command(module.command, name=module.__name__.rpartition(".")[2])
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit status."""
+    guard_errors()
+    output = guard_output()
+    if output is None:
+        sys.exit(complain("standard output is closed; write > /dev/null where nothing shall be printed"))
+    status = run(sys.argv[1:])
+    sys.stdout.flush()
+    # a reader that goes away, such as head, has seen enough
+    if output.error is not None and not isinstance(output.error, BrokenPipeError) and status == 0:
+        status = complain(f"standard output cannot be written ({output.error.strerror})")
+    sys.exit(status)
+
+
+def run(arguments: list[str]) -> int:
+    """One command line -> its exit status: 0, 2 for a mistake of the user, 130 when Ctrl-C ended it."""
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except KitnetError as error:
+        return complain(str(error))
+    except cyclopts.UnusedCliTokensError as error:
+        return complain(f"too many words: {shlex.join(error.unused_tokens or ())}")
+    except cyclopts.CycloptsError as error:
+        return complain(" ".join(str(error).split()))
+    except MemoryError:
+        return complain("there is not enough memory for this; use a smaller network or batch")
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,49 @@
+"""`kitnet predict`: the classes that a trained model sees on images."""
+
+from __future__ import annotations
+
+from kitnet.base.error import KitnetError
+from kitnet.cli.flags import Json, Run, Whole
+from kitnet.cli.screen import print_json, say
+from kitnet.data import open_image
+from kitnet.train import Model
+
+
+def command(
+    run: Run,
+    /,
+    *files: str,
+    top: Whole = 3,
+    invert: bool = False,
+    json: Json = False,
+) -> None:
+    """What a trained model sees on images: the most probable classes.
+
+    Parameters
+    ----------
+    files
+        PNG or JPEG images, grey or colour, of any size.
+    top
+        How many classes to print.
+    invert
+        Exchange light and dark first, for dark ink on white paper where the model learned light on dark.
+    """
+    if not files:
+        raise KitnetError(
+            "predict needs one image file or more, such as: kitnet predict runs/lenet5-1 digit.png"
+        )
+    if top < 1:
+        raise KitnetError(f"--top {top} is not possible; use 1 or more")
+    model = Model.load(run)
+    images = [open_image(file)[None] for file in files]  # all of them, before anything is printed
+    found = [model.predict(255 - image if invert else image, top)[0] for image in images]
+    if json:
+        print_json(
+            [
+                {"file": file, "classes": [{"class": name, "probability": p} for name, p in one.classes]}
+                for file, one in zip(files, found, strict=True)
+            ]
+        )
+        return
+    for file, one in zip(files, found, strict=True):
+        say(f"{file}: " + "  ".join(f"{name} {p:.1%}" for name, p in one.classes))

@@ -1,0 +1,206 @@
+"""`kitnet train`: training with a bar for people, and Ctrl-C that saves."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kitnet.base.error import KitnetError
+from kitnet.cli.flags import Data, DataDir, Engine, Threads, Whole
+from kitnet.cli.screen import INTERRUPTED, out, say, show_compiling
+from kitnet.train import EpochEnded, Event, Finished, Settings, Started, Stepped, Stopped, resume, train
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is said of a run; None is what is not given.
+
+    Parameters
+    ----------
+    epochs
+        Times that every training image is seen.
+    batch
+        Images a step.
+    lr
+        Learning rate.
+    momentum
+        Share of the last step's direction that is kept.
+    decay
+        Weight decay.
+    loss
+        softmax_cross_entropy, sigmoid_cross_entropy, quadratic or rbf_penalty; usually what suits the last
+        layer.
+    seed
+        Decides the initial weights and the order of the images.
+    runs
+        Folder for the run folders.
+    name
+        The run folder is NAME-1, or the next free number.
+    """
+
+    data: Data | None = None
+    data_dir: DataDir = None
+    epochs: Whole | None = None
+    batch: Whole | None = None
+    lr: float | None = None
+    momentum: float | None = None
+    decay: float | None = None
+    loss: str | None = None
+    seed: Whole | None = None
+    runs: str | None = None
+    name: str | None = None
+    engine: Engine = None
+    threads: Threads = None
+
+
+NONE_GIVEN = Arguments()
+
+
+def command(
+    model: str | None = None,
+    /,
+    *,
+    arguments: Annotated[Arguments, Parameter(name="*")] = NONE_GIVEN,
+    resume: Path | None = None,
+) -> int:
+    """Train a network; without arguments LeNet-5 on the digits that come with kitnet.
+
+    Ctrl-C saves and stops. Where nobody reads its output any more, as behind `| head`, training goes on.
+
+    Parameters
+    ----------
+    model
+        A name (see `kitnet models`) or a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'.
+    resume
+        A run folder: go on where it was stopped; only --epochs may be given with it.
+    """
+    given = {"model": model, **vars(arguments)}
+    given = {name: value for name, value in given.items() if value is not None}
+    with _interruptible() as stop:
+        return _show(_begin(given, stop) if resume is None else _go_on(resume, given, stop))
+
+
+def _begin(given: dict[str, Any], stop: threading.Event) -> Iterator[Event]:
+    return train(Settings(**given), stop, show_compiling)
+
+
+def _go_on(folder: Path, given: dict[str, Any], stop: threading.Event) -> Iterator[Event]:
+    epochs = given.pop("epochs", None)
+    if given:
+        flags = ("MODEL" if name == "model" else "--" + name.replace("_", "-") for name in given)
+        raise KitnetError(f"--resume goes on with the run's own arguments; leave out {', '.join(flags)}")
+    return resume(folder, epochs, stop, show_compiling)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """The first Ctrl-C asks training to save and stop, a second one ends it at once."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show(events: Iterable[Event]) -> int:
+    """Print what happens until training ends; gives the exit status."""
+    with _bar() as bar:
+        for event in events:
+            match event:
+                case Started():
+                    _say_start(event)
+                    _start_bar(bar, event)
+                case Stepped(epoch, step, loss, accuracy, speed):
+                    bar.update(
+                        bar.task_ids[0],
+                        epoch=epoch,
+                        completed=step,
+                        loss=loss,
+                        accuracy=accuracy,
+                        speed=speed,
+                    )
+                case EpochEnded():
+                    _say_epoch(event)
+                case Finished():
+                    _say_end(event)
+    if not isinstance(event, Stopped):
+        return 0
+    print(
+        f"kitnet: stopped after step {event.step} of epoch {event.epoch}, everything is saved; "
+        f"go on with: kitnet train --resume {shlex.quote(str(event.folder))}",
+        file=sys.stderr,
+    )
+    return INTERRUPTED
+
+
+def _bar() -> Progress:
+    """The bar is for people only. Where they see the results too, one console draws both, so that they do not
+    run into each other.
+    """
+    console = out if sys.stdout.isatty() else Console(stderr=True)
+    return Progress(
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn(
+            "loss {task.fields[loss]:.4f}  {task.fields[accuracy]:.2%}  {task.fields[speed]:,.0f} images/s"
+        ),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.file.isatty(),
+    )
+
+
+def _start_bar(bar: Progress, started: Started) -> None:
+    bar.add_task(
+        "",
+        total=started.steps,
+        completed=started.first_step,
+        epoch=started.epoch,
+        epochs=started.epochs,
+        loss=0.0,
+        accuracy=0.0,
+        speed=0.0,
+    )
+
+
+def _say_start(started: Started) -> None:
+    say(started.line)
+    say(
+        f"{started.data}: {started.samples:,} images to train with, {started.test_samples:,} to test; "
+        f"run folder {started.folder}"
+    )
+
+
+def _say_epoch(row: EpochEnded) -> None:
+    say(
+        f"epoch {row.epoch:>3}  train loss {row.train_loss:.4f} accuracy {row.train_accuracy:7.2%}  "
+        f"test loss {row.test_loss:.4f} accuracy {row.test_accuracy:7.2%}  "
+        f"{row.seconds:6.1f} s  {row.images_per_second:9,.0f} images/s"
+    )
+
+
+def _say_end(finished: Finished) -> None:
+    summary = finished.summary
+    say(
+        f"{summary['test_accuracy']:.2%} of the test images right after {summary['seconds']:.1f} s; "
+        f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
+    )

@@ -1,0 +1,144 @@
+"""A layer as text, `conv3-16/2 same`, and back.
+
+    layer  = word [numbers] ["/" stride] (text | name "=" value)*
+
+`numbers` fill the fields that the layer's class lists (conv5-6: window 5, filters 6); a text that only one
+field knows, such as `same`, needs no name. Words are read in any case. Nothing is ever evaluated as Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from kitnet.base.error import LanguageError, nearest
+from kitnet.layers import LAYERS, Layer
+from kitnet.layers.value import arguments
+
+_NUMBERS = re.compile(r"([A-Za-z_]+)([\d.x]+(?:-[\d.x]+)*)?(?:/([\dx]+))?")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of a line and the column where it begins."""
+
+    text: str
+    column: int
+
+
+def word_of(token: Token) -> str:
+    """The word that a layer's first token begins with, in small letters."""
+    form = _NUMBERS.fullmatch(token.text)
+    return form[1].lower() if form else re.split(r"[\d/]", token.text.lower())[0]
+
+
+def read_layer(text: str) -> Layer:
+    """'conv3-16 same' -> the layer. Raises LanguageError."""
+    first, *others = (Token(found[0], found.start()) for found in re.finditer(r"\S+", text or " "))
+    return LayerReader(text).layer(first, others, LAYERS)
+
+
+class LayerReader:
+    """Reads the layers of one line, of which errors show the place."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+
+    def fail(self, reason: str, token: Token) -> NoReturn:
+        raise LanguageError(reason, self.line, token.column)
+
+    def layer(self, token: Token, others: Sequence[Token], known: Iterable[str]) -> Layer:
+        """The layer of a token with its numbers, and of arguments behind it; its word is one of `known`."""
+        form, word = _NUMBERS.fullmatch(token.text), word_of(token)
+        if word not in known:
+            self.fail(f"unknown layer {word or token.text!r}{nearest(word, known)}", token)
+        kind = LAYERS[word]
+        numbers = form[2].split("-") if form and form[2] else []
+        if form is None or len(numbers) > len(kind.numbers):
+            self.fail(f"{word} is written {example(kind)}, not {token.text!r}", token)
+        values: dict[str, Any] = {}
+        for name, text in zip(kind.numbers, numbers, strict=False):
+            self._value(kind, values, name, text, token)
+        fields = arguments(kind)
+        if form[3]:
+            if "stride" not in fields:
+                self.fail(f"{word} has no stride", token)
+            self._value(kind, values, "stride", form[3], token)
+        for other in others:
+            self._argument(kind, values, other)
+        missing = [
+            n for n, (_, default) in fields.items() if default is dataclasses.MISSING and n not in values
+        ]
+        if missing:
+            self.fail(f"{word} needs {' and '.join(missing)}, such as {example(kind)}", token)
+        return kind(**values)
+
+    def _argument(self, kind: type[Layer], values: dict[str, Any], token: Token) -> None:
+        fields = arguments(kind)
+        name, equals, text = token.text.partition("=")
+        if equals:
+            if name not in fields:
+                self.fail(f"{kind.word} has no {name!r}{nearest(name, fields)}", token)
+            self._value(kind, values, name, text, token)
+            return
+        for field, (value, _) in fields.items():
+            if name in value.bare:
+                self._value(kind, values, field, name, token)
+                return
+        known = [*(text for value, _ in fields.values() for text in value.bare), *(f"{f}=" for f in fields)]
+        self.fail(
+            f"{kind.word} does not know {name!r}{nearest(name, known)}; layers are separated by ->", token
+        )
+
+    def _value(self, kind: type[Layer], values: dict[str, Any], name: str, text: str, token: Token) -> None:
+        value, _ = arguments(kind)[name]
+        if name in values:
+            self.fail(f"{kind.word} has two values for {name}", token)
+        try:
+            values[name] = value.read(text)
+        except ValueError:
+            self.fail(f"{name} of {kind.word} is {value.expected}, not {text!r}", token)
+
+
+def example(kind: type[Layer]) -> str:
+    """conv5-6, maxpool2, relu."""
+    return kind.word + "-".join({"filters": "6", "units": "120"}.get(name, "5") for name in kind.numbers)
+
+
+def write_layer(layer: Layer) -> str:
+    """The layer as text; `read_layer` gives back an equal one."""
+    fields = arguments(type(layer))
+    texts = {}
+    for name, (value, default) in fields.items():
+        given = getattr(layer, name)
+        if given == default:
+            continue
+        text = value.write(given)
+        if default in (None, dataclasses.MISSING) or text != value.write(default):  # (1,) is a default of 1
+            texts[name] = text
+    numbers = []
+    for name in layer.numbers:
+        if name not in texts or not re.fullmatch(r"[\d.x]+", texts[name]):
+            break  # what follows is written by name
+        numbers.append(texts.pop(name))
+    text = layer.word + "-".join(numbers)
+    if "stride" in texts:
+        text += "/" + texts.pop("stride")
+    for name, one in texts.items():
+        text += f" {one}" if one in fields[name][0].bare else f" {name}={one}"
+    return text
+
+
+def describe(kind: type[Layer]) -> list[tuple[str, str, str]]:
+    """(name, what is expected, default) of each of a layer's arguments, for `kitnet layers`."""
+    return [
+        (
+            name,
+            value.expected,
+            "" if default is dataclasses.MISSING else "none" if default is None else value.write(default),
+        )
+        for name, (value, default) in arguments(kind).items()
+    ]
