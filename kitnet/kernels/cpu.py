@@ -124,7 +124,7 @@ def _detect(wanted: str) -> Cpu:
 
 @functools.cache
 def _tell_what_is_missing() -> None:
-    """Once: whoever does not expect it should know why everything takes longer."""
+    """Say once why everything takes longer."""
     _log.warning("this processor has none of AVX-512, AVX2 and SSE4.2; compiled code runs slowly on it")
 
 
@@ -137,7 +137,7 @@ def _ladder() -> dict[str, _Level]:
 
 @functools.cache
 def _host_features() -> frozenset[str]:
-    import llvmlite.binding as llvm  # here, since only who generates code needs it
+    import llvmlite.binding as llvm  # here, since only generating code needs it
 
     return frozenset(name for name, present in llvm.get_host_cpu_features().items() if present)
 

@@ -24,7 +24,7 @@ from kitnet.kernels.program import Program
 
 
 class Crew:
-    """So many threads that run programs: the caller and `threads - 1` helpers, who stay alive between steps.
+    """Threads that run programs: the caller and `threads - 1` helpers, which stay alive between steps.
 
     After a step a helper looks for the next one for 2 ms, then sleeps, so that an idle process uses no
     processor time. Several callers take turns; several crews get along, because a thread with nothing to do
@@ -96,7 +96,7 @@ class _Squad:
             each = -(-program.scratch_bytes // 128) * 128
             if each * (1 + len(self.helpers)) > self.scratch.nbytes:
                 self.scratch = aligned(each * (1 + len(self.helpers)))
-            if not self.helpers or program.single:  # nobody can help
+            if not self.helpers or program.single:  # no thread can help
                 self.driver.alone(program.address, self.scratch.ctypes.data)
                 return
             self.block[driver.SCRATCH], self.block[driver.STRIDE] = self.scratch.ctypes.data, each

@@ -74,7 +74,8 @@ class Kernel(Writer):
 
     `arguments` names the pointers that a call must give, with the types of their elements. They may overlap:
     what is stored through one is seen by later loads through another, in the order written. For those named
-    in `own` a call gives no address but an offset in bytes into the scratch memory of whoever runs the task.
+    in `own` a call gives no address but an offset in bytes into the scratch memory of the thread that runs
+    the task.
     """
 
     def __init__(self, name: str, cpu: Cpu, tasks: int, /, **arguments: Type) -> None:

@@ -71,7 +71,7 @@ class Program:
         self._targets[call, argument] = target
 
     def slot(self, call: Call, argument: str) -> NDArray[np.int64]:
-        """Where the address of an argument stands (1,), for who changes it in every run."""
+        """Where the address of an argument stands (1,), for callers that change it in every run."""
         place = self._places[call] + list(call.kernel.arguments).index(argument)
         return self._table[place : place + 1]
 

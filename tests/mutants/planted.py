@@ -1772,18 +1772,18 @@ MUTANTS = [
         "net/memory.py",
         "need > free * SHARE // 100",
         "need >= free * SHARE // 100",
-        "net/test_memory.py::test_most_of_what_is_free",
+        "net/test_least_memory.py::test_most_of_what_is_free",
     ),
     Mutant(
         "net/memory.py",
         "most - used + reclaimed",
         "most - used",
-        "net/test_memory.py::test_a_limit_of_a_control_group",
+        "net/test_least_memory.py::test_a_limit_of_a_control_group",
     ),
     Mutant(
         "net/memory.py",
         "for group in [inner, *inner.parents]:",
         "for group in [inner]:",
-        "net/test_memory.py::test_a_limit_of_a_control_group",
+        "net/test_least_memory.py::test_a_limit_of_a_control_group",
     ),
 ]

@@ -162,7 +162,7 @@ class Work:
         for plane, band, share in itertools.product(planes, bands, shares):
             read = copied * plane if self.padded else x * plane * band
             ends[0] += cycles * plane * band * share + read + weights * share + _BEGIN_TASK
-            ends.sort()  # who is free first takes the next task
+            ends.sort()  # the thread that is free first takes the next task
         return ends[-1]
 
 
