@@ -158,9 +158,12 @@ class Builder(Values):
                 path, len(uses), self.weights.params[path].size, Ref(f"shares of {path}"), Ref(f"@dw {path}")
             )
 
-    def pass_on(self, path: str, dy: Place, j: int) -> None:
-        """The gradient dy as value j's: in the same memory if it is the first one."""
-        if self.wants(j) and not self.share(j, dy):
+    def pass_on(self, path: str, dy: Place, j: int, part: bool = False) -> None:
+        """The gradient dy as value j's: in the same memory if it is the first one, unless it is a `part` of
+        the channels in the lanes, which kernels would take for all of them.
+        """
+        apart = part and dy.batch.images == 1
+        if self.wants(j) and (apart or not self.share(j, dy)):
             self.copy(f"{path} backward to {self.node(j).path}", dy, *self.dx(j))
 
     def copy(self, label: str, source: Place, target: Place, accumulate: bool = False) -> None:

@@ -44,7 +44,7 @@ def convert(b: Builder, label: str, x: Place, y: Place, gradient: bool = False) 
     elif y.batch.images > 1:
         _into_lanes(b, label, _dense(b, label, x, copied=True), y, gradient)
     else:
-        target = _dense(b, label, y)
+        x, target = _unsliced(b, label, x), _dense(b, label, y)
         kernel = layout.out_of_lanes("out_of_lanes", b.cpu, x.batch, _numbers(x), _blocks(b, x), x.volume.own)
         b.steps_of(x.batch, label, kernel, {"x": x.ref, "count": _count}, {"y": target.ref})
         if target != y:
@@ -71,6 +71,16 @@ def _dense(b: Builder, label: str, place: Place, copied: bool = False) -> Place:
     if copied:
         _copy(b, label, place, dense)
     return dense
+
+
+def _unsliced(b: Builder, label: str, place: Place) -> Place:
+    """The place itself, or, for some of a value's channels, a copy of them alone."""
+    if place.volume.pitch == place.volume.channels:
+        return place
+    volume = replace(place.volume, pitch=place.volume.channels)
+    alone = replace(place, ref=b.room_for(f"{label} alone", volume, lanes="images"), volume=volume)
+    _copy(b, label, place, alone)
+    return alone
 
 
 def _copy(b: Builder, label: str, x: Place, y: Place) -> None:

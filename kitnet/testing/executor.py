@@ -42,11 +42,10 @@ def reference(
     return Run(tape.output, tape.backward(dy), tape.state)
 
 
-def check_executor(
-    case: Case, executor: Executor = reference, *, dtype: Any = np.float64, seed: int = 0
-) -> None:
-    """Values, gradients and state in `dtype` equal the formulas in float64 up to rounding, for the whole
-    batch and, in evaluation, for its samples one by one."""
+def check_executor(case: Case, executor: Executor = reference, *, dtype: Any = None, seed: int = 0) -> None:
+    """Values, gradients and state equal the formulas in float64 up to rounding, for the whole batch and, in
+    evaluation, for its samples one by one. `dtype` is the executor's, or float64, unless given."""
+    dtype = dtype or getattr(executor, "dtype", np.float64)
     for trial in trials(case, seed):
         rounded = trial.astype(dtype)
         exact = rounded.astype(np.float64)

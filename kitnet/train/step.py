@@ -41,10 +41,17 @@ class FormulaStep:
     engine = "formula"
 
     def __init__(
-        self, net: Net, losses: Losses | None, rule: Rule, memory: Mapping[str, Weights], seed: int = 0
+        self,
+        net: Net,
+        losses: Losses | None,
+        rule: Rule,
+        memory: Mapping[str, Weights],
+        *,
+        target: str | None = None,
+        seed: int = 0,
     ) -> None:
         self._net, self._rule, self._memory, self._seed = net, rule, memory, seed
-        self._goals = goals_of(net.graph, losses)
+        self._goals = goals_of(net.graph, losses, target)
         self._graph = with_goals(net.graph, self._goals)
         self._least, self._decays = least_batches(self._graph), net.weights.decayed()
         self.gradient, self.finite = net.weights.like(), True
@@ -111,7 +118,7 @@ def make_step(
 ) -> Step:
     """A training step for up to `batch` images; a compiled one also lets the model's scores be compiled."""
     if engine == "formula":
-        return FormulaStep(model.net, model.losses, rule, memory, seed)
+        return FormulaStep(model.net, model.losses, rule, memory, seed=seed)
     from kitnet.engine import TrainingStep
 
     model.compile(threads=threads, progress=progress)

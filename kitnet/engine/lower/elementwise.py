@@ -83,7 +83,7 @@ def _concatenate(b: Builder, i: int) -> None:
 def _concatenate_backward(b: Builder, i: int, kept: None) -> None:
     node, dy = b.node(i), b.dy(i)
     for j, part in zip(node.inputs, _slices(b, i, dy) if dy else [], strict=dy is not None):
-        b.pass_on(node.path, part, j)
+        b.pass_on(node.path, part, j, part=True)
 
 
 def _slices(b: Builder, i: int, whole: Place) -> list[Place]:

@@ -14,16 +14,18 @@ def copy_channels(
     name: str, cpu: Cpu, batch: Batch, x: Volume, y: Volume, accumulate: bool = False, blocks: int = 1
 ) -> Kernel:
     """x -> y = x, between volumes of the same sizes and channels but other pitches; what y holds beside them
-    stays. A y of one position and as many numbers is the flat form of x. Positions are cut into blocks.
+    stays. One of them may have a single position and as many numbers: the flat form of the other. Positions
+    are cut into blocks.
     """
     if x.positions * x.channels != y.positions * y.channels:
         raise ValueError(f"kernel {name}: {x.sizes} of {x.channels} are not {y.sizes} of {y.channels}")
     k = Kernel(name, cpu, samples_of(batch, x, y) * blocks, x=x.type, y=y.type)
     px, py = k.pointers
-    to_next = y.pitch if y.positions == x.positions else x.channels
-    sample, first, last = share(k, batch, x.positions)
+    positions, channels = max((x.positions, x.channels), (y.positions, y.channels))
+    from_step, to_step = (v.pitch if v.positions == positions else channels for v in (x, y))
+    sample, first, last = share(k, batch, positions)
     source, target = px + sample * x.group_stride(batch), py + sample * y.group_stride(batch)
     with k.loop(first, last) as position:
-        here, there = source + position * x.pitch, target + position * to_next
-        k.sweep(x.channels, lambda c, count: put(k, k.vector(here, c, count), there, c, accumulate, count))
+        here, there = source + position * from_step, target + position * to_step
+        k.sweep(channels, lambda c, count: put(k, k.vector(here, c, count), there, c, accumulate, count))
     return k

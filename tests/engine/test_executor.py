@@ -1,0 +1,120 @@
+"""The third oracle: the compiled engine against the formulas, for every registered layer and case, losses and
+joins included, in both layouts, in training and evaluation, forward, gradients and state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from testing.own import OWN, register
+
+import kitnet
+from kitnet.base.shape import Shape
+from kitnet.base.spec import Array
+from kitnet.layers import LAYERS, Backward, Case, Forward, Layer, Linear, Loss
+from kitnet.net import Graph, Net, usual_loss
+from kitnet.optim import Sgd
+from kitnet.testing import check_executor, check_layer
+from kitnet.testing.compiled import COMPILED
+from kitnet.train.step import FormulaStep
+
+
+@pytest.mark.parametrize("word", list(LAYERS))
+def test_every_layer_and_case(word: str) -> None:
+    for case in LAYERS[word].cases():
+        for executor in COMPILED:
+            check_executor(case, executor)
+
+
+@pytest.mark.usefixtures("own_layers")
+@pytest.mark.parametrize("kind", OWN, ids=lambda kind: kind.__name__)
+def test_layers_of_ones_own(kind: type[Layer]) -> None:
+    register()
+    check_layer(kind, executors=COMPILED)
+
+
+def networks() -> Iterator[tuple[str, Net, Loss | None]]:
+    """A small network around each layer of one's own."""
+    for kind in OWN:
+        if issubclass(kind, Loss):
+            yield kind.word, kitnet.parse("6x6x2 -> conv3-4 same -> tanh -> fc2"), kind()
+        elif kind.joins:
+            yield kind.word, kitnet.parse(f"6x6x2 -> {kind.word}[conv3-4 | conv3-4 -> tanh] -> fc3"), None
+        else:
+            line = f"6x6x2 -> conv3-4 same -> sigmoid -> {kind.word} -> conv3-4 -> tanh -> fc3"
+            yield kind.word, kitnet.parse(line), None
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_networks_with_layers_of_ones_own_train_as_by_their_formulas() -> None:
+    """Fifty steps end at the same losses."""
+    register()
+    for word, net, own in networks():
+        loss, rule = own or usual_loss(net.graph), Sgd(0.0005 if own else 0.02)
+        found = []
+        for compiled in (True, False):
+            net.initialise(3)
+            if compiled:
+                step = net.compile(20, "train", loss=loss, target="values" if own else None, rule=rule)
+                assert step.plan.formula_steps >= 2
+            else:
+                memory = {"velocity": net.weights.like()}
+                step = FormulaStep(net, loss, rule, memory, target="values" if own else None)
+            random = np.random.default_rng(0)
+            losses = []
+            for i in range(50):
+                x = random.standard_normal((20, 6, 6, 2), np.float32)
+                if own:
+                    shape = own.target_shape((2,))
+                    target = random.standard_normal((20, *shape), np.float32)
+                else:
+                    target = random.integers(0, 3, 20)
+                losses.append(step(x, target, i)[0].mean())
+            found.append(losses)
+        np.testing.assert_allclose(*found, rtol=1e-5, err_msg=word)
+
+
+def test_a_formula_among_kernels_costs_the_others_nothing() -> None:
+    """Groups still go one by one, in memory of each thread's own."""
+    line = "8x8x2 -> conv3-8 same -> {} -> conv3-8 same -> relu -> fc3"
+    plans = [
+        kitnet.parse(line.format("tanh")).compile(200, forbid=forbidden, threads=2).plan
+        for forbidden in ((), ("activation",))
+    ]
+    assert [plan.formula_steps for plan in plans] == [0, 2]
+    assert plans[0].batch == plans[1].batch
+    assert all(plan.own_arena.size and len(set(plan.stages[plan.preparations :])) == 1 for plan in plans)
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_an_error_of_a_layer_reaches_the_caller_and_the_plan_goes_on() -> None:
+    class Moody(Layer):
+        word = "moody"
+
+        def output_shape(self, *x: Shape) -> Shape:
+            return x[0]
+
+        def forward(self, w: Any, state: Any, ctx: Any, *x: Array) -> Forward:
+            if (x[0] > 100).any():
+                raise ValueError("too much")
+            return Forward(x[0])
+
+        def backward(self, w: Any, kept: Any, dy: Array) -> Backward:
+            return Backward((dy,))
+
+        @classmethod
+        def cases(cls) -> Iterator[Case]:
+            return iter(())
+
+    graph = Graph()
+    moody = graph.add("moody", Moody(), graph.operand("x", (4,)))
+    graph.output("y", graph.add("fc1", Linear(2), moody))
+    fast = Net(graph).compile(40, threads=3)
+    good = np.ones((40, 4), np.float32)
+    want = fast(good)
+    with pytest.raises(ValueError, match="too much"):
+        fast(good * 1000)
+    np.testing.assert_array_equal(fast(good), want)
