@@ -53,7 +53,7 @@ def test_networks_with_layers_of_ones_own_train_as_by_their_formulas() -> None:
     """Fifty steps end at the same losses."""
     register()
     for word, net, own in networks():
-        loss, rule = own or usual_loss(net.graph), Sgd(0.0005 if own else 0.02)
+        loss, rule = own or usual_loss(net.graph), Sgd(0.0005 if own else 0.002)
         found = []
         for compiled in (True, False):
             net.initialise(3)
