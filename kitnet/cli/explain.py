@@ -63,8 +63,12 @@ def command(
     )
     layers = found["layers"]
     refusals = [[f"{one['implementation']}: {one['reason']}" for one in row["refused"]] for row in layers]
-    rows = [[row["path"], row["kind"], row["implementation"]] for row in layers]
+    rows = [[row["path"], row["kind"], _how(row)] for row in layers]
     print_table(COLUMNS, rows, refusals if why else ())
+
+
+def _how(row: dict[str, Any]) -> str:
+    return "in the step before" if row["in_the_step_before"] else row["implementation"]
 
 
 def _lanes(found: dict[str, Any], one_by_one: bool) -> str:

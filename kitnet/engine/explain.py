@@ -31,7 +31,8 @@ def explain(plan: Plan) -> dict[str, object]:
                 "path": choice.path,
                 "kind": choice.kind,
                 "implementation": choice.one.id,
-                "sentence": "in the step before" if choice.path in plan.passed else choice.one.sentence,
+                "sentence": choice.one.sentence,
+                "in_the_step_before": choice.path in plan.passed,
                 "kernels": kernels[choice.path],
                 "refused": [
                     {"implementation": r.id, "sentence": r.sentence, "reason": r.reason}
