@@ -148,8 +148,13 @@ class Scores(_Compiled):
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over the network's weights and state as they are now."""
+        """Take over the network's weights and state as they are now. Raises KitnetError for weights that are
+        not finite, which the ways of computing would spread differently.
+        """
         self._check_net()
+        if not np.isfinite(self._weights.flat).all():
+            paths = [path for path, view in self._weights.items() if not np.isfinite(view).all()]
+            raise KitnetError(f"{paths[0]}: the weights are not finite; train again, or load another model")
         with self._turn:
             self._machine.prepare()
 

@@ -18,8 +18,7 @@ from plans import EPS, assert_gradients_close, formula_gradient, training
 import kitnet
 from kitnet.base.error import ShapeError
 from kitnet.base.spec import Array
-from kitnet.engine import Scores
-from kitnet.engine import bind
+from kitnet.engine import Scores, bind
 from kitnet.kernels import crew
 from kitnet.layers import BatchNorm, MaxPool, Relu
 from kitnet.layers.window import area, output_sizes, windows
