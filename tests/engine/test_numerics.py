@@ -1,5 +1,5 @@
-"""Numbers of extreme range: `numerics="exact"` keeps to direct sums, weights that are not finite are refused, and what
-one image holds reaches no other."""
+"""Numbers of extreme range: `numerics="exact"` keeps to direct sums, weights that are not finite are refused,
+and what one image holds reaches no other."""
 
 from __future__ import annotations
 
