@@ -1,4 +1,4 @@
-"""A file fits in the head: none above 400 lines, and no function above 60, but for exceptions with a reason."""
+"""A file fits in the head: none above 400 lines, no function above 60, but for exceptions with a reason."""
 
 from __future__ import annotations
 
