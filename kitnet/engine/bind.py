@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,18 +13,30 @@ import numpy as np
 from kitnet.base.memory import aligned
 from kitnet.base.random import key
 from kitnet.base.spec import Array
-from kitnet.engine.arena import rounded
+from kitnet.engine.arena import LINE, rounded
 from kitnet.engine.host import Hosted, inside_a_step
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import HostStep, KernelStep, Ref, Step
 from kitnet.kernels.crew import Crew
-from kitnet.kernels.jit import Compiled
+from kitnet.kernels.jit import Compiled, build, forget
 from kitnet.kernels.program import Call, Program
 from kitnet.layers import Context, Kept
 from kitnet.net.reference import State
 from kitnet.net.weights import Weights
 
-MOVING = ("@in ", "@seed ")  # buffers that are somewhere else in every run
+Progress = Callable[[int, int], None]  # kernels ready, kernels in all
+
+ARENA = "arena"  # all buffers that are neither outside nor a thread's own
+GIVEN = "@in ", "@seed "  # buffers that are somewhere else in every run
+ALL_GIVEN = *GIVEN, "@weight ", "@out ", "@d ", "@dw ", ARENA  # for a plan that holds no memory
+
+
+def code_of(plan: Plan, progress: Progress | None = None) -> list[Compiled]:
+    """The machine code of the plan's compiled steps, in their order."""
+    kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
+    code = build(kernels, progress)
+    forget(kernels)
+    return code
 
 
 @functools.cache
@@ -36,8 +48,10 @@ def crew_of(threads: int) -> Crew:
 class Machine:
     """One plan with its memory and code.
 
-    `outside` are the arrays of the plan's `@` buffers, but for those that `run` is given. They, the weights
-    and the state are used where they lie and must stay alive and in place.
+    `outside` are the arrays of the plan's `@` buffers, but for those that `run` is given, whose names begin
+    with a word in `given`. They, the weights and the state are used where they lie and must stay alive and in
+    place. With ARENA in `given` each run makes an arena; with the weights in it, each run does the steps that
+    need no images as well.
     """
 
     def __init__(
@@ -49,14 +63,13 @@ class Machine:
         state: State,
         outside: Mapping[str, Array],
         threads: int,
+        given: tuple[str, ...] = GIVEN,
     ) -> None:
         self.plan, self.weights, self.state = plan, weights, state
         self.kept: dict[tuple[str, int], Kept] = {}
         self.context, self.count = Context(), 0
-        self.given: Sequence[Array] = ()
         self.error: BaseException | None = None
-        self._crew = crew_of(threads)
-        self._arena = aligned(plan.arena.size)
+        self._given, self._crew = given, crew_of(threads)
         self._counts, self._firsts = {}, {}
         for lanes, batch in plan.batches.items():
             self._firsts[lanes] = batch.images * np.arange(batch.groups, dtype=np.int64)
@@ -67,14 +80,18 @@ class Machine:
             **outside, **self._counts, **self._random, **plan.constants,
             **_parameters("@weight", weights), **(_parameters("@dw", gradient) if gradient else {}),
             **{f"@state {node}.{name}": a for node, held in state.items() for name, a in held.items()},
+            **({} if ARENA in given else {ARENA: aligned(plan.arena.size)}),
         }  # fmt: skip
         self.own = rounded(max((each.scratch_bytes for each in code), default=0))  # values lie behind scratch
-        self.moving = sorted(name for name in buffers if name.startswith(MOVING))  # in the order of `run`
-        self._slots: list[tuple[Any, int, int]] = []  # where their addresses stand, which, and from where on
+        self.moving = sorted(name for name in buffers if name.startswith(given))  # in the order of `run`
+        self._number = {name: i for i, name in enumerate((*self.moving, ARENA))}
+        self._where: list[int] = []  # addresses of what is given in this run, by number
+        self._slots: list[tuple[Any, int, int]] = []  # where they stand, which, and from where on
         compiled = iter(code)
         steps = list(zip(plan.steps, plan.stages, strict=True))
-        self._preparations = self._program(steps[: plan.preparations], compiled)
-        self._run = self._program(steps[plan.preparations :], compiled)
+        preparations = 0 if "@weight " in given else plan.preparations
+        self._preparations = self._program(steps[:preparations], compiled)
+        self._run = self._program(steps[preparations:], compiled)
 
     def _program(self, steps: Sequence[tuple[Step, int]], compiled: Iterator[Compiled]) -> Program | None:
         if not steps:
@@ -89,41 +106,53 @@ class Machine:
         stages = [[call for *_, call in stage] for _, stage in groupby(calls, lambda each: each[0])]
         program = Program(stages, self.own + self.plan.own_arena.size)
         self._slots += [
-            (program.slot(call, name), self.moving.index(ref.buffer), ref.offset)
+            (program.slot(call, name), self._number[self._array(ref)[0]], self._array(ref)[1])
             for _, step, call in calls
             if isinstance(step, KernelStep)
             for name, ref in step.arguments.items()
-            if ref.buffer.startswith(MOVING)
+            if self._is_given(ref)
         ]
         return program
 
     def _address(self, ref: Ref) -> int:
-        return 0 if ref.buffer.startswith(MOVING) else self.address(ref, 0)
+        return 0 if self._is_given(ref) else self.address(ref, 0)
+
+    def _is_given(self, ref: Ref) -> bool:
+        own = ref.buffer in self.plan.own_arena.offsets
+        return not own and self._array(ref)[0].startswith(self._given)
+
+    def _array(self, ref: Ref) -> tuple[str, int]:
+        """The array that a buffer lies in which is no thread's own, and where in it."""
+        if ref.outside:
+            return ref.buffer, ref.offset
+        return ARENA, self.plan.arena.offsets[ref.buffer] + ref.offset
 
     def address(self, ref: Ref, scratch: int) -> int:
         """Where a buffer lies; a thread's own lies in the scratch memory that begins there."""
-        if ref.outside:
-            moves = ref.buffer.startswith(MOVING)
-            array = self.given[self.moving.index(ref.buffer)] if moves else self.outside[ref.buffer]
-            return int(array.ctypes.data) + ref.offset
         if ref.buffer in self.plan.own_arena.offsets:
             return scratch + self.own + self.plan.own_arena.offsets[ref.buffer] + ref.offset
-        return int(self._arena.ctypes.data) + self.plan.arena.offsets[ref.buffer] + ref.offset
+        name, offset = self._array(ref)
+        if name.startswith(self._given):
+            return self._where[self._number[name]] + offset
+        return int(self.outside[name].ctypes.data) + offset
 
     def prepare(self) -> None:
         """The steps that need no images: what is made of the weights."""
         self._go(self._preparations)
 
     def run(self, given: Sequence[Array], count: int, context: Context) -> None:
-        """All other steps once, for the first `count` samples of the arrays that are somewhere else in every
-        run, in the order of `moving`, float32 and C-contiguous.
+        """All other steps once, for the first `count` samples of the arrays that are given in every run, in
+        the order of `moving`, float32 and C-contiguous.
         """
-        self.context, self.given = context, given
+        self.context = context
         if count != self.count:
             self.count = count
             for lanes, firsts in self._firsts.items():
                 np.subtract(count, firsts, out=self._counts[f"@count {lanes}"])
-        where = [array.__array_interface__["data"][0] for array in given]  # as ctypes.data, in half the time
+        self._where = where = [_address(array) for array in given]
+        if ARENA in self._given:
+            memory = np.empty(self.plan.arena.size + LINE, np.uint8)
+            where.append(rounded(_address(memory)))
         for slot, which, offset in self._slots:
             slot[0] = where[which] + offset
         for name, words in self._random.items():
@@ -132,7 +161,6 @@ class Machine:
         try:
             self._go(self._run)
         finally:
-            self.given = ()
             self.kept.clear()
 
     def _go(self, program: Program | None) -> None:
@@ -143,6 +171,10 @@ class Machine:
         if self.error is not None:
             error, self.error = self.error, None
             raise error
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])  # as array.ctypes.data, but faster
 
 
 def _parameters(what: str, weights: Weights) -> dict[str, Array]:

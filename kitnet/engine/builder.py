@@ -131,7 +131,11 @@ class Builder(Values):
         return replace(place, volume=place.volume if place.volume.sizes == volume.sizes else volume)
 
     def _new_gradient(self, root: int) -> Place:
-        name = f"d {self.node(root).path}"
+        """A place of its own; where the caller reads it, if the value lies as the caller has it."""
+        path, dense = self.node(root).path, root in self.setting.dense
+        if dense and path in self.request.gradients and root not in self._gradients:
+            return Place(Ref(f"@d {path}"), self.volume(root), self.batches["channels"])
+        name = f"d {path}"
         while name in self.buffers:
             name += " apart"
         return self.spare(name, root)

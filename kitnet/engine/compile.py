@@ -7,10 +7,11 @@ from typing import Any
 
 from kitnet.base.argument import batch_size, thread_count
 from kitnet.base.error import KitnetError, nearest
+from kitnet.engine.bind import Progress
 from kitnet.engine.choice import wishes_of
 from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.request import scoring, training
-from kitnet.engine.run import Progress, Scores, TrainingStep
+from kitnet.engine.run import Scores, TrainingStep
 from kitnet.engine.values import Lanes
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.layers import Loss

@@ -29,14 +29,18 @@ class Laid:
     outside: Mapping[int, str]
 
 
-def lay_out(graph: Graph, chosen: Mapping[int, Implementation], request: Request) -> Laid:
-    """Conversions where a layer reads a value that lies otherwise than it needs; outputs become dense."""
-    return _Layout(graph, chosen, request).laid()
+def lay_out(graph: Graph, chosen: Mapping[int, Implementation], request: Request, lanes: int) -> Laid:
+    """Conversions where a layer reads a value that lies otherwise than it needs; outputs become dense.
+    `lanes` are those of a vector.
+    """
+    return _Layout(graph, chosen, request, lanes).laid()
 
 
 class _Layout:
-    def __init__(self, graph: Graph, chosen: Mapping[int, Implementation], request: Request) -> None:
-        self._graph, self._chosen, self._request = graph, chosen, request
+    def __init__(
+        self, graph: Graph, chosen: Mapping[int, Implementation], request: Request, lanes: int
+    ) -> None:
+        self._graph, self._chosen, self._request, self._vector = graph, chosen, request, lanes
         self._nodes: list[Node] = []
         self._lanes: list[Lanes] = []
         self._dense: set[int] = set()
@@ -46,21 +50,30 @@ class _Layout:
         self._form: dict[int, str] = {}  # in which a value was made, by old number
 
     def laid(self) -> Laid:
-        needed = needed_nodes(self._graph, self._request)
-        for i, node in enumerate(self._graph.nodes):
-            if i not in needed:
-                continue
+        needed = sorted(needed_nodes(self._graph, self._request))
+        for i in needed:
+            node = self._graph.nodes[i]
             if node.layer is None:
                 self._append(i, "dense", node)
                 continue
             one = self._chosen[i]
             inputs = tuple(self._input(j, one) for j in node.inputs)
-            new = self._append(i, one.lanes, Node(node.path, node.layer, inputs, node.shape, node.owner))
+            last = i == needed[-1] and node.path in self._request.outputs
+            form = "dense" if last and self._writes_dense(i, one) else one.lanes
+            new = self._append(i, form, Node(node.path, node.layer, inputs, node.shape, node.owner))
             self._taken[new] = one
         for path in self._request.outputs:
             self._output(self._graph.find(path))
         graph = Graph(self._nodes, {}, {node.path: i for i, node in enumerate(self._nodes)})
         return Laid(graph, self._taken, tuple(self._lanes), frozenset(self._dense), self._outside)
+
+    def _writes_dense(self, i: int, one: Implementation) -> bool:
+        return one.takes_dense or (one.lanes == "channels" and self._is_full(i) and not one.aliases)
+
+    def _is_full(self, i: int) -> bool:
+        """Whether channels fill whole vectors anyway, so that there are no empty lanes."""
+        shape = self._graph.nodes[i].shape
+        return bool(shape) and shape[-1] % self._vector == 0
 
     def _append(self, old: int, form: str, node: Node) -> int:
         self._nodes.append(node)
@@ -81,6 +94,8 @@ class _Layout:
         return self._as(old, reader.lanes)
 
     def _as(self, old: int, form: str) -> int:
+        if form == "channels" and self._form[old] == "dense" and self._is_full(old):
+            form = "dense"
         if (old, form) in self._made:
             return self._made[old, form]
         node, source = self._graph.nodes[old], self._made[old, self._form[old]]

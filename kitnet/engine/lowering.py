@@ -87,8 +87,9 @@ class _Lowering:
         for i in reversed(range(len(b.graph.nodes))):
             b.at = b.reached = i
             node, dy = b.node(i), b.dy(i)
-            if node.path in asked and dy is not None:
-                convert(b, f"{node.path} gradient", dy, _outside(b, f"@d {node.path}", i), gradient=True)
+            asked_for = _outside(b, f"@d {node.path}", i)
+            if node.path in asked and dy is not None and dy.ref != asked_for.ref:
+                convert(b, f"{node.path} gradient", dy, asked_for, gradient=True)
             if i not in heads:
                 continue
             if isinstance(node.layer, Convert):

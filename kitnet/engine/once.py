@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.engine.bind import Machine, arrays_outside
+from kitnet.engine.bind import Machine, arrays_outside, code_of
 from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.request import Request
-from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import Cpu, detect
-from kitnet.kernels.jit import build
 from kitnet.layers import Context
 from kitnet.net.graph import Graph
 from kitnet.net.reference import State
@@ -61,11 +59,9 @@ def run_once(
         weights=bool(seeds),
     )
     plan = make_plan(graph, weights, count, cpu or detect(), request, threads=threads, **how)
-    code = build([step.kernel for step in plan.steps if isinstance(step, KernelStep)])
     found, dw = arrays_outside(plan), weights.like()
     new = {path: {name: array.copy() for name, array in held.items()} for path, held in state.items()}
-    outside = {"@gradient": dw.flat, "@trouble": np.zeros(1, np.float32), **found}
-    machine = Machine(plan, code, weights, dw, new, outside, threads)
+    machine = Machine(plan, code_of(plan), weights, dw, new, found, threads)
     given = {f"@in {path}": array for path, array in operands.items()}
     given |= {f"@seed {path}": array for path, array in seeds.items()}
     machine.prepare()

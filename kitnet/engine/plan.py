@@ -14,6 +14,7 @@ Planning is a row of stages, each a function from the results of those before it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,14 +30,14 @@ from kitnet.engine.place import place
 from kitnet.engine.request import Request
 from kitnet.engine.schedule import schedule
 from kitnet.engine.slicing import Slicing
-from kitnet.engine.step import HostStep, Step
+from kitnet.engine.step import FLOAT, HostStep, Step
 from kitnet.engine.values import Lanes, Setting
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.spec import Batch
 from kitnet.net.graph import Graph
 from kitnet.net.weights import Weights
 
-SMALL = 4_000_000  # multiply-adds of an image; below, the layers are not worth two threads
+SMALL = 4_000_000  # multiply-adds that are not worth two threads
 PARTS = 8  # into which work and sums are cut at least
 EACH = 4  # pieces of work for each thread
 
@@ -83,18 +84,20 @@ def make_plan(
     fuse: bool = True,
     wishes: Wishes = NO_WISHES,
     layout: Lanes | None = None,
+    most_own: float = math.inf,
 ) -> Plan:
     """The plan that computes what `request` asks of a graph, for up to `samples` samples.
 
     `weights` say where parameters lie; their values play no part. Results do not depend on `threads`, which
     says for how many threads work is cut up. `fuse` False keeps every layer a step of its own; `wishes`
-    forbid and force implementations; `layout` is preferred to what should be quicker.
+    forbid and force implementations; `layout` is preferred to what should be quicker. Values lie in each
+    thread's own memory, which a process keeps, only where they take at most `most_own` bytes of it.
     """
     request.check(graph)
     choices = choose(graph, weights, samples, cpu, request, wishes, layout)
-    laid = lay_out(graph, choices.taken, request)
+    laid = lay_out(graph, choices.taken, request, cpu.lanes)
     fused = _fused(laid, request) if fuse else NOTHING_FUSED
-    setting = _setting(laid, choices, weights, cpu, request, threads)
+    setting = _setting(laid, choices, weights, cpu, request, threads, most_own)
     lowered = lower(laid, fused, setting, sliced=_may_be_sliced(laid, setting))
     b = lowered.builder
     scheduled = schedule(b)
@@ -126,7 +129,13 @@ def _fused(laid: Laid, request: Request) -> Fused:
 
 
 def _setting(
-    laid: Laid, choices: Choices, weights: Weights, cpu: Cpu, request: Request, threads: int
+    laid: Laid,
+    choices: Choices,
+    weights: Weights,
+    cpu: Cpu,
+    request: Request,
+    threads: int,
+    most_own: float,
 ) -> Setting:
     """How work is dealt: groups go through the network one by one where there is one for each thread."""
     batches, few = choices.batches, choices.preferred == "channels"
@@ -136,7 +145,8 @@ def _setting(
     plain = Setting(laid.graph, weights, cpu, request, laid.lanes, batches)
     asked = Builder(plain)
     across = any(one.across(asked, i) for i, one in laid.taken.items())
-    small = few and _multiply_adds(laid.graph) < SMALL
+    values = FLOAT * batches["images"].images * sum(math.prod(node.shape) for node in laid.graph.nodes)
+    small = few and _is_small(laid.graph, batches["channels"].groups)
     return Setting(
         laid.graph,
         weights,
@@ -147,7 +157,7 @@ def _setting(
         parts=PARTS,
         tasks=1 if small else max(PARTS, EACH * threads),
         one_by_one=one_by_one,
-        own=one_by_one and not across,
+        own=one_by_one and not across and values <= most_own,
         dense=laid.dense,
         preferred=choices.preferred,
     )
@@ -160,8 +170,8 @@ def _may_be_sliced(laid: Laid, setting: Setting) -> bool:
     return not (request.train or request.back or setting.one_by_one or formulas)
 
 
-def _multiply_adds(graph: Graph) -> int:
-    """Of one sample."""
-    return sum(
-        node.layer.multiply_adds(*graph.shapes_into(node)) for node in graph.nodes if node.layer is not None
-    )
+def _is_small(graph: Graph, samples: int) -> bool:
+    """Whether two threads gain nothing: in one sample, and in one layer on all of them, is little work."""
+    layers = [(node.layer, graph.shapes_into(node)) for node in graph.nodes if node.layer is not None]
+    work = [found for layer, shapes in layers if (found := layer.multiply_adds(*shapes))]
+    return sum(work) < SMALL and samples * sum(work) < SMALL * max(len(work), 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,12 @@ import numpy as np
 
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
-from kitnet.engine.bind import Machine, arrays_outside
+from kitnet.engine.bind import Machine, Progress, arrays_outside, code_of
 from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.request import Request, scoring, training
-from kitnet.engine.step import KernelStep
 from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, cores, detect
-from kitnet.kernels.jit import Compiled, build, forget
+from kitnet.kernels.jit import Compiled
 from kitnet.layers import Context, Loss
 from kitnet.net.graph import Graph
 from kitnet.net.network import Net
@@ -37,7 +36,6 @@ from kitnet.optim import Rule
 EVALUATION = Context()
 PLANS = 8  # that a network keeps
 FEWEST_THREADS = 2  # that work is cut up for, so that the same plan serves one and two
-Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 
 
 def _planned(
@@ -56,9 +54,7 @@ def _planned(
     with net.planning:
         if kind not in net.plans:
             plan = make_plan(graph, net.weights, batch, cpu, request, threads=threads, **how)
-            kernels = [step.kernel for step in plan.steps if isinstance(step, KernelStep)]
-            net.plans[kind] = plan, build(kernels, progress)
-            forget(kernels)
+            net.plans[kind] = plan, code_of(plan, progress)
             while len(net.plans) > PLANS:
                 del net.plans[next(iter(net.plans))]
         net.plans[kind] = net.plans.pop(kind)  # the last one used stands last

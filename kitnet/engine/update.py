@@ -11,7 +11,7 @@ def update_steps(b: Builder) -> None:
     """`@trouble` becomes 0 where the losses and the gradients of all weights are finite, else NaN; then the
     rule changes the weights, but not where it is NaN.
     """
-    if not b.request.weights or not b.weights.flat.size:
+    if not b.request.goals or not b.request.weights or not b.weights.flat.size:
         return
     size, losses = b.weights.flat.size, _losses(b)
     partial, numbers = b.room("trouble", b.parts + len(losses)), b.parts + len(losses)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +13,7 @@ from kitnet.functional import argument
 from kitnet.functional.argument import PadLike, SizesLike
 from kitnet.layers import Context, Convolution, Kept
 
-if TYPE_CHECKING:
-    from kitnet.functional.program import Draft, Problem
-
-FORWARD, BACKWARD = ("direct", "winograd"), ("direct",)  # the compiled algorithms
+ALGORITHMS = "direct", "winograd", "fourier"  # of compiled code
 
 
 def convolve(
@@ -39,41 +35,30 @@ def convolve(
 
     `stride` and `dilation` are one number, or one an axis. `pad` is "valid", "same", "full", a number, or one
     number or pair (before, after) an axis. Where the stride does not divide, `on_misfit="floor"` drops the
-    rest. `algorithm` forces one: "direct", the usual sum; "winograd", F(4x4,3x3), about twice as fast for
-    many channels, with an error of some 1e-6 of the result; or "formula". `engine` is "compiled" or
-    "formula", by default compiled where llvmlite is there; float64 always runs the formula.
+    rest. `algorithm` forces one: "direct", the usual sum, which is taken by default; "winograd", F(4x4,3x3),
+    about twice as fast for many channels, with an error of some 1e-6 of the result; "fourier", transforms,
+    for large windows; or "formula". `engine` is "compiled" or "formula", by default compiled where llvmlite
+    is there; float64 always runs the formula.
 
     For the convolution of mathematics turn the filters: `np.flip(w, (0, 1))` with two axes. Source: LeCun,
     Bottou, Bengio, Haffner 1998, section II.A; the formula is `kitnet.layers.Convolution`.
     """
     name = "convolve"
     given = {"x": x, "w": w} if b is None else {"x": x, "w": w, "b": b}
-    weights = argument.arrays(name, **given)
-    x = weights.pop("x")
-    fast = argument.compiled(name, x, engine, algorithm, FORWARD)
-    layer = _layer(name, x, weights["w"], b is not None, stride, pad, dilation, groups, on_misfit)
+    arrays = argument.arrays(name, **given)
+    x, w = arrays.pop("x"), arrays["w"]
+    fast = argument.compiled(name, x, engine, algorithm, ALGORITHMS)
+    layer = _layer(name, x, w, b is not None, stride, pad, dilation, groups, on_misfit)
+    weights = {"weight": w}
     if b is not None:
-        argument.expect(name, "b", weights["b"], (layer.filters,), "a number for each filter")
+        weights["bias"] = arrays["b"]
+        argument.expect(name, "b", weights["bias"], (layer.filters,), "a number for each filter")
     if fast:
-        from kitnet.functional import in_place, program
-        from kitnet.kernels.cpu import detect
+        from kitnet.functional.plans import forward
 
-        axes = layer.axes(x.shape[1:])
-        if algorithm == "winograd":
-            if not in_place.winograd_fits(axes, layer.groups):
-                raise ShapeError(
-                    f"{name}: algorithm 'winograd' is for 3x3 windows, stride and dilation 1, one group",
-                    "leave algorithm out",
-                )
-            problem = _problem(in_place.convolve_by_winograd, layer, x, in_place=True)
-        elif in_place.suits(len(x), layer.filters, layer.groups, detect()):
-            problem = _problem(in_place.convolve, layer, x, in_place=True)
-        else:
-            problem = _problem(program.convolve, layer, x)
-        return program.run(problem, {"y": (len(x), *problem.y)}, x=x, **weights)[0]
-    words = {"w": "weight", "b": "bias"}
-    named = {words[key]: array for key, array in weights.items()}
-    return np.ascontiguousarray(layer.forward(named, {}, Context(), x).y)
+        with argument.named(name):
+            return forward(layer, x, weights, algorithm or "direct")
+    return np.ascontiguousarray(layer.forward(weights, {}, Context(), x).y)
 
 
 def convolve_backward(
@@ -91,21 +76,21 @@ def convolve_backward(
 ) -> tuple[Array, Array, Array]:
     """The gradients (dx, dw, db) of sum(dy * convolve(x, w, b)): shaped as x, w and b. dy is shaped as y.
 
-    The other arguments as in `convolve`. Source: Bouvrie, "Notes on convolutional neural networks", 2006,
-    eq. 9-13.
+    The other arguments as in `convolve`. "fourier" is for dx; dw is the direct sum then, as it is with
+    "winograd" where the filters do not fill whole vectors. Source: Bouvrie, "Notes on convolutional neural
+    networks", 2006, eq. 9-13.
     """
     name = "convolve_backward"
     dy, x, w = argument.arrays(name, dy=dy, x=x, w=w).values()
-    fast = argument.compiled(name, x, engine, algorithm, BACKWARD)
+    fast = argument.compiled(name, x, engine, algorithm, ALGORITHMS)
     layer = _layer(name, x, w, True, stride, pad, dilation, groups, on_misfit)
     argument.expect(name, "dy", dy, (len(x), *layer.output_shape(x.shape[1:])), "that of the output")
     if fast:
-        from kitnet.functional import program
+        from kitnet.functional.plans import backward
 
-        shapes = {"dx": x.shape, "dw": w.shape, "db": (layer.filters,)}
-        problem = _problem(program.convolve_backward, layer, x)
-        dx, dw, db = program.run(problem, shapes, x=x, w=w, dy=dy)
-        return dx, dw, db
+        with argument.named(name):
+            dx, dw, db = backward(layer, dy, x, {"weight": w}, algorithm or "direct")
+            return dx, dw, db
     found = layer.backward({"weight": w}, Kept((x.shape,), (x,)), dy)
     dx, dw, db = map(np.ascontiguousarray, (found.dx[0], found.dw["weight"], found.dw["bias"]))
     return dx, dw, db
@@ -149,12 +134,3 @@ def _layer(
             f"w must have the shape {need}",
         )
     return layer
-
-
-def _problem(
-    write: Callable[[Draft, Problem], None], layer: Convolution, x: Array, in_place: bool = False
-) -> Problem:
-    from kitnet.functional.program import Problem
-
-    axes = layer.axes(x.shape[1:])
-    return Problem(write, axes, x.shape[-1], layer.filters, layer.groups, layer.bias, in_place)

@@ -95,11 +95,9 @@ def _forward(
     fast = argument.compiled(name, x, engine)
     layer = _layer(name, kind, x, window, stride, pad, on_misfit)
     if fast:
-        from kitnet.functional import program
+        from kitnet.functional.plans import forward
 
-        write = program.max_pool if isinstance(layer, MaxPool) else program.mean_pool
-        problem = program.Problem(write, layer.axes(x.shape[1:]), *[x.shape[-1]] * 3)
-        return program.run(problem, {"y": (len(x), *problem.y)}, x=x)[0]
+        return forward(layer, x, {})
     return np.ascontiguousarray(layer.forward({}, {}, Context(), x).y)
 
 
@@ -119,11 +117,9 @@ def _backward(
     layer = _layer(name, kind, x, window, stride, pad, on_misfit)
     argument.expect(name, "dy", dy, (len(x), *layer.output_shape(x.shape[1:])), "that of the output")
     if fast:
-        from kitnet.functional import program
+        from kitnet.functional.plans import backward
 
-        write = program.max_pool_backward if isinstance(layer, MaxPool) else program.mean_pool_backward
-        problem = program.Problem(write, layer.axes(x.shape[1:]), *[x.shape[-1]] * 3)
-        return program.run(problem, {"dx": x.shape}, x=x, dy=dy)[0]
+        return backward(layer, dy, x, {})[0]
     extras = layer.forward({}, {}, Context(), x).extras if isinstance(layer, MaxPool) else {}
     return np.ascontiguousarray(layer.backward({}, Kept((x.shape,), extras=extras), dy).dx[0])
 

@@ -157,9 +157,8 @@ WORDS: dict[str, Callable[[], Any]] = {
     "max_pool: unknown engine 'compile' (did you mean 'compiled'?); known: compiled, formula": lambda: (
         max_pool(X, 2, engine="compile")
     ),
-    "convolve: unknown algorithm 'dirct' (did you mean 'direct'?); known: direct, winograd, formula": (
-        lambda: convolve(X, W, algorithm="dirct")
-    ),
+    "convolve: unknown algorithm 'dirct' (did you mean 'direct'?); "
+    "known: direct, winograd, fourier, formula": (lambda: convolve(X, W, algorithm="dirct")),
     "convolve: the formula engine does not run algorithm 'direct'; leave one of them out": lambda: convolve(
         X, W, algorithm="direct", engine="formula"
     ),

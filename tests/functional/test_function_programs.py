@@ -1,17 +1,28 @@
-"""Programs of the plain functions: kept in memory, used by several threads, right in a forked process."""
+"""Plans of the plain functions: kept without memory, used by several threads, right in a forked process."""
 
 from __future__ import annotations
 
+import gc
 import os
+import threading
+import tracemalloc
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kitnet.functional import convolve, convolve_backward, max_pool, program
+from kitnet.base.shape import Shape
+from kitnet.base.spec import Array
+from kitnet.engine.once import run_once
+from kitnet.functional import convolve, convolve_backward, max_pool, plans
+from kitnet.kernels.cpu import cores
+from kitnet.layers import Backward, Case, Context, Convolution, Forward, Kept, Layer
+from kitnet.net.graph import Graph
+from kitnet.net.weights import Weights
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((40, 9, 8, 3), np.float32)
@@ -20,9 +31,9 @@ W = RNG.standard_normal((3, 3, 3, 5), np.float32)
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    program._ready.cache_clear()
+    plans._function.cache_clear()
     yield
-    program._ready.cache_clear()
+    plans._function.cache_clear()
 
 
 def test_a_second_call_makes_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +43,7 @@ def test_a_second_call_makes_nothing_new(monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("made again")
 
-    monkeypatch.setattr(program, "build", refuse)
+    monkeypatch.setattr(plans, "make_plan", refuse)
     assert convolve(X, W).tobytes() == y.tobytes()
     assert [a.tobytes() for a in convolve_backward(y, X, W)] == [a.tobytes() for a in gradients]
     assert convolve(X[:39], W).tobytes() == y[:39].tobytes()  # as many groups
@@ -41,8 +52,8 @@ def test_a_second_call_makes_nothing_new(monkeypatch: pytest.MonkeyPatch) -> Non
         convolve(X, W, pad=1)
 
 
-def test_the_oldest_programs_are_forgotten() -> None:
-    assert program._ready.cache_info().maxsize == program.PROGRAMS == 128
+def test_the_oldest_plans_are_forgotten() -> None:
+    assert plans._function.cache_info().maxsize == plans.KEPT == 128
 
 
 def test_arrays_of_a_call_are_not_kept() -> None:
@@ -51,6 +62,34 @@ def test_arrays_of_a_call_are_not_kept() -> None:
     seen = weakref.ref(x), weakref.ref(y)
     del x, y
     assert [each() for each in seen] == [None, None]
+
+
+def test_kept_plans_hold_no_memory() -> None:
+    """The gradients of this call need 2 MB between steps."""
+    x, w = np.ones((2, 32, 32, 16), np.float32), np.ones((3, 3, 16, 16), np.float32)
+    dy = convolve(x, w)
+    tracemalloc.start()
+    try:
+        convolve_backward(dy, x, w)
+        gc.collect()
+        arrays = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
+        kept = tracemalloc.take_snapshot().filter_traces([arrays])
+        assert sum(trace.size for trace in kept.traces) < 1 << 16
+        assert tracemalloc.get_traced_memory()[1] > 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_samples_beyond_a_call_are_not_written() -> None:
+    """Calls with 39 and with 40 samples share a plan, whose results are arrays of the call."""
+    layer, dy = Convolution(3, 5), np.ones((40, 7, 6, 5), np.float32)
+    function = plans._function(plans._problem(layer, X, "direct", back=True))
+    dx, dw, db = (np.full(shape, np.nan, np.float32) for shape in (X.shape, W.shape, (5,)))
+    arrays = {"@in x": X, "@seed y": dy, "@d x": dx, "@weight y.weight": W}
+    function.run({**arrays, "@dw y.weight": dw, "@dw y.bias": db}, 39)
+    assert np.isnan(dx[39]).all() and not np.isnan(dx[:39]).any()
+    for got, want in zip((dx[:39], dw, db), convolve_backward(dy[:39], X[:39], W), strict=True):
+        assert got.tobytes() == want.tobytes()
 
 
 def test_threads_call_at_once() -> None:
@@ -63,16 +102,62 @@ def test_threads_call_at_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(work, inputs * 25))
-    program._ready.cache_clear()
+    plans._function.cache_clear()
     wanted = [work(x) for x in inputs]
     assert found == wanted * 25
+
+
+@dataclass(frozen=True)
+class _Convolved(Layer):
+    """A layer whose formula calls a plain function; `begun` is set when it does."""
+
+    word = "convolved"
+    keeps = frozenset()
+    begun: threading.Event
+
+    def output_shape(self, *x: Shape) -> Shape:
+        return *(size - 2 for size in x[0][:-1]), 5
+
+    def forward(self, w: Any, state: Any, ctx: Context, *x: Array) -> Forward:
+        self.begun.set()
+        return Forward(convolve(x[0], W))
+
+    def backward(self, w: Any, kept: Kept, dy: Array) -> Backward:
+        raise NotImplementedError
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        return iter(())
+
+
+def test_a_formula_in_a_plan_calls_while_another_thread_waits_for_the_end_of_that_plan() -> None:
+    begun, graph = threading.Event(), Graph()
+    graph.add("y", _Convolved(begun), graph.operand("x", X.shape[1:]))
+    found: list[Any] = []
+
+    def in_a_plan() -> None:
+        for _ in range(20):
+            found.append(run_once(graph, Weights({}), {}, Context(), {"x": X}, ["y"], threads=cores()))
+
+    def outside() -> None:
+        begun.wait(60)
+        while len(found) < 20:
+            convolve(X, W)
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (in_a_plan, outside)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(found) == 20
+    assert all(ran.values["y"].tobytes() == convolve(X, W).tobytes() for ran in found)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_process_calls_though_a_thread_was_calling() -> None:
     want = convolve(X, W).tobytes()
-    with program._turns[os.getpid()]:  # as another thread would hold it
+    with plans._turns[os.getpid()]:  # as another thread would hold it
         child = os.fork()
         if child == 0:
             os._exit(42 if convolve(X, W).tobytes() == want else 1)

@@ -13,7 +13,7 @@ from problems import Call, convolution, pooling
 
 from kitnet import functional
 from kitnet.base.spec import Array
-from kitnet.functional import program
+from kitnet.functional import plans
 from kitnet.kernels.cpu import levels
 from kitnet.layers import Convolution, MaxPool, MeanPool
 from kitnet.testing.closeness import assert_rounding
@@ -82,10 +82,10 @@ def test_many_drawn_problems(part: int) -> None:
 
 @pytest.fixture
 def fresh() -> Iterator[None]:
-    """Programs made in this test are not used in others."""
-    program._ready.cache_clear()
+    """Plans made in this test are not used in others."""
+    plans._function.cache_clear()
     yield
-    program._ready.cache_clear()
+    plans._function.cache_clear()
 
 
 BIG = {
@@ -99,10 +99,10 @@ BIG = {
 }
 
 
-@pytest.mark.parametrize("own", [program.OWN, 0], ids=["own memory", "arena"])
+@pytest.mark.parametrize("own", [plans.OWN, 0], ids=["own memory", "arena"])
 @pytest.mark.parametrize("case", BIG)
 def test_many_groups(case: str, own: int, fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "OWN", own)
+    monkeypatch.setattr(plans, "OWN", own)
     check(BIG[case])
 
 

@@ -30,8 +30,8 @@ class Implementation:
 
     `forward` writes the steps of node i through the builder and returns what `backward` needs, which is given
     to it. `refuses` gives the reason why not node i, if there is one. `lanes` is what lies in the vector
-    lanes; `takes_dense`: its operands may be dense; `aliases`: its value is its operand, in the same memory.
-    `across`: some steps need all groups at once.
+    lanes; `takes_dense`: its operands and its value may be dense; `aliases`: its value is its operand, in the
+    same memory. `across`: some steps need all groups at once.
     """
 
     id: str
