@@ -53,9 +53,9 @@ class Machine:
         self.plan, self.weights, self.state = plan, weights, state
         self.kept: dict[tuple[str, int], Kept] = {}
         self.context, self.count = Context(), 0
-        self.given: Mapping[str, Array] = {}
+        self.given: Sequence[Array] = ()
         self.error: BaseException | None = None
-        self._threads = threads
+        self._crew = crew_of(threads)
         self._arena = aligned(plan.arena.size)
         self._counts, self._firsts = {}, {}
         for lanes, batch in plan.batches.items():
@@ -69,7 +69,8 @@ class Machine:
             **{f"@state {node}.{name}": a for node, held in state.items() for name, a in held.items()},
         }  # fmt: skip
         self.own = rounded(max((each.scratch_bytes for each in code), default=0))  # values lie behind scratch
-        self._slots: list[tuple[Any, str, int]] = []  # where addresses stand that change in every run
+        self.moving = sorted(name for name in buffers if name.startswith(MOVING))  # in the order of `run`
+        self._slots: list[tuple[Any, int, int]] = []  # where their addresses stand, which, and from where on
         compiled = iter(code)
         steps = list(zip(plan.steps, plan.stages, strict=True))
         self._preparations = self._program(steps[: plan.preparations], compiled)
@@ -88,7 +89,7 @@ class Machine:
         stages = [[call for *_, call in stage] for _, stage in groupby(calls, lambda each: each[0])]
         program = Program(stages, self.own + self.plan.own_arena.size)
         self._slots += [
-            (program.slot(call, name), ref.buffer, ref.offset)
+            (program.slot(call, name), self.moving.index(ref.buffer), ref.offset)
             for _, step, call in calls
             if isinstance(step, KernelStep)
             for name, ref in step.arguments.items()
@@ -102,8 +103,9 @@ class Machine:
     def address(self, ref: Ref, scratch: int) -> int:
         """Where a buffer lies; a thread's own lies in the scratch memory that begins there."""
         if ref.outside:
-            found = self.given if ref.buffer.startswith(MOVING) else self.outside
-            return int(found[ref.buffer].ctypes.data) + ref.offset
+            moves = ref.buffer.startswith(MOVING)
+            array = self.given[self.moving.index(ref.buffer)] if moves else self.outside[ref.buffer]
+            return int(array.ctypes.data) + ref.offset
         if ref.buffer in self.plan.own_arena.offsets:
             return scratch + self.own + self.plan.own_arena.offsets[ref.buffer] + ref.offset
         return int(self._arena.ctypes.data) + self.plan.arena.offsets[ref.buffer] + ref.offset
@@ -112,33 +114,31 @@ class Machine:
         """The steps that need no images: what is made of the weights."""
         self._go(self._preparations)
 
-    def run(self, given: Mapping[str, Array], count: int, context: Context) -> None:
+    def run(self, given: Sequence[Array], count: int, context: Context) -> None:
         """All other steps once, for the first `count` samples of the arrays that are somewhere else in every
-        run, float32 and C-contiguous.
+        run, in the order of `moving`, float32 and C-contiguous.
         """
         self.context, self.given = context, given
         if count != self.count:
             self.count = count
             for lanes, firsts in self._firsts.items():
                 np.subtract(count, firsts, out=self._counts[f"@count {lanes}"])
-        where = {
-            name: a.__array_interface__["data"][0] for name, a in given.items()
-        }  # as ctypes.data, faster
-        for slot, buffer, offset in self._slots:
-            slot[0] = where[buffer] + offset
+        where = [array.__array_interface__["data"][0] for array in given]  # as ctypes.data, in half the time
+        for slot, which, offset in self._slots:
+            slot[0] = where[which] + offset
         for name, words in self._random.items():
             words[:2] = key(context.seed, name.removeprefix("@random "))
             words[2:] = context.first_sample, context.step
         try:
             self._go(self._run)
         finally:
-            self.given = {}
+            self.given = ()
             self.kept.clear()
 
     def _go(self, program: Program | None) -> None:
         if program is None:
             return
-        crew = Crew(1) if inside_a_step() else crew_of(self._threads)  # a crew does one step at a time
+        crew = Crew(1) if inside_a_step() else self._crew  # a crew does one step at a time
         crew.run(program)
         if self.error is not None:
             error, self.error = self.error, None

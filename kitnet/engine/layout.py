@@ -92,9 +92,11 @@ class _Layout:
         single = self._form[old] == "images" and math.prod(node.shape) == 1  # one number: no matter how
         alias = self._chosen[old].aliases if node.layer is not None else True
         form = "images" if single and not alias else "dense"
-        new = self._as(old, form)
-        if node.layer is None or (form == "dense" and self._form[old] == "dense"):
-            return
+        if node.layer is None:  # a copy, since the operand is the caller's
+            path, source = f"{node.path} in dense", self._made[old, "dense"]
+            new = self._append(old, "dense", Node(path, Convert(), (source,), node.shape, path))
+        else:
+            new = self._as(old, form)
         self._outside[new] = node.path
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,10 @@ import pytest
 import kitnet
 from kitnet.base.error import KitnetError
 from kitnet.engine import Scores, TrainingStep, run
+from kitnet.engine.compile import plan_of
+from kitnet.engine.lower import IMPLEMENTATIONS
 from kitnet.engine.plan import make_plan
+from kitnet.engine.step import KernelStep
 from kitnet.optim import Rule, Sgd
 
 LINE = "8x8x3 -> conv3-5 same -> relu -> fc4 -> softmax"
@@ -49,7 +54,7 @@ def test_images_may_lie_anyhow(batch: int) -> None:
 @pytest.mark.parametrize(("batch", "in_place"), [(3, True), (4, False), (20, True)])
 def test_a_plan_for_few_images_reads_them_all(batch: int, in_place: bool) -> None:
     """Which there must be, then."""
-    images = kitnet.parse(LINE).compile(batch)._operands["input"]
+    images = kitnet.parse(LINE).compile(batch)._operands[0]
     x = np.zeros((3, 8, 8, 3), np.float32)
     assert (images.of(x) is x) == in_place
 
@@ -67,6 +72,14 @@ def test_an_output_of_one_number_may_be_its_operand() -> None:
         np.random.default_rng(0).standard_normal((20, 6), np.float32),
     )
     np.testing.assert_allclose(net.compile(20)(x), net(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [3, 20])
+def test_an_operand_is_read_as_other_values_are(batch: int) -> None:
+    net, x = kitnet.parse("6 -> fc2"), np.random.default_rng(0).standard_normal((batch, 6), np.float32)
+    scores = net.compile(batch, values=["input"])
+    scores(x)
+    np.testing.assert_array_equal(scores.values["input"], x)
 
 
 def test_train_learns() -> None:
@@ -181,3 +194,24 @@ def test_modes() -> None:
     with pytest.raises(KitnetError) as error:
         net.compile(0)
     assert str(error.value) == "batch 0 is not possible; use 1 to 1048576"
+
+
+def test_the_page_on_architecture_knows_every_kernel() -> None:
+    """And every implementation, so that a reader finds the function that wrote a step."""
+    page = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text("utf-8")
+    names = set(re.findall(r"`([a-z0-9_.*]+)`", page))
+    lines = [
+        "12x12x3 -> conv3-8 same -> batchnorm -> silu -> dropout -> maxpool2 -> softmax -> fc8 -> fc3",
+        "8x8x3 -> tanh -> fc8 -> tanh -> fc3",
+        "16x16x32 -> conv3-32 same -> conv9-32 same -> subsample2 -> concat[meanpool2 | maxpool2] -> fc3",
+        "84 -> rbf",
+        "8x8x64 -> residual[conv3-64 same] -> fc3 -> sigmoid",
+    ]
+    for line in lines:
+        for mode, batch in ("train", 70), ("infer", 1), ("infer", 70):
+            plan = plan_of(kitnet.parse(line), batch, mode)
+            kernels = {step.kernel.name for step in plan.steps if isinstance(step, KernelStep)}
+            assert kernels <= names, kernels - names
+    for one in IMPLEMENTATIONS:
+        kind = one.id.split(".")[0]
+        assert {one.id, f"{kind}.*", f"{kind}.*.{one.lanes}"} & names, one.id

@@ -18,8 +18,7 @@ from plans import EPS, assert_gradients_close, formula_gradient, training
 import kitnet
 from kitnet.base.error import ShapeError
 from kitnet.base.spec import Array
-from kitnet.engine import Scores
-from kitnet.engine import run as engine_run
+from kitnet.engine import Scores, bind
 from kitnet.kernels import crew
 from kitnet.layers import BatchNorm, MaxPool, Relu
 from kitnet.layers.window import area, output_sizes, windows
@@ -87,8 +86,9 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
     def memory(size: int) -> Array:
         return guarded(-(-max(size, 1) // 128) * 128, np.uint8)
 
-    monkeypatch.setattr(engine_run, "aligned", memory)
+    monkeypatch.setattr(bind, "aligned", memory)
     monkeypatch.setattr(crew, "aligned", memory)
+    bind.crew_of.cache_clear()  # crews that have memory already
 
 
 def check(seed: int) -> None:

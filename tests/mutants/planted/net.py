@@ -284,7 +284,7 @@ NET = [
         "net/test_graphs.py::test_a_seed_may_be_any_value_and_seeds_of_one_value_add_up",
     ),
     Mutant(
-        "by_operand",
+        "samples_of",
         "len(set(counts.values())) > 1",
         "False",
         "net/test_graphs.py::test_operands_that_do_not_fit",

@@ -191,6 +191,12 @@ PLANNING = [
     ),
     Mutant(
         "_Layout._output",
+        "node.layer is None",
+        "False",
+        "engine/test_compile.py::test_an_operand_is_read_as_other_values_are",
+    ),
+    Mutant(
+        "_Layout._output",
         "self._chosen[old].aliases if node.layer is not None else True",
         "False",
         "engine/test_compile.py::test_an_output_of_one_number_may_be_its_operand",

@@ -11,8 +11,8 @@ RUNNING = [
     ),
     Mutant(
         "Machine.run",
-        "where[buffer] + offset",
-        "where[buffer]",
+        "where[which] + offset",
+        "where[which]",
         "engine/test_slices.py::test_scores[8-a classifier]",
     ),
     Mutant(
@@ -148,15 +148,27 @@ RUNNING = [
         "engine/test_few_images.py::test_new_weights_are_taken_over_by_refresh",
     ),
     Mutant(
+        "Scores.refresh",
+        "not np.isfinite(self._weights.flat).all()",
+        "False",
+        "engine/test_numerics.py::test_weights_that_are_not_finite_are_refused",
+    ),
+    Mutant(
+        "engine.compile:compile",
+        "INEXACT if numerics == 'exact' else ()",
+        "()",
+        "engine/test_numerics.py::test_exact_numerics_spread_nan_as_the_formula",
+    ),
+    Mutant(
         "Scores.__call__",
-        "array[start:start + most]",
-        "array[:most]",
+        "a[i:i + most]",
+        "a[:most]",
         "engine/test_compile.py::test_infer_gives_the_networks_own_output",
     ),
     Mutant(
         "Scores.__call__",
-        "whole[start : start + count] = here",
-        "whole[:count] = here",
+        "np.concatenate(each)",
+        "np.concatenate(each[::-1])",
         "engine/test_compile.py::test_infer_gives_the_networks_own_output[70-20]",
     ),
     Mutant(
