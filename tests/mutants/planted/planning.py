@@ -361,4 +361,10 @@ PLANNING = [
         "engine/test_plan.py::test_threads_and_repetition_change_no_bit",
         index=0,
     ),
+    Mutant(
+        "_setting",
+        "one_by_one and not across",
+        "one_by_one",
+        "engine/test_plan.py::test_training_step_of_whole_networks",
+    ),
 ]

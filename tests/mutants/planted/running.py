@@ -214,4 +214,22 @@ RUNNING = [
         "engine/test_compile.py::test_a_plan_for_few_images_reads_them_all",
     ),
     Mutant("update_steps", "_losses(b)", "{}", "train/test_lost_loss.py::test_in_the_first_epoch[compiled]"),
+    Mutant(
+        "_Placed.lowest",
+        "np.maximum.accumulate(self._end[:n][meets])",
+        "self._end[:n][meets]",
+        "engine/test_arena.py::test_no_two_live_buffers_share_memory",
+    ),
+    Mutant(
+        "_Placed.lowest",
+        "life.first <= self._last[:n]",
+        "life.first < self._last[:n]",
+        "engine/test_arena.py::test_no_two_live_buffers_share_memory",
+    ),
+    Mutant(
+        "_apart",
+        "first[i + 1:] <= last[i]",
+        "first[i + 1:] < last[i]",
+        "engine/test_arena.py::test_verify_sees_an_overlap",
+    ),
 ]
