@@ -267,13 +267,13 @@ KERNELS = [
         "Activation.back_from_x",
         "x if self.reads == 'x' else self.value(x)",
         "x",
-        "engine/test_plan.py::test_training_step_of_whole_networks",
+        "engine/test_plan.py::test_training_step_of_whole_networks[1-norms]",
     ),
     Mutant("_leaky_relu_back", "dy * slope", "dy", "kernels/test_elementwise.py::test_activation_gradient"),
     Mutant(
         "Epilogue.finish",
         "total + self.k.vector(addend, offset, count)",
         "total",
-        "engine/test_few_images.py::test_whole_networks",
+        "engine/test_few_images.py::test_whole_networks[1-resnet20]",
     ),
 ]
