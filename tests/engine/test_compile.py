@@ -74,6 +74,14 @@ def test_an_output_of_one_number_may_be_its_operand() -> None:
     np.testing.assert_allclose(net.compile(20)(x), net(x), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("batch", [3, 20])
+def test_an_operand_is_read_as_other_values_are(batch: int) -> None:
+    net, x = kitnet.parse("6 -> fc2"), np.random.default_rng(0).standard_normal((batch, 6), np.float32)
+    scores = net.compile(batch, values=["input"])
+    scores(x)
+    np.testing.assert_array_equal(scores.values["input"], x)
+
+
 def test_train_learns() -> None:
     net = kitnet.parse(LINE)
     step = net.compile(32, "train", rule=Sgd(0.1, 0.9))

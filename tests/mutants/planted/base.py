@@ -141,4 +141,22 @@ BASE = [
         "(1.0 / i) ** 0.5",
         "base/test_initialisers.py::test_normal_deviations",
     ),
+    Mutant(
+        "Rule.apply",
+        "scalars['decay'] * decays",
+        "scalars['decay']",
+        "optim/test_sgd.py::test_decay_pulls_only_where_the_mask_is_1",
+    ),
+    Mutant(
+        "Sgd.update",
+        "scalars['momentum'] * memory['velocity']",
+        "memory['velocity']",
+        "optim/test_sgd.py::test_two_steps_with_momentum",
+    ),
+    Mutant(
+        "Sgd.update",
+        "scalars['rate'] * v",
+        "scalars['rate'] * dw",
+        "optim/test_sgd.py::test_two_steps_with_momentum",
+    ),
 ]

@@ -263,4 +263,17 @@ KERNELS = [
         "Kind(run[0], run[0], same)",
         "kernels/test_channels_winograd.py::test_hard_cases[a picture-F(4x4, 3x3)]",
     ),
+    Mutant(
+        "Activation.back_from_x",
+        "x if self.reads == 'x' else self.value(x)",
+        "x",
+        "engine/test_plan.py::test_training_step_of_whole_networks[1-norms]",
+    ),
+    Mutant("_leaky_relu_back", "dy * slope", "dy", "kernels/test_elementwise.py::test_activation_gradient"),
+    Mutant(
+        "Epilogue.finish",
+        "total + self.k.vector(addend, offset, count)",
+        "total",
+        "engine/test_few_images.py::test_whole_networks[1-resnet20]",
+    ),
 ]

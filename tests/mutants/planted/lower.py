@@ -79,21 +79,21 @@ LOWER = [
         "28 + samples * high * wide",
         "8 + samples * high * wide",
         "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
-        "[5-1-F(2x2,3x3)-128]",
+        "[5-1-winograd2-128]",
     ),
     Mutant(
         "_costs_of_few",
         "samples * filtering.tiles(high)",
         "filtering.tiles(high)",
         "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
-        "[7-4-F(4x4,3x3)-256]",
+        "[7-4-winograd4-256]",
     ),
     Mutant(
         "_costs_of_few",
         "filtering.frequencies * (18 + tiles)",
         "filtering.frequencies * (2 + tiles)",
         "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
-        "[14-1-F(2x2,3x3)-256]",
+        "[14-1-winograd2-256]",
     ),
     Mutant(
         "engine.lower.formula:_across",

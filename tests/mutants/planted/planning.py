@@ -13,7 +13,7 @@ PLANNING = [
         "Builder.dx",
         "self._shared(root) or not self._suits(self._gradients[root], i)",
         "False",
-        "engine/test_fusion.py::test_gradients_of_joined_branches",
+        "engine/test_fusion.py::test_gradients_of_joined_branches[20-a value twice]",
     ),
     Mutant(
         "Builder._overlap",
@@ -25,7 +25,7 @@ PLANNING = [
         "Builder._suits",
         "dense and place.batch == self.batches[self.setting.lanes[i]]",
         "True",
-        "engine/test_fusion.py::test_gradients_of_joined_branches",
+        "engine/test_fusion.py::test_gradients_of_joined_branches[20-a flat whole]",
     ),
     Mutant(
         "Builder.weight_gradient",
@@ -191,6 +191,12 @@ PLANNING = [
     ),
     Mutant(
         "_Layout._output",
+        "node.layer is None",
+        "False",
+        "engine/test_compile.py::test_an_operand_is_read_as_other_values_are",
+    ),
+    Mutant(
+        "_Layout._output",
         "self._chosen[old].aliases if node.layer is not None else True",
         "False",
         "engine/test_compile.py::test_an_output_of_one_number_may_be_its_operand",
@@ -304,7 +310,7 @@ PLANNING = [
         "Values.place_over",
         "not self.back and root not in self._places and root not in self.slices",
         "root not in self._places and root not in self.slices",
-        "engine/test_plan.py::test_training_step_of_whole_networks",
+        "engine/test_plan.py::test_training_step_of_whole_networks[1-residual]",
     ),
     Mutant(
         "Values.place_over",
@@ -354,5 +360,11 @@ PLANNING = [
         "self.tasks",
         "engine/test_plan.py::test_threads_and_repetition_change_no_bit",
         index=0,
+    ),
+    Mutant(
+        "_setting",
+        "one_by_one and not across",
+        "one_by_one",
+        "engine/test_plan.py::test_training_step_of_whole_networks[64-norms]",
     ),
 ]

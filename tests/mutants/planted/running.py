@@ -148,6 +148,18 @@ RUNNING = [
         "engine/test_few_images.py::test_new_weights_are_taken_over_by_refresh",
     ),
     Mutant(
+        "Scores.refresh",
+        "not np.isfinite(self._weights.flat).all()",
+        "False",
+        "engine/test_numerics.py::test_weights_that_are_not_finite_are_refused",
+    ),
+    Mutant(
+        "engine.compile:compile",
+        "INEXACT if numerics == 'exact' else ()",
+        "()",
+        "engine/test_numerics.py::test_exact_numerics_spread_nan_as_the_formula",
+    ),
+    Mutant(
         "Scores.__call__",
         "a[i:i + most]",
         "a[:most]",
@@ -157,6 +169,12 @@ RUNNING = [
         "Scores.__call__",
         "self._part(part, len(part[0]))",
         "self._part(part, most)",
+        "engine/test_compile.py::test_infer_gives_the_networks_own_output[70-20]",
+    ),
+    Mutant(
+        "Scores.__call__",
+        "np.concatenate(each)",
+        "np.concatenate(each[::-1])",
         "engine/test_compile.py::test_infer_gives_the_networks_own_output[70-20]",
     ),
     Mutant(
@@ -202,4 +220,22 @@ RUNNING = [
         "engine/test_compile.py::test_a_plan_for_few_images_reads_them_all",
     ),
     Mutant("update_steps", "_losses(b)", "{}", "train/test_lost_loss.py::test_in_the_first_epoch[compiled]"),
+    Mutant(
+        "_Placed.lowest",
+        "np.maximum.accumulate(self._end[:n][meets])",
+        "self._end[:n][meets]",
+        "engine/test_arena.py::test_no_two_live_buffers_share_memory",
+    ),
+    Mutant(
+        "_Placed.lowest",
+        "life.first <= self._last[:n]",
+        "life.first < self._last[:n]",
+        "engine/test_arena.py::test_no_two_live_buffers_share_memory",
+    ),
+    Mutant(
+        "_apart",
+        "first[i + 1:] <= last[i]",
+        "first[i + 1:] < last[i]",
+        "engine/test_arena.py::test_verify_sees_an_overlap",
+    ),
 ]
