@@ -42,10 +42,10 @@ def test_the_version(say):
 OPTIONS = {
     "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
     "--engine --threads --resume",
-    "evaluate": "RUN --data --data-dir --engine --threads --json",
-    "explain": "MODEL --input --batch --train --forbid --force --why --json",
-    "predict": "RUN FILES --top --invert --json",
-    "verify": "FILE --json",
+    "evaluate": "RUN --data --data-dir --engine --threads --memory --json",
+    "explain": "MODEL --input --batch --train --forbid --force --why --steps --json",
+    "predict": "RUN FILES --top --invert --memory --json",
+    "verify": "FILE --memory --json",
     "show": "MODEL --input --batch --no-optional --json",
     "layers": "--json",
     "models": "--json",

@@ -4,21 +4,29 @@ from mutant import Mutant
 
 FUNCTIONAL = [
     Mutant(
-        "functional.in_place:suits",
+        "functional.plans:_planned",
+        "not direct and not called(plan.choices[0].one.id, algorithm)",
+        "False",
+        "functional/test_ways_to_compute.py::test_winograd_is_not_for_other_3x3_windows",
+    ),
+    Mutant(
+        "lanes_of_convolution",
         "samples < cpu.lanes",
         "samples <= cpu.lanes",
-        "functional/test_in_place.py::test_few_images_or_full_vectors_of_filters_suit",
+        "functional/test_ways_to_compute.py"
+        "::test_few_images_or_full_vectors_of_filters_lie_with_their_channels_in_the_lanes",
     ),
     Mutant(
-        "winograd_fits",
-        "groups == 1 and [(a.window, a.stride, a.dilation) for a in axes] == [(3, 1, 1)] * 2",
-        "[(a.window, a.stride, a.dilation) for a in axes] == [(3, 1, 1)] * 2",
-        "functional/test_in_place.py::test_winograd_is_not_for_other_3x3_windows",
+        "lanes_of_convolution",
+        "layer.groups == 1",
+        "True",
+        "functional/test_ways_to_compute.py"
+        "::test_few_images_or_full_vectors_of_filters_lie_with_their_channels_in_the_lanes",
     ),
     Mutant(
-        "convolve_by_winograd",
-        "winograd.convolve('winograd', d.cpu, d.batch, x, y, window.before, bias=p.bias, blocks=TASKS)",
-        "winograd.convolve('winograd', d.cpu, d.batch, x, y, (0, 0, 0), bias=p.bias, blocks=TASKS)",
-        "functional/test_function_arguments.py::test_winograd_is_another_way_to_the_same[6-shape0]",
+        "functional.plans:_problem",
+        "samples * whole_vectors(shape[-1], cpu.lanes)",
+        "samples * shape[-1]",
+        "functional/test_ways_to_compute.py::test_pools_leave_few_lanes_empty",
     ),
 ]

@@ -363,7 +363,7 @@ PLANNING = [
     ),
     Mutant(
         "_setting",
-        "one_by_one and not across",
+        "one_by_one and not across and values <= most_own",
         "one_by_one",
         "engine/test_plan.py::test_training_step_of_whole_networks[64-norms]",
     ),
