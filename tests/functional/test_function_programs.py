@@ -17,9 +17,10 @@ import pytest
 
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
+from kitnet.engine.choice import batch_of
 from kitnet.engine.once import run_once
 from kitnet.functional import convolve, convolve_backward, max_pool, plans
-from kitnet.kernels.cpu import cores
+from kitnet.kernels.cpu import cores, detect
 from kitnet.layers import Backward, Case, Context, Convolution, Forward, Kept, Layer
 from kitnet.net.graph import Graph
 from kitnet.net.weights import Weights
@@ -140,7 +141,7 @@ def test_a_formula_in_a_plan_calls_while_another_thread_waits_for_the_end_of_tha
             found.append(run_once(graph, Weights({}), {}, Context(), {"x": X}, ["y"], threads=cores()))
 
     def outside() -> None:
-        begun.wait(60)
+        begun.wait(20)
         while len(found) < 20:
             convolve(X, W)
 
@@ -148,7 +149,7 @@ def test_a_formula_in_a_plan_calls_while_another_thread_waits_for_the_end_of_tha
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(20)
     assert len(found) == 20
     assert all(ran.values["y"].tobytes() == convolve(X, W).tobytes() for ran in found)
 
@@ -163,3 +164,14 @@ def test_a_forked_process_calls_though_a_thread_was_calling() -> None:
             os._exit(42 if convolve(X, W).tobytes() == want else 1)
         _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 42
+
+
+def test_single_numbers_have_room_in_all_lanes() -> None:
+    """They are written for the whole batch, of which the call gets its own."""
+    x, w = X[:, :3, :3, :1], W[..., :1, :1]
+    y = convolve(x, w)
+    assert y.shape == (40, 1, 1, 1) and y.flags.c_contiguous
+    np.testing.assert_allclose(y, convolve(x, w, engine="formula"), rtol=0, atol=1e-5)
+    for shape, rows in (((3, 3, 1), batch_of(40, detect())), ((4, 3, 1), None)):
+        problem = plans._problem(Convolution(3, 1), np.zeros((40, *shape), np.float32), "direct", back=False)
+        assert plans._function(problem).rows == (rows and rows.groups * rows.images)
