@@ -1,4 +1,5 @@
-"""kitnet against its rivals on this machine: `python bench/compare.py NAME [--json]`, or `--all`.
+"""kitnet against its rivals on this machine: `python bench/compare.py NAME [--json]`, or `--all`; with
+`--against DIR` against an older checkout of itself.
 
 Every measurement is a process of its own; the sides take turns, round after round, and the median over the
 rounds counts. A side whose numbers differ from PyTorch's is refused, and so is one that claims more than the
@@ -8,48 +9,27 @@ ceiling of the machine. How to run it: bench/README.md.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
-import datetime
 import json
-import math
-import os
 import platform
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import against
 import numpy as np
 from layers import LAYERS
 from networks import BENCHES, Bench
+from outcome import RefusedError, columns_of, difference, digits, geometric, other_counts, write
+from process import BUSY, ROOT, Options, machine, say, tell_disturbed, work
 from rivals import rivals_of
 from side import NotYetError
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE.parent / "results" / "compare.csv"
+RESULTS = ROOT / "results" / "compare.csv"
 HOPELESS = 1.5  # a rival this much slower than the best after two rounds is measured no more
-# Difference that is allowed, relative to the largest number; gradients of networks have one of their own.
-TOLERANCE = 1e-4
-BUSY = 0.05  # share of the machine that others may use before the numbers are called disturbed
-
-
-class RefusedError(Exception):
-    """A result that must not be shown as one; its text says why."""
-
-
-@dataclass(frozen=True)
-class Options:
-    rounds: int
-    seconds: float
-    threads: int
-    only_rivals: bool
 
 
 @dataclass
@@ -116,22 +96,8 @@ class Comparison:
             "seconds": self.options.seconds,
             "answers": str(self.folder / f"{side}.npz"),
         }
-        threads = str(self.options.threads)
-        environment = {**os.environ, "BENCH_THREADS": threads, "OMP_NUM_THREADS": threads}
-        with watched() as use:
-            done = subprocess.run(
-                [sys.executable, str(HERE / "worker.py"), json.dumps(job)],
-                capture_output=True,
-                text=True,
-                env=environment,
-                check=False,
-            )
-        self.others.append(use["others"])
-        if done.returncode == 2:
-            raise NotYetError(done.stderr.strip().splitlines()[-1])
-        if done.returncode:
-            raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
-        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        found, others = work(job, self.options.threads)
+        self.others.append(others)
         return found
 
     def _check(self) -> None:
@@ -139,13 +105,10 @@ class Comparison:
         judge = self.rivals[0]
         if judge not in self.records:
             raise RefusedError(f"{judge}, which says what is right, failed: {self.failed[judge]}")
-        right = dict(np.load(self.folder / f"{judge}.npz"))
-        apart = self.bench.network.apart if self.bench.network else TOLERANCE
+        right, facts = self.folder / f"{judge}.npz", self.records[judge].facts
         for name, record in list(self.records.items()):
-            reason = _difference(right, dict(np.load(self.folder / f"{name}.npz")), judge, apart)
-            for count in ("multiply_adds", "first"):
-                if record.facts.get(count) != self.records[judge].facts.get(count):
-                    reason = f"its network has {record.facts.get(count)} {count}, that of {judge} others"
+            reason = other_counts(record.facts, facts, judge)
+            reason = reason or difference(self.bench, right, self.folder / f"{name}.npz", judge)
             if reason and name == "kitnet":
                 raise RefusedError(f"kitnet is refused: {reason}")
             if reason:
@@ -171,11 +134,11 @@ class Comparison:
         if self.bench.task == "layers":
             speeds = [row["kitnet"] for row in rows if row["kitnet"]]
             whole = {
-                "kitnet": _geometric(speeds) if speeds else None,
-                "best": _geometric([row["best"] for row in rows]),
+                "kitnet": digits(geometric(speeds)) if speeds else None,
+                "best": digits(geometric(row["best"] for row in rows)),
                 "best_rival": "PyTorch, the best of each layer and pass",
                 "unit": "GFLOP/s, geometric mean",
-                "ratio": _geometric(ratios) if ratios else None,
+                "ratio": digits(geometric(ratios)) if ratios else None,
                 "least_ratio": min(ratios, default=None),
                 "layers": rows,
             }
@@ -233,12 +196,12 @@ class Comparison:
         counted = bool(self.bench.batch)
         return {
             "what": what,
-            "kitnet": _digits(unit / ours) if ours else None,
-            "best": _digits(unit / seconds[best]),
+            "kitnet": digits(unit / ours) if ours else None,
+            "best": digits(unit / seconds[best]),
             "best_rival": best,
             "unit": "images/s" if self.bench.batch else "GFLOP/s",
-            "ratio": _digits(seconds[best] / ours) if ours else None,
-            "rivals": {name: _digits(unit / seconds[name]) for name in rivals},
+            "ratio": digits(seconds[best] / ours) if ours else None,
+            "rivals": {name: digits(unit / seconds[name]) for name in rivals},
             "gflops": {name: round(each, 1) for name, each in speed.items()},
             "percent_of_ceiling": {name: round(100 * each / top, 1) for name, each in speed.items()},
             "memory_mib": memory if counted else {},
@@ -255,77 +218,6 @@ class Comparison:
         facts = next(iter(self.records.values())).facts
         forward, first = facts["multiply_adds"], facts["first"]
         return 2.0 * self.bench.batch * (forward if self.bench.task == "infer" else 3 * forward - first)
-
-
-def _difference(right: dict[str, Any], found: dict[str, Any], judge: str, apart: float) -> str:
-    """How far answers are from those of the judge, where that is too far."""
-    for what, want in right.items():
-        have = found.get(what)
-        if have is None or have.shape != want.shape:
-            return f"its {what} have the shape {None if have is None else have.shape}, {judge}'s {want.shape}"
-        # a fingerprint is the length of an array and a projection of it, both measured by the length
-        scale = np.abs(want[..., :1]) if what not in ("scores", "losses") else np.abs(want).max()
-        off = float((np.abs(have - want) / np.maximum(scale, 1e-30)).max())
-        allowed = apart if what == "gradients" else TOLERANCE
-        if not off <= allowed:
-            return f"its {what} differ from {judge}'s by {off:.1e}, allowed are {allowed:.0e}"
-    return ""
-
-
-def _geometric(values: list[float]) -> float:
-    return _digits(math.exp(statistics.fmean(map(math.log, values))))
-
-
-def _digits(value: float) -> float:
-    """Four digits that count."""
-    return float(f"{value:.4g}")
-
-
-@contextlib.contextmanager
-def watched() -> Any:
-    """How much of the machine others used meanwhile: `others`, 0 to 1."""
-    use = {"others": 0.0}
-    busy, own, start = _busy(), _children(), time.perf_counter()
-    yield use
-    spent = max(time.perf_counter() - start, 1e-9) * (os.cpu_count() or 1)
-    use["others"] = max(0.0, (_busy() - busy - (_children() - own)) / spent)
-
-
-def _busy() -> float:
-    """Seconds that all cores have worked since the machine began; 0 where the system does not tell."""
-    try:
-        words = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    except OSError:
-        return 0.0
-    ticks = [int(word) for word in words]
-    working = sum(ticks[:8]) - ticks[3] - ticks[4]  # without idling and waiting for disks
-    return working / os.sysconf("SC_CLK_TCK")
-
-
-def _children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def machine() -> dict[str, str]:
-    """Where and when, and of which state of the sources."""
-    from kitnet.kernels.cpu import detect
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=False)
-        return done.stdout.strip()
-
-    changed = "+" if git("status", "--porcelain", "--", "../kitnet") else ""
-    return {
-        "machine": f"{os.cpu_count()} cores, {detect()}",
-        "commit": (git("rev-parse", "--short", "HEAD") or "unknown") + changed,
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
-    }
-
-
-def say(text: str) -> None:
-    """Progress, on standard error so that JSON stays alone on standard output."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def show(report: dict[str, Any]) -> None:
@@ -350,59 +242,44 @@ def show(report: dict[str, Any]) -> None:
         print(f"  ratio to {report['best_rival']}: {report['ratio']}{least} (to reach: {report['goal']})")
     if report["note"]:
         print(f"  {report['note']}")
-    if report["disturbed"]:
-        share = round(100 * report["used_by_others"])
-        print(f"  DISTURBED: other processes used {share} % of the machine; these numbers count for nothing")
+    tell_disturbed(report)
 
 
-def write(reports: list[dict[str, Any]], path: Path) -> None:
-    """One row a name, and one for each layer and pass of `conv`; other names keep their rows."""
+def rows_of(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """A report as rows of a table: one a name, and one for each layer and pass of `conv`."""
     rows = []
-    for report in reports:
-        for row in [*report.get("layers", []), report]:
-            name = report["name"] if row is report else f"{report['name']}: {row['what']}"
-            memory, share = row.get("memory_mib", {}), row.get("percent_of_ceiling", {})
-            rows.append(
-                {
-                    "name": name,
-                    "batch": report["batch"] or "",
-                    "unit": row["unit"],
-                    "kitnet": row["kitnet"],
-                    "best": row["best"],
-                    "best_rival": row["best_rival"],
-                    "ratio": row["ratio"],
-                    "goal": report["goal"] if row is report else 1.0,
-                    "kitnet_gflops": row.get("gflops", {}).get("kitnet"),
-                    "kitnet_percent_of_ceiling": share.get("kitnet"),
-                    "best_percent_of_ceiling": share.get(row["best_rival"]),
-                    "ceiling_gflops": report["ceiling"],
-                    "kitnet_mib": memory.get("kitnet"),
-                    "fastest_torch_mib": row.get("fastest_torch_memory_mib"),
-                    "least_torch_mib": row.get("least_torch_memory_mib"),
-                    "rivals": json.dumps(row.get("rivals", {})),
-                    "rounds": max(report["rounds"].values()),
-                    "threads": report["threads"],
-                    "used_by_others": report["used_by_others"],
-                    "machine": report["machine"],
-                    "versions": " ".join(f"{name}={text}" for name, text in report["versions"].items()),
-                    "commit": report["commit"],
-                    "date": report["date"],
-                    "note": report["note"],
-                }
-            )
-    path.parent.mkdir(exist_ok=True)
-    columns = list(rows[0])
-    measured = {report["name"] for report in reports}
-    if path.exists():
-        with path.open(newline="") as file:
-            rows += [row for row in csv.DictReader(file) if row["name"].split(":")[0] not in measured]
-    order = list(BENCHES)
-    rows.sort(key=lambda row: order.index(row["name"].split(":")[0]))
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-    say(f"wrote {path}")
+    for row in [*report.get("layers", []), report]:
+        name = report["name"] if row is report else f"{report['name']}: {row['what']}"
+        memory, share = row.get("memory_mib", {}), row.get("percent_of_ceiling", {})
+        rows.append(
+            {
+                "name": name,
+                "batch": report["batch"] or "",
+                "unit": row["unit"],
+                "kitnet": row["kitnet"],
+                "best": row["best"],
+                "best_rival": row["best_rival"],
+                "ratio": row["ratio"],
+                "goal": report["goal"] if row is report else 1.0,
+                "kitnet_gflops": row.get("gflops", {}).get("kitnet"),
+                "kitnet_percent_of_ceiling": share.get("kitnet"),
+                "best_percent_of_ceiling": share.get(row["best_rival"]),
+                "ceiling_gflops": report["ceiling"],
+                "kitnet_mib": memory.get("kitnet"),
+                "fastest_torch_mib": row.get("fastest_torch_memory_mib"),
+                "least_torch_mib": row.get("least_torch_memory_mib"),
+                "rivals": json.dumps(row.get("rivals", {})),
+                "rounds": max(report["rounds"].values()),
+                "threads": report["threads"],
+                "used_by_others": report["used_by_others"],
+                "machine": report["machine"],
+                "versions": " ".join(f"{name}={text}" for name, text in report["versions"].items()),
+                "commit": report["commit"],
+                "date": report["date"],
+                "note": report["note"],
+            }
+        )
+    return rows
 
 
 def compare(name: str, options: Options) -> dict[str, Any]:
@@ -412,10 +289,16 @@ def compare(name: str, options: Options) -> dict[str, Any]:
         return comparison.report()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="kitnet against its rivals on this machine")
+def arguments() -> argparse.Namespace:
+    """What the command line says, checked."""
+    parser = argparse.ArgumentParser(
+        description="kitnet against its rivals on this machine, or an older kitnet"
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
     parser.add_argument("--all", action="store_true", help="every name, into results/compare.csv")
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="an older checkout of kitnet, instead of the rivals"
+    )
     parser.add_argument("--output", type=Path, help="write a table to this file instead")
     parser.add_argument("--json", action="store_true", help="one line of JSON a name")
     parser.add_argument("--rounds", type=int, default=10, help="processes of each side (default 10)")
@@ -426,23 +309,36 @@ def main() -> int:
     unknown = [name for name in given.names if name not in BENCHES]
     if unknown or not (given.names or given.all):
         parser.error(f"unknown name {unknown[0]}" if unknown else "which name? or --all")
+    if given.against and given.only_rivals:
+        parser.error("--only-rivals: there are none with --against")
+    if given.against and not (given.against / "bench" / "worker.py").exists():
+        parser.error(f"--against: {given.against} is no checkout of kitnet; it has no bench/worker.py")
+    if given.all and not (given.output or given.against):
+        given.output = RESULTS
+    columns = columns_of(given.output) if given.output else []
+    if columns and ("against" in columns) != bool(given.against):
+        parser.error(f"--output: {given.output} has the columns of another table; give a new file")
+    return given
+
+
+def main() -> int:
+    given, status = arguments(), 0
     options = Options(max(given.rounds, 1), given.seconds, given.threads, given.only_rivals)
-    output = given.output or (RESULTS if given.all else None)
-    reports, status = [], 0
+    old = given.against
     for name in given.names or BENCHES:
         try:
-            report = compare(name, options)
+            report = against.compare(name, options, old) if old else compare(name, options)
         except (NotYetError, RefusedError) as error:
             say(f"{name}: {error}")
             status = 2
             continue
-        reports.append(report)
         if given.json:
             print(json.dumps(report), flush=True)
         else:
-            show(report)
-        if output:
-            write(reports, output)  # after each name, so that nothing is lost
+            (against.show if old else show)(report)
+        if given.output:  # after each name, so that nothing is lost
+            write((against.rows if old else rows_of)(report), given.output)
+            say(f"wrote {given.output}")
     return status
 
 

@@ -26,15 +26,15 @@ import kitnet
 from kitnet.base.error import KitnetError
 from kitnet.base.memory import aligned
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower import choose
-from kitnet.engine.plan import batch_of
+from kitnet.engine.choice import choose
+from kitnet.engine.request import Request
 from kitnet.engine.run import Scores, TrainingStep
-from kitnet.engine.step import KernelStep
+from kitnet.engine.step import KernelStep, Place
+from kitnet.engine.values import Setting
 from kitnet.kernels.cpu import detect
 from kitnet.kernels.crew import Crew
 from kitnet.kernels.jit import build
 from kitnet.kernels.program import Call, Program
-from kitnet.kernels.spec import Batch, Volume
 from kitnet.net.objective import usual_loss
 from kitnet.optim import Sgd
 
@@ -87,7 +87,7 @@ class _Network:
     def facts(self) -> dict[str, Any]:
         products = ("conv", "fc")  # norms are not counted on either side
         costs = [row.multiply_adds for row in self.net.ledger().rows if row.kind in products]
-        names = sorted({choice.name for choice in self.plan.choices})
+        names = sorted({choice.one.id for choice in self.plan.choices})
         return {
             "multiply_adds": sum(costs),
             "first": costs[0],
@@ -119,10 +119,8 @@ class Training(_Network):
 
     def build(self) -> None:
         hand_over(self.net)
-        train = self.bench.task == "train"
-        rule = Sgd(rate=RATE, momentum=MOMENTUM) if train else None
-        memory = {"velocity": self.net.weights.like().flat} if train else {}
-        self._run = TrainingStep(self.net, self.loss, self.bench.batch, rule, memory, threads=THREADS)
+        rule = Sgd(rate=RATE, momentum=MOMENTUM) if self.bench.task == "train" else None
+        self._run = TrainingStep(self.net, self.loss, self.bench.batch, rule, threads=THREADS)
         self.plan = self._run.plan
 
     def answers(self) -> Answers:
@@ -146,18 +144,12 @@ class Training(_Network):
         yield "step", step
 
 
-class _OneLayer(Builder):
-    """Plans a layer by itself, back to its input as well."""
-
-    def wants(self, i: int) -> bool:
-        return True
-
-
 class Layers:
     """Single convolutions as the engine computes them in training, on values with the batch in the lanes, as
     they are between the layers of a network.
 
     What is made of the filters in every step is timed; the conversion of values from and to N,H,W,C is not.
+    The steps are those of a builder without any conversions, whose work is cut up as in a plan of few groups.
     """
 
     def __init__(self, bench: Bench) -> None:
@@ -195,33 +187,18 @@ class Layers:
             f"{layer.side}x{layer.side}x{layer.depth} -> "
             f"conv{layer.size}-{layer.filters}/{layer.stride} pad={layer.pad} floor bias=no"
         )
-        path = net.graph.nodes[1].path
-        batch = batch_of(layer.batch, self._cpu)
-        b = _OneLayer(net.graph, net.weights, self._cpu, batch, train=True)
-        way, _ = choose(b, 1)
-        self._algorithms.add(way.name)
-        way.forward(b, 1)
-        if what == "forward":
-            steps = [*b.prologue, *b.steps, *b.epilogue]
-        else:
-            b.prologue, b.steps = [], []
-            b.dx(1)
-            way.backward(b, 1)
-            of_weights = what == "backward weights"
-            steps = [*b.prologue, *b.steps, *b.epilogue]
-            steps = [step for step in steps if ("filter gradient" in step.label) == of_weights]
-        kernels = [step for step in steps if isinstance(step, KernelStep)]
+        b, kernels = self._written(net, layer.batch, what)
         x, y, dx, dy = b.place(0), b.place(1), b.dx(0)[0], b.dx(1)[0]
-        weight = net.weights[f"{path}.weight"]
+        path = f"{net.graph.nodes[1].path}.weight"
+        weight, gradient = net.weights[path], net.weights.like()[path]
         for k, row in enumerate(filters(layer.filters, layer.depth * layer.size**2, 0)):
             weight[..., k] = row.reshape(layer.depth, layer.size, layer.size).transpose(1, 2, 0)
-        gradient = net.weights.like()
-        rooms = {name: _floats(size // 4) for name, size in b.buffers.items()}
-        rooms |= {"@weights": net.weights.flat, "@gradient": gradient.flat, **b.constants}
         inputs = images(layer.batch, (layer.side, layer.side, layer.depth), 0)
         outputs = images(layer.batch, (layer.output, layer.output, layer.filters), 1)
-        rooms[x.ref.buffer] = _into_lanes(inputs, x.volume, batch)
-        rooms[dy.ref.buffer] = _into_lanes(outputs, dy.volume, batch)
+        rooms = {name: _floats(size // 4) for name, size in b.buffers.items()}
+        rooms |= {f"@weight {path}": weight, f"@dw {path}": gradient, **b.constants}
+        rooms[x.ref.buffer] = _into_lanes(inputs, x)
+        rooms[dy.ref.buffer] = _into_lanes(outputs, dy)
         stages = [
             [Call(code, **{n: rooms[r.buffer].ctypes.data + r.offset for n, r in step.arguments.items()})]
             for step, code in zip(kernels, build([step.kernel for step in kernels]), strict=True)
@@ -229,39 +206,61 @@ class Layers:
 
         def read() -> Array:
             if what == "backward weights":
-                return gradient[f"{path}.weight"].transpose(3, 2, 0, 1)
+                return gradient.transpose(3, 2, 0, 1)
             place = y if what == "forward" else dx
-            shape = batch.groups, place.volume.positions, place.volume.channels, batch.images
-            return _out_of_lanes(rooms[place.ref.buffer].reshape(shape), place.volume, batch, layer.batch)
+            return _out_of_lanes(rooms[place.ref.buffer], place, layer.batch)
 
-        program = Program(stages)
-        self._rooms = rooms, gradient  # which the program's addresses mean
-        return program, read
+        self._rooms = rooms  # which the program's addresses mean
+        return Program(stages), read
+
+    def _written(self, net: Any, samples: int, what: Pass) -> tuple[Builder, list[KernelStep]]:
+        """The steps of a pass, with what they make of the filters, and the builder that wrote them. The
+        gradient of the layer's value is given, all others are wanted.
+        """
+        operand, value = (node.path for node in net.graph.nodes)
+        request = Request(train=True, seeds=(value,), gradients=(operand,), weights=True)
+        given = net.graph, net.weights
+        choices = choose(*given, samples, self._cpu, request, layout="images")
+        one = choices.taken[1]
+        self._algorithms.add(one.id)
+        b = Builder(Setting(*given, self._cpu, request, (one.lanes, one.lanes), choices.batches))
+        b.at = 1
+        kept = one.forward(b, 1)
+        if what != "forward":
+            b.prologue, b.steps = [], []
+            b.dx(1)
+            one.backward(b, 1, kept)
+        steps = [step for step in (*b.prologue, *b.steps, *b.epilogue) if isinstance(step, KernelStep)]
+        if what != "forward":
+            of_weights = what == "backward weights"
+            steps = [step for step in steps if ("filter gradient" in step.label) == of_weights]
+        return b, steps
 
 
 def _floats(size: int) -> Array:
     return aligned(4 * size).view(np.float32)[:size]  # of which there may be more
 
 
-def _room(volume: Volume, batch: Batch) -> Array:
+def _shape(place: Place) -> tuple[int, ...]:
     """(groups, positions, channels, images)"""
-    shape = batch.groups, volume.positions, volume.channels, batch.images
-    return _floats(int(np.prod(shape))).reshape(shape)
+    batch, volume = place.batch, place.volume
+    return batch.groups, volume.positions, volume.channels, batch.images
 
 
-def _into_lanes(values: Array, volume: Volume, batch: Batch) -> Array:
+def _into_lanes(values: Array, place: Place) -> Array:
     """values (N, H, W, C), unused lanes 0."""
-    whole = np.zeros((batch.groups * batch.images, volume.positions, volume.channels), np.float32)
-    whole[: len(values)] = values.reshape(len(values), *whole.shape[1:])
-    lanes = _room(volume, batch)
-    lanes[...] = whole.reshape(batch.groups, batch.images, *whole.shape[1:]).transpose(0, 2, 3, 1)
+    groups, positions, channels, together = _shape(place)
+    whole = np.zeros((groups * together, positions, channels), np.float32)
+    whole[: len(values)] = values.reshape(len(values), positions, channels)
+    lanes = _floats(whole.size).reshape(_shape(place))
+    lanes[...] = whole.reshape(groups, together, positions, channels).transpose(0, 2, 3, 1)
     return lanes
 
 
-def _out_of_lanes(lanes: Array, volume: Volume, batch: Batch, count: int) -> Array:
+def _out_of_lanes(lanes: Array, place: Place, count: int) -> Array:
     """As (N, C, H, W)."""
-    rows = lanes.transpose(0, 3, 2, 1).reshape(-1, volume.channels, *volume.sizes[1:])
-    return rows[:count]
+    rows = lanes.reshape(_shape(place)).transpose(0, 3, 2, 1)
+    return rows.reshape(-1, place.volume.channels, *place.volume.sizes[1:])[:count]
 
 
 def side(bench: Bench) -> Side:

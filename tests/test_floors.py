@@ -110,7 +110,7 @@ def test_every_folder_has_a_floor() -> None:
         ("from ..net import graph", "layers", ["kitnet.net is on floor 2, layers on 1"]),
         ("from .. import net", "layers", ["kitnet.net is on floor 2, layers on 1"]),
         ("from kitnet.optim import sgd", "data", ["kitnet.optim is on floor 1, data on 1"]),  # sideways
-        ("from kitnet.zoo import lenet5", "testing", ["kitnet.zoo is on floor 3, testing on 3"]),
+        ("from kitnet.zoo import lenet5", "engine", ["kitnet.zoo is on floor 3, engine on 3"]),
         ("def f():\n    from kitnet.train import fit", "engine", ["kitnet.train is on floor 4, engine on 3"]),
         ("import kitnet", "net", ["kitnet is on floor 2, net on 2"]),
         ("from kitnet import parse", "data", ["kitnet.parse is on floor 2, data on 1"]),

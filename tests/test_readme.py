@@ -35,7 +35,7 @@ def test_show_prints_what_the_readme_says(capsys: pytest.CaptureFixture[str]) ->
 def test_language_examples_parse() -> None:
     (examples,) = (code for _, code in FENCES if "padding: valid (usual)" in code)
     heads = [re.split(r"\s{3,}", line)[0] for line in examples.splitlines()]
-    assert len(heads) == 10
+    assert len(heads) == 12
     bodies = {
         "conv3-64/2 floor": "12x12x8 -> ",
         "[conv3-64 same -> relu]*3": "12x12x8 -> ",

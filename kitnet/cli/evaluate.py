@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Run, Threads
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Memory, Run, Threads
 from kitnet.cli.screen import print_json, say, show_compiling
 from kitnet.data import load
 from kitnet.train import Model, Settings, evaluate, pick_engine
@@ -26,11 +26,12 @@ def command(
     data_dir: DataDir = None,
     engine: Engine = None,
     threads: Threads = None,
+    memory: Memory = None,
     json: Json = False,
 ) -> None:
     """Loss and accuracy of a trained model on the test images of its own data set, or of another one."""
     thread_count(threads, "--threads")
-    model = Model.load(run)
+    model = Model.load(run, memory)
     if data is None:
         data, data_dir = _own_data(Path(run), data_dir)
     _, test = load(data, data_dir)

@@ -11,6 +11,7 @@ from kitnet.cli.screen import Column, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
 
 COLUMNS = (Column("layer"), Column("kind", spare=1), Column("implementation"))
+STEPS = (Column("stage"), Column("step"), Column("kernel"), Column("tasks", spare=1))
 
 
 def command(
@@ -23,6 +24,7 @@ def command(
     forbid: tuple[str, ...] = (),
     force: tuple[str, ...] = (),
     why: bool = False,
+    steps: bool = False,
     json: Json = False,
 ) -> None:
     """How the engine computes each layer of a network, and with --why, why not in another way.
@@ -40,6 +42,8 @@ def command(
         An implementation that is used wherever it can, even where it is slower; may be given several times.
     why
         Print under each layer the implementations that were refused, each with its reason.
+    steps
+        Print every step of the plan in order, with its stage, its kernel and its number of tasks.
     """
     from kitnet.engine import explain, plan_of, wishes_of
     from kitnet.kernels.cpu import detect
@@ -63,8 +67,17 @@ def command(
     )
     layers = found["layers"]
     refusals = [[f"{one['implementation']}: {one['reason']}" for one in row["refused"]] for row in layers]
-    rows = [[row["path"], row["kind"], row["implementation"]] for row in layers]
+    rows = [[row["path"], row["kind"], _how(row)] for row in layers]
     print_table(COLUMNS, rows, refusals if why else ())
+    if steps:
+        print_table(
+            STEPS,
+            [[str(row[name]) for name in ("stage", "step", "kernel", "tasks")] for row in found["plan"]],
+        )
+
+
+def _how(row: dict[str, Any]) -> str:
+    return "in the step before" if row["in_the_step_before"] else row["implementation"]
 
 
 def _lanes(found: dict[str, Any], one_by_one: bool) -> str:

@@ -38,3 +38,7 @@ Threads = Annotated[
     Parameter(help="Of the compiled engine; usually all cores. The results are the same bits."),
 ]
 Json = Annotated[bool, Parameter(help="Print one JSON document.")]
+Memory = Annotated[
+    Whole | None,
+    Parameter(help="Bytes that running the model may take at most; usually 80 % of what is free."),
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kitnet.base.argument import whole
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import Json, Run, Whole
+from kitnet.cli.flags import Json, Memory, Run, Whole
 from kitnet.cli.screen import print_json, say
 from kitnet.data import open_image
 from kitnet.train import Model
@@ -16,6 +16,7 @@ def command(
     *files: str,
     top: Whole = 3,
     invert: bool = False,
+    memory: Memory = None,
     json: Json = False,
 ) -> None:
     """What a trained model sees on images: the most probable classes.
@@ -34,7 +35,7 @@ def command(
             "predict needs one image file or more, such as: kitnet predict runs/lenet5-1 digit.png"
         )
     whole("--top", top, 1)
-    model = Model.load(run)
+    model = Model.load(run, memory)
     images = [open_image(file)[None] for file in files]  # all of them, before anything is printed
     found = [model.predict(255 - image if invert else image, top)[0] for image in images]
     if json:

@@ -31,7 +31,8 @@ def explain(plan: Plan) -> dict[str, object]:
                 "path": choice.path,
                 "kind": choice.kind,
                 "implementation": choice.one.id,
-                "sentence": "in the step before" if choice.path in plan.passed else choice.one.sentence,
+                "sentence": choice.one.sentence,
+                "in_the_step_before": choice.path in plan.passed,
                 "kernels": kernels[choice.path],
                 "refused": [
                     {"implementation": r.id, "sentence": r.sentence, "reason": r.reason}
@@ -42,6 +43,18 @@ def explain(plan: Plan) -> dict[str, object]:
         ],
         "conversions": [node.path for node in plan.graph.nodes if isinstance(node.layer, Convert)],
         "steps": len(plan.steps),
+        "plan": [
+            {
+                "stage": stage,
+                "step": step.label,
+                "kernel": step.kernel.name if isinstance(step, KernelStep) else "formula",
+                "tasks": step.tasks,
+                "by_groups": step.grouped,
+                "reads": sorted({ref.buffer for ref in step.reads.values()}),
+                "writes": sorted({ref.buffer for ref in step.writes.values()}),
+            }
+            for step, stage in zip(plan.steps, plan.stages, strict=True)
+        ],
         "stages": max(plan.stages) + 1,
         "formula_steps": plan.formula_steps,
         "arena_bytes": plan.arena.size,

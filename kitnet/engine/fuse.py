@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from kitnet.engine.activation import activation_of
 from kitnet.layers import (
@@ -52,7 +53,7 @@ class Fused:
     fusions: Mapping[int, Fusion] = field(default_factory=dict)
     slices: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def passed(self) -> frozenset[int]:
         """Nodes that take no step of their own."""
         return frozenset(i for fusion in self.fusions.values() for i in fusion.passed)

@@ -107,9 +107,12 @@ class _Layout:
         single = self._form[old] == "images" and math.prod(node.shape) == 1  # one number: no matter how
         alias = self._chosen[old].aliases if node.layer is not None else True
         form = "images" if single and not alias else "dense"
-        new = self._as(old, form)
-        if node.layer is not None:
-            self._outside[new] = node.path
+        if node.layer is None:  # a copy, since the operand is the caller's
+            path, source = f"{node.path} in dense", self._made[old, "dense"]
+            new = self._append(old, "dense", Node(path, Convert(), (source,), node.shape, path))
+        else:
+            new = self._as(old, form)
+        self._outside[new] = node.path
 
 
 def needed_nodes(graph: Graph, request: Request) -> set[int]:

@@ -65,6 +65,6 @@ def run_once(
     given = {f"@in {path}": array for path, array in operands.items()}
     given |= {f"@seed {path}": array for path, array in seeds.items()}
     machine.prepare()
-    machine.run({name: np.ascontiguousarray(a, np.float32) for name, a in given.items()}, count, ctx)
+    machine.run([np.ascontiguousarray(given[name], np.float32) for name in machine.moving], count, ctx)
     values = {path: found[f"@out {path}"][:count] for path in outputs}
     return Ran(plan, values, {path: found[f"@d {path}"][:count] for path in gradients}, dw, new)

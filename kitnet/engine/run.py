@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from kitnet.net.objective import (
     least_batches,
     scores_of,
 )
-from kitnet.net.reference import by_operand
+from kitnet.net.reference import by_operand, samples_of
 from kitnet.net.weights import Weights
 from kitnet.optim import Rule
 
@@ -85,20 +85,26 @@ class _Compiled:
         self._outside = arrays_outside(self.plan)
         arrays = {"@weights": net.weights.flat, **outside, **self._outside}
         self._machine = Machine(self.plan, code, net.weights, gradient, net.state, arrays, threads)
-        whole = "channels" in {lanes for lanes in self.plan.batches if lanes == self.plan.preferred}
-        self._operands = {
-            path: _Operand(path, (self.plan.samples, *shape), whole)
-            for path, shape in graph.operands.items()
-            if path not in request.class_operands() and path in self.plan.graph
-        }
+        whole, shapes = self.plan.preferred == "channels", graph.operands
+        paths = [name.removeprefix("@in ") for name in self._machine.moving]
+        self._operands = [_Operand(path, (self.plan.samples, *shapes[path]), whole) for path in paths]
+        self._paths = tuple(net.operands)
 
     def _check_net(self) -> None:
         """Raises KitnetError where the network has got other arrays than the plan has."""
         if self._net.weights is not self._weights:
             raise KitnetError("the network was initialised with another precision since; compile it again")
 
-    def _given(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        return {f"@in {path}": one.of(arrays[path]) for path, one in self._operands.items()}
+    def _checked(self, x: Array | Mapping[str, Array], targets: Mapping[str, Array]) -> list[Array]:
+        """What the plan reads, in the order of the machine. Raises KitnetError."""
+        if type(x) is np.ndarray and len(self._paths) == len(self._operands) == 1:  # the usual case, quickly
+            return [self._operands[0].checked(x)]
+        given = {**by_operand(self._paths, x), **targets}
+        return [operand.checked(given[operand.path]) for operand in self._operands]
+
+    def _run(self, arrays: Sequence[Array], count: int, context: Context) -> None:
+        given = [operand.of(array) for operand, array in zip(self._operands, arrays, strict=True)]
+        self._machine.run(given, count, context)
 
     def _read(self, what: str, path: str, count: int) -> Array:
         """What was read out of the plan, a copy."""
@@ -133,38 +139,46 @@ class Scores(_Compiled):
         self._outputs, self._flat, self._more = outputs, loss is not None, tuple(values)
         request = scoring(graph, loss, values)
         super().__init__(net, graph, batch, request, {}, None, threads, cpu, progress, **how)
+        self._read_out = {path: self._outside[f"@out {path}"] for path in request.outputs}
         self.values: dict[str, Array] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over the network's weights and state as they are now."""
+        """Take over the network's weights and state as they are now. Raises KitnetError for weights that are
+        not finite, which the ways of computing would spread differently.
+        """
         self._check_net()
+        if not np.isfinite(self._weights.flat).all():
+            paths = [path for path, view in self._weights.items() if not np.isfinite(view).all()]
+            raise KitnetError(f"{paths[0]}: the weights are not finite; train again, or load another model")
         with self._turn:
             self._machine.prepare()
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Any:
-        arrays = {path: one.checked(a) for path, one, a in self._pairs(x)}
-        total, most = len(next(iter(arrays.values()))), self.plan.samples
-        wanted = {*self._outputs.values(), *self._more}
-        shapes = {path: self.plan.graph.nodes[self.plan.graph.find(path)].shape for path in wanted}
-        found = {path: np.empty((total, *shape), np.float32) for path, shape in shapes.items()}
+        arrays, most = self._checked(x, {}), self.plan.samples
+        total = len(arrays[0])
         with self._turn:
-            for start in range(0, total, most):
-                part = {path: array[start : start + most] for path, array in arrays.items()}
-                count = min(most, total - start)
-                self._machine.run(self._given(part), count, EVALUATION)
-                for path, whole in found.items():
-                    here = self._outside[f"@out {path}"][:count] if path in shapes else part[path]
-                    whole[start : start + count] = here
-        self.values = {path: found[path] for path in self._more}
+            if total <= most:
+                found = [self._part(arrays, total)]
+            else:
+                parts = ([a[i : i + most] for a in arrays] for i in range(0, total, most))
+                found = [self._part(part, len(part[0])) for part in parts]
+        outs = found[0] if len(found) == 1 else [np.concatenate(each) for each in zip(*found, strict=True)]
+        if self._more:
+            made = dict(zip(self._read_out, outs, strict=True))
+            self.values = {path: made[path] for path in self._more}
         if self._flat:
-            return found[self._outputs["scores"]].reshape(total, -1)
-        results = {name: found[path] for name, path in self._outputs.items()}
-        return results if len(results) > 1 else next(iter(results.values()))
+            return outs[0].reshape(total, -1)
+        if len(self._outputs) == 1:
+            return outs[0]
+        made = dict(zip(self._read_out, outs, strict=True))
+        return {name: made[path] for name, path in self._outputs.items()}
 
-    def _pairs(self, x: Array | Mapping[str, Array]) -> list[tuple[str, _Operand, Array]]:
-        given = by_operand(self._net.graph, x)
-        return [(path, one, given[path]) for path, one in self._operands.items()]
+    def _part(self, arrays: Sequence[Array], count: int) -> list[Array]:
+        """What is read out for as many samples as the plan takes at most, or fewer."""
+        if count:
+            self._run(arrays, count, EVALUATION)
+        return [out[:count].copy() for out in self._read_out.values()]
 
 
 class TrainingStep(_Compiled):
@@ -215,28 +229,26 @@ class TrainingStep(_Compiled):
 
     def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
         self._check_net()
-        given = by_operand(self._net.graph, x)
-        arrays = {path: one.checked(given[path]) for path, one in self._operands.items() if path in given}
-        n, most = len(next(iter(arrays.values()))), self.plan.samples
-        if n > most:
-            raise ShapeError(f"input: {n} samples for a plan of {most}; make a plan for more")
+        n = samples_of(self._paths, x)
+        if n > self.plan.samples:
+            raise ShapeError(f"input: {n} samples for a plan of {self.plan.samples}; make a plan for more")
         targets = checked_targets(self.goals, target, n)
+        values = {goal.target: targets[goal.target] for goal in self.goals if goal.form == "values"}
+        arrays = self._checked(x, values)
         check_batch(self._least, n)
         with self._turn:
             if n:
                 self._step(arrays, targets, n, Context(True, self._seed, step, first))
             return self._results(n)
 
-    def _step(self, arrays: dict[str, Array], targets: dict[str, Array], n: int, context: Context) -> None:
+    def _step(self, arrays: Sequence[Array], targets: Mapping[str, Array], n: int, context: Context) -> None:
         for goal in self.goals:
-            if goal.form == "values":
-                arrays[goal.target] = targets[goal.target]
-            else:
+            if goal.form != "values":
                 self._outside[f"@class {goal.target}"][:n] = targets[goal.target].reshape(n, -1)
         if self._rule:
             self._rates[:] = list(self._rule.scalars(context.step).values())
         before = {path: {k: a.copy() for k, a in held.items()} for path, held in self._net.state.items()}
-        self._machine.run(self._given(arrays), n, context)
+        self._run(arrays, n, context)
         self.finite = not np.isnan(self._trouble[0])
         if not self.finite:
             self._net.keep(before)
@@ -259,15 +271,15 @@ class _Operand:
     """
 
     def __init__(self, path: str, shape: tuple[int, ...], whole: bool) -> None:
-        self._path, self._shape, self._whole = path, shape, whole
+        self.path, self._shape, self._whole = path, shape, whole
         self._copy: Array | None = None
 
     def checked(self, x: Array) -> Array:
         """Raises ShapeError for what is no batch of this operand."""
         x, shape = np.asarray(x), self._shape[1:]
-        if x.ndim != len(self._shape) or x.shape[1:] != shape:
+        if x.shape[1:] != shape or x.ndim != len(self._shape):
             raise ShapeError(
-                f"{self._path}: expected an array of shape (N, {', '.join(map(str, shape))}), samples first "
+                f"{self.path}: expected an array of shape (N, {', '.join(map(str, shape))}), samples first "
                 f"and channels last, but got {x.shape}"
             )
         return x

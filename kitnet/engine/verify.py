@@ -56,7 +56,8 @@ def _apart(lives: Mapping[str, Life], arena: Arena) -> None:
     begin = np.array([arena.offsets[name] for name in names])
     end = begin + [rounded(lives[name].size) for name in names]
     first, last = (np.array([getattr(lives[name], which) for name in names]) for which in ("first", "last"))
-    at_once = (first[:, None] <= last) & (first <= last[:, None])
-    shared = (begin[:, None] < end) & (begin < end[:, None])
-    for one, two in np.argwhere(np.triu(at_once & shared, 1)):
-        raise AssertionError(f"{names[one]} and {names[two]} are needed at once but share memory")
+    for i, name in enumerate(names):
+        at_once = (first[i + 1 :] <= last[i]) & (first[i] <= last[i + 1 :])
+        shared = (begin[i + 1 :] < end[i]) & (begin[i] < end[i + 1 :])
+        for other in np.flatnonzero(at_once & shared):
+            raise AssertionError(f"{name} and {names[i + 1 + other]} are needed at once but share memory")

@@ -152,12 +152,13 @@ class Function:
 
     def run(self, arrays: Mapping[str, Array], count: int) -> None:
         """Run once on these arrays by the plan's buffers, with so many samples."""
+        given = [arrays[name] for name in self._machine.moving]
         if inside_a_step():  # of a network, whose end another caller may be waiting for, here
-            self._bound().run(arrays, count, CONTEXT)
+            self._bound().run(given, count, CONTEXT)
             return
         # Threads take turns, as they do for the crew; a forked process with a lock that nobody holds.
         with _turns.setdefault(os.getpid(), threading.Lock()):
-            self._machine.run(arrays, count, CONTEXT)
+            self._machine.run(given, count, CONTEXT)
 
 
 _turns: dict[int, threading.Lock] = {}

@@ -77,7 +77,9 @@ class _Squad:
         self.block[driver.PATIENCE], self.limit = patience, patience + self.driver.yields
         self.block[driver.GIVE_WAY], self.block[driver.WHICH_CORE] = driver.system()
         self.block[driver.LEADER] = -1
+        self.block_address = int(self.block.ctypes.data)
         self.scratch = aligned(0)
+        self.scratch_address = int(self.scratch.ctypes.data)
         self.turn = threading.Lock()
         self.bell = threading.Condition()
         self.steps = 0
@@ -96,14 +98,15 @@ class _Squad:
             each = -(-program.scratch_bytes // 128) * 128
             if each * (1 + len(self.helpers)) > self.scratch.nbytes:
                 self.scratch = aligned(each * (1 + len(self.helpers)))
+                self.scratch_address = int(self.scratch.ctypes.data)
             if not self.helpers or program.single:  # no thread can help
-                self.driver.alone(program.address, self.scratch.ctypes.data)
+                self.driver.alone(program.address, self.scratch_address)
                 return
-            self.block[driver.SCRATCH], self.block[driver.STRIDE] = self.scratch.ctypes.data, each
+            self.block[driver.SCRATCH], self.block[driver.STRIDE] = self.scratch_address, each
             with self.bell:
                 self.steps += 1
                 self.bell.notify_all()
-            self.driver.lead(self.block.ctypes.data, program.address)
+            self.driver.lead(self.block_address, program.address)
 
     def _help(self, thread: int) -> None:
         while True:

@@ -11,11 +11,14 @@ on two cores, 69 ms a kernel become 35.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import ctypes
 import functools
 import hashlib
 import itertools
+import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -168,6 +171,11 @@ def _key(source: Source) -> str:
 
 
 def _make(key: str, source: Source) -> Code:
+    with _assembly:
+        return _made(key, source)
+
+
+def _made(key: str, source: Source) -> Code:
     folder = cache.folder()
     object_code = cache.read(folder, key) if folder else None
     if object_code is None:
@@ -183,6 +191,51 @@ def _past_the_lock(name: str) -> Any:
     """
     function = getattr(ffi.lib, name)
     return getattr(function, "_cfn", function)
+
+
+class _Assembly:
+    """Counts the threads that make code, so that a process is not forked meanwhile: locks of LLVM and of the
+    cache would stay locked in the child for ever.
+    """
+
+    def __init__(self) -> None:
+        self._idle = threading.Condition()
+        self._inside, self._held = 0, False
+        self._llvmlite = getattr(ffi.lib, "_lock", contextlib.nullcontext())  # around all other calls of LLVM
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._wait, after_in_parent=self._go_on, after_in_child=self._begin_anew
+            )
+
+    def __enter__(self) -> None:
+        with self._idle:
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._idle:
+            self._inside -= 1
+            self._idle.notify_all()
+
+    def _wait(self) -> None:
+        self._idle.acquire()
+        while self._inside:
+            self._idle.wait()
+        self._llvmlite.__enter__()
+        self._held = True
+
+    def _go_on(self) -> None:
+        if self._held:  # not where this was imported while the fork already waited for another lock
+            self._held = False
+            self._llvmlite.__exit__(None, None, None)
+            self._idle.release()
+
+    def _begin_anew(self) -> None:
+        if self._held:
+            self._llvmlite.__exit__(None, None, None)
+        self._idle, self._inside, self._held = threading.Condition(), 0, False
+
+
+_assembly = _Assembly()
 
 
 def _assemble(source: Source) -> bytes:

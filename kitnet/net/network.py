@@ -170,7 +170,7 @@ class Net:
         `tape.state` is the new one.
         """
         ctx = Context(train=train, seed=seed, step=step, first_sample=first)
-        return Tape(self.graph, self.weights, self.state, ctx, by_operand(self.graph, x))
+        return Tape(self.graph, self.weights, self.state, ctx, by_operand(tuple(self.operands), x))
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Array | dict[str, Array]:
         """The output for x (N, *input_shape) in evaluation mode; by name where there are several."""

@@ -6,7 +6,7 @@ up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -123,11 +123,10 @@ class Tape:
         return outputs[name] if name in outputs else self._graph.find(name)
 
 
-def by_operand(graph: Graph, x: Array | Mapping[str, Array]) -> dict[str, Array]:
-    """What is given for the operands, by their paths: one array for a network with one operand, or a mapping.
+def by_operand(paths: Sequence[str], x: Array | Mapping[str, Array]) -> dict[str, Array]:
+    """What is given for the operands with these paths, by path: one array where there is one, or a mapping.
     Raises ShapeError where an operand is missing, unknown, or has another number of samples than the others.
     """
-    paths = list(graph.operands)
     if not isinstance(x, Mapping):
         if len(paths) > 1:
             raise ShapeError(
@@ -139,12 +138,19 @@ def by_operand(graph: Graph, x: Array | Mapping[str, Array]) -> dict[str, Array]
         what = "is missing" if wrong[0] in paths else "is no operand"
         raise ShapeError(f"{wrong[0]}: {what}; this network reads {' and '.join(paths)}")
     given = {path: np.asarray(x[path]) for path in paths}
-    counts = {path: len(array) for path, array in given.items() if array.ndim}
+    samples_of(paths, given)
+    return given
+
+
+def samples_of(paths: Sequence[str], x: Array | Mapping[str, Array]) -> int:
+    """How many samples are given for the operands with these paths. Raises ShapeError where they differ."""
+    given = by_operand(paths, x) if not isinstance(x, Mapping) else x
+    counts = {path: len(given[path]) for path in paths if path in given and np.ndim(given[path])}
     if len(set(counts.values())) > 1:
         raise ShapeError(
             f"operands differ in their number of samples: {', '.join(f'{p} {n}' for p, n in counts.items())}"
         )
-    return given
+    return next(iter(counts.values()), 0)
 
 
 def _checked(path: str, x: Array, shape: tuple[int, ...], weights: Weights) -> Array:

@@ -9,11 +9,13 @@ Each check raises AssertionError that says what is wrong, and returns None.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable
 
 from kitnet.base.shape import Shape
 from kitnet.layers import Case, Layer
 from kitnet.testing.closeness import assert_rounding, sensitivity
+from kitnet.testing.compiled import COMPILED, Compiled
 from kitnet.testing.contract import check_contract
 from kitnet.testing.definition import check_definition
 from kitnet.testing.executor import Executor, Run, check_executor, reference
@@ -22,6 +24,8 @@ from kitnet.testing.terms import check_terms
 from kitnet.testing.trial import Trial, require
 
 __all__ = [
+    "COMPILED",
+    "Compiled",
     "Executor",
     "Run",
     "Trial",
@@ -41,11 +45,12 @@ def check_layer(
     layer: Layer | type[Layer] | Case,
     *shapes: Shape,
     seed: int = 0,
-    executors: Iterable[Executor] = (reference,),
+    executors: Iterable[Executor] | None = None,
 ) -> None:
     """The contract, the three oracles (differences, the definition, and everything that runs graphs), and the
     terms of numbers.
 
+    `executors` are by default the formulas and, where llvmlite is there, the compiled engine in both layouts.
     `layer` is a class (all its cases), a case, or a layer with the shapes of its operands.
     """
     if isinstance(layer, type):
@@ -56,6 +61,9 @@ def check_layer(
     else:
         require(bool(shapes), f"{layer}: give the shapes of its operands, or the class for all its cases")
         cases = [Case(layer, shapes)]
+    if executors is None:
+        executors = (reference, *(COMPILED if importlib.util.find_spec("llvmlite") else ()))
+    executors = tuple(executors)
     for case in cases:
         check_contract(case, seed=seed)
         check_definition(case, seed=seed)

@@ -57,7 +57,7 @@ class FormulaStep:
         self.gradient, self.finite = net.weights.like(), True
 
     def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
-        net, operands = self._net, by_operand(self._net.graph, x)
+        net, operands = self._net, by_operand(tuple(self._net.operands), x)
         n = len(next(iter(operands.values())))
         targets = checked_targets(self._goals, target, n)
         check_batch(self._least, n)

@@ -218,10 +218,12 @@ class _Run:
 
     def _tested(self, saves: Saves, images: Dataset, progress: Progress) -> Score:
         """The score on test images. Raises TrainingError where the last step has spoiled the weights."""
+        where = f"after step {progress.step} of epoch {progress.epoch + 1}"
+        if not np.isfinite(self.model.net.weights.flat).all():
+            raise self._lost(saves, math.nan, where, progress)
         with np.errstate(over="ignore", invalid="ignore"):
             score = evaluate(self.model, images)
         if not np.isfinite(score.loss):
-            where = f"after step {progress.step} of epoch {progress.epoch + 1}"
             raise self._lost(saves, score.loss, where, progress)
         return score
 

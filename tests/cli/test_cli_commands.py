@@ -309,9 +309,9 @@ def test_evaluate(say, say_json, trained, easy):
 
 
 def test_evaluate_on_its_own_data(say_json, refused, trained, easy, tmp_path):
-    for where in (trained, f"{trained}/model.safetensors"):
+    for where in (trained, f"{trained}/best.safetensors"):
         assert say_json("evaluate", where) == say_json("evaluate", where, "--data", easy)
-    alone = shutil.copy(f"{trained}/model.safetensors", tmp_path / "alone.safetensors")
+    alone = shutil.copy(f"{trained}/best.safetensors", tmp_path / "alone.safetensors")
     assert refused("evaluate", alone) == (
         f"{alone}: no args.toml beside it says what it was trained on; name the data with --data"
     )
@@ -402,22 +402,29 @@ def test_explain_tells_how_and_why_not(say):
     found = json.loads(said.out)
     assert (said.status, said.err, found["formula_steps"], found["mode"]) == (0, "", 0, "train")
     assert [row["path"] for row in found["layers"]][:2] == ["C1", "lecuntanh1"]
-    assert found["layers"][1]["implementation"] == "in the step before"
-    said = say("explain", "8x8x1 -> conv3-3 -> fc10", "--batch", "16", "--forbid", "direct", "--json")
+    assert [row["in_the_step_before"] for row in found["layers"]][:2] == [False, True]
+    said = say(
+        "explain",
+        "8x8x1 -> conv3-3 -> fc10",
+        "--batch",
+        "16",
+        "--forbid",
+        "direct",
+        "--forbid",
+        "linear",
+        "--json",
+    )
     found = json.loads(said.out)
     assert found["formula_steps"] == 2
     refused = {row["implementation"]: row["reason"] for row in found["layers"][0]["refused"]}
-    assert refused["winograd F(4x4,3x3)"] == "slower with so few channels, 1 into 3"
-    assert refused["direct, batch in the lanes"] == "forbidden by an option"
+    assert refused["conv.winograd4.images"] == "slower with so few channels, 1 into 3"
+    assert refused["conv.direct.images"] == "forbidden by an option"
     said = say("explain", "8x8x1 -> conv3-3", "--batch", "16", "--force", "winograd", "--json")
-    assert json.loads(said.out)["layers"][0]["implementation"] == "winograd F(4x4,3x3)"
+    assert json.loads(said.out)["layers"][0]["implementation"] == "conv.winograd4.images"
     assert "channels in the lanes" in say("explain", "8x8x1 -> conv3-3", "--batch", "3").out
     said = say("explain", "8x8x1 -> conv3-3", "--force", "winnograd")
     assert said.status == 2 and said.err.startswith("kitnet: no implementation is called 'winnograd'")
-    assert (
-        "forbidden by an option"
-        in say("explain", "8x8x1 -> relu", "--forbid", "vector polynomials", "--why").out
-    )
+    assert "forbidden by an option" in say("explain", "8x8x1 -> relu", "--forbid", "activation", "--why").out
 
 
 def test_explain_tells_why_under_the_layer(say, say_json):
@@ -426,7 +433,7 @@ def test_explain_tells_why_under_the_layer(say, say_json):
     assert [line for line in long if not line.startswith("    ")] == short
     assert [line.split() for line in short[-2:]] == [
         ["layer", "kind", "implementation"],
-        ["conv1", "conv", "direct,", "batch", "in", "the", "lanes"],
+        ["conv1", "conv", "conv.direct.images"],
     ]
     refused = say_json(*words)["layers"][0]["refused"]
     reasons = [f"    {one['implementation']}: {one['reason']}" for one in refused]
@@ -451,7 +458,7 @@ def test_what_is_printed_fits_the_terminal(say, monkeypatch, words, columns):
     assert max(len(line) for line in free.splitlines()) > columns
     if not (words[0] == "show" and columns == 60):  # whose numbers are not cut
         assert max(len(line) for line in found.splitlines()) <= columns
-    left_out = {("show", 80): "connections", ("show", 60): "kind, connections", ("explain", 60): "kind"}
+    left_out = {("show", 80): "connections", ("show", 60): "kind, connections"}
     missing = left_out.get((words[0], columns))
     if missing:
         assert f"\n(the terminal is too narrow for: {missing})\n" in found

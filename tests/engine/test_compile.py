@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +13,11 @@ import pytest
 import kitnet
 from kitnet.base.error import KitnetError
 from kitnet.engine import Scores, TrainingStep, run
+from kitnet.engine.compile import plan_of
+from kitnet.engine.lower import IMPLEMENTATIONS
 from kitnet.engine.plan import make_plan
-from kitnet.optim import Sgd
+from kitnet.engine.step import KernelStep
+from kitnet.optim import Rule, Sgd
 
 LINE = "8x8x3 -> conv3-5 same -> relu -> fc4 -> softmax"
 
@@ -48,7 +54,7 @@ def test_images_may_lie_anyhow(batch: int) -> None:
 @pytest.mark.parametrize(("batch", "in_place"), [(3, True), (4, False), (20, True)])
 def test_a_plan_for_few_images_reads_them_all(batch: int, in_place: bool) -> None:
     """Which there must be, then."""
-    images = kitnet.parse(LINE).compile(batch)._operands["input"]
+    images = kitnet.parse(LINE).compile(batch)._operands[0]
     x = np.zeros((3, 8, 8, 3), np.float32)
     assert (images.of(x) is x) == in_place
 
@@ -58,6 +64,14 @@ def test_the_output_keeps_its_shape() -> None:
     x = np.random.default_rng(0).standard_normal((3, 8, 8, 3), np.float32)
     assert net.compile(2)(x).shape == (3, 8, 8, 5)
     np.testing.assert_allclose(net.compile(2)(x), net(x), rtol=0, atol=1e-5)
+
+
+def test_an_output_of_one_number_may_be_its_operand() -> None:
+    net, x = (
+        kitnet.parse("6 -> fc1 -> dropout"),
+        np.random.default_rng(0).standard_normal((20, 6), np.float32),
+    )
+    np.testing.assert_allclose(net.compile(20)(x), net(x), rtol=0, atol=1e-6)
 
 
 def test_train_learns() -> None:
@@ -126,6 +140,43 @@ def test_a_plan_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(made) == 6
 
 
+def test_a_network_keeps_the_plans_that_were_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(run, "make_plan", lambda *a, **how: made.append(a[2]) or make_plan(*a, **how))
+    monkeypatch.setattr(run, "PLANS", 2)
+    net = kitnet.parse("4 -> fc2")
+    for batch in (1, 2, 1, 3, 1, 2):
+        net.compile(batch)
+    assert made == [1, 2, 3, 2]
+
+
+def test_new_weights_are_seen_unless_they_have_another_precision() -> None:
+    net, x = kitnet.parse("4 -> fc2").initialise(1), np.ones((3, 4), np.float32)
+    scores = net.compile(3)
+    net.initialise(2)
+    scores.refresh()
+    np.testing.assert_allclose(scores(x), net(x), rtol=0, atol=1e-6)
+    net.initialise(2, np.float64)
+    with pytest.raises(KitnetError) as error:
+        scores.refresh()
+    assert str(error.value) == ("the network was initialised with another precision since; compile it again")
+
+
+def test_a_rule_of_another_form_has_a_plan_of_its_own() -> None:
+    class Plain(Rule):
+        def scalars(self, step: int) -> dict[str, float]:
+            return {"rate": 0.5}
+
+        def update(self, w: Any, dw: Any, memory: Any, scalars: Any) -> Any:
+            return w - scalars["rate"] * dw, {}
+
+    net, x, classes = kitnet.parse("4 -> fc2").initialise(1), np.ones((3, 4), np.float32), np.zeros(3, int)
+    net.compile(3, "train", rule=Sgd(0.1))
+    step, before = net.compile(3, "train", rule=Plain()), net.weights.flat.copy()
+    step(x, classes, 0)
+    np.testing.assert_allclose(net.weights.flat, before - step.gradient.flat / 2, rtol=0, atol=1e-6)
+
+
 def test_modes() -> None:
     net = kitnet.parse(LINE)
     assert isinstance(net.compile(), Scores)
@@ -135,3 +186,24 @@ def test_modes() -> None:
     with pytest.raises(KitnetError) as error:
         net.compile(0)
     assert str(error.value) == "batch 0 is not possible; use 1 to 1048576"
+
+
+def test_the_page_on_architecture_knows_every_kernel() -> None:
+    """And every implementation, so that a reader finds the function that wrote a step."""
+    page = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text("utf-8")
+    names = set(re.findall(r"`([a-z0-9_.*]+)`", page))
+    lines = [
+        "12x12x3 -> conv3-8 same -> batchnorm -> silu -> dropout -> maxpool2 -> softmax -> fc8 -> fc3",
+        "8x8x3 -> tanh -> fc8 -> tanh -> fc3",
+        "16x16x32 -> conv3-32 same -> conv9-32 same -> subsample2 -> concat[meanpool2 | maxpool2] -> fc3",
+        "84 -> rbf",
+        "8x8x64 -> residual[conv3-64 same] -> fc3 -> sigmoid",
+    ]
+    for line in lines:
+        for mode, batch in ("train", 70), ("infer", 1), ("infer", 70):
+            plan = plan_of(kitnet.parse(line), batch, mode)
+            kernels = {step.kernel.name for step in plan.steps if isinstance(step, KernelStep)}
+            assert kernels <= names, kernels - names
+    for one in IMPLEMENTATIONS:
+        kind = one.id.split(".")[0]
+        assert {one.id, f"{kind}.*", f"{kind}.*.{one.lanes}"} & names, one.id

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from testing.own import OWN, register
+from testing.own import OWN, Reciprocal, register
 
 import kitnet
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
-from kitnet.layers import LAYERS, Backward, Case, Forward, Layer, Linear, Loss
+from kitnet.engine.once import run_once
+from kitnet.layers import LAYERS, Backward, Case, Context, Forward, Layer, Linear, Loss
 from kitnet.net import Graph, Net, usual_loss
 from kitnet.optim import Sgd
 from kitnet.testing import check_executor, check_layer
@@ -44,7 +45,8 @@ def networks() -> Iterator[tuple[str, Net, Loss | None]]:
         elif kind.joins:
             yield kind.word, kitnet.parse(f"6x6x2 -> {kind.word}[conv3-4 | conv3-4 -> tanh] -> fc3"), None
         else:
-            line = f"6x6x2 -> conv3-4 same -> sigmoid -> {kind.word} -> conv3-4 -> tanh -> fc3"
+            before = "sigmoid" if kind is Reciprocal else "tanh"  # which has no zero
+            line = f"6x6x2 -> conv3-4 same -> {before} -> {kind.word} -> conv3-4 -> tanh -> fc3"
             yield kind.word, kitnet.parse(line), None
 
 
@@ -75,6 +77,13 @@ def test_networks_with_layers_of_ones_own_train_as_by_their_formulas() -> None:
                 losses.append(step(x, target, i)[0].mean())
             found.append(losses)
         np.testing.assert_allclose(*found, rtol=1e-5, err_msg=word)
+
+
+def test_a_run_leaves_the_state_that_it_is_given() -> None:
+    net, x = kitnet.parse("4 -> batchnorm"), np.random.default_rng(0).standard_normal((20, 4), np.float32)
+    ran = run_once(net.graph, net.weights, net.state, Context(train=True), {"input": x}, ["batchnorm1"])
+    np.testing.assert_array_equal(net.state["batchnorm1"]["mean"], 0)
+    assert ran.state["batchnorm1"]["mean"].all()
 
 
 def test_a_formula_among_kernels_costs_the_others_nothing() -> None:

@@ -88,6 +88,7 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(bind, "aligned", memory)
     monkeypatch.setattr(crew, "aligned", memory)
+    bind.crew_of.cache_clear()  # crews that have memory already
 
 
 def check(seed: int) -> None:

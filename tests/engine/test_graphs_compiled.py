@@ -12,9 +12,11 @@ import pytest
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
+from kitnet.engine.lower import IMPLEMENTATIONS
 from kitnet.layers import Add, BatchNorm, Concatenate, Convolution, Dropout, Linear, MeanPool, Relu, Tanh
 from kitnet.layers import SoftmaxCrossEntropy as Cross
-from kitnet.net import Graph, Net, Weights
+from kitnet.layers.softmax import softmax
+from kitnet.net import Graph, Net, Weights, parse
 from kitnet.optim import Sgd
 from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from kitnet.train.step import FormulaStep
@@ -168,6 +170,58 @@ def test_values_and_gradients_are_read_by_their_paths() -> None:
         for path in gradients:
             want = tape.found[path]
             np.testing.assert_allclose(step.gradients[path], want, rtol=0, atol=1e-5, err_msg=path)
+
+
+CHAIN = "6x6x2 -> conv3-4 same -> relu -> maxpool2 -> fc3"
+SAME = "4 -> fc3 -> add[identity | sigmoid] -> fc3"
+
+
+@pytest.mark.parametrize(
+    ("line", "values", "gradients"),
+    [
+        (CHAIN, ["conv1"], []),
+        (CHAIN, ["relu1"], []),
+        (CHAIN, [], ["conv1"]),
+        (CHAIN, [], ["relu1"]),
+        (SAME, [], ["fc1", "add1.0.identity1"]),
+    ],
+)
+def test_what_is_done_in_passing_is_read(line: str, values: list[str], gradients: list[str]) -> None:
+    """A convolution does its ReLU and a max pool goes back through it, unless it is asked; an identity is its
+    operand, unless their gradients are asked."""
+    net, random = parse(line).initialise(3), np.random.default_rng(0)
+    x, classes = random.standard_normal((20, *net.input_shape), np.float32), np.arange(20) % 3
+    step = net.compile(20, "gradient", values=values, gradients=gradients)
+    step(x, classes, 0)
+    tape = net.tape(x, train=True)
+    found = tape.backward((softmax(tape.output) - np.eye(3)[classes]) / 20)
+    for path in values:
+        np.testing.assert_allclose(step.values[path], tape[path], rtol=0, atol=1e-5)
+    for path in gradients:
+        np.testing.assert_allclose(step.gradients[path], found[path], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("forbidden", [["loss"], ["dropout"], [one.id for one in IMPLEMENTATIONS]])
+def test_formulas_in_the_place_of_kernels_change_nothing(forbidden: list[str]) -> None:
+    """Weights of losses, random bits and sums of gradients are those of the kernels."""
+    net, found = crossing().initialise(1), []
+    for words in ([], forbidden):
+        step = net.compile(20, "gradient", loss=LOSSES, forbid=words)
+        scores = step(*batch(3), 5)[1]["classes"]
+        found.append((scores, step.gradient.flat.copy()))
+    assert step.plan.formula_steps >= 2
+    for kernels, formulas in zip(*found, strict=True):
+        np.testing.assert_allclose(kernels, formulas, rtol=0, atol=1e-5)
+
+
+def test_a_value_that_is_read_in_two_layouts_gets_both_gradients() -> None:
+    net, random = parse("6x6x2 -> conv3-4 same -> add[tanh | conv3-4 same] -> fc3"), np.random.default_rng(0)
+    x, classes = random.standard_normal((20, 6, 6, 2), np.float32), np.arange(20) % 3
+    step = net.compile(20, "gradient", gradients=["conv1"], layout="channels")
+    step(x, classes, 0)
+    tape = net.tape(x, train=True)
+    found = tape.backward((softmax(tape.output) - np.eye(3)[classes]) / 20)
+    np.testing.assert_allclose(step.gradients["conv1"], found["conv1"], rtol=0, atol=1e-6)
 
 
 class FormulaTape:

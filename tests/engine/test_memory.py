@@ -16,7 +16,8 @@ from kitnet.engine.plan import Plan
 from kitnet.engine.schedule import MANY
 from kitnet.engine.step import LARGE, KernelStep
 from kitnet.kernels.cpu import detect
-from kitnet.net import usual_loss
+from kitnet.layers import Add, Convolution, Sigmoid, Tanh
+from kitnet.net import Graph, Net, usual_loss
 
 WIDE = "8x8x128 -> conv3-256 same -> tanh -> conv3-256 same -> tanh -> meanpool8 -> fc3"
 SUMS = "4x4x64 -> conv3-64 same -> residual[conv3-64 same -> maxpool3/1 same] -> relu -> fc3"
@@ -162,6 +163,16 @@ def test_not_over_one_that_is_read_again(body: str) -> None:
     net = kitnet.parse(f"4x4x8 -> conv3-8 same -> {body} -> fc3").initialise(0)
     x = np.random.default_rng(0).standard_normal((20, 4, 4, 8), np.float32)
     np.testing.assert_allclose(net.compile(20)(x), net(x), rtol=0, atol=1e-5)
+
+
+def test_nor_over_one_that_a_later_layer_reads() -> None:
+    graph = Graph()
+    x = graph.add("conv", Convolution(3, 8, pad="same"), graph.operand("x", (4, 4, 8)))
+    total = graph.add("sum", Add(), x, graph.add("tanh", Tanh(), x))
+    graph.output("y", graph.add("all", Add(), total, graph.add("sigmoid", Sigmoid(), x)))
+    net = Net(graph).initialise(0)
+    images = np.random.default_rng(0).standard_normal((20, 4, 4, 8), np.float32)
+    np.testing.assert_allclose(net.compile(20)(images), net(images), rtol=0, atol=1e-5)
 
 
 def read_last(plan: Plan, value: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from plans import (
@@ -18,7 +20,7 @@ from plans import (
 import kitnet
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import say
-from kitnet.engine import Scores, Wishes
+from kitnet.engine import Scores, Wishes, plan_of
 from kitnet.kernels.cpu import detect, levels
 from kitnet.layers import LAYERS, BatchNorm, Case, Loss
 from kitnet.net import Net, usual_loss
@@ -240,3 +242,19 @@ def test_a_wrong_image_is_refused() -> None:
         "input: expected an array of shape (N, 32, 32, 1), samples first and channels last, but got "
         "(2, 28, 28, 1)"
     )
+
+
+@pytest.mark.parametrize("mode", ["infer", "train"])
+def test_planning_takes_time_in_proportion_to_the_nodes(mode: str) -> None:
+    def seconds(repeats: int) -> float:
+        net = kitnet.parse(
+            f"8x8x8 -> [[conv1-8 -> relu]*2 -> residual[conv1-8 -> relu -> conv1-8]]*{repeats} -> fc3"
+        )
+        assert net.weights
+        start = time.process_time()
+        plan_of(net, 16, mode)
+        return time.process_time() - start
+
+    seconds(30)
+    few, many = seconds(30), seconds(480)  # 242 and 3,842 nodes
+    assert many < 4 * 16 * few

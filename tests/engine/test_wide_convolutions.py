@@ -68,6 +68,12 @@ def test_an_option_forces_what_would_be_slower() -> None:
     np.testing.assert_allclose(got, want, rtol=0, atol=400 * EPS * np.abs(want).max())
 
 
+def test_an_option_forces_what_would_be_the_last_choice() -> None:
+    net = kitnet.parse("9x17x32 -> conv3-32 same")
+    for forced in "conv.direct.images", "conv.direct.channels":
+        assert ids(planned(net, 16, loss=None, train=False, wishes=wishes_of(force=[forced]))) == [forced]
+
+
 def test_an_unknown_implementation_is_refused() -> None:
     with pytest.raises(KitnetError, match="no implementation is called 'winnograd'"):
         wishes_of(forbid=["winnograd"])

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -335,3 +336,27 @@ def test_several_processes_at_once(folder):
     assert [process.wait() for process in processes] == [0, 0, 0]
     names = [file.name for file in folder.iterdir()]
     assert len(names) == 12 and not any(name.startswith(".") for name in names)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_process_is_not_forked_while_a_thread_makes_code():
+    """Or the child would wait for ever for locks that no thread of its own holds."""
+    began, end = threading.Event(), threading.Event()
+
+    def make():
+        with jit._assembly:
+            began.set()
+            end.wait(10)
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    began.wait(10)
+    threading.Timer(0.3, end.set).start()
+    start = time.perf_counter()
+    child = os.fork()
+    if not child:
+        os._exit(0 if jit._assembly._inside == 0 else 1)
+    assert time.perf_counter() - start > 0.2
+    assert os.waitpid(child, 0)[1] == 0
+    thread.join()

@@ -1,27 +1,38 @@
-"""Each planted bug is killed by the test that is named for it. A sample by default, all with `-m slow`."""
+"""The test that is named for a planted bug kills it: a sample with `-m slow`, all with `-m long`."""
 
 from __future__ import annotations
 
+import ast
 import compileall
 import os
 import py_compile
+import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, zip_longest
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
-from planted import MUTANTS, Mutant
+from mutant import PACKAGE, AnchorError, Mutant, anchor, plant
+from planted import FLOORS
 
-ROOT = Path(__file__).parents[2]
+ROOT = PACKAGE.parent
+MUTANTS = [*chain.from_iterable(FLOORS.values())]
 JOBS = 2
-SAMPLE = MUTANTS[:: -(-len(MUTANTS) // 12)]
 SECONDS, EACH = 300, 30  # at most for a run of tests, and for each of them; the machine may be slow
 FAILED = 1  # pytest's exit status where tests ran and failed; 2 and more: they did not run
+
+
+def sample(size: int) -> list[Mutant]:
+    """The floors in turn, each with mutants from its first file to its last."""
+    each = -(-size // len(FLOORS))
+    rows = [mutants[:: max(1, len(mutants) // each)][:each] for mutants in FLOORS.values()]
+    return [mutant for turn in zip_longest(*rows) for mutant in turn if mutant][:size]
 
 
 def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +40,7 @@ def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header", "--tb=no"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
+        [sys.executable, "-m", "pytest", *options, "-m", "", *(f"tests/{test}" for test in tests)],
         cwd=copy,
         env=environment,
         capture_output=True,
@@ -58,18 +69,19 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleQueue[Pat
 
 def survivor(mutant: Mutant, copies: SimpleQueue[Path]) -> str:
     """What is wrong with this mutant: nothing where its test fails."""
+    file, text = plant(mutant)
     copy = copies.get()
-    path = copy / "kitnet" / mutant.file
+    path = copy / "kitnet" / file
     source = path.read_text("utf-8")
     try:
-        path.write_text(source.replace(mutant.right, mutant.wrong), "utf-8")
+        path.write_text(text, "utf-8")
         done = run(copy, mutant.test)
     finally:
         path.write_text(source, "utf-8")
         copies.put(copy)
     if done.returncode == FAILED:
         return ""
-    return f"{mutant.file}: {mutant.wrong!r} is not killed by {mutant.test} (status {done.returncode})"
+    return f"{mutant.where}: {mutant.wrong!r} is not killed by {mutant.test} (status {done.returncode})"
 
 
 def kill(mutants: list[Mutant], copies: SimpleQueue[Path]) -> None:
@@ -83,37 +95,120 @@ def kill(mutants: list[Mutant], copies: SimpleQueue[Path]) -> None:
         pytest.fail("\n".join(survivors))
 
 
-@pytest.mark.parametrize("file", sorted({mutant.file for mutant in MUTANTS}))
-def test_each_fragment_occurs_once(file: str) -> None:
-    source = (ROOT / "kitnet" / file).read_text("utf-8")
-    for mutant in MUTANTS:
-        if mutant.file == file:
-            assert source.count(mutant.right) == 1, mutant
-            assert mutant.wrong != mutant.right
+# Anchors
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_every_anchor_is_found_and_every_named_test_exists(floor: str) -> None:
+    wrong = []
+    for mutant in FLOORS[floor]:
+        file, *_, name = mutant.test.split("::")
+        named = re.compile(rf"(def|class) {name.split('[')[0]}\b")
+        if not named.search((ROOT / "tests" / file).read_text("utf-8")):
+            wrong.append(f"no test is called {mutant.test}")
+        try:
+            changed, text = plant(mutant)
+        except AnchorError as error:
+            wrong.append(str(error))
+            continue
+        if ast.dump(ast.parse(text)) == ast.dump(ast.parse((PACKAGE / changed).read_bytes())):
+            wrong.append(f"{mutant.where}: {mutant.wrong!r} changes nothing")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_bug_is_planted_twice() -> None:
     assert [mutant for mutant, times in Counter(MUTANTS).items() if times > 1] == []
-    assert len(MUTANTS) >= 45
+    assert len(MUTANTS) >= 300
+    assert len(sample(40)) == len(set(sample(40))) == 40
 
 
-def test_a_sample_is_killed(copies: SimpleQueue[Path]) -> None:
-    kill(SAMPLE, copies)
+FILES = {
+    "box.py": """
+SIDES = 4
+
+class Box:
+    def area(self, times):
+        text = "é, one long text", self.side
+        return call(self.side * self.side, times=times) + SIDES
+""",
+    "one.py": "def twice(x): return x + x",
+    "deep/two.py": "def twice(x): return 2 * x",
+}
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of these files in the place of kitnet."""
+    monkeypatch.setattr("mutant.PACKAGE", tmp_path)
+    (tmp_path / "deep").mkdir()
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("where", "right", "wrong", "index", "file", "line"),
+    [
+        ("SIDES", "4", "5", None, "box.py", "SIDES = (5)"),
+        ("Box.area", "self.side*self.side", "0", None, "box.py", "call((0), times=times) + SIDES"),
+        ("Box.area", "times=times", "times=1", None, "box.py", "self.side, times=1) + SIDES"),
+        ("Box.area", "self.side", "0", 0, "box.py", "text = \"é, one long text\", (0)"),
+        ("Box.area", "'one long'", "'a'", None, "box.py", "text = 'é, a text', self.side"),
+        ("box:Box", "SIDES", "1", None, "box.py", "times=times) + (1)"),
+        ("twice", "2 * x", "x", None, "deep/two.py", "def twice(x): return (x)"),
+        ("one:twice", "return x + x", "pass", None, "one.py", "def twice(x): pass"),
+    ],
+)  # fmt: skip
+def test_a_bug_stands_where_its_definition_and_syntax_say(
+    where: str, right: str, wrong: str, index: int | None, file: str, line: str
+) -> None:
+    found, text = plant(Mutant(where, right, wrong, "", index))
+    assert found == file and line in text
+    assert len(text.splitlines()) == len(FILES[file].splitlines())
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("where", "right", "index", "text"),
+    [
+        ("area", "1", None, "kitnet defines no area"),
+        ("deep.one:twice", "x", None, "kitnet defines no deep.one:twice"),
+        ("Box.area", "self.width", None, "'self.width' stands 0 times in Box.area (box.py)"),
+        ("Box.area", "self.side", None, "'self.side' stands 3 times in Box.area (box.py)"),
+        ("Box.area", "self.side", 3, "'self.side' stands 3 times in Box.area (box.py)"),
+        ("Box.area", "SIDES", 0, "'SIDES' stands 1 times in Box.area (box.py)"),
+        ("twice", "x", 0, "'x' stands in several twice (deep/two.py, one.py): name the module"),
+    ],
+)
+def test_anchors_that_are_not_found_once(where: str, right: str, index: int | None, text: str) -> None:
+    with pytest.raises(AnchorError) as caught:
+        anchor(Mutant(where, right, "0", "", index))
+    assert str(caught.value) == text
+
+
+# Kills
 
 
 @pytest.mark.slow
+def test_a_sample_is_killed(copies: SimpleQueue[Path]) -> None:
+    kill(sample(40), copies)
+
+
+@pytest.mark.long
 def test_every_mutant_is_killed(copies: SimpleQueue[Path]) -> None:
     kill(MUTANTS, copies)
 
 
+HARMLESS = Mutant("say", "'x'.join(map(str, shape))", "('x').join(map(str, shape))", "")
+
+
 def test_a_change_that_is_no_bug_survives(copies: SimpleQueue[Path]) -> None:
     """The runner can fail: otherwise a broken runner would kill everything."""
-    harmless = Mutant("base/shape.py", "Volumes and the", "Volumes, and the", "base/test_shape.py::test_say")
-    assert survivor(harmless, copies) == (
-        "base/shape.py: 'Volumes, and the' is not killed by base/test_shape.py::test_say (status 0)"
-    )
+    harmless = HARMLESS._replace(test="base/test_shape.py::test_say")
+    assert survivor(harmless, copies).endswith("is not killed by base/test_shape.py::test_say (status 0)")
 
 
 def test_a_test_that_does_not_run_kills_nothing(copies: SimpleQueue[Path]) -> None:
-    gone = Mutant("base/shape.py", "Volumes and the", "Volumes, and the", "base/test_shape.py::test_gone")
+    gone = HARMLESS._replace(test="base/test_shape.py::test_gone")
     assert survivor(gone, copies).endswith("test_gone (status 4)")

@@ -238,6 +238,7 @@ def test_outputs_beside_the_main_one() -> None:
     net = parse(line)
     assert net.outputs == {"output": (3,), "maps": (6, 6, 4), "auxiliary": (2,)}
     assert str(net) == line and parse(line) == net
+    assert net.graph.nodes[net.graph.main].inputs == (net.graph.outputs["maps"],)
     named = parse("8x8x2 -> side[fc2 => auxiliary] -> fc3 => classes")
     assert named.outputs == {"classes": (3,), "auxiliary": (2,)}
     inside = named.graph.nodes[named.graph.outputs["auxiliary"]]

@@ -45,6 +45,6 @@ def test_it_learns_twenty_pictures() -> None:
     net = kitnet.parse(resnet_line(2, 8, 4)).initialise(1)
     random = np.random.default_rng(2)
     x, labels = random.standard_normal((20, 8, 8, 3), np.float32), np.arange(20) % 10
-    step = TrainingStep(net, usual_loss(net.graph), 20, Sgd(0.05, 0.9), {"velocity": net.weights.like().flat})
+    step = TrainingStep(net, usual_loss(net.graph), 20, Sgd(0.05, 0.9))
     losses = [float(step(x, labels, number)[0].mean()) for number in range(60)]
     assert losses[0] > 2 and losses[-1] < 0.05

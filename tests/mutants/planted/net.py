@@ -1,0 +1,322 @@
+"""Bugs in graphs, the language and the readable executor."""
+
+from mutant import Mutant
+
+NET = [
+    Mutant(
+        "Term._parts",
+        "inner.wire(str(i), self.part, x)",
+        "inner.wire(str(i + 1), self.part, x)",
+        "net/test_blocks.py::test_repetitions_of_a_name_are_numbered_from_0",
+    ),
+    Mutant(
+        "Scope.add",
+        "original + path[len(copy):]",
+        "original",
+        "net/test_graphs.py::test_a_part_once_more_with_the_same_weights",
+    ),
+    Mutant(
+        "Scope._again",
+        "scope = scope.outer",
+        "scope = None",
+        "net/test_graphs.py::test_a_part_is_found_from_within_brackets_and_within_shared_parts",
+    ),
+    Mutant(
+        "Residual.wire",
+        "self.shortcut.wire(inner, inner.path('', 'shortcut'), x) if self.shortcut else x",
+        "self.shortcut.wire(inner, inner.path('', 'shortcut'), x) if False else x",
+        "net/test_blocks.py::test_a_residual_adds_its_shortcut",
+    ),
+    Mutant(
+        "Residual.wire",
+        "scope.add(path, Add(), y, other)",
+        "scope.add(path, Add(), y, y)",
+        "net/test_blocks.py::test_a_residual_adds_its_input",
+    ),
+    Mutant(
+        "Side.wire",
+        "self.body.wire(scope, path, x)",
+        "x := self.body.wire(scope, path, x)",
+        "net/test_graphs.py::test_outputs_beside_the_main_one",
+    ),
+    Mutant(
+        "Join.wire",
+        "scope.add(path, self.layer, *ends)",
+        "scope.add(path, self.layer, *ends[::-1])",
+        "net/test_blocks.py::test_branches_are_numbered_from_0_and_joined_in_order",
+    ),
+    Mutant(
+        "checked_volume",
+        "min(shape) < 1",
+        "min(shape) < 0",
+        "net/test_given_in_python.py::test_an_input_that_is_no_volume",
+    ),
+    Mutant(
+        "Graph.add",
+        "f'{path}: {error.reason}{self._origin(inputs)}{remedy}'",
+        "f'{error.reason}{self._origin(inputs)}{remedy}'",
+        "net/test_blocks.py::test_an_error_names_the_layer_at_fault",
+    ),
+    Mutant(
+        "Graph._append",
+        "node.path in self._places",
+        "False",
+        "net/test_blocks.py::test_an_error_names_the_layer_at_fault",
+    ),
+    Mutant(
+        "Graph._append",
+        "len(self.nodes) >= MOST_VALUES",
+        "len(self.nodes) > MOST_VALUES",
+        "net/test_blocks.py::test_a_graph_is_bounded",
+    ),
+    Mutant(
+        "Graph._checked_owner",
+        "own != {name: param.shape for name, param in theirs.items()}",
+        "False",
+        "net/test_graphs.py::test_what_a_graph_refuses",
+    ),
+    Mutant(
+        "Graph.params",
+        "node.layer is not None and node.owner == node.path",
+        "node.layer is not None",
+        "net/test_graphs.py::test_shared_weights_exist_once_and_their_gradients_add_up",
+    ),
+    Mutant(
+        "Graph.to_json", "node.owner != node.path", "False", "net/test_graphs.py::test_a_graph_survives_json"
+    ),
+    Mutant("_Reader.read", "(given or shape, chain)", "(shape, chain)", "net/test_language.py::TestInput"),
+    Mutant(
+        "_Reader._term",
+        "dropped or not times or part == Chain(())",
+        "dropped or part == Chain(())",
+        "net/test_language.py::TestLetters::test_the_grammar_of_the_material",
+    ),
+    Mutant(
+        "_Reader._marks", "not self._optional", "self._optional", "net/test_language.py::TestOptionalParts"
+    ),
+    Mutant(
+        "_Reader._marks",
+        "times *= self._times(token)",
+        "times = self._times(token)",
+        "net/test_language.py::test_a_line_prints_in_one_way",
+    ),
+    Mutant(
+        "_Reader._marks",
+        "times > MOST_TIMES",
+        "False",
+        "net/test_language.py::test_every_refusal_in_its_own_words",
+    ),
+    Mutant(
+        "_Reader._branches", "self._depth > DEEPEST", "False", "net/test_language.py::test_bombs_end_quickly"
+    ),
+    Mutant(
+        "_Reader._branches",
+        "self._depth -= 1",
+        "pass",
+        "net/test_language.py::test_brackets_side_by_side_are_not_deep",
+    ),
+    Mutant(
+        "_passing_on",
+        "chain if chain.terms else Chain((Term(Identity()),))",
+        "chain",
+        "net/test_language.py::TestOptionalParts::test_an_empty_branch_passes_its_input_on",
+    ),
+    Mutant(
+        "net.language:write",
+        "f'*{times}' if times > 1 else ''",
+        "''",
+        "net/test_language.py::test_what_is_written_is_read_back",
+    ),
+    Mutant(
+        "Ledger.of",
+        "(p.size for p in node.layer.params(*x).values())",
+        "(p.size for p in node.layer.params(*x).values() if p.decay)",
+        "net/test_ledger.py::test_88_vgg16_weights_row_by_row",
+    ),
+    Mutant(
+        "Ledger.of",
+        "math.prod(node.shape) * BYTES * batch",
+        "math.prod(node.shape) * BYTES",
+        "net/test_ledger.py::test_bytes_are_of_the_whole_batch_and_the_rest_of_one_sample",
+    ),
+    Mutant(
+        "check_memory",
+        "need > free * SHARE // 100",
+        "need >= free * SHARE // 100",
+        "net/test_least_memory.py::test_most_of_what_is_free",
+    ),
+    Mutant(
+        "_left_in_groups",
+        "[inner, *inner.parents]",
+        "[inner]",
+        "net/test_least_memory.py::test_a_limit_of_a_control_group",
+    ),
+    Mutant(
+        "_left",
+        "most - used + reclaimed",
+        "most - used",
+        "net/test_least_memory.py::test_a_limit_of_a_control_group",
+    ),
+    Mutant(
+        "Net.__init__",
+        "graph.copy()",
+        "graph",
+        "net/test_graphs.py::test_a_later_change_of_the_graph_is_not_the_networks",
+    ),
+    Mutant(
+        "Net.__eq__",
+        "self.graph == other.graph",
+        "self.graph.nodes[1:] == other.graph.nodes[1:]",
+        "net/test_language.py::test_nets_differ_by_input_and_by_body",
+    ),
+    Mutant(
+        "Net.__getstate__",
+        "('plans', 'planning')",
+        "('planning',)",
+        "engine/test_compile.py::test_a_plan_is_made_once",
+    ),
+    Mutant(
+        "Net.initialise",
+        "self._weights is None or self._weights.dtype != dtype",
+        "True",
+        "engine/test_compile.py::test_new_weights_are_seen_unless_they_have_another_precision",
+    ),
+    Mutant(
+        "write_layer",
+        "given == default",
+        "given == default or name == 'groups'",
+        "net/test_language.py::test_what_is_written_is_read_back",
+    ),
+    Mutant(
+        "write_layer",
+        "default in (None, dataclasses.MISSING) or text != value.write(default)",
+        "True",
+        "net/test_given_in_python.py::test_tuples_of_one_number_survive_printing",
+    ),
+    Mutant(
+        "class_numbers",
+        "given.dtype.kind not in 'iu' and given.size",
+        "False",
+        "engine/test_graphs_compiled.py::test_classes_are_checked_in_the_same_words_by_both_engines",
+    ),
+    Mutant(
+        "class_numbers",
+        "(given < 0) | (given >= classes)",
+        "given < 0",
+        "engine/test_graphs_compiled.py::test_classes_are_checked_in_the_same_words_by_both_engines",
+    ),
+    Mutant(
+        "class_numbers",
+        "(given < 0) | (given >= classes)",
+        "given >= classes",
+        "engine/test_graphs_compiled.py::test_classes_are_checked_in_the_same_words_by_both_engines",
+    ),
+    Mutant(
+        "usual_loss",
+        "last.word in loss.suits",
+        "last.word == loss.absorbs",
+        "net/test_objective.py::test_the_usual_loss",
+    ),
+    Mutant(
+        "scores_of",
+        "last.inputs[0] if last.layer is not None and last.layer.word == loss.absorbs else output",
+        "graph.output if last.layer is not None and last.layer.word == loss.absorbs else output",
+        "net/test_objective.py::test_absorbed_or_not_the_loss_is_the_same_number",
+    ),
+    Mutant(
+        "with_goals",
+        "node.path in OWN",
+        "node.path in OWN[:1]",
+        "net/test_given_in_python.py::test_a_layer_with_a_name_that_training_has_itself",
+    ),
+    Mutant(
+        "with_goals",
+        "None if node.owner == node.path else node.owner",
+        "None",
+        "engine/test_graphs_compiled.py::test_both_engines_train_it_to_the_same_losses[images]",
+    ),
+    Mutant(
+        "Tape.__init__",
+        "{**state_in, **made.state}",
+        "state_in",
+        "testing/test_own_layer.py::test_a_layer_with_state_passes",
+    ),
+    Mutant(
+        "Tape.backward",
+        "[operands] * len(self.values)",
+        "[True] * len(self.values)",
+        "net/test_tape.py::test_operands_are_left_out_where_nobody_wants_them",
+    ),
+    Mutant(
+        "Tape.backward",
+        "bool(self._weights.of(node.owner)) or any(wanted[j] for j in node.inputs)",
+        "any(wanted[j] for j in node.inputs)",
+        "net/test_tape.py::test_operands_are_left_out_where_nobody_wants_them",
+    ),
+    Mutant(
+        "Tape.backward",
+        "grown[j] + dx if j in grown else dx",
+        "dx",
+        "net/test_tape.py::test_the_gradients_of_all_consumers_are_summed",
+    ),
+    Mutant(
+        "Tape.backward",
+        "found[path] + dw if path in found else dw",
+        "dw",
+        "net/test_graphs.py::test_shared_weights_exist_once_and_their_gradients_add_up",
+    ),
+    Mutant(
+        "Tape._seeds",
+        "seed.shape != value.shape",
+        "seed.size != value.size",
+        "net/test_given_in_python.py::test_a_gradient_of_another_shape",
+    ),
+    Mutant(
+        "Tape._seeds",
+        "seed.astype(value.dtype, copy=False)",
+        "seed",
+        "net/test_given_in_python.py::test_gradients_have_the_precision_of_the_network",
+    ),
+    Mutant(
+        "Tape._seeds",
+        "seeds[i] + seed if i in seeds else seed",
+        "seed",
+        "net/test_graphs.py::test_a_seed_may_be_any_value_and_seeds_of_one_value_add_up",
+    ),
+    Mutant(
+        "samples_of",
+        "len(set(counts.values())) > 1",
+        "False",
+        "net/test_graphs.py::test_operands_that_do_not_fit",
+    ),
+    Mutant(
+        "_checked",
+        "x.shape[1:] != shape or x.ndim != 1 + len(shape)",
+        "x.size % np.prod(shape)",
+        "net/test_tape.py::test_an_operand_of_the_wrong_shape",
+    ),
+    Mutant(
+        "Weights.__init__",
+        "-(-param.size // step) * step",
+        "param.size",
+        "net/test_weights.py::test_every_array_begins_on_a_cache_line_and_none_overlap",
+    ),
+    Mutant(
+        "Weights.__init__",
+        "-(-param.size // step)",
+        "param.size // step",
+        "net/test_weights.py::test_every_array_begins_on_a_cache_line_and_none_overlap",
+    ),
+    Mutant(
+        "Weights.draw",
+        "stream(seed, path)",
+        "stream(seed, 'weight')",
+        "net/test_weights.py::test_paths_of_one_shape_are_drawn_differently",
+    ),
+    Mutant(
+        "Weights.decayed",
+        "mask[start // every:-(-(start + param.size) // every)] = param.decay",
+        "mask[start // every:-(-(start + param.size) // every)] = 1",
+        "net/test_weights.py::test_the_mask_of_weight_decay_has_the_layout_of_flat",
+    ),
+]
