@@ -3,6 +3,7 @@ forgotten after it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -24,9 +25,14 @@ settings.load_profile("kitnet")
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compiled code goes to a folder of the tests' own, not to the user's."""
+    """Compiled code goes to a folder of the tests' own, not to the user's; processes that share the tests share
+    it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KITNET_CACHE", str(tmp_path_factory.mktemp("compiled") / "cache"))
+        patch.setenv("KITNET_CACHE", str(folder / "compiled" / "cache"))
         yield
 
 

@@ -26,7 +26,8 @@ from kitnet.net.weights import Weights
 
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
 
-ARENA = "arena"  # all buffers that are neither outside nor a thread's own
+ARENA = "@arena"  # all buffers that are neither outside nor a thread's own
+OWN = "@own"  # buffers that each thread has to itself
 GIVEN = "@in ", "@seed "  # buffers that are somewhere else in every run
 ALL_GIVEN = *GIVEN, "@weight ", "@out ", "@d ", "@dw ", ARENA  # for a plan that holds no memory
 
@@ -68,8 +69,9 @@ class Machine:
         self.plan, self.weights, self.state = plan, weights, state
         self.kept: dict[tuple[str, int], Kept] = {}
         self.context, self.count = Context(), 0
+        self._where: Sequence[int] = ()  # addresses of what is given in this run
         self.error: BaseException | None = None
-        self._given, self._crew = given, crew_of(threads)
+        self._crew = crew_of(threads)
         self._counts, self._firsts = {}, {}
         for lanes, batch in plan.batches.items():
             self._firsts[lanes] = batch.images * np.arange(batch.groups, dtype=np.int64)
@@ -84,9 +86,8 @@ class Machine:
         }  # fmt: skip
         self.own = rounded(max((each.scratch_bytes for each in code), default=0))  # values lie behind scratch
         self.moving = sorted(name for name in buffers if name.startswith(given))  # in the order of `run`
-        self._number = {name: i for i, name in enumerate((*self.moving, ARENA))}
-        self._where: list[int] = []  # addresses of what is given in this run, by number
-        self._slots: list[tuple[Any, int, int]] = []  # where they stand, which, and from where on
+        self._which = {name: i for i, name in enumerate([*self.moving, *([ARENA] if ARENA in given else [])])}
+        self._slots: list[tuple[Any, int, int]] = []  # where their addresses stand, which, and from where on
         compiled = iter(code)
         steps = list(zip(plan.steps, plan.stages, strict=True))
         preparations = 0 if "@weight " in given else plan.preparations
@@ -101,48 +102,47 @@ class Machine:
             if isinstance(step, HostStep):
                 calls.append((stage, step, Call(Hosted(self, step))))  # type: ignore[arg-type]  # as a kernel is
             else:
-                where = {name: self._address(ref) for name, ref in step.arguments.items()}
+                where = {name: self._fixed(ref) for name, ref in step.arguments.items()}
                 calls.append((stage, step, Call(next(compiled), **where)))
         stages = [[call for *_, call in stage] for _, stage in groupby(calls, lambda each: each[0])]
         program = Program(stages, self.own + self.plan.own_arena.size)
         self._slots += [
-            (program.slot(call, name), self._number[self._array(ref)[0]], self._array(ref)[1])
+            (program.slot(call, name), self._which[array], offset)
             for _, step, call in calls
             if isinstance(step, KernelStep)
             for name, ref in step.arguments.items()
-            if self._is_given(ref)
+            for array, offset in [self._array(ref)]
+            if array in self._which
         ]
         return program
 
-    def _address(self, ref: Ref) -> int:
-        return 0 if self._is_given(ref) else self.address(ref, 0)
-
-    def _is_given(self, ref: Ref) -> bool:
-        own = ref.buffer in self.plan.own_arena.offsets
-        return not own and self._array(ref)[0].startswith(self._given)
+    def _fixed(self, ref: Ref) -> int:
+        return 0 if self._array(ref)[0] in self._which else self.address(ref, 0)
 
     def _array(self, ref: Ref) -> tuple[str, int]:
-        """The array that a buffer lies in which is no thread's own, and where in it."""
+        """The array in which a buffer lies, and where; OWN for one in each thread's own memory."""
         if ref.outside:
             return ref.buffer, ref.offset
+        if ref.buffer in self.plan.own_arena.offsets:
+            return OWN, self.own + self.plan.own_arena.offsets[ref.buffer] + ref.offset
         return ARENA, self.plan.arena.offsets[ref.buffer] + ref.offset
 
     def address(self, ref: Ref, scratch: int) -> int:
         """Where a buffer lies; a thread's own lies in the scratch memory that begins there."""
-        if ref.buffer in self.plan.own_arena.offsets:
-            return scratch + self.own + self.plan.own_arena.offsets[ref.buffer] + ref.offset
-        name, offset = self._array(ref)
-        if name.startswith(self._given):
-            return self._where[self._number[name]] + offset
-        return int(self.outside[name].ctypes.data) + offset
+        array, offset = self._array(ref)
+        if array == OWN:
+            return scratch + offset
+        if array in self._which:
+            return self._where[self._which[array]] + offset
+        return int(self.outside[array].ctypes.data) + offset
 
     def prepare(self) -> None:
         """The steps that need no images: what is made of the weights."""
         self._go(self._preparations)
 
     def run(self, given: Sequence[Array], count: int, context: Context) -> None:
-        """All other steps once, for the first `count` samples of the arrays that are given in every run, in
-        the order of `moving`, float32 and C-contiguous.
+        """All other steps once, for the first `count` samples of the arrays that a run is given: those of
+        `moving` in their order, float32 and C-contiguous.
         """
         self.context = context
         if count != self.count:
@@ -150,7 +150,7 @@ class Machine:
             for lanes, firsts in self._firsts.items():
                 np.subtract(count, firsts, out=self._counts[f"@count {lanes}"])
         self._where = where = [_address(array) for array in given]
-        if ARENA in self._given:
+        if ARENA in self._which:
             memory = np.empty(self.plan.arena.size + LINE, np.uint8)
             where.append(rounded(_address(memory)))
         for slot, which, offset in self._slots:

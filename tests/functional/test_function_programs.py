@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import gc
 import os
-import threading
+import subprocess
+import sys
 import tracemalloc
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kitnet.base.shape import Shape
-from kitnet.base.spec import Array
-from kitnet.engine.once import run_once
+from kitnet.engine.choice import batch_of
 from kitnet.functional import convolve, convolve_backward, max_pool, plans
-from kitnet.kernels.cpu import cores
-from kitnet.layers import Backward, Case, Context, Convolution, Forward, Kept, Layer
-from kitnet.net.graph import Graph
-from kitnet.net.weights import Weights
+from kitnet.kernels.cpu import detect
+from kitnet.layers import Convolution
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((40, 9, 8, 3), np.float32)
@@ -107,50 +104,11 @@ def test_threads_call_at_once() -> None:
     assert found == wanted * 25
 
 
-@dataclass(frozen=True)
-class _Convolved(Layer):
-    """A layer whose formula calls a plain function; `begun` is set when it does."""
-
-    word = "convolved"
-    keeps = frozenset()
-    begun: threading.Event
-
-    def output_shape(self, *x: Shape) -> Shape:
-        return *(size - 2 for size in x[0][:-1]), 5
-
-    def forward(self, w: Any, state: Any, ctx: Context, *x: Array) -> Forward:
-        self.begun.set()
-        return Forward(convolve(x[0], W))
-
-    def backward(self, w: Any, kept: Kept, dy: Array) -> Backward:
-        raise NotImplementedError
-
-    @classmethod
-    def cases(cls) -> Iterator[Case]:
-        return iter(())
-
-
 def test_a_formula_in_a_plan_calls_while_another_thread_waits_for_the_end_of_that_plan() -> None:
-    begun, graph = threading.Event(), Graph()
-    graph.add("y", _Convolved(begun), graph.operand("x", X.shape[1:]))
-    found: list[Any] = []
-
-    def in_a_plan() -> None:
-        for _ in range(20):
-            found.append(run_once(graph, Weights({}), {}, Context(), {"x": X}, ["y"], threads=cores()))
-
-    def outside() -> None:
-        begun.wait(60)
-        while len(found) < 20:
-            convolve(X, W)
-
-    threads = [threading.Thread(target=work, daemon=True) for work in (in_a_plan, outside)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(found) == 20
-    assert all(ran.values["y"].tobytes() == convolve(X, W).tobytes() for ran in found)
+    """In a process of its own, which threads that wait for each other cannot end."""
+    script = Path(__file__).with_name("formula_that_calls.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=25)
+    assert done.stdout == "20 runs\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -163,3 +121,14 @@ def test_a_forked_process_calls_though_a_thread_was_calling() -> None:
             os._exit(42 if convolve(X, W).tobytes() == want else 1)
         _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 42
+
+
+def test_single_numbers_have_room_in_all_lanes() -> None:
+    """They are written for the whole batch, of which the call gets its own."""
+    x, w = X[:, :3, :3, :1], W[..., :1, :1]
+    y = convolve(x, w)
+    assert y.shape == (40, 1, 1, 1) and y.flags.c_contiguous
+    np.testing.assert_allclose(y, convolve(x, w, engine="formula"), rtol=0, atol=1e-5)
+    for shape, rows in (((3, 3, 1), batch_of(40, detect())), ((4, 3, 1), None)):
+        problem = plans._problem(Convolution(3, 1), np.zeros((40, *shape), np.float32), "direct", back=False)
+        assert plans._function(problem).rows == (rows and rows.groups * rows.images)
