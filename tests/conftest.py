@@ -25,9 +25,7 @@ settings.load_profile("kitnet")
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compiled code goes to a folder of the tests' own, not to the user's; processes that share the tests share
-    it.
-    """
+    """Compiled code goes to a folder of the tests' own, not to the user's; all their processes share it."""
     folder = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         folder = folder.parent

@@ -23,7 +23,10 @@ def test_python_runs(code: str) -> None:
             del LAYERS[word]
 
 
-def test_show_prints_what_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_what_the_readme_says(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     (printed,) = (code for _, code in FENCES if code.startswith("$ kitnet show"))
     command, *lines = printed.splitlines()
     assert run(command.removeprefix("$ kitnet ").split()) == 0

@@ -22,8 +22,12 @@ from kitnet.testing import check_executor, check_layer
 from kitnet.testing.compiled import COMPILED
 from kitnet.train.step import FormulaStep
 
+MANY_CASES = {"conv", "maxpool"}  # which take half a minute
 
-@pytest.mark.parametrize("word", list(LAYERS))
+
+@pytest.mark.parametrize(
+    "word", [pytest.param(w, marks=pytest.mark.slow if w in MANY_CASES else ()) for w in LAYERS]
+)
 def test_every_layer_and_case(word: str) -> None:
     for case in LAYERS[word].cases():
         for executor in COMPILED:

@@ -85,7 +85,7 @@ def gradients_agree(net: Net, batch: int) -> None:
 
 
 @pytest.mark.parametrize("name", JOINED)
-@pytest.mark.parametrize("batch", [20, 130])
+@pytest.mark.parametrize("batch", [20, pytest.param(130, marks=pytest.mark.slow)])
 def test_gradients_of_joined_branches(name: str, batch: int) -> None:
     gradients_agree(coarse(kitnet.parse(JOINED[name]), 2), batch)
 
@@ -123,7 +123,7 @@ def test_branches_are_written_where_they_are_read() -> None:
 
 
 @pytest.mark.parametrize("name", JOINED)
-@pytest.mark.parametrize("batch", [2, 20, 130])
+@pytest.mark.parametrize("batch", [2, 20, pytest.param(130, marks=pytest.mark.slow)])
 def test_scores_of_joined_branches(name: str, batch: int) -> None:
     net = trained(kitnet.parse(JOINED[name]).initialise(3), 20)
     loss, x = usual_loss(net.graph), coarse_images(np.random.default_rng(0), net, batch)
@@ -187,7 +187,7 @@ def trained(net: Net, batch: int) -> Net:
 
 
 @pytest.mark.parametrize("name", NORMS)
-@pytest.mark.parametrize("batch", [1, 40, 130])
+@pytest.mark.parametrize("batch", [1, 40, pytest.param(130, marks=pytest.mark.slow)])
 def test_norms_are_folded_into_filters_for_scores(name: str, batch: int) -> None:
     net = trained(kitnet.parse(NORMS[name]).initialise(4), 20)
     loss, x = usual_loss(net.graph), coarse_images(np.random.default_rng(5), net, batch)

@@ -20,7 +20,7 @@ LARGE = (
 )
 
 
-@pytest.mark.parametrize("batch", [2, 70])
+@pytest.mark.parametrize("batch", [2, pytest.param(70, marks=pytest.mark.slow)])
 def test_large_windows_take_it_and_agree_with_the_formulas(batch: int) -> None:
     net = kitnet.parse(LARGE).initialise(1)
     with_it, without = assert_right_with_and_without("fourier", net, batch, 400)

@@ -49,6 +49,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("batch", [3, 40])
 def test_layer_in_a_training_plan(case: Case, batch: int) -> None:
@@ -82,7 +83,7 @@ RELU_NORMS = NETS["norms"].replace("tanh", "relu")
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("batch", [1, 20, 64, 300])
+@pytest.mark.parametrize("batch", [1, 20, 64, pytest.param(300, marks=pytest.mark.slow)])
 def test_training_step_of_whole_networks(name: str, batch: int) -> None:
     random = np.random.default_rng(batch)
     net = coarse(kitnet.parse(NETS[name]), 2)
@@ -141,6 +142,7 @@ def test_threads_and_repetition_change_no_bit(name: str, batch: int) -> None:
         np.testing.assert_array_equal(found[0], other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet5", "residual", "branches", "norms", RELU_NORMS])
 def test_fusion_changes_nothing_but_time(name: str) -> None:
     random = np.random.default_rng(0)

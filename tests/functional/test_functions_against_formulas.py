@@ -99,6 +99,7 @@ BIG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [plans.OWN, 0], ids=["own memory", "arena"])
 @pytest.mark.parametrize("case", BIG)
 def test_many_groups(case: str, own: int, fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:

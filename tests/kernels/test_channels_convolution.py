@@ -189,6 +189,7 @@ def test_hard_cases(p: Problem, at: str):
     check_exactly(p, at=at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [level for level in levels() if level != detect().level])
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
 def test_lesser_instruction_sets(p: Problem, level: str):

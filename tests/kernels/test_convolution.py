@@ -260,6 +260,7 @@ def test_hard_cases(p: Problem):
     check_exactly(p)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [level for level in levels() if level != detect().level])
 @pytest.mark.parametrize("case", ["same", "strided", "depthwise", "three axes", "lenet c3", "one place"])
 def test_lesser_instruction_sets(level: str, case: str):
@@ -290,7 +291,7 @@ def drawn(seed: int) -> Problem:
     return Problem(tuple(axes), depth * groups, filters * groups, groups, samples, images, more, cut)
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("seed", range(40))
 def test_drawn_problems(seed: int):
     check_exactly(drawn(seed), at="end" if seed % 2 else "start")
 
@@ -323,6 +324,7 @@ def close(got: Array, want: Array, size: Array) -> None:
     assert (np.abs(got - want) <= 4 * EPS * size).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["same", "lenet c3", "linear", "depthwise with a multiplier", "three axes"])
 def test_cutting_changes_no_bit(case: str):
     p = CASES[case]
@@ -337,6 +339,7 @@ def test_cutting_changes_no_bit(case: str):
         assert (weights.tobytes(), bias.tobytes()) == (dw.tobytes(), db.tobytes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", ["same", "strided", "primes", "depthwise", "slices of pitch", "windows wholly in padding"]
 )

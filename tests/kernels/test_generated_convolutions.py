@@ -30,7 +30,8 @@ from kitnet.layers.window import area
 
 Array = NDArray[Any]
 EPS = float(np.finfo(np.float32).eps)
-PROBLEMS, TOGETHER = 1000, 25  # by default, and compiled at once
+PROBLEMS, TOGETHER = 1000, 25  # in CI, and compiled at once
+FEW = 50  # by default
 PRIMES = [2, 3, 5, 7, 11, 13]
 
 
@@ -172,14 +173,20 @@ def test_what_is_generated() -> None:
     assert min(counts.values()) >= 30, counts
 
 
-@pytest.mark.parametrize("first", range(0, PROBLEMS, TOGETHER))
+@pytest.mark.parametrize("first", range(0, FEW, TOGETHER))
 def test_generated_convolutions(first: int) -> None:
     check(range(first, first + TOGETHER))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(PROBLEMS, 5 * PROBLEMS, 100))
+@pytest.mark.parametrize("first", range(FEW, PROBLEMS, 100))
 def test_more_generated_convolutions(first: int) -> None:
+    check(range(first, min(first + 100, PROBLEMS)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(PROBLEMS, 5 * PROBLEMS, 100))
+def test_many_generated_convolutions(first: int) -> None:
     check(range(first, first + 100))
 
 

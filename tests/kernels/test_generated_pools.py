@@ -23,7 +23,8 @@ from kitnet.layers import MaxPool, MeanPool
 from kitnet.layers.contract import Context, Kept
 
 EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
-PROBLEMS, TOGETHER = 700, 50  # by default, and compiled at once; max and mean in turn
+PROBLEMS, TOGETHER = 700, 50  # in CI, and compiled at once; max and mean in turn
+FEW = 50  # by default
 
 
 def drawn(seed: int) -> tuple[Trial, Cpu]:
@@ -135,12 +136,18 @@ def test_what_is_generated() -> None:
     assert min(counts.values()) >= 50, counts
 
 
-@pytest.mark.parametrize("first", range(0, PROBLEMS, TOGETHER))
+@pytest.mark.parametrize("first", range(0, FEW, TOGETHER))
 def test_generated_pools(first: int) -> None:
     check(range(first, first + TOGETHER))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(PROBLEMS, 5 * PROBLEMS, 100))
+@pytest.mark.parametrize("first", range(FEW, PROBLEMS, 100))
 def test_more_generated_pools(first: int) -> None:
+    check(range(first, min(first + 100, PROBLEMS)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(PROBLEMS, 5 * PROBLEMS, 100))
+def test_many_generated_pools(first: int) -> None:
     check(range(first, first + 100))

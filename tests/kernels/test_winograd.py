@@ -255,6 +255,7 @@ FORMULAS: dict[str | None, Callable[[Array], Array]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", FORMULAS)
 @pytest.mark.parametrize("case", ["one-sided", "chunks and blocks"])
 def test_activations_of_sums(case: str, word: str | None):

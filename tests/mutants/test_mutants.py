@@ -38,7 +38,7 @@ def sample(size: int) -> list[Mutant]:
 def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
     """The tests on a copy of the package, from which alone kitnet is imported."""
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header", "--tb=no"]
+    options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header", "--tb=no"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-m", "", *(f"tests/{test}" for test in tests)],
         cwd=copy,

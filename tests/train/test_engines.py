@@ -27,10 +27,12 @@ def flat(shape):
 
 
 SMALL = [card.line for name, card in MODELS.items() if name.startswith("lenet")]
-RESNET20 = pytest.param(MODELS["resnet20"].line, marks=pytest.mark.slow)
+RESNETS = [
+    pytest.param(line, marks=pytest.mark.slow) for line in (resnet_line(2, 16, 8), MODELS["resnet20"].line)
+]
 
 
-@pytest.mark.parametrize("line", [*SMALL, RESIDUAL, resnet_line(2, 16, 8), RESNET20])
+@pytest.mark.parametrize("line", [*SMALL, RESIDUAL, *RESNETS])
 def test_the_first_twenty_losses_agree(line):
     found = {}
     for engine in ("formula", "compiled"):
