@@ -19,7 +19,7 @@ def test_one_at_a_time(tmp_path):
             Lock(tmp_path)
     assert names(tmp_path) == []
     with Lock(tmp_path):
-        pass
+        assert names(tmp_path) == [".lock"]
 
 
 def test_what_a_killed_process_left_is_no_lock(tmp_path):
@@ -48,9 +48,11 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(tmp_path, monkeypat
 
 def test_a_lock_that_is_forgotten_is_given_back(tmp_path):
     lock = Lock(tmp_path)
+    with pytest.raises(BlockingIOError):
+        Lock(tmp_path)
     del lock
     with Lock(tmp_path):
-        pass
+        assert names(tmp_path) == [".lock"]
 
 
 def test_a_folder_that_is_not_there(tmp_path):
