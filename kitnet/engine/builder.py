@@ -64,7 +64,7 @@ class Builder(Values):
             blocks = self.blocks(old.volume.positions)
             kernel = elementwise.copy("copy", self.cpu, old.batch, old.volume, new.volume, blocks=blocks)
             label = f"{self.node(root).path} gradient apart"
-            self.steps_of(old.batch, label, kernel, {"x": old.ref}, {"y": new.ref})
+            self.call(label, kernel, {"x": old.ref}, {"y": new.ref}, batch=old.batch)
             self._set(root, new)
         return self._shaped(self._gradients[root], i), begun
 

@@ -46,7 +46,7 @@ def convert(b: Builder, label: str, x: Place, y: Place, gradient: bool = False) 
     else:
         x, target = _unsliced(b, label, x), _dense(b, label, y)
         kernel = layout.out_of_lanes("out_of_lanes", b.cpu, x.batch, _numbers(x), _blocks(b, x), x.volume.own)
-        b.steps_of(x.batch, label, kernel, {"x": x.ref, "count": _count}, {"y": target.ref})
+        b.call(label, kernel, {"x": x.ref, "count": _count}, {"y": target.ref}, batch=x.batch)
         if target != y:
             _copy(b, label, target, y)
 
@@ -58,7 +58,7 @@ def _into_lanes(b: Builder, label: str, x: Place, y: Place, gradient: bool) -> N
     kernel = layout.into_lanes(
         "into_lanes", b.cpu, y.batch, _numbers(y), _blocks(b, y), y.volume.own, gradient
     )
-    b.steps_of(y.batch, label, kernel, {"x": x.ref, "count": _count}, {"y": y.ref})
+    b.call(label, kernel, {"x": x.ref, "count": _count}, {"y": y.ref}, batch=y.batch)
 
 
 def _dense(b: Builder, label: str, place: Place, copied: bool = False) -> Place:
@@ -86,7 +86,7 @@ def _unsliced(b: Builder, label: str, place: Place) -> Place:
 def _copy(b: Builder, label: str, x: Place, y: Place) -> None:
     blocks = b.blocks_of(x.batch, x.volume.positions)
     kernel = elementwise.copy("copy", b.cpu, x.batch, x.volume, y.volume, blocks=blocks)
-    b.steps_of(x.batch, label, kernel, {"x": x.ref}, {"y": y.ref})
+    b.call(label, kernel, {"x": x.ref}, {"y": y.ref}, batch=x.batch)
 
 
 def _numbers(place: Place) -> int:

@@ -272,24 +272,13 @@ class Values:
         writes: Mapping[str, Ref],
         adds: bool = False,
         across: bool = False,
+        batch: Batch | None = None,
     ) -> None:
         """A compiled step on values. With a task a group it keeps to its group, unless a task goes `across`
-        groups; `adds` says that it also reads what it writes.
+        groups; `adds` says that it also reads what it writes; `batch` is that of the values, where they lie
+        otherwise than the node's.
         """
-        self.steps_of(self.batch, label, kernel, reads, writes, adds, across)
-
-    def steps_of(
-        self,
-        batch: Batch,
-        label: str,
-        kernel: Kernel,
-        reads: Mapping[str, Ref],
-        writes: Mapping[str, Ref],
-        adds: bool = False,
-        across: bool = False,
-    ) -> None:
-        """As `call`, on values of another layout than that of the node."""
-        grouped = kernel.tasks == batch.groups and not across
+        grouped = kernel.tasks == (batch or self.batch).groups and not across
         self.steps.append(KernelStep(label, kernel, dict(reads), dict(writes), grouped, adds))
 
     def host(

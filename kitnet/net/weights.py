@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from kitnet.base import memory
 from kitnet.base.random import stream
 from kitnet.base.spec import Array, Param, initial
 
@@ -23,10 +24,8 @@ PIECE = 1 << 14  # numbers drawn at a time, in float64, so that they stay in a c
 
 def aligned(size: int, dtype: Any) -> Array:
     """A zeroed row of `size` numbers that begins on a cache line."""
-    dtype = np.dtype(dtype)
-    raw = np.zeros(size * dtype.itemsize + LINE, np.uint8)
-    start = -raw.ctypes.data % LINE
-    return raw[start : start + size * dtype.itemsize].view(dtype)
+    whole = size * np.dtype(dtype).itemsize
+    return memory.aligned(whole)[:whole].view(dtype)
 
 
 class Weights(Mapping[str, Array]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from kitnet.engine.builder import Builder
@@ -10,6 +11,7 @@ from kitnet.engine.lower.contract import Implementation, in_both_layouts, no_way
 from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Ref
 from kitnet.kernels import pool, subsample
+from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Window
 from kitnet.layers import MaxPool, MeanPool, Subsampling
 
@@ -51,22 +53,7 @@ def _max(b: Builder, i: int) -> Ref | None:
 
 
 def _max_backward(b: Builder, i: int, indices: Ref) -> None:
-    node, dy = b.node(i), b.dy(i)
-    if dy is None or not b.wants(node.inputs[0]):
-        return
-    dx, accumulate = b.dx(node.inputs[0])
-    kernel = pool.max_pool_gradient(
-        "max_pool_gradient",
-        b.cpu,
-        b.batch,
-        _window(b, i),
-        dy.volume,
-        dx.volume,
-        accumulate,
-        b.blocks(_rows(b, i)),
-    )
-    reads = {"switches": indices, "dy": dy.ref}
-    b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref}, adds=accumulate)
+    _backward(b, i, pool.max_pool_gradient, "max_pool_gradient", {"switches": indices})
 
 
 def _mean(b: Builder, i: int) -> None:
@@ -77,21 +64,18 @@ def _mean(b: Builder, i: int) -> None:
 
 
 def _mean_backward(b: Builder, i: int, kept: None) -> None:
+    _backward(b, i, pool.mean_pool_gradient, "mean_pool_gradient", {})
+
+
+def _backward(b: Builder, i: int, write: Callable[..., Kernel], name: str, kept: Mapping[str, Ref]) -> None:
+    """The step that `write` gives a kernel for; it reads dy and what forward kept."""
     node, dy = b.node(i), b.dy(i)
     if dy is None or not b.wants(node.inputs[0]):
         return
     dx, accumulate = b.dx(node.inputs[0])
-    kernel = pool.mean_pool_gradient(
-        "mean_pool_gradient",
-        b.cpu,
-        b.batch,
-        _window(b, i),
-        dy.volume,
-        dx.volume,
-        accumulate,
-        b.blocks(_rows(b, i)),
-    )
-    b.call(f"{node.path} backward", kernel, {"dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
+    blocks = b.blocks(_rows(b, i))
+    kernel = write(name, b.cpu, b.batch, _window(b, i), dy.volume, dx.volume, accumulate, blocks)
+    b.call(f"{node.path} backward", kernel, {**kept, "dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
 
 
 def _subsample(b: Builder, i: int) -> None:
