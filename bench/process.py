@@ -39,6 +39,7 @@ def work(
     paths = [str(checkout), str(bench), *([before] if before else [])]
     count = str(threads)
     environment = {"BENCH_THREADS": count, "OMP_NUM_THREADS": count, "PYTHONPATH": os.pathsep.join(paths)}
+    environment["PYTHONDONTWRITEBYTECODE"] = ""  # the first step is that of a user, who has bytecode
     with watched() as use:
         done = subprocess.run(
             [sys.executable, "-P", str(script or bench / "worker.py"), json.dumps(job)],

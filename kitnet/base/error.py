@@ -7,7 +7,6 @@ readers the file, `kitnet/cli` the program's name and exit status 2).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 MOST = 80  # characters of what a user gave that a message repeats
@@ -105,5 +104,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     word, known = word[:MOST].lower(), list(known)
     if _WORDS.get(word) in known:
         return f" (did you mean {_WORDS[word]!r}?)"
+    import difflib
+
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -50,7 +50,7 @@ class Buffer:
     value: float | Array = 0.0
 
 
-Initialiser = Callable[[np.random.Generator, Param], Array]
+Initialiser = Callable[["np.random.Generator", Param], Array]
 
 
 def _uniform(limit: Callable[[Any, int], Any]) -> Initialiser:

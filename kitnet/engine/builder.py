@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from kitnet.engine.fuse import NOTHING_FUSED, Fused
-from kitnet.engine.step import FLOAT, Place, Ref
+from kitnet.engine.step import Place, Ref
 from kitnet.engine.values import Setting, Values, sizes_of
 from kitnet.kernels import elementwise
 
@@ -112,7 +112,9 @@ class Builder(Values):
 
     def _overlap(self, one: Place, two: Place) -> bool:
         """Places of one shape in one buffer are slices of its channels."""
-        first, second = (place.ref.offset // (FLOAT * place.batch.images) for place in (one, two))
+        first, second = (
+            place.ref.offset // (place.volume.type.bytes * place.batch.images) for place in (one, two)
+        )
         apart = first >= second + two.volume.channels or second >= first + one.volume.channels
         return one.ref.buffer == two.ref.buffer and not (one.volume.sizes == two.volume.sizes and apart)
 

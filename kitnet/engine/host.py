@@ -63,9 +63,15 @@ class TaskMemory:
         self._machine, self._grouped, self.task, self._scratch = machine, grouped, task, scratch
 
     def _samples(self, batch: Batch) -> int:
-        """Real images of this task."""
-        count = self._machine.count
-        return max(0, min(batch.images, count - self.task * batch.images)) if self._grouped else count
+        """Images that this task sees: the real ones. Where there is no way back it sees all of a group that
+        has some, the last one in place of those that are missing: a product of fewer rows may sum in another
+        order.
+        """
+        machine = self._machine
+        if not self._grouped:
+            return machine.count
+        real = max(0, min(batch.images, machine.count - self.task * batch.images))
+        return batch.images if real and not machine.plan.request.back else real
 
     def _first(self, batch: Batch) -> int:
         return self.task * batch.images if self._grouped else 0

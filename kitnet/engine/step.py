@@ -19,6 +19,7 @@ from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume
+from kitnet.kernels.types import F32, Type
 from kitnet.layers import Context, Kept
 
 FLOAT = 4  # bytes
@@ -33,9 +34,9 @@ class Ref:
     buffer: str
     offset: int = 0
 
-    def plus(self, elements: int) -> Ref:
-        """So many float32 further."""
-        return replace(self, offset=self.offset + FLOAT * elements)
+    def plus(self, elements: int, type: Type = F32) -> Ref:
+        """So many elements further."""
+        return replace(self, offset=self.offset + type.bytes * elements)
 
     @property
     def outside(self) -> bool:
@@ -55,7 +56,8 @@ class Memory(Protocol):
     """What a host step sees of a running plan, in one of its tasks.
 
     A grouped step has a task for each group of images and sees the real images of its group, which may be
-    none; any other has one task and sees all.
+    none. Without a way back it sees the whole group, where the last image stands for those that are missing.
+    Any other step has one task and sees all real ones.
     """
 
     task: int

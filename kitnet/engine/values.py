@@ -12,12 +12,13 @@ from kitnet.base.spec import Array
 from kitnet.engine.activation import activation_of
 from kitnet.engine.fuse import NOTHING_FUSED, Fused
 from kitnet.engine.request import Request
-from kitnet.engine.step import FLOAT, HostStep, KernelStep, Place, Ref, Step
+from kitnet.engine.step import HostStep, KernelStep, Place, Ref, Step
 from kitnet.kernels import update
 from kitnet.kernels.activation import RELU, Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Triple, Volume, whole_vectors
+from kitnet.kernels.types import F32, Type
 from kitnet.net.graph import Graph, Node
 from kitnet.net.weights import Weights
 
@@ -163,7 +164,7 @@ class Values:
 
     def part(self, whole: Place, first: int, channels: int) -> Place:
         """Some channels of a value."""
-        ref = whole.ref.plus(first * whole.batch.images)
+        ref = whole.ref.plus(first * whole.batch.images, whole.volume.type)
         return replace(whole, ref=ref, volume=replace(whole.volume, channels=channels))
 
     def alias(self, i: int, of: int) -> None:
@@ -174,18 +175,18 @@ class Values:
 
     # Memory
 
-    def room(self, name: str, elements: int, bytes: int = FLOAT) -> Ref:
-        """A buffer of so many elements of so many bytes each."""
-        self.buffers[name] = bytes * elements
+    def room(self, name: str, elements: int, type: Type = F32) -> Ref:
+        """A buffer of so many elements."""
+        self.buffers[name] = type.bytes * elements
         return Ref(name)
 
-    def room_for(self, name: str, volume: Volume, bytes: int = FLOAT, lanes: Lanes | None = None) -> Ref:
-        """A buffer for a volume of elements of so many bytes, of all groups or the thread's own."""
+    def room_for(self, name: str, volume: Volume, lanes: Lanes | None = None) -> Ref:
+        """A buffer for a volume, of all groups or the thread's own."""
         batch = self.batches[lanes or self.lanes]
         groups = 1 if volume.own else batch.groups
         if volume.own:
             self.own_buffers.add(name)
-        return self.room(name, groups * volume.positions * volume.pitch * batch.images, bytes)
+        return self.room(name, groups * volume.positions * volume.pitch * batch.images, volume.type)
 
     def new(self, name: str, i: int) -> Ref:
         """A buffer for a value like i."""

@@ -15,7 +15,6 @@ import math
 import os
 import re
 import stat
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -71,6 +70,8 @@ def read(place: Path, key: str) -> bytes | None:
 
 def write(place: Path, key: str, body: bytes) -> None:
     """Keep object code. It appears under its name at once and whole, whoever else writes the same."""
+    import tempfile
+
     temporary = None
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -218,7 +218,8 @@ class Kernel(Writer):
     def vector(
         self, pointer: Pointer, offset: Index = 0, count: Index | None = None, align: int | None = None
     ) -> Value:
-        """A vector from memory. With `count` only the first so many elements are read, the other lanes are 0.
+        """A vector from memory, in the type that its elements are computed in. With `count` only the first so
+        many elements are read, the other lanes are 0.
 
         `align` promises that the address is a multiple of so many bytes; without it the elements' own size is
         assumed.
@@ -231,12 +232,13 @@ class Kernel(Writer):
         else:
             operands = ("ptr", address), ("i32", str(align)), mask, (shape, "zeroinitializer")
             text = self._call(f"llvm.masked.load.{suffix_of(type, self.lanes)}.p0", shape, *operands)
-        return Value(self, text, type, self.lanes)
+        return Value(self, text, type, self.lanes).to(type.computed)
 
     def scalar(self, pointer: Pointer, offset: Index = 0) -> Value:
-        """One element."""
+        """One element, in the type that it is computed in."""
         type, address = pointer.type, (pointer + offset).address()
-        return Value(self, self._emit(f"load {type.llvm}, ptr {address}, align {type.bytes}"), type, 1)
+        text = self._emit(f"load {type.llvm}, ptr {address}, align {type.bytes}")
+        return Value(self, text, type, 1).to(type.computed)
 
     def splat(self, pointer: Pointer, offset: Index = 0) -> Value:
         """One element in every lane."""
@@ -250,7 +252,11 @@ class Kernel(Writer):
         count: Index | None = None,
         align: int | None = None,
     ) -> None:
-        """A scalar or a vector to memory; with `count` only the first so many lanes are written."""
+        """A scalar or a vector to memory, rounded to the type that it is stored in; with `count` only the
+        first so many lanes are written.
+        """
+        if value.type == pointer.type.computed:
+            value = value.to(pointer.type)
         if value.type != pointer.type:
             raise TypeError(
                 f"{value.type.name} cannot be stored as {pointer.type.name}; convert it with .to()"

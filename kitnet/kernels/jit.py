@@ -10,7 +10,6 @@ on two cores, 69 ms a kernel become 35.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import ctypes
 import functools
@@ -92,7 +91,7 @@ class Compiled:
             )
         if isinstance(target, int):
             return target
-        wanted = self.arguments[argument].name
+        wanted = self.arguments[argument].array
         if target.dtype.name != wanted:
             raise ValueError(
                 f"argument {argument} of kernel {self.name} is {wanted}, not {target.dtype.name}"
@@ -121,6 +120,8 @@ def build(kernels: Sequence[Kernel], progress: Callable[[int, int], None] | None
 
 def load(sources: Sequence[Source], progress: Callable[[int, int], None] | None = None) -> list[Code]:
     """Code for every source, as `build` does, for what is not a kernel."""
+    import concurrent.futures
+
     known: dict[int, str] = {}  # a plan has many kernels twice
     keys = [known.get(id(source)) or known.setdefault(id(source), _key(source)) for source in sources]
     ready = {key: code for key in keys if (code := _loaded.get(key)) is not None}

@@ -32,7 +32,7 @@ class Batch:
 @dataclass(frozen=True)
 class Volume:
     """One value: `channels` of the `pitch` channels that a position has in memory, so that a slice is a
-    volume too, numbers of a `type`, and what lies in the lanes.
+    volume too, numbers stored as a `type`, and what lies in the lanes.
 
     A pointer to it points to its first channel of the first position of the first group. An `own` volume
     holds one group, the one that a thread is at: it lies in the thread's own memory, where the next group

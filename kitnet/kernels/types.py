@@ -1,4 +1,8 @@
-"""The types of elements, and how LLVM writes them and vectors of them."""
+"""The types of elements, and how LLVM writes them and vectors of them.
+
+Numbers may be stored in fewer bytes than they are computed with: `BF16` is a storage type, which a load turns
+into its `computed` type, float32, and a store rounds back.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,17 @@ class Type:
     name: str
     llvm: str
     bytes: int
-    kind: Literal["float", "signed", "unsigned"]
+    kind: Literal["float", "signed", "unsigned", "stored"]
+
+    @property
+    def computed(self) -> Type:
+        """The type that numbers stored in this one are computed and summed in."""
+        return F32 if self.kind == "stored" else self
+
+    @property
+    def array(self) -> str:
+        """What NumPy calls an array of them; it has no name for the storage types and sees their bits."""
+        return U16.name if self.kind == "stored" else self.name
 
     def literal(self, number: float) -> str:
         """A Python number as LLVM writes it; floats by their bits, since decimals would have to be exact."""
@@ -37,7 +51,9 @@ F32 = Type("float32", "float", 4, "float")
 F64 = Type("float64", "double", 8, "float")
 I32 = Type("int32", "i32", 4, "signed")
 I64 = Type("int64", "i64", 8, "signed")
+BF16 = Type("bfloat16", "i16", 2, "stored")  # the upper half of a float32
 U8 = Type("uint8", "i8", 1, "unsigned")
+U16 = Type("uint16", "i16", 2, "unsigned")
 U32 = Type("uint32", "i32", 4, "unsigned")
 U64 = Type("uint64", "i64", 8, "unsigned")
 BOOL = Type("bool", "i1", 1, "unsigned")

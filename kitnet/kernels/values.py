@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kitnet.kernels.types import BOOL, I64, Type, llvm_of, suffix_of
+from kitnet.kernels.types import BF16, BOOL, F32, I64, U16, U32, Type, llvm_of, suffix_of
 
 if TYPE_CHECKING:
     from kitnet.kernels.writer import Writer
@@ -149,6 +149,8 @@ class Value:
         """Converted by value. Floats are cut towards zero and stop at an integer type's ends; NaN gives 0."""
         if type == self.type:
             return self
+        if BF16 in (type, self.type):
+            return self._rounded_to_half() if type == BF16 else self._from_half().to(type)
         old, new = self.llvm, llvm_of(type, self.lanes)
         if type.kind != "float" and self.type.kind == "float":
             how = "fptosi" if type.kind == "signed" else "fptoui"
@@ -165,6 +167,18 @@ class Value:
         else:
             how = "trunc"
         return self._with(self.kernel._emit(f"{how} {old} {self.text} to {new}"), type)
+
+    def _from_half(self) -> Value:
+        """A bfloat16 is the upper half of a float32."""
+        return (self._with(self.text, U16).to(U32) << 16).bits(F32)
+
+    def _rounded_to_half(self) -> Value:
+        """The nearest bfloat16, the even one of two; NaN stays NaN."""
+        bits = self.to(F32).bits(U32)
+        upper = bits >> 16
+        nearest = (bits + ((upper & 1) + 0x7FFF)) >> 16
+        half = self.kernel.select(self.is_nan(), upper | 0x40, nearest)
+        return self._with(half.to(U16).text, BF16)
 
     def bits(self, type: Type) -> Value:
         """The same bits read as another type of the same size."""
@@ -246,6 +260,8 @@ class Value:
 
     def _pair(self, other: Number) -> tuple[Value, Value]:
         """Both sides with the same lanes; one type, because a silent conversion would hide a mistake."""
+        if self.type.kind == "stored":
+            raise TypeError(f"{self.type.name} is for storage; convert it with .to()")
         one, two = self, self._lift(other)
         if one.type != two.type:
             raise TypeError(f"{one.type.name} and {two.type.name} do not mix; convert one with .to()")

@@ -8,7 +8,6 @@ given the unbiased variance, divided by m - 1. Ioffe & Szegedy 2015, algorithms 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -123,6 +122,8 @@ class BatchNorm(Layer):
         return super().terms(run, at)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        import statistics
+
         y = np.empty_like(x[0])
         for c in range(x[0].shape[-1]):
             mean, var = state["mean"][c], state["var"][c]

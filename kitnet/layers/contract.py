@@ -78,7 +78,7 @@ class Backward:
     dw: Arrays = field(default_factory=dict)
 
 
-Draw = Callable[[np.random.Generator, tuple[Shape, ...]], tuple[Array, ...]]
+Draw = Callable[["np.random.Generator", tuple[Shape, ...]], tuple[Array, ...]]
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,11 @@ def word_of(token: Token) -> str:
 
 def read_layer(text: str) -> Layer:
     """'conv3-16 same' -> the layer. Raises LanguageError."""
-    first, *others = (Token(found[0], found.start()) for found in re.finditer(r"\S+", text or " "))
-    return LayerReader(text).layer(first, others, LAYERS)
+    reader = LayerReader(text)
+    tokens = [Token(found[0], found.start()) for found in re.finditer(r"\S+", text)]
+    if not tokens:
+        reader.fail("expected a layer, such as conv3-16", Token("", 0))
+    return reader.layer(tokens[0], tokens[1:], LAYERS)
 
 
 class LayerReader:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -63,6 +62,8 @@ class Weights(Mapping[str, Array]):
             for start in range(0, len(rows), step):
                 piece = rows[start : start + step]
                 piece[...] = initial(random, replace(param, shape=piece.shape), self.dtype)
+
+        from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(fill, self.params, self.params.values()))  # a list raises what a thread raised

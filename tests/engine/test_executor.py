@@ -4,7 +4,8 @@ joins included, in both layouts, in training and evaluation, forward, gradients 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from testing.own import OWN, Reciprocal, register
 
 import kitnet
 from kitnet.base.shape import Shape
-from kitnet.base.spec import Array
+from kitnet.base.spec import Array, Param
 from kitnet.engine.once import run_once
-from kitnet.layers import LAYERS, Backward, Case, Context, Forward, Layer, Linear, Loss
+from kitnet.layers import LAYERS, Backward, Case, Context, Forward, Kept, Layer, Linear, Loss
 from kitnet.net import Graph, Net, usual_loss
 from kitnet.optim import Sgd
 from kitnet.testing import check_executor, check_layer
@@ -100,6 +101,38 @@ def test_a_formula_among_kernels_costs_the_others_nothing() -> None:
     assert [plan.formula_steps for plan in plans] == [0, 2]
     assert plans[0].batch == plans[1].batch
     assert all(plan.own_arena.size and len(set(plan.stages[plan.preparations :])) == 1 for plan in plans)
+
+
+@pytest.mark.usefixtures("own_layers")
+def test_scores_by_a_formula_do_not_depend_on_how_many_images_there_are() -> None:
+    """A product of one row is summed in another order than one of many."""
+
+    @dataclass(frozen=True)
+    class Dense(Layer):
+        word = "dense"
+
+        def output_shape(self, *x: Shape) -> Shape:
+            return (10,)
+
+        def params(self, *x: Shape) -> dict[str, Param]:
+            return {"weight": Param((*x[0], 10), "he", fan_in=x[0][0])}
+
+        def forward(self, w: Mapping[str, Array], state: Any, ctx: Any, *x: Array) -> Forward:
+            return Forward(x[0] @ w["weight"])
+
+        def backward(self, w: Mapping[str, Array], kept: Kept, dy: Array) -> Backward:
+            return Backward((dy @ w["weight"].T,), {"weight": kept.x[0].T @ dy})
+
+        @classmethod
+        def cases(cls) -> Iterator[Case]:
+            return iter(())
+
+    net = kitnet.parse("1000 -> dense").initialise(1)
+    fast, x = net.compile(40), np.random.default_rng(0).standard_normal((40, 1000), np.float32)
+    assert fast.plan.formula_steps
+    want = fast(x)
+    for n in (1, 2, 3, 15, 16, 17, 33):
+        np.testing.assert_array_equal(fast(x[:n]), want[:n])
 
 
 @pytest.mark.usefixtures("own_layers")

@@ -9,6 +9,7 @@ from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.lower.elementwise import SAME
 from kitnet.engine.step import Ref
 from kitnet.kernels import dropout
+from kitnet.kernels.types import U8
 from kitnet.layers import Dropout
 
 
@@ -23,7 +24,7 @@ def _draw(b: Builder, i: int) -> Ref:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
     blocks = b.blocks(x.volume.positions * x.volume.channels)
     kernel = dropout.dropout("dropout", b.cpu, b.batch, _layer(b, i).drop, x.volume, y.volume, blocks)
-    kept = b.room_for(f"{node.path}.kept", replace(y.volume, pitch=y.volume.channels), bytes=1)
+    kept = b.room_for(f"{node.path}.kept", replace(y.volume.dense, type=U8))
     reads = {"x": x.ref, "random": Ref(f"@random {node.path}")}
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref, "kept": kept})
     return kept

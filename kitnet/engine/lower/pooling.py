@@ -44,10 +44,8 @@ def _max(b: Builder, i: int) -> Ref | None:
     )
     writes, indices = {"y": y.ref}, None
     if b.back:
-        dense = y.volume if b.few else replace(y.volume, pitch=y.volume.channels)
-        writes["switches"] = indices = b.room_for(
-            f"{node.path}.indices", dense, pool.switch_type(_window(b, i)).bytes
-        )
+        volume = replace(y.volume if b.few else y.volume.dense, type=pool.switch_type(_window(b, i)))
+        writes["switches"] = indices = b.room_for(f"{node.path}.indices", volume)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, writes)
     return indices
 

@@ -4,6 +4,18 @@ from mutant import Mutant
 
 KERNELS = [
     Mutant(
+        "Value._rounded_to_half",
+        "(upper & 1) + 32767",
+        "32768",
+        "kernels/test_storage.py::test_a_float32_is_stored_as_the_nearest_bfloat16",
+    ),
+    Mutant(
+        "Value._rounded_to_half",
+        "self.kernel.select(self.is_nan(), upper | 64, nearest)",
+        "nearest",
+        "kernels/test_storage.py::test_a_float32_is_stored_as_the_nearest_bfloat16",
+    ),
+    Mutant(
         "KINDS",
         "'y' if slope >= 0 else 'x'",
         "'y'",

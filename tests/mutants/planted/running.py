@@ -4,6 +4,12 @@ from mutant import Mutant
 
 RUNNING = [
     Mutant(
+        "TaskMemory._samples",
+        "batch.images if real and (not machine.plan.request.back) else real",
+        "real",
+        "engine/test_executor.py::test_scores_by_a_formula_do_not_depend_on_how_many_images_there_are",
+    ),
+    Mutant(
         "Machine.run",
         "count != self.count",
         "count < self.count",
