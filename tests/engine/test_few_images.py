@@ -72,6 +72,7 @@ def test_layer_in_a_plan(case: Case) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.sample(5)
 def test_whole_networks(name: str, batch: int) -> None:
     random = np.random.default_rng(batch)
     net = strange_norms(kitnet.parse(NETS[name]).initialise(3), random)

@@ -84,6 +84,7 @@ RELU_NORMS = NETS["norms"].replace("tanh", "relu")
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("batch", [1, 20, 64, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.sample(5)
 def test_training_step_of_whole_networks(name: str, batch: int) -> None:
     random = np.random.default_rng(batch)
     net = coarse(kitnet.parse(NETS[name]), 2)
@@ -126,6 +127,7 @@ def test_every_loss(word: str) -> None:
 
 @pytest.mark.parametrize("name", ["lenet5", "branches", "norms"])
 @pytest.mark.parametrize("batch", [64, 300])
+@pytest.mark.sample(2)
 def test_threads_and_repetition_change_no_bit(name: str, batch: int) -> None:
     random = np.random.default_rng(0)
     x, labels = None, random.integers(0, 10, batch)

@@ -49,6 +49,7 @@ def images_of(net: Net, samples: int) -> Array:
 
 @pytest.mark.parametrize("name", ENDS)
 @pytest.mark.parametrize("samples", [8, pytest.param(15, marks=pytest.mark.slow), 22])
+@pytest.mark.sample(5)
 def test_scores(name: str, samples: int) -> None:
     """Of a whole batch, and of one that is not full; the second run finds the first one's memory."""
     net = kitnet.parse(ENDS[name]).initialise(2)

@@ -58,6 +58,7 @@ def sizes(call: Call, given: dict[str, Array]) -> tuple[Array, ...]:
 
 
 @pytest.mark.parametrize("seed", range(24))
+@pytest.mark.sample(5)
 def test_drawn_convolutions(seed: int) -> None:
     check(convolution(seed))
 

@@ -20,11 +20,13 @@ def test_what_is_generated() -> None:
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + CALLS))
+@pytest.mark.sample(5)
 def test_generated_convolutions(seed: int) -> None:
     check(convolution(seed))
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + CALLS // 3))
 @pytest.mark.parametrize("kind", [MaxPool, MeanPool])
+@pytest.mark.sample(5)
 def test_generated_pools(seed: int, kind: type[MaxPool] | type[MeanPool]) -> None:
     check(pooling(kind, seed))

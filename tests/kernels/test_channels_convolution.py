@@ -220,6 +220,7 @@ def drawn(seed: int) -> Problem:
 
 
 @pytest.mark.parametrize("seed", range(60))
+@pytest.mark.sample(3)
 def test_drawn_problems(seed: int):
     check_exactly(drawn(seed), at="end" if seed % 2 else "start")
 

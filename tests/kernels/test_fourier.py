@@ -153,6 +153,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
+@pytest.mark.sample(3)
 def test_hard_cases(p: Problem):
     check(p)
 
