@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from kitnet.base.argument import batch_size
 from kitnet.cli.flags import Input, Json, Network, Whole
 from kitnet.cli.network import read_network
 from kitnet.cli.screen import Column, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
+
+if TYPE_CHECKING:
+    from kitnet.engine import Plan
 
 COLUMNS = (Column("layer"), Column("kind", spare=1), Column("implementation"))
 STEPS = (Column("stage"), Column("step"), Column("kernel"), Column("tasks", spare=1))
@@ -41,9 +45,11 @@ def command(
     force
         An implementation that is used wherever it can, even where it is slower; may be given several times.
     why
-        Print under each layer the implementations that were refused, each with its reason.
+        Print under each layer the implementations that were refused, each with its reason, and with --steps
+        under each step the functions that wrote it.
     steps
-        Print every step of the plan in order, with its stage, its kernel and its number of tasks.
+        Print every step of the plan in order, with its stage, its kernel and its number of tasks: the parts
+        that threads take, groups of images or parts of the work.
     """
     from kitnet.engine import explain, plan_of, wishes_of
     from kitnet.kernels.cpu import detect
@@ -51,41 +57,72 @@ def command(
     batch_size(batch, "--batch")
     net, _ = read_network(model, input)
     cpu = detect()
-    wishes = wishes_of(forbid, force)
     mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
-    plan = plan_of(net, batch, mode, loss=loss, wishes=wishes)
+
+    def planned(forbid: Collection[str], force: Collection[str]) -> Plan:
+        return plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force))
+
+    plan = planned(forbid, force)
     found: Any = explain(plan)
     if json:
         print_json({"model": model, "network": str(net), "processor": str(cpu), **found})
         return
     say_wrapped(str(net))
     say_wrapped(str(cpu))
+    _print(found, plan.own_arena.size, why, steps)
+    for word in forbid:
+        if _ways(planned(set(forbid) - {word}, force)) == _ways(plan):
+            say_wrapped(f"--forbid {word} changes nothing here")
+    for word in force:
+        if _ways(planned(forbid, set(force) - {word})) == _ways(plan):
+            say_wrapped(f"--force {word} changes nothing here")
+
+
+def _print(found: dict[str, Any], own_bytes: int, why: bool, steps: bool) -> None:
+    """The plan in a sentence, its layers, and its steps."""
     say_wrapped(
-        f"{_lanes(found, bool(plan.own_arena.size))}; "
-        f"{found['steps']} steps in {found['stages']} stages, {found['formula_steps']} of them formulas; "
-        f"{plan.arena.size:,} bytes between stages and {plan.own_arena.size:,} of each thread's own"
+        f"{_lanes(found, bool(own_bytes))}; "
+        f"{_many(found['steps'], 'step')} in {_many(found['stages'], 'stage')}, "
+        f"{found['formula_steps']} of them formulas in Python; "
+        f"values take {found['arena_bytes']:,} bytes, and {own_bytes:,} more in each thread"
     )
     layers = found["layers"]
     refusals = [[f"{one['implementation']}: {one['reason']}" for one in row["refused"]] for row in layers]
     rows = [[row["path"], row["kind"], _how(row)] for row in layers]
     print_table(COLUMNS, rows, refusals if why else ())
     if steps:
-        print_table(
-            STEPS,
-            [[str(row[name]) for name in ("stage", "step", "kernel", "tasks")] for row in found["plan"]],
-        )
+        rows = [[str(row[name]) for name in ("stage", "step", "kernel", "tasks")] for row in found["plan"]]
+        print_table(STEPS, rows, [_origins(row) for row in found["plan"]] if why else ())
+
+
+def _ways(plan: Plan) -> list[str]:
+    """The implementation of each layer."""
+    return [choice.one.id for choice in plan.choices]
 
 
 def _how(row: dict[str, Any]) -> str:
-    return "in the step before" if row["in_the_step_before"] else row["implementation"]
+    if row["in_passing_by"]:
+        return f"in passing by {row['in_passing_by']}"
+    return row["implementation"] if row["kernels"] else f"{row['implementation']}: no step"
+
+
+def _origins(row: dict[str, Any]) -> list[str]:
+    kernel = [f"kernel: {row['kernel_by']}"] if row["kernel_by"] else []
+    return [f"step: {row['lowered_by']}", *kernel]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _lanes(found: dict[str, Any], one_by_one: bool) -> str:
     way = "one group after the other" if one_by_one else "layer after layer, each cut into blocks"
     if found["in_the_lanes"] == "channels":
-        lanes = f"{found['batch']} images at once, channels in the lanes"
+        lanes = f"{_many(found['batch'], 'image')} at once, channels in the lanes"
     else:
-        lanes = f"{found['groups']} groups of {found['images_of_a_group']} images in the lanes, {way}"
+        lanes = (
+            f"{_many(found['groups'], 'group')} of {found['images_of_a_group']} images in the lanes, {way}"
+        )
     if found["slices_up_to"]:
         lanes += f", up to {found['slices_up_to']} {found['images_of_a_slice']} images at a time"
     return lanes

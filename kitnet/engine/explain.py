@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 from kitnet.engine.convert import Convert
 from kitnet.engine.plan import Plan
-from kitnet.engine.step import KernelStep
+from kitnet.engine.step import KernelStep, Step
 
 
 def explain(plan: Plan) -> dict[str, object]:
     """The plan in words and numbers, ready for JSON: layers with their implementation and the refused ones,
     conversions between layouts, and sums.
     """
+    conversions = [node.path for node in plan.graph.nodes if isinstance(node.layer, Convert)]
+    paths = {*conversions, *(choice.path for choice in plan.choices)}
     kernels: dict[str, list[str]] = defaultdict(list)
     for label, step in {step.label: step for step in plan.steps}.items():  # each slice has the same
-        name = step.kernel.name if isinstance(step, KernelStep) else "formula"
-        kernels[label.split(" ")[0]].append(name)
+        kernels[_path_of(label, paths)].append(_kernel(step))
     slicing = plan.slicing
     return {
         "mode": "train" if plan.request.train else "infer",
@@ -32,7 +34,7 @@ def explain(plan: Plan) -> dict[str, object]:
                 "kind": choice.kind,
                 "implementation": choice.one.id,
                 "sentence": choice.one.sentence,
-                "in_the_step_before": choice.path in plan.passed,
+                "in_passing_by": plan.passed.get(choice.path),
                 "kernels": kernels[choice.path],
                 "refused": [
                     {"implementation": r.id, "sentence": r.sentence, "reason": r.reason}
@@ -41,14 +43,16 @@ def explain(plan: Plan) -> dict[str, object]:
             }
             for choice in plan.choices
         ],
-        "conversions": [node.path for node in plan.graph.nodes if isinstance(node.layer, Convert)],
+        "conversions": conversions,
         "steps": len(plan.steps),
         "plan": [
             {
                 "stage": stage,
                 "step": step.label,
-                "kernel": step.kernel.name if isinstance(step, KernelStep) else "formula",
+                "kernel": _kernel(step),
                 "tasks": step.tasks,
+                "lowered_by": step.origin,
+                "kernel_by": step.kernel.origin if isinstance(step, KernelStep) else None,
                 "by_groups": step.grouped,
                 "reads": sorted({ref.buffer for ref in step.reads.values()}),
                 "writes": sorted({ref.buffer for ref in step.writes.values()}),
@@ -60,3 +64,13 @@ def explain(plan: Plan) -> dict[str, object]:
         "arena_bytes": plan.arena.size,
         "arena_lower_bound": plan.arena.lower_bound,
     }
+
+
+def _kernel(step: Step) -> str:
+    return step.kernel.name if isinstance(step, KernelStep) else "formula"
+
+
+def _path_of(label: str, paths: Collection[str]) -> str:
+    """The layer or conversion that a step with this label belongs to, "" for those of the whole plan."""
+    ends = [i for i, letter in enumerate(label) if letter in " ."] + [len(label)]
+    return next((label[:end] for end in reversed(ends) if label[:end] in paths), "")

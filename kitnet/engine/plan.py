@@ -60,7 +60,7 @@ class Plan:
     own_arena: Arena  # of each thread
     constants: Mapping[str, Array]
     choices: tuple[Choice, ...]
-    passed: frozenset[str]  # paths of layers that the step before does in passing
+    passed: Mapping[str, str]  # layers that take no step forward, by the layer whose step does them, too
 
     @property
     def batch(self) -> Batch:
@@ -116,7 +116,11 @@ def make_plan(
         own_arena=own_arena,
         constants=b.constants,
         choices=tuple(choices.of.values()),
-        passed=frozenset(laid.graph.nodes[i].path for i in fused.passed),
+        passed={
+            laid.graph.nodes[i].path: laid.graph.nodes[head].path
+            for head, fusion in fused.fusions.items()
+            for i in fusion.passed
+        },
     )
 
 

@@ -101,7 +101,7 @@ class Memory(Protocol):
 @dataclass(frozen=True)
 class KernelStep:
     """A compiled kernel with its arguments. `grouped`: task t touches only group t of every value; `adds`:
-    what it writes it reads as well.
+    what it writes it reads as well; `origin`: the file and function that wrote the step.
     """
 
     label: str
@@ -110,6 +110,7 @@ class KernelStep:
     writes: Mapping[str, Ref]
     grouped: bool
     adds: bool = False
+    origin: str = ""
 
     @property
     def arguments(self) -> dict[str, Ref]:
@@ -123,7 +124,7 @@ class KernelStep:
 @dataclass(frozen=True)
 class HostStep:
     """A step that Python does, beside compiled ones: a layer's own formula, for instance. It is counted and
-    shown. `grouped` as in a KernelStep.
+    shown. `grouped` and `origin` as in a KernelStep.
     """
 
     label: str
@@ -133,6 +134,7 @@ class HostStep:
     tasks: int
     grouped: bool
     adds: bool = False
+    origin: str = ""
 
 
 Step = KernelStep | HostStep

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from kitnet.base.origin import origin
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.engine.activation import activation_of
@@ -280,7 +281,7 @@ class Values:
         otherwise than the node's.
         """
         grouped = kernel.tasks == (batch or self.batch).groups and not across
-        self.steps.append(KernelStep(label, kernel, dict(reads), dict(writes), grouped, adds))
+        self.steps.append(KernelStep(label, kernel, dict(reads), dict(writes), grouped, adds, origin()))
 
     def host(
         self,
@@ -293,17 +294,19 @@ class Values:
     ) -> None:
         """A step that Python does, for each group of images or, `across` them, for all at once."""
         tasks = 1 if across else self.batch.groups
-        self.steps.append(HostStep(label, run, dict(reads), dict(writes), tasks, not across, adds))
+        self.steps.append(HostStep(label, run, dict(reads), dict(writes), tasks, not across, adds, origin()))
 
     def at_start(
         self, label: str, kernel: Kernel, reads: Mapping[str, Ref], writes: Mapping[str, Ref]
     ) -> None:
         """A compiled step before all others, on weights."""
-        self.prologue.append(KernelStep(label, kernel, dict(reads), dict(writes), grouped=False))
+        step = KernelStep(label, kernel, dict(reads), dict(writes), grouped=False, origin=origin())
+        self.prologue.append(step)
 
     def at_end(self, label: str, kernel: Kernel, reads: Mapping[str, Ref], writes: Mapping[str, Ref]) -> None:
         """A compiled step behind all others, on gradients of weights, in the order of the calls."""
-        self.epilogue.append(KernelStep(label, kernel, dict(reads), dict(writes), grouped=False))
+        step = KernelStep(label, kernel, dict(reads), dict(writes), grouped=False, origin=origin())
+        self.epilogue.append(step)
 
     def sum_up(self, label: str, chunks: int, size: int, partial: Ref, whole: Ref) -> None:
         """whole (size) = the sum of partial (chunks, size), behind all other steps and in a fixed order."""

@@ -32,6 +32,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import ParamSpec
 
+from kitnet.base.origin import origin
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.types import BOOL, I64, Type, llvm_of, suffix_of
 from kitnet.kernels.values import Index, Int, Pointer, Value, index_text
@@ -85,6 +86,7 @@ class Kernel(Writer):
             raise ValueError(f"kernel {name} has {tasks} tasks; it needs from 1 to 2**31 - 1")
         super().__init__(cpu)
         self.name, self.tasks, self.arguments = name, tasks, dict(arguments)
+        self.origin = origin("over")  # for explanations
         self.scratch_bytes = 0
         self._unrolls: list[int] = []
         self._forgotten = False

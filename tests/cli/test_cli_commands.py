@@ -402,7 +402,7 @@ def test_explain_tells_how_and_why_not(say):
     found = json.loads(said.out)
     assert (said.status, said.err, found["formula_steps"], found["mode"]) == (0, "", 0, "train")
     assert [row["path"] for row in found["layers"]][:2] == ["C1", "lecuntanh1"]
-    assert [row["in_the_step_before"] for row in found["layers"]][:2] == [False, True]
+    assert [row["in_passing_by"] for row in found["layers"]][:2] == [None, "C1"]
     said = say(
         "explain",
         "8x8x1 -> conv3-3 -> fc10",
@@ -491,3 +491,19 @@ def test_explain_tells_of_slices(say):
         rf"3 groups of {lanes} images in the lanes, .*, up to \w+ {lanes} images at a time;", many
     )
     assert "at a time" not in say("explain", "8x8x1 -> conv3-3", "--batch", "16").out
+
+
+def test_explain_tells_of_options_that_change_nothing(say):
+    line = "8x8x1 -> conv3-3 -> fc10"
+    said = say("explain", line, "--batch", "16", "--forbid", "winograd", "--force", "conv.direct.channels")
+    assert "--forbid winograd changes nothing here" in said.out
+    assert "--force" not in said.out
+    assert "changes nothing" not in say("explain", line, "--batch", "16", "--force", "fourier").out
+
+
+def test_explain_names_the_functions_that_write_a_step(say):
+    said = say("explain", "8x8x1 -> conv3-3 -> fc10", "--steps", "--why")
+    assert (
+        "    step: engine/lower/few.py: _direct\n    kernel: kernels/channels/convolution.py: forward\n"
+        in said.out
+    )
