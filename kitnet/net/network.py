@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kitnet.base.error import ShapeError
+from kitnet.base.error import KitnetError, ShapeError, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers import Context
@@ -31,6 +31,10 @@ class Net:
     compiler: ClassVar[Callable[..., Any]]
 
     def __init__(self, graph: Graph, body: Chain | None = None) -> None:
+        if not isinstance(graph, Graph):
+            raise KitnetError(
+                f"Net takes a Graph, not {shorten(graph)}; Net.of((28, 28, 1), ...) takes a volume and layers"
+            )
         self.graph, self.body = graph.copy(), body
         if not self.graph.nodes or self.graph.nodes[-1].layer is None:
             raise ShapeError(

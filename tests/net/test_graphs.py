@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import kitnet
-from kitnet.base.error import KitnetError, ShapeError
+from kitnet.base.error import KitnetError, LanguageError, ShapeError
 from kitnet.layers import LAYERS, Add, Convolution, Linear, Relu, Tanh
 from kitnet.layers.contract import Backward, Case, Forward, Layer
 from kitnet.net import Graph, Net, Side, Term, parse
+from kitnet.net.notation import read_layer
 
 
 def crossing() -> Graph:
@@ -132,6 +133,21 @@ def test_what_a_graph_refuses(wrong: Any, text: str) -> None:
     with pytest.raises(KitnetError) as caught:
         wrong(crossing())
     assert str(caught.value) == text
+
+
+def test_a_network_of_something_else_than_a_graph() -> None:
+    given: Any = (8, 8, 1)
+    with pytest.raises(KitnetError) as caught:
+        Net(given)
+    assert str(caught.value) == (
+        "Net takes a Graph, not (8, 8, 1); Net.of((28, 28, 1), ...) takes a volume and layers"
+    )
+
+
+def test_no_layer_where_a_graph_needs_one() -> None:
+    with pytest.raises(LanguageError) as caught:
+        read_layer("")
+    assert str(caught.value).splitlines()[0] == "expected a layer, such as conv3-16"
 
 
 def test_a_network_needs_a_layer() -> None:
