@@ -71,6 +71,7 @@ class Machine:
         self.context, self.count = Context(), 0
         self._where: Sequence[int] = ()  # addresses of what is given in this run
         self.error: BaseException | None = None
+        self.failed = np.zeros(1, np.float32)  # NaN from the first error on, which keeps an update away
         self._crew = crew_of(threads)
         self._counts, self._firsts = {}, {}
         for lanes, batch in plan.batches.items():
@@ -82,7 +83,7 @@ class Machine:
             **outside, **self._counts, **self._random, **plan.constants,
             **_parameters("@weight", weights), **(_parameters("@dw", gradient) if gradient else {}),
             **{f"@state {node}.{name}": a for node, held in state.items() for name, a in held.items()},
-            **({} if ARENA in given else {ARENA: aligned(plan.arena.size)}),
+            **({} if ARENA in given else {ARENA: aligned(plan.arena.size)}), "@failed": self.failed,
         }  # fmt: skip
         self.own = rounded(max((each.scratch_bytes for each in code), default=0))  # values lie behind scratch
         self.moving = sorted(name for name in buffers if name.startswith(given))  # in the order of `run`
@@ -170,6 +171,7 @@ class Machine:
         crew.run(program)
         if self.error is not None:
             error, self.error = self.error, None
+            self.failed[0] = 0
             raise error
 
 
@@ -187,11 +189,13 @@ def capacity(plan: Plan) -> int:
 
 
 def arrays_outside(plan: Plan) -> dict[str, Array]:
-    """Arrays for what a plan reads out, and for class numbers."""
+    """Arrays for what a plan reads out, and for class numbers; none for the gradient of what it does not
+    need.
+    """
     rows, found = capacity(plan), {}
     shapes = {node.path: node.shape for node in plan.graph.nodes}
     for what, paths in (("@out", plan.request.outputs), ("@d", plan.request.gradients)):
-        for path in paths:
+        for path in set(paths) & set(shapes):
             found[f"{what} {path}"] = np.zeros((rows, *shapes[path]), np.float32)
     for path, goal in plan.request.class_operands().items():
         found[f"@class {path}"] = np.zeros((rows, math.prod(goal.scores[:-1])), np.int32)

@@ -27,7 +27,20 @@ _here = threading.local()
 
 def inside_a_step() -> bool:
     """Whether this thread is doing a host step."""
-    return getattr(_here, "inside", False)
+    return bool(_running())
+
+
+def inside_a_step_of(machine: Machine) -> bool:
+    """Whether this thread is doing a host step of this machine."""
+    return machine in _running()
+
+
+def _running() -> list[Machine]:
+    """The machines of which this thread is doing a host step, one within the other."""
+    if not hasattr(_here, "machines"):
+        _here.machines = []
+    found: list[Machine] = _here.machines
+    return found
 
 
 class Hosted:
@@ -46,14 +59,14 @@ class Hosted:
         machine = self._machine
         if machine.error is not None:
             return
-        _here.inside = True
+        _running().append(machine)
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
                 self._step.run(TaskMemory(machine, self._step.grouped, task, scratch))
         except BaseException as error:  # it must not reach the compiled code that called; `run` raises it
-            machine.error = error
+            machine.error, machine.failed[0] = error, np.nan
         finally:
-            _here.inside = False
+            _running().pop()
 
 
 class TaskMemory:

@@ -77,13 +77,19 @@ def training(
     and more values and gradients by their paths.
     """
     whole = with_goals(graph, goals)
-    losses = [goal.path for goal in goals]
+    losses, targets = [goal.path for goal in goals], {goal.target: goal.form for goal in goals}
+    for path in values:
+        if path in targets:
+            raise KitnetError(f"{path}: a target is what the caller gives; it is not read out")
+    for path in gradients:
+        if targets.get(path, "values") != "values":
+            raise KitnetError(f"{path}: class numbers have no gradient")
     scores = [whole.nodes[whole.nodes[whole.find(path)].inputs[0]].path for path in losses]
     return whole, Request(
         outputs=tuple(dict.fromkeys((*losses, *scores, *values))),
         train=True,
         goals=tuple(goals),
-        gradients=tuple(gradients),
+        gradients=tuple(path for path in gradients if path not in losses),  # of a loss it is known
         weights=True,
         rule=rule,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
 from kitnet.engine.bind import Machine, Progress, arrays_outside, code_of
+from kitnet.engine.host import inside_a_step_of
 from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.request import Request, scoring, training
 from kitnet.kernels import update
@@ -81,7 +83,8 @@ class _Compiled:
     ) -> None:
         threads = cores() if threads is None else threads
         self.plan, code = _planned(net, graph, batch, request, threads, cpu, progress, **how)
-        self._net, self._weights, self._turn = net, net.weights, threading.Lock()
+        self._net, self._weights = net, net.weights
+        self._turn, self._found = threading.Lock(), threading.local()
         self._outside = arrays_outside(self.plan)
         arrays = {"@weights": net.weights.flat, **outside, **self._outside}
         self._machine = Machine(self.plan, code, net.weights, gradient, net.state, arrays, threads)
@@ -89,6 +92,24 @@ class _Compiled:
         paths = [name.removeprefix("@in ") for name in self._machine.moving]
         self._operands = [_Operand(path, (self.plan.samples, *shapes[path]), whole) for path in paths]
         self._paths = tuple(net.operands)
+
+    @property
+    def values(self) -> dict[str, Array]:
+        """The values asked for, from this thread's last call, by their paths."""
+        return dict(getattr(self._found, "values", {}))
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "compiled networks cannot be copied or pickled; copy the network and compile it again"
+        )
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        """One caller at a time. Raises KitnetError within a step of this object's own run."""
+        if inside_a_step_of(self._machine):
+            raise KitnetError("a compiled network cannot be called from a layer that it is running")
+        with self._turn:
+            yield
 
     def _check_net(self) -> None:
         """Raises KitnetError where the network has got other arrays than the plan has."""
@@ -116,8 +137,9 @@ class Scores(_Compiled):
     by name where there are several. With a `loss`: scores (N, classes) as it reads them.
 
     What is made of the weights beforehand (packed and mapped filters, folded norms) is made here and by
-    `refresh`, to be called when weights or state have changed; a network that goes on learning needs no new
-    plan. `values`: paths of values that are read out besides, into `values` after each call.
+    `refresh`, to be called when weights or state have changed: scores before it are of neither the old nor
+    the new network. A network that goes on learning needs no new plan. `values`: paths of values that are
+    read out besides, into `values` after each call.
     """
 
     def __init__(
@@ -140,7 +162,6 @@ class Scores(_Compiled):
         request = scoring(graph, loss, values)
         super().__init__(net, graph, batch, request, {}, None, threads, cpu, progress, **how)
         self._read_out = {path: self._outside[f"@out {path}"] for path in request.outputs}
-        self.values: dict[str, Array] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -151,13 +172,13 @@ class Scores(_Compiled):
         if not np.isfinite(self._weights.flat).all():
             paths = [path for path, view in self._weights.items() if not np.isfinite(view).all()]
             raise KitnetError(f"{paths[0]}: the weights are not finite; train again, or load another model")
-        with self._turn:
+        with self._my_turn():
             self._machine.prepare()
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Any:
         arrays, most = self._checked(x, {}), self.plan.samples
         total = len(arrays[0])
-        with self._turn:
+        with self._my_turn():
             if total <= most:
                 found = [self._part(arrays, total)]
             else:
@@ -166,7 +187,7 @@ class Scores(_Compiled):
         outs = found[0] if len(found) == 1 else [np.concatenate(each) for each in zip(*found, strict=True)]
         if self._more:
             made = dict(zip(self._read_out, outs, strict=True))
-            self.values = {path: made[path] for path in self._more}
+            self._found.values = {path: made[path] for path in self._more}
         if self._flat:
             return outs[0].reshape(total, -1)
         if len(self._outputs) == 1:
@@ -187,8 +208,9 @@ class TrainingStep(_Compiled):
     Call it with prepared images (n, *input) or a mapping by operands, targets or a mapping by outputs, and
     the number of the step, n at most `batch`; `first` is the number of the first sample in the whole batch of
     the step, of which these are a shard. It gives losses (n,) and scores from before the update, by the names
-    of outputs where several have a loss, and leaves the mean gradient in `gradient`. A step whose losses or
-    gradients are not finite changes neither weights nor memory nor state, and `finite` is then False.
+    of outputs where several have a loss, and leaves the mean gradient in `gradient`, until the next step of
+    any thread. A step whose losses or gradients are not finite, or that raises an error, changes neither
+    weights nor memory nor state; `finite` is then False.
     """
 
     def __init__(
@@ -210,7 +232,7 @@ class TrainingStep(_Compiled):
     ) -> None:
         self.goals: tuple[Goal, ...] = goals_of(net.graph, loss, target)
         graph, request = training(net.graph, self.goals, rule, values, gradients)
-        self._seed, self._rule, self.gradient, self.finite = seed, rule, net.weights.like(), True
+        self._seed, self._rule, self.gradient = seed, rule, net.weights.like()
         self.memory = memory or ({name: net.weights.like() for name in rule.memory} if rule else {})
         self._scores = {
             goal.path: graph.nodes[graph.nodes[graph.find(goal.path)].inputs[0]] for goal in self.goals
@@ -223,8 +245,6 @@ class TrainingStep(_Compiled):
             outside |= {f"@memory {name}": held.flat for name, held in self.memory.items()}
             outside |= {"@decays": net.weights.decayed(update.LINE), "@rates": self._rates}
         super().__init__(net, graph, batch, request, outside, self.gradient, threads, cpu, progress, **how)
-        self.values: dict[str, Array] = {}
-        self.gradients: dict[str, Array] = {}
         self._least = least_batches(graph)
 
     def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
@@ -236,10 +256,21 @@ class TrainingStep(_Compiled):
         values = {goal.target: targets[goal.target] for goal in self.goals if goal.form == "values"}
         arrays = self._checked(x, values)
         check_batch(self._least, n)
-        with self._turn:
+        with self._my_turn():
+            self._found.finite = True
             if n:
                 self._step(arrays, targets, n, Context(True, self._seed, step, first))
             return self._results(n)
+
+    @property
+    def finite(self) -> bool:
+        """Whether losses and gradients of this thread's last call were finite; if not, it changed nothing."""
+        return bool(getattr(self._found, "finite", True))
+
+    @property
+    def gradients(self) -> dict[str, Array]:
+        """The gradients asked for, from this thread's last call, by the paths of their values."""
+        return dict(getattr(self._found, "gradients", {}))
 
     def _step(self, arrays: Sequence[Array], targets: Mapping[str, Array], n: int, context: Context) -> None:
         for goal in self.goals:
@@ -248,20 +279,35 @@ class TrainingStep(_Compiled):
         if self._rule:
             self._rates[:] = list(self._rule.scalars(context.step).values())
         before = {path: {k: a.copy() for k, a in held.items()} for path, held in self._net.state.items()}
-        self._run(arrays, n, context)
-        self.finite = not np.isnan(self._trouble[0])
+        try:
+            self._run(arrays, n, context)
+        except BaseException:
+            self._found.finite = False
+            self._net.keep(before)
+            raise
+        self._found.finite = not np.isnan(self._trouble[0])
         if not self.finite:
             self._net.keep(before)
 
     def _results(self, n: int) -> tuple[Any, Any]:
-        self.values = {path: self._read("@out", path, n) for path in self._more[0]}
-        self.gradients = {path: self._read("@d", path, n) for path in self._more[1]}
+        self._found.values = {path: self._read("@out", path, n) for path in self._more[0]}
+        self._found.gradients = {path: self._gradient(path, n) for path in self._more[1]}
         losses = {goal.output: self._read("@out", goal.path, n) for goal in self.goals}
         scores = {goal.output: self._read("@out", self._scores[goal.path].path, n) for goal in self.goals}
         if len(self.goals) > 1:
             return losses, scores
         (name,) = losses
         return losses[name], scores[name]
+
+    def _gradient(self, path: str, n: int) -> Array:
+        """Of a value that no loss depends on it is 0, and of a loss its share in the weighted mean."""
+        weights = {goal.path: goal.weight for goal in self.goals}
+        if path in weights:
+            return np.full(n, weights[path] / max(n, 1), np.float32)
+        if f"@d {path}" in self._outside:
+            return self._read("@d", path, n)
+        graph = self._net.graph
+        return np.zeros((n, *graph.nodes[graph.find(path)].shape), np.float32)
 
 
 class _Operand:

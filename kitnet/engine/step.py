@@ -7,6 +7,7 @@ that runs the plan is given them or has them from the network:
     @class PATH         class numbers, int32                @state PATH             an array of a layer
     @seed PATH          a gradient that the caller gives    @random PATH            the key of a layer's bits
     @out PATH, @d PATH  a value, its gradient, read out     @count LANES            how many images there are
+    @failed             NaN once a step of Python failed    @trouble                NaN: change nothing
 """
 
 from __future__ import annotations

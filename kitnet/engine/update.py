@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from kitnet.base.error import KitnetError
 from kitnet.engine.builder import Builder
-from kitnet.engine.step import Ref
+from kitnet.engine.step import HostStep, Ref
 from kitnet.kernels import update
+from kitnet.optim import Rule
 
 
 def update_steps(b: Builder) -> None:
-    """`@trouble` becomes 0 where the losses and the gradients of all weights are finite, else NaN; then the
-    rule changes the weights, but not where it is NaN.
+    """`@trouble` becomes 0 where the losses and the gradients of all weights are finite and no step of Python
+    raised an error, else NaN; then the rule changes the weights, but not where it is NaN.
     """
     if not b.request.goals or not b.request.weights or not b.weights.flat.size:
         return
     size, losses = b.weights.flat.size, _losses(b)
+    if any(isinstance(step, HostStep) for step in b.steps):
+        losses[Ref("@failed")] = 1  # NaN where Python raised an error
     partial, numbers = b.room("trouble", b.parts + len(losses)), b.parts + len(losses)
     kernel = update.trouble("trouble", b.cpu, size, b.parts)
     b.at_end("gradients finite", kernel, {"x": Ref("@gradient")}, {"partial": partial})
     for number, (ref, rows) in enumerate(losses.items(), b.parts):
         kernel = update.trouble("trouble", b.cpu, rows)
-        b.at_end("losses finite", kernel, {"x": ref}, {"partial": partial.plus(number)})
+        label = "nothing raised" if ref.buffer == "@failed" else "losses finite"
+        b.at_end(label, kernel, {"x": ref}, {"partial": partial.plus(number)})
     kernel = update.reduce("reduce", b.cpu, numbers, 1)
     b.at_end("all finite", kernel, {"partial": partial}, {"y": Ref("@trouble")})
     rule = b.request.rule
     if rule is None:
         return
     names = list(rule.scalars(0))
-    kernel = update.follow("update", b.cpu, size, rule.memory, names, rule.update, b.tasks)
+    try:
+        kernel = update.follow("update", b.cpu, size, rule.memory, names, _checked(rule), b.tasks)
+    except TypeError as error:
+        raise KitnetError(f"{type(rule).__name__}: its update cannot become a kernel: {error}") from None
     reads = {
         "dw": Ref("@gradient"),
         "decays": Ref("@decays"),
@@ -35,6 +45,15 @@ def update_steps(b: Builder) -> None:
     }
     memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
     b.at_end("update", kernel, reads, {"w": Ref("@weights"), **memory})
+
+
+def _checked(rule: Rule) -> update.Update:
+    def formula(*given: Any) -> Any:
+        new, changed = rule.update(*given)
+        rule.check_memory(changed)
+        return new, changed
+
+    return formula
 
 
 def _losses(b: Builder) -> dict[Ref, int]:

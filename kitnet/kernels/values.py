@@ -5,7 +5,9 @@ into the kernel that they belong to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from kitnet.kernels.types import BF16, BOOL, F32, I64, U16, U32, Type, llvm_of, suffix_of
 
@@ -210,6 +212,29 @@ class Value:
     def __rtruediv__(self, other: float) -> Value:
         return self._lift(other) / self
 
+    def __pow__(self, power: float) -> Value:
+        """The powers that are exact: 2 and 1/2."""
+        if power == 2:
+            return self * self
+        if power == 0.5:
+            return self.kernel.sqrt(self)
+        raise TypeError(f"no power of {power}: kernels know ** 2 and ** 0.5")
+
+    def __abs__(self) -> Value:
+        return self.kernel.abs(self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a kernel does all numbers at once and cannot branch on one; use np.maximum or minimum"
+        )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *given: Any, **options: Any) -> Value:
+        """NumPy's functions in a formula that NumPy computes on arrays and a kernel on vectors."""
+        if method != "__call__" or options or ufunc.__name__ not in _UFUNCS:
+            known = ", ".join(f"np.{name}" for name in _UFUNCS)
+            raise TypeError(f"np.{ufunc.__name__} is not for kernels, which know {known}")
+        return _UFUNCS[ufunc.__name__](*(self._lift(each) for each in given))
+
     def __neg__(self) -> Value:
         if self.type.kind != "float":
             return 0 - self
@@ -288,6 +313,18 @@ class Value:
 
 
 Number = Value | float
+_UFUNCS: dict[str, Callable[..., Value]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+    "absolute": operator.abs,
+    "square": lambda x: x * x,
+    "sqrt": lambda x: x.kernel.sqrt(x),
+    "maximum": lambda a, b: a.kernel.max(a, b),
+    "minimum": lambda a, b: a.kernel.min(a, b),
+}  # by NumPy's name
 
 
 class Register:

@@ -15,6 +15,7 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.layers import Context, Kept
+from kitnet.net.formula import run_backward, run_forward
 from kitnet.net.graph import Graph
 from kitnet.net.weights import Weights
 
@@ -29,7 +30,8 @@ class Tape:
     """One run forward: every value by its path (`tape['conv1']`), then `backward` gives every gradient.
     Gradients of weights that several layers share add up.
 
-    `tape.state` is the state after this run; the one given is left as it was.
+    Values are kept, weights are not copied: `backward` reads these as they are then, so it belongs before an
+    update. `tape.state` is the state after this run; the one given is left as it was.
     """
 
     def __init__(
@@ -47,7 +49,10 @@ class Tape:
                 continue
             x = tuple(self.values[i] for i in node.inputs)
             state_in = state.get(node.path, {})
-            made = node.layer.forward(weights.of(node.owner), state_in, replace(ctx, path=node.path), *x)
+            made = run_forward(
+                node.path, node.layer, node.shape, weights.of(node.owner), state_in,
+                replace(ctx, path=node.path), x,
+            )  # fmt: skip
             if state_in:
                 self.state[node.path] = {**state_in, **made.state}
             self.values.append(made.y)
@@ -92,7 +97,8 @@ class Tape:
             if node.layer is None:
                 continue
             wants = tuple(wanted[j] for j in node.inputs)
-            made = node.layer.backward(self._weights.of(node.owner), replace(self._kept[i], wants=wants), dy)
+            kept = replace(self._kept[i], wants=wants)
+            made = run_backward(node.path, node.layer, self._weights.of(node.owner), kept, dy)
             for j, dx, want in zip(node.inputs, made.dx, wants, strict=True):
                 if want and dx is not None:
                     grown[j] = grown[j] + dx if j in grown else dx

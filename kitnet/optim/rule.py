@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
+from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 
 Numbers = Any  # an array of NumPy, or a vector of a kernel: both have +, -, * and /
@@ -14,8 +15,9 @@ Numbers = Any  # an array of NumPy, or a vector of a kernel: both have +, -, * a
 class Rule(ABC):
     """How weights follow their gradient. A rule is a frozen description; what it remembers lies outside.
 
-    `update` is written once, with arithmetic alone: NumPy computes it on arrays, and the kernel of compiled
-    plans is generated from it.
+    `update` is written once: NumPy computes it on arrays, and the kernel of compiled plans is generated from
+    it. So it may use arithmetic, `** 2`, `** 0.5`, `abs`, and NumPy's `sqrt`, `square`, `absolute`,
+    `maximum` and `minimum`; it cannot branch on numbers.
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the weights' layout that it carries from step to step
@@ -36,6 +38,12 @@ class Rule(ABC):
     ) -> tuple[Numbers, dict[str, Numbers]]:
         """The new weights and the new memory."""
 
+    def check_memory(self, changed: Mapping[str, Numbers]) -> None:
+        """Raises KitnetError where `update` gave other memory than the rule declares."""
+        for name in sorted(set(self.memory) ^ set(changed)):
+            what = "is not declared in memory" if name in changed else "is missing in what update returns"
+            raise KitnetError(f"{type(self).__name__}: the memory {name!r} {what}")
+
     def apply(self, w: Array, dw: Array, memory: Mapping[str, Array], decays: Array, step: int) -> None:
         """One step by NumPy, in place on w (P,) and the arrays of `memory` (P,).
 
@@ -45,6 +53,7 @@ class Rule(ABC):
         if "decay" in scalars:
             scalars["decay"] = scalars["decay"] * decays
         new, changed = self.update(w, dw, memory, scalars)
+        self.check_memory(changed)
         for name, array in changed.items():
             memory[name][...] = array
         w[...] = new

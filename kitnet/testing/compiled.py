@@ -36,14 +36,14 @@ class Compiled:
         state: State,
         ctx: Context,
         operands: Mapping[str, Array],
-        dy: Array,
+        dy: Array | None,
     ) -> Run:
         from kitnet.engine.once import run_once  # which needs llvmlite
 
         path = graph.nodes[graph.main].path
         how: dict[str, Any] = {"layout": self.layout, "fuse": self.fuse, "threads": self.threads}
-        operands_of = tuple(graph.operands)
-        ran = run_once(graph, weights, state, ctx, operands, (path,), {path: dy}, operands_of, **how)
+        seeds, asked = ({}, ()) if dy is None else ({path: dy}, tuple(graph.operands))
+        ran = run_once(graph, weights, state, ctx, operands, (path,), seeds, asked, **how)
         return Run(ran.values[path], {**ran.gradients, **ran.parameters}, ran.state)
 
 

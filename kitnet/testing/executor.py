@@ -31,20 +31,27 @@ class Run:
     state: State
 
 
-Executor = Callable[[Graph, Weights, State, Context, Mapping[str, Array], Array], Run]
+# Given a graph, weights, state, context, operands by path, and dy; without a dy it runs forward alone.
+Executor = Callable[[Graph, Weights, State, Context, Mapping[str, Array], Array | None], Run]
 
 
 def reference(
-    graph: Graph, weights: Weights, state: State, ctx: Context, operands: Mapping[str, Array], dy: Array
+    graph: Graph,
+    weights: Weights,
+    state: State,
+    ctx: Context,
+    operands: Mapping[str, Array],
+    dy: Array | None,
 ) -> Run:
     """The readable executor, `kitnet.net.Tape`."""
     tape = Tape(graph, weights, state, ctx, operands)
-    return Run(tape.output, tape.backward(dy), tape.state)
+    return Run(tape.output, {} if dy is None else tape.backward(dy), tape.state)
 
 
 def check_executor(case: Case, executor: Executor = reference, *, dtype: Any = None, seed: int = 0) -> None:
     """Values, gradients and state equal the formulas in float64 up to rounding, for the whole batch and, in
-    evaluation, for its samples one by one. `dtype` is the executor's, or float64, unless given."""
+    evaluation, forward alone as well, for the batch and for its samples one by one. `dtype` is the
+    executor's, or float64, unless given."""
     dtype = dtype or getattr(executor, "dtype", np.float64)
     for trial in trials(case, seed):
         rounded = trial.astype(dtype)
@@ -59,9 +66,13 @@ def check_executor(case: Case, executor: Executor = reference, *, dtype: Any = N
         for name, old in exact.state.items():
             new = made.state.get(name, old)
             assert_rounding(run.state[PATH][name], new, np.abs(old), f"{trial}: the executor's state {name}")
+        if not trial.ctx.train:
+            scores = _run(executor, rounded, None).y
+            assert_rounding(scores, made.y, scale, f"{trial}: the executor's y without a way back")
         if not trial.layer.mixes_samples(trial.ctx.train):
             for i in range(trial.samples):
-                alone = _run(executor, rounded.shard(i, i + 1), dy[i : i + 1])
+                own_dy = dy[i : i + 1] if trial.ctx.train else None
+                alone = _run(executor, rounded.shard(i, i + 1), own_dy)
                 what = f"{trial}: the executor's y of sample {i} alone"
                 assert_rounding(alone.y, made.y[i : i + 1], scale[i : i + 1], what)
 
@@ -84,7 +95,7 @@ def _check_gradients(trial: Trial, run: Run, exact: Trial, made: Forward, dy: Ar
             )
 
 
-def _run(executor: Executor, trial: Trial, dy: Array) -> Run:
+def _run(executor: Executor, trial: Trial, dy: Array | None) -> Run:
     graph = Graph()
     inputs = [graph.operand(f"x{i}", shape) for i, shape in enumerate(trial.shapes)]
     graph.add(PATH, trial.layer, *inputs)

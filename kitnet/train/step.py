@@ -30,7 +30,9 @@ class Step(Protocol):
 
     engine: str
     gradient: Weights
-    finite: bool
+
+    @property
+    def finite(self) -> bool: ...
 
     def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]: ...
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ import numpy as np
 
 from kitnet.base.error import KitnetError, RunError, TrainingError
 from kitnet.base.shape import say
+from kitnet.base.spec import Array
 from kitnet.data import NAMES, Dataset, Loader, Preparation, load
+from kitnet.layers import Loss
 from kitnet.net import Net, parse, usual_loss
 from kitnet.net.objective import loss_by_name
 from kitnet.optim import Sgd
@@ -31,8 +33,10 @@ from kitnet.train.model import GOLDEN, Model
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
-from kitnet.train.step import make_step, pick_engine
+from kitnet.train.step import Step, make_step, pick_engine
 from kitnet.zoo import Card, find
+
+AUXILIARY = 0.3  # the weight of auxiliary losses, as in Szegedy et al. 2014, section 5
 
 
 def train(
@@ -87,6 +91,21 @@ def _absolute(folder: str) -> str:
     return str(Path(folder).absolute())
 
 
+def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:
+    """Further outputs of a network are auxiliary heads: they learn the same labels, with the usual loss.
+    Raises KitnetError for one that does not end in as many scores.
+    """
+    found = {}
+    for name, shape in list(net.outputs.items())[1:]:
+        if math.prod(shape) != classes:
+            raise KitnetError(
+                f"{name}: an auxiliary output learns the same {classes} classes but ends in {say(shape)}; "
+                f"end it with fc{classes}, or train from Python with losses of its own"
+            )
+        found[name] = usual_loss(net.graph, net.graph.outputs[name]), AUXILIARY
+    return found
+
+
 @dataclass
 class _Data:
     train: Dataset
@@ -125,7 +144,8 @@ class _Run:
             loss=loss.word,
             engine=pick_engine(settings.engine),
         )
-        self.model = Model(net.initialise(settings.seed), loss, classes, preparation)
+        net.initialise(settings.seed)
+        self.model = Model(net, loss, classes, preparation, _auxiliary(net, len(classes)))
         self.memory = {name: net.weights.like() for name in self.rule.memory}
 
     def go(
@@ -142,6 +162,15 @@ class _Run:
             if saves.newest is None:  # the start, so that the run can be resumed whenever it ends
                 self._save_checkpoint(saves, progress)
             yield from self._train(saves, progress, stop, compiling)
+
+    def _step(self, step_of: Step, x: Array, labels: Array, number: int) -> tuple[Array, Array]:
+        """A training step on the same labels for all outputs; losses and scores of the main one."""
+        judged = self.model.losses
+        if not isinstance(judged, Mapping):
+            return step_of(x, labels, number)
+        losses, scores = step_of(x, dict.fromkeys(judged, labels), number)
+        main = next(iter(judged))
+        return losses[main], scores[main]
 
     def _train(
         self, saves: Saves, progress: Progress, stop: threading.Event, compiling: Compiling | None
@@ -172,7 +201,7 @@ class _Run:
             begun, before = time.perf_counter(), progress.epoch_seconds
             for x, labels in self.loader.epoch(epoch, progress.step):
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
-                    losses, scores = step_of(x, labels, epoch * steps + progress.step)
+                    losses, scores = self._step(step_of, x, labels, epoch * steps + progress.step)
                 if not step_of.finite:
                     where = f"at step {progress.step + 1} of epoch {epoch + 1}"
                     raise self._lost(saves, float(losses.mean()), where, progress)

@@ -322,3 +322,25 @@ def test_other_mistakes_in_the_settings(settings):
     assert refused(settings(model="8x8 -> fc10"), DataError) == (
         "preparation: pictures do not fit an input of 8x8; expected height x width x 1 or 3 channels"
     )
+
+
+def test_further_outputs_are_auxiliary_heads(settings):
+    """They learn the same labels with 0.3 of the weight, and the run's numbers are those of the main one."""
+    line = "8x8x1 -> conv3-4 -> side[fc10 => early] -> fc10 => main"
+    events, folder = go(settings(model=line, epochs=1, batch=20, lr=0.01))
+    model = Model.load(folder)
+    assert {name: (loss.word, weight) for name, (loss, weight) in model.auxiliary.items()} == {
+        "early": ("softmax_cross_entropy", 0.3)
+    }
+    start = kitnet.parse(line).initialise(0)
+    assert all((model.net.weights[path] != start.weights[path]).any() for path in start.weights)
+    assert rows(events)[0].test_accuracy == evaluate(model, load(settings().data)[1]).accuracy
+
+
+def test_an_auxiliary_output_of_other_scores(settings):
+    with pytest.raises(KitnetError) as caught:
+        go(settings(model="8x8x1 -> conv3-4 -> side[fc7 => early] -> fc10 => main"))
+    assert str(caught.value) == (
+        "early: an auxiliary output learns the same 10 classes but ends in 7; end it with fc10, or train from "
+        "Python with losses of its own"
+    )

@@ -18,6 +18,7 @@ from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.step import Memory, Place, Ref
 from kitnet.engine.values import Lanes
 from kitnet.layers import Kept, Layer, Loss
+from kitnet.net.formula import run_backward, run_forward
 from kitnet.net.objective import Goal
 
 
@@ -58,7 +59,7 @@ def _forward(b: Builder, i: int) -> None:
     def run(memory: Memory) -> None:
         x = tuple(operand.read(memory) for operand in operands)
         state, context = memory.state(node.path), memory.context(node.path, batch)
-        made = layer.forward(memory.weights(node.owner), state, context, *x)
+        made = run_forward(node.path, layer, node.shape, memory.weights(node.owner), state, context, x)
         memory.write(y, made.y, gradient=isinstance(layer, Loss))  # no loss beyond the batch
         memory.change(node.path, made.state)
         kept = Kept(tuple(one.shape for one in x), extras=made.extras)
@@ -87,7 +88,8 @@ def _backward(b: Builder, i: int, kept: None) -> None:
 
     def run(memory: Memory) -> None:
         given = memory.read(dy, node.shape) if dy else memory.mean_seed(weight, batch)
-        made = layer.backward(memory.weights(node.owner), replace(memory.kept(node.path), wants=wants), given)
+        before = replace(memory.kept(node.path), wants=wants)
+        made = run_backward(node.path, layer, memory.weights(node.owner), before, given)
         if shares:
             shares.put(memory, made.dw)
         for j, (place, accumulate) in targets.items():

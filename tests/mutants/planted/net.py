@@ -4,6 +4,18 @@ from mutant import Mutant
 
 NET = [
     Mutant(
+        "net.formula:_check",
+        "np.shape(given) != shape",
+        "np.ndim(given) != len(shape)",
+        "engine/test_what_goes_wrong.py::test_a_layer_that_gives_something_else_than_it_declares",
+    ),
+    Mutant(
+        "_named",
+        "error.add_note(f'in {what}')",
+        "None",
+        "engine/test_what_goes_wrong.py::test_a_step_that_raises_changes_nothing[forward]",
+    ),
+    Mutant(
         "Term._parts",
         "inner.wire(str(i), self.part, x)",
         "inner.wire(str(i + 1), self.part, x)",

@@ -320,7 +320,7 @@ PLANNING = [
     ),
     Mutant(
         "Values.part",
-        "whole.ref.plus(first * whole.batch.images)",
+        "whole.ref.plus(first * whole.batch.images, whole.volume.type)",
         "whole.ref",
         "engine/test_few_images.py::test_whole_networks[1-branches]",
     ),

@@ -4,6 +4,49 @@ from mutant import Mutant
 
 RUNNING = [
     Mutant(
+        "TrainingStep._step",
+        "self._net.keep(before)",
+        "None",
+        "engine/test_what_goes_wrong.py::test_a_step_that_raises_changes_nothing[backward]",
+        0,
+    ),
+    Mutant(
+        "TrainingStep._step",
+        "self._found.finite = False",
+        "pass",
+        "engine/test_what_goes_wrong.py::test_a_step_that_raises_changes_nothing[backward]",
+    ),
+    Mutant(
+        "update_steps",
+        "losses[Ref('@failed')] = 1",
+        "pass",
+        "engine/test_what_goes_wrong.py::test_a_step_that_raises_changes_nothing[backward]",
+    ),
+    Mutant(
+        "Machine._go",
+        "self.failed[0] = 0",
+        "pass",
+        "engine/test_what_goes_wrong.py::test_the_next_step_after_one_that_raised_is_right",
+    ),
+    Mutant(
+        "TrainingStep._gradient",
+        "path in weights",
+        "False",
+        "engine/test_what_goes_wrong.py::test_the_gradient_of_what_a_loss_is_or_does_not_reach",
+    ),
+    Mutant(
+        "inside_a_step_of",
+        "machine in _running()",
+        "False",
+        "engine/test_what_goes_wrong.py::test_a_compiled_network_is_not_called_from_its_own_layer",
+    ),
+    Mutant(
+        "_Compiled.__init__",
+        "threading.local()",
+        "type('Shared', (), {})()",
+        "engine/test_what_goes_wrong.py::test_each_thread_has_what_its_own_call_found",
+    ),
+    Mutant(
         "TaskMemory._samples",
         "batch.images if real and (not machine.plan.request.back) else real",
         "real",
@@ -71,7 +114,7 @@ RUNNING = [
     ),
     Mutant(
         "Hosted._run",
-        "machine.error = error",
+        "(machine.error, machine.failed[0]) = (error, np.nan)",
         "pass",
         "engine/test_executor.py::test_an_error_of_a_layer_reaches_the_caller_and_the_plan_goes_on",
     ),
@@ -218,6 +261,7 @@ RUNNING = [
         "self._net.keep(before)",
         "None",
         "train/test_lost_loss.py::test_a_step_that_is_not_finite_changes_nothing[compiled]",
+        1,
     ),
     Mutant(
         "_Operand.of",
