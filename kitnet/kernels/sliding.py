@@ -106,15 +106,16 @@ def window_sums(
     group: Index,
     position: Place,
     vectors: Vectors,
+    of: Callable[[Value], Value] = lambda value: value,
 ) -> list[Value]:
-    """The sum of the taps on the input, for every vector wanted."""
+    """The sum of the taps on the input, or `of` these, for every vector wanted."""
     start = group * x.group_stride(batch)
     sums = [k.register(k.constant(-0.0)) for _ in vectors]  # -0 + v is v for every v, so it costs nothing
 
     def add(tap: Place) -> None:
         here = start + place_offset(x, batch, tap_place(axes, position, tap))
         for total, (_, v) in zip(sums, vectors, strict=True):
-            total.set(total.get() + k.vector(source, here + v))
+            total.set(total.get() + of(k.vector(source, here + v)))
 
     each(k, [taps_inside(a, p) for a, p in zip(axes, position, strict=True)], add)
     return [total.get() for total in sums]

@@ -10,12 +10,14 @@ from kitnet.engine.lower.fourier import FOURIER
 from kitnet.engine.lower.norm import NORMS
 from kitnet.engine.lower.output import LOSS, RADIAL_BASIS, SOFTMAXES
 from kitnet.engine.lower.pooling import POOLS, SUBSAMPLES
+from kitnet.engine.lower.response_norm import RESPONSE_NORMS
+from kitnet.engine.lower.sample_norm import SAMPLE_NORMS
 from kitnet.engine.lower.winograd import WINOGRADS
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = (
     *(*WINOGRADS, FOURIER, DIRECT, *PRODUCTS),
     *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *ADDS, *CONCATENATES, *SAMES),
-    *(*SOFTMAXES, RADIAL_BASIS, LOSS, *NORMS, *DROPOUTS, DRAWN),
+    *(*SOFTMAXES, RADIAL_BASIS, LOSS, *NORMS, *SAMPLE_NORMS, *RESPONSE_NORMS, *DROPOUTS, DRAWN),
 )
 
 __all__ = ["FORMULAS", "IMPLEMENTATIONS", "NO_WISHES", "Implementation", "Refusal", "Wishes"]
