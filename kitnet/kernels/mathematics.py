@@ -16,7 +16,7 @@ least-squares fits, reweighted until the largest relative error is least, then r
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kitnet.kernels.types import F32, I32
 from kitnet.kernels.values import Value
@@ -31,7 +31,6 @@ _TANH = (-0.3333333, 0.13333204, -0.053946517, 0.021699317, -0.00817385, 0.00213
 _ROUND = 1.5 * 2**23  # adding it leaves the nearest whole number in the low bits
 _ROUND_BITS = 0x4B400000
 _SQRT_HALF_BITS = 0x3F3504F3
-_ROOTS = 0.25, 0.5, 0.75, -0.25, -0.5, -0.75
 
 
 def exp(x: Value) -> Value:
@@ -74,10 +73,9 @@ def power(x: Value, exponent: float) -> Value:
     log(1 + f)).
     """
     k = x.kernel
-    if exponent in _ROOTS:
-        root = k.sqrt(x)
-        value = {0.25: k.sqrt(root), 0.5: root, 0.75: root * k.sqrt(root)}[abs(exponent)]
-        return value if exponent > 0 else 1.0 / value
+    if abs(exponent) in _QUARTERS:
+        root = _QUARTERS[abs(exponent)](x)
+        return root if exponent > 0 else 1.0 / root
     high = round(exponent * 2**8) / 2**8  # few bits, so that its products with e are exact
     e, f = _split(x)
     square = f * f
@@ -89,8 +87,19 @@ def power(x: Value, exponent: float) -> Value:
     y = exp(k.fma(exponent, of_f, rest * math.log(2.0))) * _power_of_two(half) * _power_of_two(whole - half)
     least, most = (0.0, math.inf) if exponent > 0 else (math.inf, 0.0)
     ends = k.select(x.equals(0.0), k.constant(least, F32, x.lanes), k.constant(most, F32, x.lanes))
-    special = k.select((x >= 0.0), ends, k.constant(math.nan, F32, x.lanes))
+    special = k.select(x >= 0.0, ends, k.constant(math.nan, F32, x.lanes))
     return k.select((x > 0.0) & (x < math.inf), y, special)
+
+
+def _root(x: Value) -> Value:
+    return x.kernel.sqrt(x)
+
+
+_QUARTERS: dict[float, Callable[[Value], Value]] = {
+    0.25: lambda x: _root(_root(x)),
+    0.5: _root,
+    0.75: lambda x: (root := _root(x)) * _root(root),
+}
 
 
 def tanh(x: Value) -> Value:

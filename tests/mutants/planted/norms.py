@@ -145,9 +145,9 @@ NORMS = [
         "kernels/test_mathematics.py::test_powers",
     ),
     Mutant(
-        "kernels.mathematics:power",
-        "root * k.sqrt(root)",
-        "root * root",
+        "_QUARTERS",
+        "(root := _root(x)) * _root(root)",
+        "(root := _root(x)) * root",
         "kernels/test_mathematics.py::test_powers",
     ),
     Mutant(
