@@ -29,13 +29,18 @@ def response_within(
     x: Volume,
     y: Volume,
     shares: Volume | None = None,
+    d: Volume | None = None,
     blocks: int = 1,
 ) -> Kernel:
-    """x -> y, and with the volume `shares` 1 / u, for the way back. Rows are cut into blocks."""
-    batch, (x, y, shares_or_y) = lanewise(batch, x, y, shares or y)
+    """x, perhaps d -> y, where S is the sum of x^2 or of d^2, and with the volume `shares` 1 / u, for the way
+    back. Rows are cut into blocks.
+    """
+    batch, (x, y, shares_or_y, d_or_x) = lanewise(batch, x, y, shares or y, d or x)
     slides = axes(window, x, y)
-    k = over(name, cpu, batch, blocks, x=x.type, y=y.type, **({} if shares is None else {"shares": F32}))
-    px, py, *kept = k.pointers
+    given = {"x": x.type, **({} if d is None else {"d": F32}), "y": y.type}
+    k = over(name, cpu, batch, blocks, **given, **({} if shares is None else {"shares": F32}))
+    px, *_, py = k.pointers[: len(given)]
+    kept = k.pointers[len(given) :]
 
     def write(group: Index, position: Place, vectors: Vectors, sums: list[Value]) -> None:
         at_x, at_y, at_share = (
@@ -48,7 +53,7 @@ def response_within(
                 k.store(share, pointer, at_share + v)
             k.store(k.vector(px, at_x + v) * power(share, norm.beta), py, at_y + v)
 
-    _each_sum(k, batch, slides, x, px, lambda value: value * value, write)
+    each_sum(k, batch, slides, d_or_x, k.pointers[len(given) - 2], lambda value: value * value, write)
     return k
 
 
@@ -109,11 +114,11 @@ def response_within_gradient(
             through = k.vector(px, at_x + v) * (-2 * norm.alpha * norm.beta)
             put(k, k.fma(through, total, straight), pdx, at_dx + v, accumulate)
 
-    _each_sum(k, batch, slides, shares, sent, lambda value: value, write)
+    each_sum(k, batch, slides, shares, sent, lambda value: value, write)
     return k
 
 
-def _each_sum(
+def each_sum(
     k: Kernel,
     batch: Batch,
     slides: Axes,

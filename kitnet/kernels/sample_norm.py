@@ -215,7 +215,7 @@ class _Part:
 @contextmanager
 def _task(k: Kernel, batch: Batch, sets: Sets, x: Volume) -> Iterator[_Part]:
     """The parts of a task."""
-    group, first, last = share(k, batch, sets.pieces(x))
+    group, first, last = share(k, batch, sets.pieces(x, k.lanes))
     if not sets.apart:
         yield _Part(k, batch, sets, x, group, (0, x.positions), (first, last))
         return
@@ -230,7 +230,7 @@ class _Parameters:
 
     def __init__(self, k: Kernel, batch: Batch, sets: Sets, x: Volume, targets: Sequence[Pointer]) -> None:
         self._k, self._batch, self._sets, self._x, self._targets = k, batch, sets, x, targets
-        self._group, first, last = share(k, batch, sets.pieces(x))
+        self._group, first, last = share(k, batch, sets.pieces(x, k.lanes))
         self._chunk = k.task if sets.apart else self._group
         width = sets.width(x)
         self._channels = (0, x.channels) if sets.apart else (first * width, last * width)

@@ -30,9 +30,17 @@ class Sets:
         """Numbers of a set."""
         return self.width(x) * (1 if self.apart else x.positions)
 
-    def pieces(self, x: Volume) -> int:
-        """What may be cut into blocks: positions, or groups of channels."""
-        return x.positions if self.apart else self.groups
+    def step(self, x: Volume, lanes: int) -> int:
+        """Channels of the least piece that is a task's own: whole sets, and whole vectors where channels lie
+        in the lanes.
+        """
+        width = self.width(x)
+        step = width if x.lanes == "images" else math.lcm(width, lanes)
+        return x.channels if self.apart or x.channels % step else step
+
+    def pieces(self, x: Volume, lanes: int) -> int:
+        """What may be cut into blocks: positions, or channels by steps."""
+        return x.positions if self.apart else x.channels // self.step(x, lanes)
 
     def count(self, x: Volume) -> int:
         """Sets of a sample."""

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from kitnet.base.shape import Axis
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.types import F32
 from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import (
     Place,
@@ -84,6 +85,15 @@ def each(k: Kernel, bounds: Sequence[Bounds], body: Callable[[Place], None], bac
                 along(axis + 1, (*before, first + end - 1 - i if backwards else i))
 
         along(0, ())
+
+
+def taps_seen(k: Kernel, axes: Axes, position: Place) -> Value:
+    """How many taps of the window at this position lie on the input: a scalar."""
+    taps: Index = 1
+    for axis, place in zip(axes, position, strict=True):
+        first, end = taps_inside(axis, place)
+        taps = taps * (end - first)
+    return k.constant(taps, F32, 1) if isinstance(taps, int) else taps.value.to(F32)
 
 
 def tap_place(axes: Axes, position: Place, tap: Place) -> Place:

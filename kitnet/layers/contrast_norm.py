@@ -54,17 +54,20 @@ class ContrastNorm(Layer):
         """Of two means, by one axis after the other, and the square and quotient."""
         return math.prod(x[0]) * (2 * self.size * (len(x[0]) - 1) + 2)
 
-    def _weights(self, x: Array) -> list[Array]:
+    def weights(self, sizes: Shape) -> list[Array]:
         """For each axis the matrix w[p, q], rows of which add up to 1: a Gaussian is the product of its
         axes.
         """
         found = []
-        for places in x.shape[1:-1]:
+        for places in sizes:
             far = np.subtract.outer(np.arange(places), np.arange(places))
             width = self.size / 4 if self.sigma is None else self.sigma
             near = np.where(abs(far) <= self.size // 2, np.exp(-((far / width) ** 2) / 2), 0)
-            found.append((near / near.sum(1, keepdims=True)).astype(x.dtype))
+            found.append(near / near.sum(1, keepdims=True))
         return found
+
+    def _weights(self, x: Array) -> list[Array]:
+        return [matrix.astype(x.dtype) for matrix in self.weights(x.shape[1:-1])]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         v, sigma = self._standard(x[0])

@@ -12,12 +12,14 @@ from volumes import Slab, run, volume
 
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.jit import build
+from kitnet.kernels.response_contrast import contrast_gradient, contrast_sent, deviations
 from kitnet.kernels.response_norm import Response, response_norm, response_norm_gradient
 from kitnet.kernels.response_within import response_sent, response_within, response_within_gradient
 from kitnet.kernels.spec import Batch, Volume, Window, whole_vectors
 from kitnet.layers import Context, Kept, LocalResponseNorm
 
 EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
+SLACK = {"across": 1, "within": 1, "contrast": 3}  # sums of sums
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
 
 
@@ -86,9 +88,10 @@ def trials(cpu: Cpu, region: str) -> list[Trial]:
 
 
 def check_forward(t: Trial, y: Slab | NDArray, values: NDArray) -> None:
-    """A sum of n squares and a power of it; the rest is a handful of roundings."""
+    """A sum of n squares and a power of it; the rest is a handful of roundings. Deviations are off by n
+    roundings themselves."""
     want = t.layer.forward({}, {}, Context(), values.astype(float)).y
-    roundings = t.layer.beta * (t.layer.size**2 + 4) + 8
+    roundings = t.layer.beta * SLACK[t.layer.region] * (t.layer.size**2 + 4) + 8
     assert (abs(t.get(y) - want) <= roundings * EPS * abs(want)).all()
     assert np.isfinite(y.lanes if isinstance(y, Slab) else y).all()
 
@@ -98,10 +101,13 @@ def check_backward(t: Trial, dx: Slab | NDArray, values: NDArray, dy: NDArray, o
     exact, d = values.astype(float), dy.astype(float)
     layer = t.layer
     (want,) = layer.backward({}, Kept((t.shape,), (exact,)), d).dx
-    u, _, _ = layer._base(exact)
+    u, far, numbers = layer._base(exact)
     sent = layer._sum(abs(d * exact) * u ** (-layer.beta - 1))
-    size = abs(d) * u**-layer.beta + 2 * layer.alpha * layer.beta * abs(exact) * sent
-    roundings = (layer.beta + 2) * (layer.size**2 + 4) + 16
+    through = 2 * layer.alpha * layer.beta * (abs(far) + (layer.region == "contrast") * abs(exact)) * sent
+    if layer.region == "contrast":
+        through = through + layer._sum(through / numbers)
+    size = abs(d) * u**-layer.beta + through
+    roundings = (layer.beta + 2) * SLACK[layer.region] * (layer.size**2 + 4) + 16
     assert (abs(t.get(dx) - (want + old)) <= roundings * EPS * size + 2 * EPS * abs(old)).all()
 
 
@@ -133,37 +139,64 @@ def test_across_maps(cpu: Cpu) -> None:
             assert not dx.get()[t.count :].any()
 
 
+def memory(t: Trial, dense: Volume, values: NDArray, beyond: float) -> Slab | NDArray:
+    """Lanes of no channel hold anything that is finite."""
+    made = t.slab(dense, values)
+    if isinstance(made, np.ndarray):
+        made[..., t.x.channels :] = beyond
+    return made
+
+
 @EACH_LEVEL
-def test_within_maps(cpu: Cpu) -> None:
-    made, kernels = trials(cpu, "within"), []
+@pytest.mark.parametrize("region", ["within", "contrast"])
+def test_within_maps(cpu: Cpu, region: str) -> None:
+    """Of contrasts from the deviations and back over the means as well."""
+    made, kernels = trials(cpu, region), []
     for t in made:
-        how, shares = (cpu, t.batch, t.norm), t.x.dense if t.x.lanes == "images" else t.x
+        how, like = (cpu, t.batch, t.norm), t.x.dense if t.x.lanes == "images" else t.x
+        windows, back = (*how, t.window), (t.y, t.x, t.accumulate, t.blocks)
+        d = like if region == "contrast" else None
         kernels += [
-            response_within("norm", *how, t.window, t.x, t.y, shares, t.blocks),
-            response_within("scores", *how, t.window, t.x, t.y, None, t.blocks),
-            response_sent("sent", *how, t.x, shares, t.y, t.blocks),
-            response_within_gradient("back", *how, t.window, t.x, shares, t.y, t.x, t.accumulate, t.blocks),
+            response_within("norm", *windows, t.x, t.y, like, d, t.blocks),
+            response_within("scores", *windows, t.x, t.y, None, d, t.blocks),
+            response_sent("sent", *how, t.x, like, t.y, t.blocks),
+        ]
+        if region == "within":
+            kernels.append(response_within_gradient("back", *windows, t.x, like, *back))
+            continue
+        kernels += [
+            deviations("deviations", cpu, t.batch, t.window, t.x, like, t.blocks),
+            contrast_sent("contrast_sent", *windows, like, t.blocks),
+            contrast_gradient("back", *windows, like, *back),
         ]
     codes = iter(build(kernels))
     rng = np.random.default_rng(2)
     for t in made:
+        like = t.x.dense if t.x.lanes == "images" else t.x
+        norm, scores, to_windows, *others = (next(codes) for _ in range(6 if region == "contrast" else 4))
         values, dy = (4 * rng.standard_normal(t.shape, np.float32) for _ in range(2))
-        x, y, plain = t.slab(t.x, values), t.slab(t.y), t.slab(t.y)
-        if isinstance(x, np.ndarray):
-            x[..., t.x.channels :] = 3  # whatever it is, it is finite
-        dense = t.x.dense if t.x.lanes == "images" else t.x
-        shares, sent = t.slab(dense), t.slab(dense)
-        run(next(codes), ("y", "shares"), x=x, y=y, shares=shares)
-        run(next(codes), ("y",), x=x, y=plain)
+        x, gradient = memory(t, t.x, values, 3.0), memory(t, t.y, dy, 0.0)
+        y, plain, shares, sent = t.slab(t.y), t.slab(t.y), t.slab(like), t.slab(like)
+        given = {}
+        if region == "contrast":
+            given["d"] = d = t.slab(like)
+            run(others[0], ("d",), x=x, d=d)
+            _, want, _ = t.layer._base(values.astype(float))
+            size = abs(want) + abs(want - values) + t.layer._sum(abs(values)) / t.layer._sum(abs(values) ** 0)
+            assert (abs(t.get(d) - want) <= (t.layer.size**2 + 4) * EPS * size).all()
+        run(norm, ("y", "shares"), x=x, **given, y=y, shares=shares)
+        run(scores, ("y",), x=x, **given, y=plain)
         np.testing.assert_array_equal(t.get(plain), t.get(y))
         check_forward(t, y, values)
-        gradient = t.slab(t.y, dy)
-        if isinstance(gradient, np.ndarray):
-            gradient[..., t.x.channels :] = 0
-        run(next(codes), ("sent",), x=x, shares=shares, dy=gradient, sent=sent)
+        run(to_windows, ("sent",), x=x, shares=shares, dy=gradient, sent=sent)
         old = rng.standard_normal(t.shape, np.float32) if t.accumulate else np.zeros(t.shape, np.float32)
         dx = t.slab(t.x, old if t.accumulate else None)
-        run(next(codes), ("dx",), x=x, shares=shares, dy=gradient, sent=sent, dx=dx)
+        if region == "contrast":
+            e = t.slab(like)
+            run(others[1], ("e",), **given, sent=sent, e=e)
+            run(others[2], ("dx",), shares=shares, dy=gradient, e=e, dx=dx)
+        else:
+            run(others[0], ("dx",), x=x, shares=shares, dy=gradient, sent=sent, dx=dx)
         check_backward(t, dx, values, dy, old)
         if isinstance(dx, Slab):
             assert not dx.get()[t.count :].any()

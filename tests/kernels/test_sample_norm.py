@@ -247,13 +247,9 @@ def test_channels_in_the_lanes(cpu: Cpu, channels: int, offset: float) -> None:
     ]
     pitch = whole_vectors(channels, cpu.lanes)
     x, y = (Volume((1, 4, 5), channels, p, lanes="channels") for p in (channels + 2, pitch))
-    whole = [sets.apart or sets.width(x) % cpu.lanes == 0 for sets in every]
-    blocks = [3 if able else 1 for able in whole]
+    how = cpu, Batch(3, 1)
     codes = build(
-        [
-            sample_norm("norm", cpu, Batch(3, 1), sets, x, y, OF_VAR, Activation("relu"), blocks=n)
-            for sets, n in zip(every, blocks, strict=True)
-        ]
+        [sample_norm("norm", *how, sets, x, y, OF_VAR, Activation("relu"), blocks=3) for sets in every]
     )
     rng = np.random.default_rng(channels)
     values = (rng.standard_normal((3, 4, 5, channels)) + offset).astype(np.float32)
@@ -282,8 +278,13 @@ def test_channels_in_the_lanes(cpu: Cpu, channels: int, offset: float) -> None:
         assert np.isfinite(out).all()
 
 
-def test_groups_that_share_vectors_are_not_cut() -> None:
-    cpu = detect()
-    x = Volume((1, 2, 2), 6, whole_vectors(6, cpu.lanes), lanes="channels")
-    with pytest.raises(ValueError, match="groups of 3 channels share vectors"):
-        sample_norm("norm", cpu, Batch(1, 1), Sets(2), x, x, OF_VAR, blocks=2)
+def test_a_task_has_whole_sets_and_whole_vectors() -> None:
+    """In steps of so many channels, where they come out even."""
+
+    def steps(lanes: str, channels: int, groups: int) -> int:
+        return Sets(groups).step(Volume((1, 2, 2), channels, channels, lanes=lanes), 8)  # type: ignore[arg-type]
+
+    assert [steps("images", 48, groups) for groups in (1, 4, 48)] == [48, 12, 1]
+    assert [steps("channels", 48, groups) for groups in (1, 2, 4, 16, 48)] == [48, 24, 24, 24, 8]
+    assert [steps("channels", 36, groups) for groups in (1, 3, 36)] == [36, 36, 36]
+    assert Sets(1, True).pieces(Volume((2, 3, 4), 48, 48, lanes="channels"), 8) == 24

@@ -122,14 +122,17 @@ def test_contrast_does_not_depend_on_brightness_nor_on_its_own_strength() -> Non
     assert 0.5 < y.std() < 1.1
 
 
-def test_one_bright_place_by_hand() -> None:
-    """A row 0, 0, 3, 0, 0 in windows of three in which a neighbour weighs half: the weighted means are 0,
-    3/4, 3/2, 3/4, 0, and what is left of x is 0, -3/4, 3/2, -3/4, 0."""
+def test_a_row_by_hand() -> None:
+    """1, 0, 3, 0, 0 in windows of three in which a neighbour weighs half: the weighted means are 2/3, 1, 3/2,
+    3/4, 0. The mean of the deviations, 0.853, divides at both ends."""
     sigma = (0.5 / np.log(2)) ** 0.5
-    x = np.array([0.0, 0, 3, 0, 0]).reshape(1, 5, 1)
-    v = np.array([0, -0.75, 1.5, -0.75, 0])
-    square = np.array([0.5 * v[1] ** 2 / 1.5, (v[1] ** 2 + 0.5 * v[2] ** 2) / 2, (v[2] ** 2 + v[1] ** 2) / 2])
-    deviation = np.sqrt(square[[0, 1, 2, 1, 0]])
+    x = np.array([1.0, 0, 3, 0, 0]).reshape(1, 5, 1)
+    v = np.array([1 / 3, -1, 3 / 2, -3 / 4, 0])
+    square = v**2
+    inside = (square[:-2] / 2 + square[1:-1] + square[2:] / 2) / 2
+    ends = (square[0] + square[1] / 2) / 1.5, (square[4] + square[3] / 2) / 1.5
+    deviation = np.sqrt([ends[0], *inside, ends[1]])
+    assert 0.8526 < deviation.mean() < 0.8534
     want = v / np.maximum(deviation, deviation.mean())
     np.testing.assert_allclose(
         ContrastNorm(3, sigma).forward({}, {}, Context(), x).y.ravel(), want, atol=1e-14

@@ -1,6 +1,7 @@
 """How each layer becomes steps of a plan: every implementation, in the order in which they are asked."""
 
 from kitnet.engine.lower.contract import NO_WISHES, Implementation, Refusal, Wishes
+from kitnet.engine.lower.contrast_norm import CONTRAST_NORM
 from kitnet.engine.lower.convolution import DIRECT
 from kitnet.engine.lower.dropout import DRAWN, DROPOUTS
 from kitnet.engine.lower.elementwise import ACTIVATIONS, ADDS, CONCATENATES, SAMES
@@ -17,7 +18,17 @@ from kitnet.engine.lower.winograd import WINOGRADS
 IMPLEMENTATIONS: tuple[Implementation, ...] = (
     *(*WINOGRADS, FOURIER, DIRECT, *PRODUCTS),
     *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *ADDS, *CONCATENATES, *SAMES),
-    *(*SOFTMAXES, RADIAL_BASIS, LOSS, *NORMS, *SAMPLE_NORMS, *RESPONSE_NORMS, *DROPOUTS, DRAWN),
+    *(
+        *SOFTMAXES,
+        RADIAL_BASIS,
+        LOSS,
+        *NORMS,
+        *SAMPLE_NORMS,
+        *RESPONSE_NORMS,
+        CONTRAST_NORM,
+        *DROPOUTS,
+        DRAWN,
+    ),
 )
 
 __all__ = ["FORMULAS", "IMPLEMENTATIONS", "NO_WISHES", "Implementation", "Refusal", "Wishes"]

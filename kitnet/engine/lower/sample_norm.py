@@ -36,7 +36,6 @@ def _weights(b: Builder, i: int, *names: str) -> dict[str, Ref]:
 def _forward(b: Builder, i: int) -> dict[str, Ref]:
     """The statistics, where there is a way back."""
     node, sets, x, y = b.node(i), _sets(b, i), b.place(b.node(i).inputs[0]), b.place(b.fused.get(i, i))
-    whole = sets.apart or not b.few or sets.width(x.volume) % b.cpu.lanes == 0
     kernel = sample_norm.sample_norm(
         "sample_norm",
         b.cpu,
@@ -47,7 +46,7 @@ def _forward(b: Builder, i: int) -> dict[str, Ref]:
         _layer(b, i).eps,
         b.fused_activation(i),
         keeps=b.back,
-        blocks=b.blocks(sets.pieces(x.volume)) if whole else 1,
+        blocks=b.blocks(sets.pieces(x.volume, b.cpu.lanes)),
     )
     size = b.batch.groups * sets.count(x.volume) * b.batch.images
     kept = {name: b.room(f"{node.path}.{name}", size) for name in ("mean", "inverse") if b.back}
@@ -65,7 +64,7 @@ def _backward(b: Builder, i: int, kept: dict[str, Ref]) -> None:
         dx, accumulate = b.dx_over(source, b.fused.get(i, i))
     else:
         dx, accumulate = b.spare(f"d {node.path} input", source), False
-    pieces = sets.pieces(x.volume)
+    pieces = sets.pieces(x.volume, b.cpu.lanes)
     blocks = b.sum_blocks(pieces) if sets.apart else b.blocks(pieces)
     volumes = x.volume, dy.volume, dx.volume
     kernel = sample_norm.sample_norm_gradient(

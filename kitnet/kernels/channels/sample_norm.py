@@ -28,15 +28,13 @@ def sample_norm_channels(
     blocks: int = 1,
 ) -> Kernel:
     """x, perhaps scale and shift -> y = f(scale * (x - mean) / sqrt(var + eps) + shift). The pieces of the
-    sets are cut into blocks: groups only where they fill whole vectors.
+    sets are cut into blocks.
     """
-    width = sets.width(x)
-    if blocks > 1 and not sets.apart and width % cpu.lanes:
-        raise ValueError(f"kernel {name}: groups of {width} channels share vectors of {cpu.lanes}")
+    width, step = sets.width(x), sets.step(x, cpu.lanes)
     tasks = samples_of(batch, x, y) * blocks
     k = Kernel(name, cpu, tasks, x=x.type, **sets.named("scale", "shift"), y=y.type)
     px, *affine, py = k.pointers
-    sample, first, last = share(k, batch, sets.pieces(x))
+    sample, first, last = share(k, batch, sets.pieces(x, k.lanes))
     source, target = px + sample * x.group_stride(batch), py + sample * y.group_stride(batch)
     size = whole_vectors(x.channels, k.lanes)
     found = mean, inverse = k.scratch(F32, size), k.scratch(F32, size)
@@ -59,10 +57,10 @@ def sample_norm_channels(
             _at_a_position(k, x.channels, source + position * x.pitch, eps, found)
             write(position, 0, x.channels)
     else:
-        begin, channels = first * width, (last - first) * width
+        begin, channels = first * step, (last - first) * step
         _at_all_positions(k, x, source, begin, channels, found)
-        with k.loop(first, last) as g:
-            _join(k, g * width, width, x.positions, eps, found)
+        with k.loop(begin, begin + channels, width) as group:
+            _join(k, group, width, x.positions, eps, found)
         with k.loop(x.positions) as position:
             write(position, begin, channels)
     return k

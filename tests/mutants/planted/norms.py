@@ -24,8 +24,8 @@ NORMS = [
     ),
     Mutant(
         "SampleNorm.backward",
-        "_mean(d) - normalised * _mean(d * normalised)",
-        "_mean(d)",
+        "d - _mean(d) - normalised * _mean(d * normalised)",
+        "d - _mean(d)",
         SAMPLE + "test_the_gradient_of_a_sample_by_hand",
     ),
     Mutant(
@@ -54,8 +54,8 @@ NORMS = [
     ),
     Mutant(
         "GroupNorm.sets",
-        "self.groups, x[-1] // self.groups",
-        "x[-1] // self.groups, self.groups",
+        "(1, math.prod(x[:-1]), self.groups, x[-1] // self.groups)",
+        "(1, math.prod(x[:-1]), x[-1] // self.groups, self.groups)",
         SAMPLE + "test_one_group_is_the_whole_sample_and_a_group_a_channel_is_the_instance",
     ),
     Mutant(
@@ -72,8 +72,8 @@ NORMS = [
     ),
     Mutant(
         "engine.lower.norm:_of_batch",
-        "layer.eps, layer.decay",
-        "layer.eps, 1 - layer.decay",
+        "norm.finish('finish', b.cpu, kernel.tasks, channels, layer.eps, layer.decay)",
+        "norm.finish('finish', b.cpu, kernel.tasks, channels, layer.eps, 1 - layer.decay)",
         SAMPLE + "test_batch_normalisation_is_the_papers_algorithm[True]",
     ),
     Mutant(
@@ -120,7 +120,7 @@ NORMS = [
         LOCAL + "test_what_cannot_be",
     ),
     Mutant(
-        "ContrastNorm._weights",
+        "ContrastNorm.weights",
         "near / near.sum(1, keepdims=True)",
         "near / near.sum()",
         LOCAL + "test_an_even_image_has_no_contrast",
@@ -129,7 +129,7 @@ NORMS = [
         "ContrastNorm._divisor",
         "np.maximum(sigma, _mean_of_positions(sigma))",
         "sigma",
-        LOCAL + "test_one_bright_place_by_hand",
+        LOCAL + "test_a_row_by_hand",
     ),
     Mutant(
         "ContrastNorm.backward",
@@ -216,7 +216,67 @@ NORMS = [
         "k.vector(pdy, at_dy) * power(share, norm.beta) * k.vector(px, at_x)",
         RESPONSE + "test_within_maps",
     ),
+    Mutant(
+        "kernels.response_within:each_sum",
+        "min(slides[2].before, width - 1)",
+        "slides[2].before - 1",
+        RESPONSE + "test_within_maps",
+    ),
+    Mutant(
+        "kernels.response_contrast:deviations",
+        "1.0 / taps_seen(k, slides, position)",
+        "k.constant(1.0 / window.taps, F32, 1)",
+        RESPONSE + "test_within_maps",
+    ),
+    Mutant(
+        "kernels.response_contrast:contrast_gradient",
+        "k.fma(k.vector(pe, at + v), numbers, -total)",
+        "k.vector(pe, at + v) * numbers",
+        RESPONSE + "test_within_maps",
+    ),
+    Mutant(
+        "kernels.sets:Sets.step",
+        "math.lcm(width, lanes)",
+        "width",
+        KERNEL + "test_a_task_has_whole_sets_and_whole_vectors",
+    ),
+    Mutant(
+        "kernels.contrast_norm:contrast_norm",
+        "k.max(here, k.vector(middle, v))",
+        "here",
+        "kernels/test_contrast_norm.py::test_forward_and_backward",
+    ),
+    Mutant(
+        "kernels.contrast_norm:contrast_norm_gradient",
+        "part.blur(one, two, adjoint=True)",
+        "part.blur(one, two)",
+        "kernels/test_contrast_norm.py::test_forward_and_backward",
+    ),
+    Mutant(
+        "kernels.contrast_norm:contrast_norm_gradient",
+        "k.vector(one, at) + k.vector(by_mean, v)",
+        "k.vector(one, at)",
+        "kernels/test_contrast_norm.py::test_forward_and_backward",
+    ),
+    Mutant(
+        "kernels.contrast_norm:_Part.blur",
+        "lower(p + reach + 1, places)",
+        "lower(p + reach, places)",
+        "kernels/test_contrast_norm.py::test_forward_and_backward",
+    ),
     # Lowering
+    Mutant(
+        "engine.lower.contrast_norm:_norm",
+        "_layer(b, i).size // 2",
+        "_layer(b, i).size // 4",
+        "engine/test_norms_compiled.py::test_training_as_by_the_formulas",
+    ),
+    Mutant(
+        "engine.lower.response_norm:_within",
+        "_layer(b, i).region == 'contrast'",
+        "False",
+        LOCAL + "test_the_normalisation_layers_of_cuda_convnet",
+    ),
     Mutant(
         "engine.lower.sample_norm:_sets",
         "places > 1",
@@ -225,8 +285,8 @@ NORMS = [
     ),
     Mutant(
         "engine.lower.sample_norm:_backward",
-        "kernel.tasks if sets.apart else b.batch.groups",
-        "b.batch.groups",
+        "b.sum_up(f'{node.path}.{name}', chunks, size, part, b.weight_gradient(i, name))",
+        "b.sum_up(f'{node.path}.{name}', 1, size, part, b.weight_gradient(i, name))",
         "engine/test_norms_compiled.py::test_gradients_of_few_images_are_summed_over_all_positions",
     ),
     Mutant(
