@@ -242,20 +242,20 @@ NORMS = [
     ),
     Mutant(
         "kernels.contrast_norm:contrast_norm",
-        "k.max(here, k.vector(middle, v))",
-        "here",
+        "k.max(roots[v], middles[v])",
+        "roots[v]",
         "kernels/test_contrast_norm.py::test_forward_and_backward",
     ),
     Mutant(
-        "kernels.contrast_norm:contrast_norm_gradient",
+        "kernels.contrast_norm:_taken",
         "part.blur(one, two, adjoint=True)",
         "part.blur(one, two)",
         "kernels/test_contrast_norm.py::test_forward_and_backward",
     ),
     Mutant(
-        "kernels.contrast_norm:contrast_norm_gradient",
-        "k.vector(one, at) + k.vector(by_mean, v)",
-        "k.vector(one, at)",
+        "kernels.contrast_norm:_taken",
+        "k.vector(one, own + v) + k.vector(by_mean, v)",
+        "k.vector(one, own + v)",
         "kernels/test_contrast_norm.py::test_forward_and_backward",
     ),
     Mutant(
