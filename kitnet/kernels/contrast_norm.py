@@ -130,7 +130,7 @@ def contrast_norm_gradient(
 
 
 def _taken(part: _Part, kept: Pointer, rooms: tuple[Pointer, ...]) -> Pointer:
-    """What dx lacks to dv at each position; `through` becomes 2 * the gradient of v's square, for each map."""
+    """What dx lacks to dv at each position; `through` becomes 2 * the gradient of the squares of v, a map."""
     (through, one, two, direct, level), k = rooms, part.k
     by_mean, maps = k.scratch(F32, part.batch.images), part.x.channels
     part.mean(two, 0, by_mean)
