@@ -20,12 +20,13 @@ from kitnet.layers import (
     Identity,
     Layer,
     Linear,
+    SampleNorm,
     Subsampling,
 )
 from kitnet.net.graph import Graph
 
 PRODUCTS = (Convolution, Linear)
-PRODUCERS = (*PRODUCTS, Subsampling, BatchNorm, Add)
+PRODUCERS = (*PRODUCTS, Subsampling, BatchNorm, SampleNorm, Add)
 
 
 @dataclass(frozen=True)

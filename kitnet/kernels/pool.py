@@ -15,10 +15,11 @@ from kitnet.kernels.sliding import (
     tap_number,
     tap_place,
     taps_inside,
+    taps_seen,
     window_sums,
 )
 from kitnet.kernels.spec import Batch, Volume, Window, lanewise
-from kitnet.kernels.types import F32, I32, U8, Type
+from kitnet.kernels.types import I32, U8, Type
 from kitnet.kernels.values import Index, Value
 from kitnet.kernels.walk import Place, Vectors, each_position, each_tile, over, place_offset
 
@@ -144,7 +145,7 @@ def mean_pool(
     px, py = k.pointers
     with each_position(k, batch, y.sizes) as (group, position):
         out = group * y.group_stride(batch) + place_offset(y, batch, position)
-        share = _share(k, slides, position)
+        share = k.spread(1.0 / taps_seen(k, slides, position), k.lanes)
 
         def tile(vectors: Vectors) -> None:
             sums = window_sums(k, batch, slides, x, px, group, position, vectors)
@@ -173,20 +174,9 @@ def mean_pool_gradient(
 
     def sends(group: Index, position: Place, vectors: Vectors) -> PerTap:
         here = group * dy.group_stride(batch) + place_offset(dy, batch, position)
-        share = _share(k, slides, position)
+        share = k.spread(1.0 / taps_seen(k, slides, position), k.lanes)
         values = [k.vector(source, here + v) * share for _, v in vectors]
         return lambda tap: values
 
     send_back(k, batch, slides, dx, target, accumulate, sends)
     return k
-
-
-def _share(k: Kernel, slides: Axes, position: Place) -> Value:
-    """One divided by the number of taps on the input, in every lane."""
-    taps: Index = 1
-    for axis, place in zip(slides, position, strict=True):
-        first, end = taps_inside(axis, place)
-        taps = taps * (end - first)
-    if isinstance(taps, int):
-        return k.constant(1.0 / taps)
-    return k.spread(1.0 / taps.value.to(F32), k.lanes)

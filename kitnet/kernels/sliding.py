@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from kitnet.base.shape import Axis
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume, Window
+from kitnet.kernels.types import F32
 from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import (
     Place,
@@ -86,6 +87,15 @@ def each(k: Kernel, bounds: Sequence[Bounds], body: Callable[[Place], None], bac
         along(0, ())
 
 
+def taps_seen(k: Kernel, axes: Axes, position: Place) -> Value:
+    """How many taps of the window at this position lie on the input: a scalar."""
+    taps: Index = 1
+    for axis, place in zip(axes, position, strict=True):
+        first, end = taps_inside(axis, place)
+        taps = taps * (end - first)
+    return k.constant(taps, F32, 1) if isinstance(taps, int) else taps.value.to(F32)
+
+
 def tap_place(axes: Axes, position: Place, tap: Place) -> Place:
     """Where in the input a tap lies."""
     d, h, w = (p * a.stride - a.before + t for a, p, t in zip(axes, position, tap, strict=True))
@@ -106,15 +116,16 @@ def window_sums(
     group: Index,
     position: Place,
     vectors: Vectors,
+    of: Callable[[Value], Value] = lambda value: value,
 ) -> list[Value]:
-    """The sum of the taps on the input, for every vector wanted."""
+    """The sum of the taps on the input, or `of` these, for every vector wanted."""
     start = group * x.group_stride(batch)
     sums = [k.register(k.constant(-0.0)) for _ in vectors]  # -0 + v is v for every v, so it costs nothing
 
     def add(tap: Place) -> None:
         here = start + place_offset(x, batch, tap_place(axes, position, tap))
         for total, (_, v) in zip(sums, vectors, strict=True):
-            total.set(total.get() + k.vector(source, here + v))
+            total.set(total.get() + of(k.vector(source, here + v)))
 
     each(k, [taps_inside(a, p) for a, p in zip(axes, position, strict=True)], add)
     return [total.get() for total in sums]

@@ -14,6 +14,7 @@ from kitnet.layers.contract import (
     Layer,
     Loss,
 )
+from kitnet.layers.contrast_norm import ContrastNorm
 from kitnet.layers.convolution import Convolution
 from kitnet.layers.dropout import Dropout
 from kitnet.layers.flatten import Flatten
@@ -25,6 +26,8 @@ from kitnet.layers.mean_pool import MeanPool
 from kitnet.layers.quadratic import Quadratic
 from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
 from kitnet.layers.relu import Relu
+from kitnet.layers.response_norm import LocalResponseNorm
+from kitnet.layers.sample_norm import GroupNorm, InstanceNorm, LayerNorm, SampleNorm
 from kitnet.layers.sigmoid import Sigmoid
 from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
 from kitnet.layers.silu import Silu
@@ -43,16 +46,21 @@ __all__ = [
     "Case",
     "Concatenate",
     "Context",
+    "ContrastNorm",
     "Convolution",
     "Dropout",
     "Flatten",
     "Forward",
+    "GroupNorm",
     "Identity",
+    "InstanceNorm",
     "Kept",
     "Layer",
+    "LayerNorm",
     "LeakyRelu",
     "LecunTanh",
     "Linear",
+    "LocalResponseNorm",
     "Loss",
     "MaxPool",
     "MeanPool",
@@ -62,6 +70,7 @@ __all__ = [
     "RadialBasis",
     "RadialBasisPenalty",
     "Relu",
+    "SampleNorm",
     "Sigmoid",
     "SigmoidCrossEntropy",
     "Silu",

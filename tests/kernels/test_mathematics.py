@@ -1,4 +1,4 @@
-"""Emitted exp, log, tanh and sigmoid against float64, over every exponent of float32."""
+"""Emitted exp, log, tanh, sigmoid and powers against float64, over every exponent of float32."""
 
 import numpy as np
 import pytest
@@ -61,6 +61,38 @@ def test_error_over_the_whole_range(name, level):
         error = np.abs(y[ordinary].astype(np.float64) - want[ordinary]) / unit
     worst = int(np.argmax(error))
     assert error[worst] <= bound, (error[worst], x[ordinary][worst])
+
+
+@pytest.mark.parametrize("level", levels())
+def test_powers(level):
+    """In units in the last place. Exponents of quarters are square roots; what others are off grows with the
+    exponent times log(sqrt(2))."""
+    # roots: one rounding of half a unit or a whole one for each operation
+    quarters = {-0.75: 4.5, -0.5: 2.0, -0.25: 2.5, 0.25: 1.5, 0.5: 0.5, 0.75: 3.5}
+    exponents = {**quarters, -2.5: 2.5, -1.0: 1.5, -0.6: 2.0, 0.1: 1.5, 1.3: 2.0, 7.7: 6.0}
+    x = _arguments()
+    x = x[~np.signbit(x) | (x < -(2.0**-126)) | np.isnan(x)]  # a root of -0 is -0
+    k = Kernel("powers", detect(level), 1, x=F32, y=F32)
+    px, py = k.pointers
+    for row, exponent in enumerate(exponents):
+
+        def body(i, n, row=row, exponent=exponent):
+            k.store(mathematics.power(k.vector(px, i, n), exponent), py, row * len(x) + i, n)
+
+        k.sweep(len(x), body)
+    y = np.zeros((len(exponents), len(x)), np.float32)
+    build([k])[0](x=x, y=y)
+    tiny = np.float32(2.0**-126)
+    with np.errstate(all="ignore"):
+        for found, (exponent, bound) in zip(y, exponents.items(), strict=True):
+            want = np.where(x < 0, np.nan, np.abs(x.astype(np.float64)) ** exponent)
+            rounded = want.astype(np.float32)
+            ordinary = np.isfinite(rounded)
+            np.testing.assert_array_equal(found[~ordinary], rounded[~ordinary], err_msg=str(exponent))
+            unit = np.spacing(np.maximum(rounded[ordinary], tiny)).astype(np.float64)
+            error = np.abs(found[ordinary] - want[ordinary]) / unit
+            worst = int(np.argmax(error))
+            assert error[worst] <= bound, (exponent, error[worst], x[ordinary][worst])
 
 
 @pytest.mark.parametrize("level", levels())

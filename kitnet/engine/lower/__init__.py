@@ -1,6 +1,7 @@
 """How each layer becomes steps of a plan: every implementation, in the order in which they are asked."""
 
 from kitnet.engine.lower.contract import NO_WISHES, Implementation, Refusal, Wishes
+from kitnet.engine.lower.contrast_norm import CONTRAST_NORM
 from kitnet.engine.lower.convolution import DIRECT
 from kitnet.engine.lower.dropout import DRAWN, DROPOUTS
 from kitnet.engine.lower.elementwise import ACTIVATIONS, ADDS, CONCATENATES, SAMES
@@ -10,12 +11,24 @@ from kitnet.engine.lower.fourier import FOURIER
 from kitnet.engine.lower.norm import NORMS
 from kitnet.engine.lower.output import LOSS, RADIAL_BASIS, SOFTMAXES
 from kitnet.engine.lower.pooling import POOLS, SUBSAMPLES
+from kitnet.engine.lower.response_norm import RESPONSE_NORMS
+from kitnet.engine.lower.sample_norm import SAMPLE_NORMS
 from kitnet.engine.lower.winograd import WINOGRADS
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = (
     *(*WINOGRADS, FOURIER, DIRECT, *PRODUCTS),
     *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *ADDS, *CONCATENATES, *SAMES),
-    *(*SOFTMAXES, RADIAL_BASIS, LOSS, *NORMS, *DROPOUTS, DRAWN),
+    *(
+        *SOFTMAXES,
+        RADIAL_BASIS,
+        LOSS,
+        *NORMS,
+        *SAMPLE_NORMS,
+        *RESPONSE_NORMS,
+        CONTRAST_NORM,
+        *DROPOUTS,
+        DRAWN,
+    ),
 )
 
 __all__ = ["FORMULAS", "IMPLEMENTATIONS", "NO_WISHES", "Implementation", "Refusal", "Wishes"]

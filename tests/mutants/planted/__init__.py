@@ -9,6 +9,7 @@ from planted.kernels import KERNELS
 from planted.layers import LAYERS
 from planted.lower import LOWER
 from planted.net import NET
+from planted.norms import NORMS
 from planted.planning import PLANNING
 from planted.running import RUNNING
 from planted.train import TRAIN
@@ -25,5 +26,6 @@ FLOORS: dict[str, list[Mutant]] = {
     "lower": LOWER,
     "running": RUNNING,
     "functional": FUNCTIONAL,
+    "norms": NORMS,
     "train": TRAIN,
 }
