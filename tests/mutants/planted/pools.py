@@ -158,8 +158,8 @@ POOLS = [
     ),
     Mutant(
         "L2Pool.backward",
-        "out=np.zeros_like(y)",
-        "out=np.ones_like(y)",
+        "np.divide(dy, y, out=np.zeros_like(y), where=y > 0)",
+        "dy / y",
         KINDS + "test_the_norm_of_zeros_has_no_slope",
     ),
     Mutant(
@@ -249,7 +249,12 @@ POOLS = [
     ),
     Mutant("covering", "axis.extent", "axis.window", KERNELS + "test_pools_of_sums"),
     Mutant("hitting", "a.dilation > 1", "False", KERNELS + "test_pools_of_sums"),
-    Mutant("tap_place", "t * a.dilation", "t", KERNELS + "test_max_pool_is_the_formula_bit_for_bit"),
+    Mutant(
+        "tap_place",
+        "t * a.dilation",
+        "t * (a.dilation if a.before else 1)",
+        KERNELS + "test_max_pool_is_the_formula_bit_for_bit",
+    ),
     Mutant(
         "kernels.sliding:send_back",
         "a.dilation == 1",
