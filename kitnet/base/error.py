@@ -80,8 +80,13 @@ def cut(text: str) -> str:
 OTHER_NAMES = {
     "fc": ("dense", "linear", "affine", "fullyconnected", "fully_connected"),
     "conv": ("convolution", "convolve", "cnn"),
-    "maxpool": ("pool", "pooling"),
-    "meanpool": ("avgpool", "avg_pool", "averagepool", "average_pool", "averagepooling", "gap"),
+    "maxpool": ("pool", "pooling", "maxpooling", "adaptivemaxpool", "globalmaxpool", "globalmaxpooling"),
+    "meanpool": (
+        *("avgpool", "avg_pool", "averagepool", "average_pool", "averagepooling", "adaptiveavgpool"),
+        *("gap", "globalavgpool", "globalaveragepool", "globalaveragepooling"),
+    ),
+    "normpool": ("l2pool", "lppool", "lp_pool"),
+    "unpool": ("maxunpool", "max_unpool", "unpooling"),
     "batchnorm": ("bn", "norm", "normalization", "normalisation"),
     "layernorm": ("ln", "layer_norm", "layernormalization"),
     "groupnorm": ("gn", "group_norm", "groupnormalization"),

@@ -12,6 +12,7 @@ positions (Dumoulin & Visin, "A guide to convolution arithmetic for deep learnin
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,7 +58,11 @@ def per_axis(value: Sizes, rank: int, what: str = "window") -> Shape:
 
 @dataclass(frozen=True)
 class Axis:
-    """A window along one axis: `size` places, padded with `before` and `after`, give `output` positions."""
+    """Windows along one axis: `size` places, padded with `before` and `after`, give `output` positions.
+
+    A stride of 0 says that windows are regions instead, parts of the axis as equal as can be: on N places
+    region o of O begins at floor(o N / O) and ends before ceil((o + 1) N / O); `window` is the largest.
+    """
 
     size: int
     window: int
@@ -71,6 +76,32 @@ class Axis:
     def extent(self) -> int:
         """Places from the first to the last tap of the window."""
         return self.dilation * (self.window - 1) + 1
+
+    @property
+    def regions(self) -> bool:
+        """Whether windows are regions whose borders no stride leads to."""
+        return self.stride == 0
+
+    @property
+    def links(self) -> int:
+        """The taps of all windows together, those in padding included."""
+        if self.regions:  # neighbours share a place wherever a border is no whole number
+            return self.size + self.output - math.gcd(self.size, self.output)
+        return self.window * self.output
+
+    def start(self, position: int) -> int:
+        """The place of the first tap of a window, below 0 where it lies in padding."""
+        if self.regions:
+            return position * self.size // self.output
+        return position * self.stride - self.before
+
+    def taps(self, position: int) -> range:
+        """The taps of a window that lie on the input."""
+        start = self.start(position)
+        if self.regions:
+            return range(-(-(position + 1) * self.size // self.output) - start)
+        first, end = -(start // self.dilation), -((start - self.size) // self.dilation)
+        return range(max(first, 0), min(end, self.window))
 
 
 def slide(
@@ -89,13 +120,7 @@ def slide(
     Where the stride does not divide what is left of the input, `on_misfit` 'error' raises ShapeError and
     'floor' drops the rest. Raises ShapeError where a window does not fit.
     """
-    sizes = volume[:-1]
-    rank = len(sizes)
-    if rank not in (1, 2, 3):
-        raise ShapeError(
-            f"a {what} slides over volumes such as 28x28x1, but its input is {say(volume)}",
-            "put it before the layers that flatten",
-        )
+    sizes, rank = volume[:-1], _rank(volume, what)
     windows = per_axis(window, rank, what)
     window_text = with_article(f"{say(windows)} {what}")
     strides, dilations = per_axis(stride, rank, "stride"), per_axis(dilation, rank, "dilation")
@@ -128,6 +153,34 @@ def slide(
             )
         axes.append(Axis(n, windows[axis], s, dilations[axis], before, after, steps + 1))
     return tuple(axes)
+
+
+def divide(volume: Shape, regions: Sizes, what: str = "region") -> tuple[Axis, ...]:
+    """Each axis of `volume`, whose last one is the depth, cut into so many regions, as equal as can be.
+
+    Where the number divides the size, they are windows side by side. Raises ShapeError.
+    """
+    counts = per_axis(regions, _rank(volume, what), "number of regions")
+    if min(counts) < 1:
+        raise ShapeError(f"{say(counts)} regions are not possible", "use 1 or more")
+    axes = []
+    for n, count in zip(volume[:-1], counts, strict=True):
+        # Borders are whole multiples of size / of; the largest region begins (of - 1) / of behind a place.
+        size, of = n // math.gcd(n, count), count // math.gcd(n, count)
+        largest = -(-(size + of - 1) // of)
+        axes.append(Axis(n, largest, largest if of == 1 else 0, 1, 0, 0, count))
+    return tuple(axes)
+
+
+def _rank(volume: Shape, what: str) -> int:
+    """The axes of a volume that windows slide along. Raises ShapeError where there are none, or too many."""
+    rank = len(volume) - 1
+    if rank not in (1, 2, 3):
+        raise ShapeError(
+            f"a {what} slides over volumes such as 28x28x1, but its input is {say(volume)}",
+            "put it before the layers that flatten",
+        )
+    return rank
 
 
 def _pads(pad: Pad, sizes: Shape, extents: Shape, strides: Shape) -> list[tuple[int, int]]:

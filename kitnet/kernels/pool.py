@@ -1,6 +1,4 @@
-"""Max and mean pooling in either layout: each output vector is the largest, or the mean, of the input vectors
-that its window sees.
-"""
+"""Max pooling in either layout: each output vector is the largest of those that its window sees."""
 
 from __future__ import annotations
 
@@ -15,8 +13,6 @@ from kitnet.kernels.sliding import (
     tap_number,
     tap_place,
     taps_inside,
-    taps_seen,
-    window_sums,
 )
 from kitnet.kernels.spec import Batch, Volume, Window, lanewise
 from kitnet.kernels.types import I32, U8, Type
@@ -130,53 +126,6 @@ def max_pool_gradient(
             ]
 
         return to
-
-    send_back(k, batch, slides, dx, target, accumulate, sends)
-    return k
-
-
-def mean_pool(
-    name: str, cpu: Cpu, batch: Batch, window: Window, x: Volume, y: Volume, blocks: int = 1
-) -> Kernel:
-    """x -> y; padding is not counted. Rows of y are cut into blocks."""
-    batch, (x, y) = lanewise(batch, x, y)
-    slides = axes(window, x, y)
-    k = over(name, cpu, batch, blocks, x=x.type, y=y.type)
-    px, py = k.pointers
-    with each_position(k, batch, y.sizes) as (group, position):
-        out = group * y.group_stride(batch) + place_offset(y, batch, position)
-        share = k.spread(1.0 / taps_seen(k, slides, position), k.lanes)
-
-        def tile(vectors: Vectors) -> None:
-            sums = window_sums(k, batch, slides, x, px, group, position, vectors)
-            for total, (_, v) in zip(sums, vectors, strict=True):
-                k.store(total * share, py, out + v)
-
-        each_tile(k, batch, y.channels, tile)
-    return k
-
-
-def mean_pool_gradient(
-    name: str,
-    cpu: Cpu,
-    batch: Batch,
-    window: Window,
-    dy: Volume,
-    dx: Volume,
-    accumulate: bool = False,
-    blocks: int = 1,
-) -> Kernel:
-    """dy -> dx: every place of a window gets an equal share. Blocks as in `max_pool_gradient`."""
-    batch, (dy, dx) = lanewise(batch, dy, dx)
-    slides = axes(window, dx, dy)
-    k = over(name, cpu, batch, blocks, dy=dy.type, dx=dx.type)
-    source, target = k.pointers
-
-    def sends(group: Index, position: Place, vectors: Vectors) -> PerTap:
-        here = group * dy.group_stride(batch) + place_offset(dy, batch, position)
-        share = k.spread(1.0 / taps_seen(k, slides, position), k.lanes)
-        values = [k.vector(source, here + v) * share for _, v in vectors]
-        return lambda tap: values
 
     send_back(k, batch, slides, dx, target, accumulate, sends)
     return k

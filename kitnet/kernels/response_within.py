@@ -141,8 +141,11 @@ def each_sum(
     with k.loop(begin, end) as row:
         d, h = divmod(row, height) if depth > 1 else (0, row)
 
+        def together(total: Value, value: Value) -> Value:
+            return total + of(value)
+
         def add(w: Index, vectors: Vectors) -> None:
-            sums = window_sums(k, batch, upright, x, source, group, (d, h, w), vectors, of)
+            sums = window_sums(k, batch, upright, x, source, group, (d, h, w), vectors, together)
             for total, (_, v) in zip(sums, vectors, strict=True):
                 k.store(total, columns, (w + reach) * size + v)
 

@@ -1,5 +1,5 @@
-"""Windows that slide over volumes, without products: which taps of a window lie on its input, which windows
-cover a place, and the way back from outputs to inputs.
+"""Windows that slide over volumes, or are regions of them, without products: which taps of a window lie on
+its input, which windows cover a place, and the way back from outputs to inputs.
 
 Bounds are Python integers wherever every window lies on the input, so that loops over them unroll or stay
 free of tests; where there is padding they are clipped at run time.
@@ -8,8 +8,9 @@ free of tests; where there is padding they are clipped at run time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from kitnet.base.shape import Axis
 from kitnet.kernels.emit import Kernel
@@ -21,6 +22,7 @@ from kitnet.kernels.walk import (
     Vectors,
     each_position,
     each_tile,
+    equal,
     higher,
     lower,
     place_offset,
@@ -40,33 +42,53 @@ _UNROLLED = 16  # taps at most that are written out one by one; more are loops
 
 def axes(window: Window, x: Volume, y: Volume) -> Axes:
     """The window along each axis; `after` is below zero where the last places of the input are not seen."""
-    if window.dilation != (1, 1, 1):
-        raise ValueError(f"a pooling window has no dilation, but {window.dilation} was given")
     if x.channels != y.channels:
         raise ValueError(f"pooling keeps the channels, but {x.channels} become {y.channels}")
 
     def axis(i: int) -> Axis:
-        n, o, f, s, b = x.sizes[i], y.sizes[i], window.size[i], window.stride[i], window.before[i]
-        after = (o - 1) * s + f - n - b
-        if b >= f or after >= f:
-            raise ValueError(f"windows of {f} with {b} and {after} places of padding: one lies wholly in it")
-        return Axis(n, f, s, 1, b, after, o)
+        n, o, f, s, d = x.sizes[i], y.sizes[i], window.size[i], window.stride[i], window.dilation[i]
+        if s == 0:  # regions
+            return Axis(n, f, s, 1, 0, 0, o)
+        b, extent = window.before[i], d * (f - 1) + 1
+        after = (o - 1) * s + extent - n - b
+        if b >= extent or after >= extent:
+            raise ValueError(
+                f"windows of {extent} with {b} and {after} places of padding: one lies wholly in it"
+            )
+        return Axis(n, f, s, d, b, after, o)
 
     return axis(0), axis(1), axis(2)
 
 
+def start(axis: Axis, position: Index) -> Index:
+    """The place of the first tap of the window at this position, below 0 where it lies in padding."""
+    if axis.regions:
+        return position * axis.size // axis.output
+    return position * axis.stride - axis.before
+
+
 def taps_inside(axis: Axis, position: Index) -> Bounds:
     """The taps of the window at this position that lie on the input."""
-    first = higher(axis.before - position * axis.stride, 0) if axis.before > 0 else 0
-    end = axis.size + axis.before - position * axis.stride
+    if axis.regions:
+        return 0, _ceiling((position + 1) * axis.size, axis.output) - start(axis, position)
+    d = axis.dilation
+    first = higher(_ceiling(axis.before - position * axis.stride, d), 0) if axis.before > 0 else 0
+    end = _ceiling(axis.size + axis.before - position * axis.stride, d)
     return first, lower(end, axis.window) if axis.after > 0 else axis.window
 
 
 def covering(axis: Axis, place: Index) -> Bounds:
-    """The positions of the windows that cover this place of the input."""
+    """The positions of the windows that cover this place of the input, even where their taps step over it."""
+    if axis.regions:
+        return place * axis.output // axis.size, _ceiling((place + 1) * axis.output, axis.size)
     place = place + axis.before
-    first = (place - axis.window) // axis.stride + 1
+    first = (place - axis.extent) // axis.stride + 1
     return higher(first, 0), lower(place // axis.stride + 1, axis.output)
+
+
+def _ceiling(index: Index, divisor: int) -> Index:
+    """The quotient, rounded up."""
+    return index if divisor == 1 else (index + (divisor - 1)) // divisor
 
 
 def each(k: Kernel, bounds: Sequence[Bounds], body: Callable[[Place], None], backwards: bool = False) -> None:
@@ -98,8 +120,25 @@ def taps_seen(k: Kernel, axes: Axes, position: Place) -> Value:
 
 def tap_place(axes: Axes, position: Place, tap: Place) -> Place:
     """Where in the input a tap lies."""
-    d, h, w = (p * a.stride - a.before + t for a, p, t in zip(axes, position, tap, strict=True))
+    d, h, w = (start(a, p) + t * a.dilation for a, p, t in zip(axes, position, tap, strict=True))
     return d, h, w
+
+
+@contextmanager
+def hitting(k: Kernel, axes: Axes, position: Place, place: Place) -> Iterator[Place]:
+    """The tap with which the window at a position, which covers a place, meets it. Where taps lie apart, what
+    is done with it is only done if one does."""
+    taps = [
+        p - start(a, o) if a.regions else p + a.before - o * a.stride
+        for a, p, o in zip(axes, place, position, strict=True)
+    ]
+    with ExitStack() as tests:
+        for i, a in enumerate(axes):
+            if a.dilation > 1:
+                taps[i], left = divmod(taps[i], a.dilation)
+                tests.enter_context(k.when(equal(k, left, 0)))
+        d, h, w = taps
+        yield d, h, w
 
 
 def tap_number(axes: Axes, tap: Place) -> Index:
@@ -116,18 +155,18 @@ def window_sums(
     group: Index,
     position: Place,
     vectors: Vectors,
-    of: Callable[[Value], Value] = lambda value: value,
+    add: Callable[[Value, Value], Value] = operator.add,
 ) -> list[Value]:
-    """The sum of the taps on the input, or `of` these, for every vector wanted."""
-    start = group * x.group_stride(batch)
+    """The sum of the taps on the input for every vector wanted, where `add(sum, value)` takes a tap in."""
+    first = group * x.group_stride(batch)
     sums = [k.register(k.constant(-0.0)) for _ in vectors]  # -0 + v is v for every v, so it costs nothing
 
-    def add(tap: Place) -> None:
-        here = start + place_offset(x, batch, tap_place(axes, position, tap))
+    def join(tap: Place) -> None:
+        here = first + place_offset(x, batch, tap_place(axes, position, tap))
         for total, (_, v) in zip(sums, vectors, strict=True):
-            total.set(total.get() + of(k.vector(source, here + v)))
+            total.set(add(total.get(), k.vector(source, here + v)))
 
-    each(k, [taps_inside(a, p) for a, p in zip(axes, position, strict=True)], add)
+    each(k, [taps_inside(a, p) for a, p in zip(axes, position, strict=True)], join)
     return [total.get() for total in sums]
 
 
@@ -137,13 +176,13 @@ def send_back(
     """Write, or add, to every place of dx the sum of what the windows that cover it send there.
 
     Windows side by side write their own places, so that each is visited once. Otherwise every place asks the
-    windows over it, in the order of their taps there, which is the order of the formula's sum.
+    windows over it, in the order of their taps there: that of the formula's sum, but where they are regions.
     """
 
     def place_at(group: Index, place: Place) -> Index:
         return group * dx.group_stride(batch) + place_offset(dx, batch, place)
 
-    if all(a.window == a.stride and a.before == a.after == 0 for a in axes):
+    if all(a.window == a.stride and a.dilation == 1 and a.before == a.after == 0 for a in axes):
         d, h, w = (a.output for a in axes)
         with each_position(k, batch, (d, h, w)) as (group, position):
 
@@ -151,9 +190,9 @@ def send_back(
                 values = sends(group, position, vectors)
 
                 def write(tap: Place) -> None:
-                    start = place_at(group, tap_place(axes, position, tap))
+                    here = place_at(group, tap_place(axes, position, tap))
                     for value, (_, v) in zip(values(tap), vectors, strict=True):
-                        put(k, value, target, start + v, accumulate)
+                        put(k, value, target, here + v, accumulate)
 
                 each(k, [(0, a.window) for a in axes], write)
 
@@ -162,18 +201,18 @@ def send_back(
 
     with each_position(k, batch, dx.sizes) as (group, place):
         windows = [covering(a, p) for a, p in zip(axes, place, strict=True)]
-        start = place_at(group, place)
+        here = place_at(group, place)
 
         def collect(vectors: Vectors) -> None:
             sums = [k.register(k.zero()) for _ in vectors]
 
             def add(position: Place) -> None:
-                d, h, w = (p + a.before - o * a.stride for a, p, o in zip(axes, place, position, strict=True))
-                for total, value in zip(sums, sends(group, position, vectors)((d, h, w)), strict=True):
-                    total.set(total.get() + value)
+                with hitting(k, axes, position, place) as tap:
+                    for total, value in zip(sums, sends(group, position, vectors)(tap), strict=True):
+                        total.set(total.get() + value)
 
             each(k, windows, add, backwards=True)
             for total, (_, v) in zip(sums, vectors, strict=True):
-                put(k, total.get(), target, start + v, accumulate)
+                put(k, total.get(), target, here + v, accumulate)
 
         each_tile(k, batch, dx.channels, collect)

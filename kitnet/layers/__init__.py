@@ -19,6 +19,7 @@ from kitnet.layers.convolution import Convolution
 from kitnet.layers.dropout import Dropout
 from kitnet.layers.flatten import Flatten
 from kitnet.layers.join import Add, Concatenate, Identity
+from kitnet.layers.l2_pool import L2Pool
 from kitnet.layers.leaky_relu import LeakyRelu
 from kitnet.layers.linear import Linear
 from kitnet.layers.max_pool import MaxPool
@@ -33,9 +34,13 @@ from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
 from kitnet.layers.silu import Silu
 from kitnet.layers.softmax import Softmax
 from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
+from kitnet.layers.square_pool import SquarePool
+from kitnet.layers.stochastic_pool import StochasticPool
 from kitnet.layers.subsampling import Subsampling
+from kitnet.layers.sum_pool import SumPool
 from kitnet.layers.tanh import LecunTanh, Tanh
 from kitnet.layers.terms import At, Number, Pass, Term, Terms
+from kitnet.layers.unpool import Unpool
 
 __all__ = [
     "LAYERS",
@@ -55,6 +60,7 @@ __all__ = [
     "Identity",
     "InstanceNorm",
     "Kept",
+    "L2Pool",
     "Layer",
     "LayerNorm",
     "LeakyRelu",
@@ -76,8 +82,12 @@ __all__ = [
     "Silu",
     "Softmax",
     "SoftmaxCrossEntropy",
+    "SquarePool",
+    "StochasticPool",
     "Subsampling",
+    "SumPool",
     "Tanh",
     "Term",
     "Terms",
+    "Unpool",
 ]

@@ -23,7 +23,7 @@ from kitnet.layers.window import area, output_sizes, overlap_add, positions_and_
 @dataclass(frozen=True)
 class MaxPool(Pooling):
     """`maxpool2`: y = the largest value of each window, 2x2 and side by side; `maxpool3/2`: windows of 3x3,
-    two apart."""
+    two apart; `maxpool regions=2x3`: of 2x3 parts of the map; `maxpool global`: of all of it."""
 
     word = "maxpool"
 
@@ -90,3 +90,5 @@ class MaxPool(Pooling):
         yield Case(cls(17), ((17, 17, 1),))  # more taps than a byte counts
         yield Case(cls(3, 2), ((9, 2),))
         yield Case(cls(2), ((2, 4, 2, 2),))
+        yield Case(cls((2, 3), 1, pad=1, dilation=(1, 2)), ((4, 6, 2),))
+        yield Case(cls(regions=(2, 3)), ((5, 7, 2),))  # which share places

@@ -17,7 +17,6 @@ one, divided by the count m. With d = scale * dy and normalised = (x - mean) / s
 from __future__ import annotations
 
 import math
-
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.tracing import sum_of_dy
 from kitnet.layers.value import MISFIT, SIZES, argument, choice
-from kitnet.layers.window import Axes, area, output_sizes, overlap_add, positions_and_taps, windows
+from kitnet.layers.window import Axes, area, output_sizes, positions_and_taps, send_back, sums
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,14 @@ class Subsampling(Layer):
         )  # coefficient times sum, plus bias; the sum itself has no products
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
-        return Forward(w["coefficient"] * self._sums(x[0]) + w["bias"])
-
-    def _sums(self, x: Array) -> Array:
-        axes = self.axes(x.shape[1:])
-        return windows(x, axes).sum(tuple(range(1 + len(axes), 1 + 2 * len(axes))))
+        return Forward(w["coefficient"] * sums(x[0], self.axes(x[0].shape[1:])) + w["bias"])
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         (x,) = kept.x
         axes = self.axes(x.shape[1:])
         every = tuple(range(dy.ndim - 1))
-        share = np.expand_dims(w["coefficient"] * dy, tuple(range(1 + len(axes), 1 + 2 * len(axes))))
-        d = np.broadcast_to(share, (*dy.shape[:-1], *(a.window for a in axes), dy.shape[-1]))
-        dw = {"coefficient": (dy * self._sums(x)).sum(every), "bias": dy.sum(every)}
-        return Backward((overlap_add(d, axes),), dw)
+        dw = {"coefficient": (dy * sums(x, axes)).sum(every), "bias": dy.sum(every)}
+        return Backward((send_back(w["coefficient"] * dy, axes),), dw)
 
     def terms(self, run: Pass, at: At) -> Terms:
         """y is bias + the sum of coefficient * x0 over the window, dx0 the sum of coefficient * dy,

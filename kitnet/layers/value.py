@@ -75,6 +75,12 @@ PAD = Value(
     "valid, same, full, a number, or one an axis such as 1x2 or 0:1x1:2",
     frozenset(("valid", "same", "full")),
 )
+REGIONS = Value(
+    lambda text: 1 if text == "global" else _sizes(text),
+    lambda value: "global" if value == 1 else SIZES.write(value),
+    "global, or a number of regions such as 2 or 2x3",
+    frozenset(("global",)),
+)
 MISFIT = choice("error", "floor", bare=True)
 
 _BY_TYPE = {"int": INTEGER, "float": REAL, "bool": SWITCH}

@@ -8,7 +8,8 @@ d.
 from __future__ import annotations
 
 import math
-from itertools import product
+from collections.abc import Iterable
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ def padded(x: Array, axes: Axes, value: float = 0.0) -> Array:
 
 def windows(x: Array, axes: Axes, fill: float = 0.0) -> Array:
     """x (N, *sizes, C) -> a read-only view (N, *output, *window, C): what the window covers at each
-    position."""
-    x = padded(x, axes, fill)
+    position, and `fill` in padding and where a region is smaller than the largest."""
+    x = padded(side_by_side(x, axes, fill), axes, fill)
+    axes = tuple(map(_as_windows, axes))
     batch, *steps, depth = x.strides
     shape = (len(x), *(a.output for a in axes), *(a.window for a in axes), x.shape[-1])
     positions = (step * a.stride for step, a in zip(steps, axes, strict=True))
@@ -42,6 +44,7 @@ def windows(x: Array, axes: Axes, fill: float = 0.0) -> Array:
 
 def overlap_add(d: Array, axes: Axes) -> Array:
     """d (N, *output, *window, C) -> (N, *sizes, C): the sum of the values at each place that windows read."""
+    regions, axes = axes, tuple(map(_as_windows, axes))
     dx = np.zeros((len(d), *(a.size + a.before + a.after for a in axes), d.shape[-1]), d.dtype)
     every = (slice(None),) * (1 + len(axes))
     for tap in np.ndindex(*(a.window for a in axes)):
@@ -50,7 +53,54 @@ def overlap_add(d: Array, axes: Axes) -> Array:
             slice(i, i + (a.output - 1) * a.stride + 1, a.stride) for i, a in zip(starts, axes, strict=True)
         )
         dx[:, *where] += d[*every, *tap]
-    return dx[:, *(slice(a.before, a.before + a.size) for a in axes)]
+    return merge(dx[:, *(slice(a.before, a.before + a.size) for a in axes)], regions)
+
+
+def side_by_side(x: Array, axes: Axes, fill: float = 0.0) -> Array:
+    """x (N, *sizes, C) with the regions of an axis one behind the other, each filled up to the largest."""
+    for i, a in enumerate(axes):
+        if a.regions:
+            places = _places(a)
+            missing = np.expand_dims(places < 0, (*range(1 + i), *range(2 + i, x.ndim)))
+            x = np.where(missing, x.dtype.type(fill), x.take(places, 1 + i))
+    return x
+
+
+def merge(d: Array, axes: Axes) -> Array:
+    """The adjoint of `side_by_side`: the sum of the values at each place that regions read."""
+    for i, a in enumerate(axes):
+        if a.regions:
+            places = _places(a)
+            whole = np.zeros((a.size, *d.shape[: 1 + i], *d.shape[2 + i :]), d.dtype)
+            np.add.at(whole, places[places >= 0], np.moveaxis(d, 1 + i, 0)[places >= 0])
+            d = np.moveaxis(whole, 0, 1 + i)
+    return d
+
+
+def _places(a: Axis) -> Array:
+    """The places of every region, one behind the other, and -1 where one is smaller than the largest."""
+    places = np.full((a.output, a.window), -1)
+    for o in range(a.output):
+        places[o, : len(a.taps(o))] = a.start(o) + np.arange(len(a.taps(o)))
+    return places.ravel()
+
+
+def _as_windows(a: Axis) -> Axis:
+    """The axis once its regions lie side by side."""
+    return Axis(a.output * a.window, a.window, a.window, 1, 0, 0, a.output) if a.regions else a
+
+
+def sums(x: Array, axes: Axes) -> Array:
+    """x (N, *sizes, C) -> (N, *output, C): the sum over each window."""
+    return windows(x, axes).sum(tuple(range(1 + len(axes), 1 + 2 * len(axes))))
+
+
+def send_back(d: Array, axes: Axes) -> Array:
+    """The adjoint of `sums`: d (N, *output, C) -> (N, *sizes, C), the sum over the windows that cover a
+    place."""
+    taps = tuple(range(1 + len(axes), 1 + 2 * len(axes)))
+    shape = *d.shape[:-1], *(a.window for a in axes), d.shape[-1]
+    return overlap_add(np.broadcast_to(np.expand_dims(d, taps), shape), axes)
 
 
 def output_sizes(axes: Axes) -> Shape:
@@ -64,19 +114,31 @@ def area(axes: Axes) -> int:
 
 def inside(axes: Axes) -> Array:
     """(*output): how many taps of the window at each position lie on the input and not in its padding."""
-    ones = np.ones((1, *(a.size for a in axes), 1))
-    return windows(ones, axes).sum(tuple(range(1 + len(axes), 2 + 2 * len(axes))))[0]
+    counts = np.ones(())
+    for a in axes:
+        counts = np.multiply.outer(counts, [float(len(a.taps(o))) for o in range(a.output)])
+    return counts
 
 
 def refuse_empty_windows(axes: Axes, what: str) -> None:
-    """Pooling has no value for a window that lies wholly in padding: the first or the last along some axis.
+    """Pooling has no value for a window that lies wholly in padding.
 
     Told from the axes alone, since the volume of a network that is only described may be of any size.
     """
-    if any(a.before >= a.extent or (a.output - 1) * a.stride - a.before >= a.size for a in axes):
+    if not all(a.taps(o) for a in axes for o in _outermost(a)):
         raise ShapeError(
             f"a {what} window lies wholly in padding, where there is nothing to pool", "use less padding"
         )
+
+
+def _outermost(a: Axis) -> Iterable[int]:
+    """The positions that have to be asked: the first and the last.
+
+    Any window can miss an input that is smaller than its dilation. Whether one does follows from its start
+    modulo the dilation; once size + 1 in a row have not, a start has come back, and so will all others.
+    """
+    asked = min(a.output, a.size + 1) if a.dilation > a.size else 1
+    return chain(range(asked), [a.output - 1])
 
 
 def positions_and_taps(
@@ -90,9 +152,10 @@ def positions_and_taps(
     for i, a in enumerate(axes):
         found = []
         for o in range(a.output) if position is None else (position[i],):
-            for t in range(a.window) if tap is None else (tap[i],):
-                p = o * a.stride + t * a.dilation - a.before
-                if 0 <= p < a.size and (place is None or p == place[i]):
+            for t in a.taps(o):
+                p = a.start(o) + t * a.dilation
+                if (tap is None or t == tap[i]) and (place is None or p == place[i]):
                     found.append((o, t, p))
         along.append(found)
-    return [tuple(zip(*each, strict=True)) for each in product(*along)]
+    met = (zip(*each, strict=True) for each in product(*along))
+    return [(positions, taps, places) for positions, taps, places in met]

@@ -43,9 +43,9 @@ def _padded(layer: Layer, *x: Shape) -> int:
     """Elements of a copy of the input with its padding, where the layer makes one."""
     if not isinstance(layer, Convolution | Pooling | Subsampling):
         return 0
-    axes = layer.axes(x[0])
+    axes = layer.axes(x[-1])  # what windows slide over
     padding = any(axis.before or axis.after for axis in axes)
-    return math.prod(axis.before + axis.size + axis.after for axis in axes) * x[0][-1] if padding else 0
+    return math.prod(axis.before + axis.size + axis.after for axis in axes) * x[-1][-1] if padding else 0
 
 
 def check_memory(need: int, allowed: int | None = None) -> None:

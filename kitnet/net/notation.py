@@ -14,11 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from kitnet.base.error import LanguageError, nearest, shorten
+from kitnet.base.error import MOST, LanguageError, nearest, shorten
 from kitnet.layers import LAYERS, Layer
 from kitnet.layers.value import arguments
 
 _NUMBERS = re.compile(r"([A-Za-z_]+)([\d.x]+(?:-[\d.x]+)*)?(?:/([\dx]+))?")
+_END = re.compile(r"([\d/][\d.x/-]*|[123]d)$")  # of words with digits in them, l2pool2 or avgpool2d
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class LayerReader:
         """The layer of a token with its numbers, and of arguments behind it; its word is one of `known`."""
         form, word = _NUMBERS.fullmatch(token.text), word_of(token)
         if word not in known:
-            self.fail(f"unknown layer {shorten(word or token.text)}{nearest(word, known)}", token)
+            name = _END.sub("", token.text.lower()) if len(token.text) <= MOST else word
+            self.fail(f"unknown layer {shorten(name or token.text)}{nearest(name, known)}", token)
         kind = LAYERS[word]
         numbers = form[2].split("-") if form and form[2] else []
         if form is None or len(numbers) > len(kind.numbers):

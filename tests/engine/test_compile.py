@@ -204,6 +204,7 @@ def test_the_page_on_architecture_knows_every_kernel() -> None:
         "12x12x3 -> conv3-8 same -> batchnorm -> silu -> dropout -> maxpool2 -> softmax -> fc8 -> fc3",
         "8x8x3 -> tanh -> fc8 -> tanh -> fc3",
         "16x16x32 -> conv3-32 same -> conv9-32 same -> subsample2 -> concat[meanpool2 | maxpool2] -> fc3",
+        "16x16x32 -> sumpool2/1 -> squarepool2/1 -> normpool2/1 -> meanpool3/1 same count_pad=yes -> fc3",
         "84 -> rbf",
         "8x8x64 -> residual[conv3-64 same] -> fc3 -> sigmoid",
     ]

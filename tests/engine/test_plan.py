@@ -76,6 +76,9 @@ NETS = {
     "norms": "8x8x3 -> conv3-8 same bias=no -> batchnorm -> tanh -> residual[conv3-8 same bias=no "
     "-> batchnorm -> tanh -> conv3-8 same bias=no -> batchnorm] -> tanh -> residual[conv3-12/2 same bias=no "
     "-> batchnorm | conv1-12/2 same bias=no -> batchnorm] -> tanh -> meanpool4 -> fc10",
+    "pools": "13x13x2 -> conv3-6 same -> maxpool3/2 dilation=2 pad=1 floor -> tanh -> normpool2/1 "
+    "-> sumpool regions=3x2 -> meanpool2/1 pad=1 count_pad=yes "
+    "-> concat[squarepool2/1 | maxpool2/1 | normpool2/1] -> meanpool global -> fc10",
     "shared value": "6x6x2 -> conv3-4 same -> relu -> add[identity | identity] -> fc10",
 }
 

@@ -1,4 +1,4 @@
-"""The small kernels on values with channels in the lanes: copies, norms, softmax and subsampling."""
+"""The small kernels on values with channels in the lanes: copies, norms, softmax, pools and subsampling."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from guard import guarded
 from numpy.typing import NDArray
 from volumes import fitting, run
 
+from kitnet.engine.lower.window import kernel_window
 from kitnet.kernels.activation import RELU
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.elementwise import copy
@@ -18,7 +19,8 @@ from kitnet.kernels.norm import normalise
 from kitnet.kernels.softmax import softmax
 from kitnet.kernels.spec import Batch, Volume, Window, whole_vectors
 from kitnet.kernels.subsample import subsample
-from kitnet.layers import Context, Softmax, Subsampling
+from kitnet.kernels.sum_pool import sum_pool, sum_pool_gradient
+from kitnet.layers import Context, Kept, L2Pool, Softmax, Subsampling
 
 Array = NDArray[Any]
 EPS = float(np.finfo(np.float32).eps)
@@ -113,6 +115,36 @@ def test_subsampling(cpu: Cpu, channels: int) -> None:
     size = layer.forward(weights, {}, Context(), np.abs(values)).y  # coefficients and biases are positive
     assert (np.abs(out[..., :channels] - want) <= 4 * EPS * size).all()
     assert np.isfinite(out).all()
+
+
+@EACH_LEVEL
+@CHANNELS
+@pytest.mark.parametrize("layer", [L2Pool(2, 1, pad=1, dilation=(2, 1)), L2Pool(regions=(3, 4))], ids=str)
+def test_l2_pools(cpu: Cpu, channels: int, layer: L2Pool) -> None:
+    """Which read x and y on the way back; what no channel fills stays finite, and 0 in gradients."""
+    pitch = whole_vectors(channels, cpu.lanes)
+    x, y = volume(channels, pitch), volume(channels, pitch, *layer.output_shape((HEIGHT, WIDTH, 1))[:2])
+    window, batch = kernel_window(layer.axes((HEIGHT, WIDTH, 1))), Batch(SAMPLES, 1)
+    there, back = build(
+        [
+            sum_pool("there", cpu, batch, window, x, y, 2, kind="l2"),
+            sum_pool_gradient("back", cpu, batch, window, y, x, False, 2, kind="l2", x=x, y=y),
+        ]
+    )
+    given, out, dy, dx = drawn(x, "start"), memory(y, "end"), drawn(y, "end"), memory(x, "start")
+    given[..., channels:], dy[..., channels:] = 7, 0
+    run(there, ("y",), x=given, y=out)
+    values = given[..., :channels].astype(np.float64)
+    want = layer.forward({}, {}, Context(), values).y
+    assert (np.abs(out[..., :channels] - want) <= 4 * EPS * want).all()
+    assert np.isfinite(out).all()
+    run(back, ("dx",), x=given, y=out, dy=dy, dx=dx)
+    (want,), (size,) = (
+        layer.backward({}, Kept((values.shape,), (f(values),), want), f(dy[..., :channels].astype(float))).dx
+        for f in (np.array, np.abs)
+    )
+    assert (np.abs(dx[..., :channels] - want) <= 8 * EPS * size).all()
+    assert (dx[..., channels:] == 0).all()
 
 
 @EACH_LEVEL

@@ -1,4 +1,4 @@
-"""Generated pooling windows: max pooling bit for bit, means within the rounding of their sums, both ways.
+"""Generated pooling windows: max pooling bit for bit, sums within their rounding, both ways.
 
 Buffers, poison and second runs as in `test_generated_convolutions.py`.
 """
@@ -10,21 +10,29 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_pool import Trial, dense, slab, target
+from test_pool import SUMS, Trial, check_sums, dense, slab, target
 from volumes import run, volume
 
 from kitnet.base.error import ShapeError
+from kitnet.engine.lower.window import kernel_window
 from kitnet.kernels import pool
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.jit import build
-from kitnet.kernels.spec import Batch, Window
-from kitnet.layers import MaxPool, MeanPool
+from kitnet.kernels.spec import Batch
+from kitnet.kernels.sum_pool import sum_pool, sum_pool_gradient
+from kitnet.layers import MaxPool
 from kitnet.layers.contract import Context, Kept
 
-EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
-PROBLEMS, TOGETHER = 700, 50  # in CI, and compiled at once; max and mean in turn
+PROBLEMS, TOGETHER = 700, 50  # in CI, and compiled at once; the kinds in turn, every other one a max pool
 FEW = 50  # by default
+
+
+KINDS: dict[str, Any] = {"max": MaxPool, **SUMS}
+
+
+def kind_of(seed: int) -> str:
+    return "max" if seed % 2 else [*SUMS][seed // 2 % len(SUMS)]
 
 
 def drawn(seed: int) -> tuple[Trial, Cpu]:
@@ -37,18 +45,22 @@ def drawn(seed: int) -> tuple[Trial, Cpu]:
         window = tuple(pick([1, 2, 2, 3, 3, 5]) for _ in range(rank))
         stride = pick([window, tuple(pick([1, 1, 2, 3, f + 1]) for f in window)])
         pad = tuple(pick([(0, 0), (0, 0), (1, 1), (0, f - 1), (f - 1, 0), (f - 1, f - 1)]) for f in window)
-        layer = (MaxPool, MeanPool)[seed % 2](window, stride, pad, on_misfit="floor")
+        dilation = tuple(pick([1, 1, 1, 2, 3]) for _ in sizes)
+        how: dict[str, Any] = {"window": window, "stride": stride, "pad": pad, "dilation": dilation}
+        if pick(range(8)) == 0:
+            how = {"regions": tuple(pick(range(1, n + 2)) for n in sizes)}
+        layer = KINDS[kind_of(seed)](**how, on_misfit="floor")
         shape = *sizes, pick([1, 1, 2, 3, 5, 7, 11])
         try:
             output = layer.output_shape(shape)
         except ShapeError:  # the window does not fit, or one lies wholly in padding
             continue
-        front = (1,) * (3 - rank)
-        before = (0,) * (3 - rank) + tuple(first for first, _ in pad)
+        slides = kernel_window(layer.axes(shape))
+        if slides.taps > 255:  # which need larger switches
+            continue
         batch = Batch(pick([1, 1, 2, 3]), cpu.lanes * pick([1, 1, 2, 3, 5]))
         x, y, dx = (volume(*s, extra=pick([0, 0, 1, 3])) for s in (shape, output, shape))
         count = pick([1, 1, 2, batch.groups * batch.images - 1, batch.groups * batch.images])
-        slides = Window(front + window, front + stride, before=before)
         return Trial(
             layer, slides, x, y, dx, batch, pick([1, 2, 3]), pick([True, False]), (count, *shape)
         ), cpu
@@ -56,11 +68,13 @@ def drawn(seed: int) -> tuple[Trial, Cpu]:
 
 def kernels(seed: int) -> list[Kernel]:
     t, cpu = drawn(seed)
-    there, back = t.batch, {"accumulate": t.accumulate, "blocks": t.blocks}
-    if isinstance(t.layer, MeanPool):
+    there, kind = t.batch, kind_of(seed)
+    back: dict[str, Any] = {"accumulate": t.accumulate, "blocks": t.blocks}
+    if kind != "max":
+        read = {name: getattr(t, name) for name in t.layer.keeps}
         return [
-            pool.mean_pool(f"mean_pool_{seed}", cpu, there, t.window, t.x, t.y, blocks=t.blocks),
-            pool.mean_pool_gradient(f"mean_pool_gradient_{seed}", cpu, there, t.window, t.y, t.dx, **back),
+            sum_pool(f"{kind}_{seed}", cpu, there, t.window, t.x, t.y, t.blocks, kind=kind),
+            sum_pool_gradient(f"back_{seed}", cpu, there, t.window, t.y, t.dx, kind=kind, **read, **back),
         ]
     return [
         pool.max_pool(f"max_pool_{seed}", cpu, there, t.window, t.x, t.y, blocks=t.blocks),
@@ -73,7 +87,7 @@ def check(seeds: range) -> None:
     for seed in seeds:
         trial, _ = drawn(seed)
         rng = np.random.default_rng(seed)
-        way = _mean if isinstance(trial.layer, MeanPool) else _max
+        way = _max if kind_of(seed) == "max" else check_sums
         way(trial, next(codes), next(codes), rng, f"problem {seed}: {trial}")
 
 
@@ -94,30 +108,11 @@ def _max(t: Trial, there: Any, back: Any, rng: np.random.Generator, where: str) 
     np.testing.assert_array_equal(dx.get(t.count).reshape(t.shape), old + want, where)
 
 
-def _mean(t: Trial, there: Any, back: Any, rng: np.random.Generator, where: str) -> None:
-    """n additions and the division round once each, the reciprocal once: n + 2 roundings of |x|'s mean."""
-    values = rng.standard_normal(t.shape).astype(np.float32)
-    y = slab(t.y, t)
-    run(there, ("y",), x=slab(t.x, t, values), y=y)
-    want, size = (t.layer.forward({}, {}, Context(), a.astype(float)).y for a in (values, abs(values)))
-    error = abs(y.get(t.count).reshape(want.shape) - want)
-    assert (error <= (t.window.taps + 2) * EPS * size).all(), where
-
-    dy = rng.standard_normal(want.shape).astype(np.float32)
-    (want,), (size,) = (
-        t.layer.backward({}, Kept((t.shape,)), each.astype(float)).dx for each in (dy, abs(dy))
-    )
-    dx, old = target(t, rng)
-    run(back, ("dx",), dy=slab(t.y, t, dy), dx=dx)
-    error = abs(dx.get(t.count).reshape(t.shape) - (want + old))
-    assert (error <= (t.window.taps + 3) * EPS * (size + abs(old))).all(), where
-
-
 def test_what_is_generated() -> None:
     trials = [drawn(seed)[0] for seed in range(PROBLEMS)]
     shapes = {(type(t.layer), t.window, t.x.sizes, t.x.channels, t.batch, t.shape[0]) for t in trials}
     assert len(shapes) == PROBLEMS == 700
-    layers = [t.layer for t in trials]
+    layers = [t.layer for t in trials if t.layer.regions is None]
     found = {
         "odd sizes": [all(n % 2 for n in t.shape[1:-1]) for t in trials],
         "strides above the window": [
@@ -127,6 +122,8 @@ def test_what_is_generated() -> None:
             any(s < f for s, f in zip(each.stride, each.window, strict=True)) for each in layers
         ],
         "padding": [any(map(any, each.pad)) for each in layers],
+        "taps apart": [max(each.dilation) > 1 for each in layers],
+        "regions": [t.layer.regions is not None for t in trials],
         "one channel": [t.x.channels == 1 for t in trials],
         "a batch of one": [t.count == 1 for t in trials],
         "added to what is there": [t.accumulate for t in trials],

@@ -1,8 +1,10 @@
-"""Max and mean pooling and trainable subsampling against their formulas, over generated windows."""
+"""Pools and trainable subsampling against their formulas, over generated windows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,19 +13,21 @@ from guard import guarded
 from volumes import Slab, fitting, run, volume
 
 from kitnet.base.error import ShapeError
+from kitnet.engine.lower.window import kernel_window
 from kitnet.kernels import pool
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.kernels.jit import build
 from kitnet.kernels.spec import Batch, Volume, Window
 from kitnet.kernels.subsample import subsample, subsample_gradient
+from kitnet.kernels.sum_pool import sum_pool, sum_pool_gradient
 from kitnet.kernels.update import reduce
-from kitnet.layers import MaxPool, MeanPool, Relu, Subsampling, Tanh
+from kitnet.layers import L2Pool, MaxPool, MeanPool, Relu, SquarePool, Subsampling, SumPool, Tanh
 from kitnet.layers.contract import Context, Kept
 
 EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
-CASES = 10  # a level and test
+CASES = 12  # a level and test
 
 
 @dataclass(frozen=True)
@@ -45,45 +49,61 @@ class Trial:
         return self.shape[0]
 
 
-# Windows that go wrong easily (sizes, window, stride, padding behind): places behind the last of windows side
-# by side, padding behind only, an axis each of its own.
-HARD = [((5, 7), (2, 3), (2, 3), 0), ((5, 5), (2, 2), (2, 2), 1), ((4, 6, 5), (2, 3, 2), (1, 2, 3), 0)]
+# Windows that go wrong easily: places behind the last of windows side by side, an axis each of its own,
+# padding behind only, taps apart from each other and in padding, regions that share places.
+HARD: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((5, 7), {"window": (2, 3)}),
+    ((4, 6, 5), {"window": (2, 3, 2), "stride": (1, 2, 3)}),
+]
+HARD_POOLS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((5, 5), {"window": (2, 2), "pad": ((0, 1), (0, 1))}),
+    ((7, 9), {"window": (3, 2), "stride": (2, 1), "pad": ((3, 0), (0, 2)), "dilation": (2, 3)}),
+    ((6, 7), {"window": (2, 2), "dilation": (1, 2)}),  # side by side but for the dilation
+    ((5, 7), {"regions": (2, 5)}),
+]
 
 
-def trials(family: type, cpu: Cpu, seed: int, padding: bool = True) -> list[Trial]:
-    """The hard ones, and others drawn at random, each level's own."""
+def windows(rng: np.random.Generator, pools: bool) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
+    """Sizes, and the windows that slide over them: the hard ones, and others drawn at random."""
+    yield from HARD
+    yield from HARD_POOLS if pools else []
+    while True:
+        rank = int(rng.choice([1, 2, 2, 2, 3]))
+        sizes = tuple(int(n) for n in rng.integers(1, 9 if rank < 3 else 5, rank))
+        window = tuple(int(rng.integers(1, min(n, 4) + 1)) for n in sizes)
+        side_by_side = rng.random() < 0.35
+        stride = window if side_by_side else tuple(int(s) for s in rng.integers(1, 4, rank))
+        if side_by_side and rng.random() < 0.8:
+            sizes = tuple(f * int(rng.integers(1, 5)) for f in window)
+        options: dict[str, Any] = {"window": window, "stride": stride}
+        if pools and rng.random() < 0.5:
+            options["pad"] = tuple((int(rng.integers(0, f)), int(rng.integers(0, f))) for f in window)
+        if pools and rng.random() < 0.3:
+            options["dilation"] = tuple(int(d) for d in rng.integers(1, 4, rank))
+        if pools and rng.random() < 0.1:
+            options = {"regions": tuple(int(rng.integers(1, n + 2)) for n in sizes)}
+        yield sizes, options
+
+
+def trials(family: Any, cpu: Cpu, seed: int, pools: bool = True, count: int = CASES) -> list[Trial]:
+    """Each level's own."""
     rng = np.random.default_rng([seed, levels().index(cpu.level)])
-    hard = [case for case in HARD if padding or not case[3]]
     found: list[Trial] = []
-    while len(found) < CASES:
-        if len(found) < len(hard):
-            sizes, window, stride, behind = hard[len(found)]
-            pad = tuple((0, behind) for _ in sizes)
-        else:
-            rank = int(rng.choice([1, 2, 2, 2, 3]))
-            sizes = tuple(int(n) for n in rng.integers(1, 9 if rank < 3 else 5, rank))
-            window = tuple(int(rng.integers(1, min(n, 4) + 1)) for n in sizes)
-            side_by_side = rng.random() < 0.35
-            stride = window if side_by_side else tuple(int(s) for s in rng.integers(1, 4, rank))
-            pad = tuple((0, 0) for _ in sizes)
-            if padding and rng.random() < 0.5:
-                pad = tuple((int(rng.integers(0, f)), int(rng.integers(0, f))) for f in window)
-            if side_by_side and rng.random() < 0.8:
-                sizes = tuple(f * int(rng.integers(1, 5)) for f in window)
-        options = {"pad": pad} if padding else {}
-        layer = family(window, stride, on_misfit="floor", **options)
+    for sizes, options in windows(rng, pools):
         shape = (*sizes, int(rng.integers(1, 7)))
+        layer = family(**options, on_misfit="floor")
         try:
             output = layer.output_shape(shape)
-        except ShapeError:  # a window wholly in padding
+        except ShapeError:  # a window wholly in padding, or none that fits
             continue
-        front = (1,) * (3 - len(sizes))
-        before = (0,) * (3 - len(sizes)) + tuple(first for first, _ in pad)
+        slides = kernel_window(layer.axes(shape))
+        if slides.taps > 255:  # which need larger switches
+            continue
         batch = Batch(int(rng.integers(1, 4)), cpu.lanes * int(rng.choice([1, 2, 3, 5])))
         found.append(
             Trial(
                 layer,
-                Window(front + window, front + stride, before=before),
+                slides,
                 volume(*shape, extra=int(rng.choice([0, 0, 1, 3]))),
                 volume(*output, extra=int(rng.choice([0, 2]))),
                 volume(*shape, extra=int(rng.choice([0, 2]))),
@@ -93,7 +113,9 @@ def trials(family: type, cpu: Cpu, seed: int, padding: bool = True) -> list[Tria
                 (int(rng.integers(1, batch.groups * batch.images + 1)), *shape),
             )
         )
-    return found
+        if len(found) == count:
+            return found
+    raise AssertionError("windows never end")
 
 
 def slab(volume: Volume, trial: Trial, values: np.ndarray | None = None, dtype: Any = np.float32) -> Slab:
@@ -142,6 +164,8 @@ def test_max_pool_is_the_formula_bit_for_bit(cpu):
         np.testing.assert_array_equal(y.get(t.count).reshape(forward.y.shape), forward.y)
 
         dy = rng.standard_normal(forward.y.shape).astype(np.float32)
+        if t.layer.regions:  # whose gradients the formula adds up axis by axis
+            dy = np.round(8 * dy) / 8
         (want,) = t.layer.backward({}, Kept((t.shape,), extras=forward.extras), dy).dx
         dx, old = target(t, rng)
         run(next(codes), ("dx",), switches=switches, dy=slab(t.y, t, dy), dx=dx)
@@ -223,42 +247,63 @@ def test_more_taps_than_a_byte_counts(size, dtype):
     np.testing.assert_array_equal(dx.get().reshape(values.shape), gradient)
 
 
+SUMS: dict[str, Any] = {
+    "sum": SumPool,
+    "mean": MeanPool,
+    "padded_mean": partial(MeanPool, count_pad=True),
+    "square": SquarePool,
+    "l2": L2Pool,
+}
+
+
 @EACH_LEVEL
-def test_mean_pool(cpu):
-    """n additions and the division round once each, the reciprocal once: n + 2 roundings of |x|'s mean."""
-    made = trials(MeanPool, cpu, 4)
+@pytest.mark.parametrize("kind", SUMS)
+def test_pools_of_sums(cpu, kind):
+    """n additions, and what is done with each number and with the sum, round once each: n + 4 roundings of
+    the pool of |x|, whose squares are rounded with the sum. Gradients come from n windows at most."""
+    made = trials(SUMS[kind], cpu, 4, count=8)
     kernels = []
     for t in made:
+        read = {name: getattr(t, name) for name in t.layer.keeps}
         kernels += [
-            pool.mean_pool("mean_pool", cpu, t.batch, t.window, t.x, t.y, blocks=t.blocks),
-            pool.mean_pool_gradient(
-                "back", cpu, t.batch, t.window, t.y, t.dx, accumulate=t.accumulate, blocks=t.blocks
+            sum_pool("there", cpu, t.batch, t.window, t.x, t.y, t.blocks, kind=kind),
+            sum_pool_gradient(
+                "back", cpu, t.batch, t.window, t.y, t.dx, t.accumulate, t.blocks, kind=kind, **read
             ),
         ]
     codes = iter(build(kernels))
     rng = np.random.default_rng(5)
     for t in made:
-        values = rng.standard_normal(t.shape).astype(np.float32)
-        y = slab(t.y, t)
-        run(next(codes), ("y",), x=slab(t.x, t, values), y=y)
-        want, size = (
-            t.layer.forward({}, {}, Context(), each.astype(float)).y for each in (values, abs(values))
-        )
-        error = abs(y.get(t.count).reshape(want.shape) - want)
-        assert (error <= (t.window.taps + 2) * EPS * size).all()
+        check_sums(t, next(codes), next(codes), rng)
 
-        dy = rng.standard_normal(want.shape).astype(np.float32)
-        kept = Kept((t.shape,))
-        (want,), (size,) = (t.layer.backward({}, kept, each.astype(float)).dx for each in (dy, abs(dy)))
-        dx, old = target(t, rng)
-        run(next(codes), ("dx",), dy=slab(t.y, t, dy), dx=dx)
-        error = abs(dx.get(t.count).reshape(t.shape) - (want + old))
-        assert (error <= (t.window.taps + 3) * EPS * (size + abs(old))).all()
+
+def check_sums(t: Trial, there: Any, back: Any, rng: np.random.Generator, where: str = "") -> None:
+    """A pool that is made of sums, both ways, against its formula."""
+    values = rng.standard_normal(t.shape).astype(np.float32)
+    values[rng.random(t.shape) < 0.2] = 0  # windows of zeros, too, which have no slope
+    y = slab(t.y, t)
+    run(there, ("y",), x=slab(t.x, t, values), y=y)
+    want, size = (t.layer.forward({}, {}, Context(), each.astype(float)).y for each in (values, abs(values)))
+    error = abs(y.get(t.count).reshape(want.shape) - want)
+    assert (error <= (t.window.taps + 4) * EPS * size).all(), where
+
+    dy = rng.standard_normal(want.shape).astype(np.float32)
+    arrays = {"x": values, "y": want.astype(np.float32)}
+    slabs = {"x": slab(t.x, t, arrays["x"]), "y": slab(t.y, t, arrays["y"])}
+    (want,), (size,) = (
+        t.layer.backward({}, Kept((t.shape,), (f(values.astype(float)),), f(want)), f(dy.astype(float))).dx
+        for f in (np.array, abs)
+    )
+    dx, old = target(t, rng)
+    read = {name: each for name, each in slabs.items() if name in t.layer.keeps}
+    run(back, ("dx",), dy=slab(t.y, t, dy), dx=dx, **read)
+    error = abs(dx.get(t.count).reshape(t.shape) - (want + old))
+    assert (error <= (t.window.taps + 6) * EPS * (size + abs(old))).all(), where
 
 
 @EACH_LEVEL
 def test_subsampling(cpu):
-    made = trials(Subsampling, cpu, 6, padding=False)
+    made = trials(Subsampling, cpu, 6, pools=False)
     kernels = []
     for t in made:
         kernels += [
@@ -334,8 +379,8 @@ def test_blocks_change_no_bit():
             [
                 pool.max_pool("max_pool", cpu, batch, window, x, y, blocks=blocks),
                 pool.max_pool_gradient("back", cpu, batch, window, y, x, blocks=blocks),
-                pool.mean_pool("mean", cpu, batch, window, x, y, blocks=blocks),
-                pool.mean_pool_gradient("mean_back", cpu, batch, window, y, x, blocks=blocks),
+                sum_pool("mean", cpu, batch, window, x, y, blocks, kind="mean"),
+                sum_pool_gradient("mean_back", cpu, batch, window, y, x, blocks=blocks, kind="mean"),
             ]
         )
         assert forward.tasks == 2 * blocks
@@ -352,11 +397,7 @@ def test_blocks_change_no_bit():
 @pytest.mark.parametrize(
     ("window", "y", "message"),
     [
-        (
-            Window((1, 2, 2), (1, 2, 2), (1, 2, 2)),
-            volume(3, 3, 2),
-            "has no dilation, but (1, 2, 2) was given",
-        ),
+        (Window((1, 2, 2), (1, 2, 2), (1, 3, 1)), volume(5, 3, 2), "windows of 4 with 0 and 6 places"),
         (Window((1, 2, 2), (1, 2, 2)), volume(3, 3, 1), "keeps the channels, but 2 become 1"),
         (Window((1, 2, 2), (1, 2, 2), before=(0, 2, 0)), volume(4, 3, 2), "windows of 2 with 2 and 0 places"),
         (Window((1, 2, 2), (1, 2, 2)), volume(4, 3, 2), "windows of 2 with 0 and 2 places of padding"),
@@ -364,5 +405,5 @@ def test_blocks_change_no_bit():
 )
 def test_windows_that_cannot_be(window, y, message):
     with pytest.raises(ValueError) as caught:
-        pool.mean_pool("mean", detect(), Batch(1, 64), window, volume(6, 6, 2), y)
+        sum_pool("mean", detect(), Batch(1, 64), window, volume(6, 6, 2), y, kind="mean")
     assert message in str(caught.value)

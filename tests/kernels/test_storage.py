@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from volumes import Slab, run
 
-from kitnet.kernels import convolution, elementwise, norm, pool
+from kitnet.kernels import convolution, elementwise, norm, pool, sum_pool
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.channels import convolution as few
 from kitnet.kernels.channels.pack import pack
@@ -82,7 +82,7 @@ def max_pool(cpu: Cpu, batch: Batch, x: Volume, y: Volume) -> Kernel:
 
 
 def mean_pool(cpu: Cpu, batch: Batch, x: Volume, y: Volume) -> Kernel:
-    return pool.mean_pool("mean_pool", cpu, batch, WINDOW, x, y)
+    return sum_pool.sum_pool("mean_pool", cpu, batch, WINDOW, x, y, kind="mean")
 
 
 def normalise(cpu: Cpu, batch: Batch, x: Volume, y: Volume) -> Kernel:

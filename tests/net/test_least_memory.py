@@ -18,6 +18,8 @@ from kitnet.net.memory import check_memory, free_bytes, least_bytes
         ("8x8x1 -> conv3-2 same -> conv5-1 same", 4 * (64 + 128 + 64) + 4 * 12 * 12 * 2 + 4 * (20 + 51)),
         # switches, one byte each, and what is saved of statistics
         ("8x8x2 -> maxpool2", 4 * (128 + 32) + 32),
+        # a copy of what the max pool saw with padding, and switches for both ways
+        ("7x7x1 -> unpool3/2 pad=1[maxpool3/2 pad=1 | identity]", 4 * (49 + 16 + 49 + 49 + 81) + 16 + 16),
         # the input of 268 million pixels, though the file has ten weights and ten biases
         ("16384x16384x1 -> maxpool16384 -> fc10", 4 * (2**28 + 1 + 10) + 4 * 20 + 4),
         # 18,008 pixels a side with padding

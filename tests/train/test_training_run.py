@@ -341,6 +341,6 @@ def test_an_auxiliary_output_of_other_scores(settings):
     with pytest.raises(KitnetError) as caught:
         go(settings(model="8x8x1 -> conv3-4 -> side[fc7 => early] -> fc10 => main"))
     assert str(caught.value) == (
-        "early: an auxiliary output learns the same 10 classes but ends in 7; end it with fc10, or train from "
-        "Python with losses of its own"
+        "early: an auxiliary output learns the same 10 classes but ends in 7; end it with fc10, or train "
+        "from Python with losses of its own"
     )

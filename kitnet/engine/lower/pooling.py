@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, in_both_layouts, no_way_back
 from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Ref
-from kitnet.kernels import pool, subsample
+from kitnet.kernels import pool, subsample, sum_pool
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Window
-from kitnet.layers import MaxPool, MeanPool, Subsampling
+from kitnet.layers import L2Pool, MaxPool, MeanPool, SquarePool, Subsampling, SumPool
+from kitnet.layers.pooling import Pooling
 
 
 def _window(b: Builder, i: int) -> Window:
     layer, (shape,) = b.node(i).layer, b.graph.shapes_into(b.node(i))
-    assert isinstance(layer, MaxPool | MeanPool | Subsampling)
+    assert isinstance(layer, Pooling | Subsampling)
     return kernel_window(layer.axes(shape))
 
 
@@ -54,15 +56,32 @@ def _max_backward(b: Builder, i: int, indices: Ref) -> None:
     _backward(b, i, pool.max_pool_gradient, "max_pool_gradient", {"switches": indices})
 
 
-def _mean(b: Builder, i: int) -> None:
-    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    blocks = b.blocks(_rows(b, i))
-    kernel = pool.mean_pool("mean_pool", b.cpu, b.batch, _window(b, i), x.volume, y.volume, blocks)
+def _kind(b: Builder, i: int) -> sum_pool.Kind:
+    match b.node(i).layer:
+        case MeanPool(count_pad=counted):
+            return "padded_mean" if counted else "mean"
+        case SquarePool():
+            return "square"
+        case L2Pool():
+            return "l2"
+    return "sum"
+
+
+def _sum(b: Builder, i: int) -> None:
+    node, x, y, kind = b.node(i), b.place(b.node(i).inputs[0]), b.place(i), _kind(b, i)
+    blocks, window = b.blocks(_rows(b, i)), _window(b, i)
+    kernel = sum_pool.sum_pool(f"{kind}_pool", b.cpu, b.batch, window, x.volume, y.volume, blocks, kind=kind)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
 
-def _mean_backward(b: Builder, i: int, kept: None) -> None:
-    _backward(b, i, pool.mean_pool_gradient, "mean_pool_gradient", {})
+def _sum_backward(b: Builder, i: int, kept: None) -> None:
+    node, kind = b.node(i), _kind(b, i)
+    assert node.layer is not None
+    given = {"x": node.inputs[0], "y": i}
+    places = {name: b.place(j) for name, j in given.items() if name in node.layer.keeps}
+    volumes = {name: place.volume for name, place in places.items()}
+    write = partial(sum_pool.sum_pool_gradient, kind=kind, x=volumes.get("x"), y=volumes.get("y"))
+    _backward(b, i, write, f"{kind}_pool_gradient", {name: place.ref for name, place in places.items()})
 
 
 def _backward(b: Builder, i: int, write: Callable[..., Kernel], name: str, kept: Mapping[str, Ref]) -> None:
@@ -127,11 +146,21 @@ def _subsample_backward(b: Builder, i: int, kept: None) -> None:
         b.sum_up(f"{node.path}.{name}", 1, channels, both.plus(first), b.weight_gradient(i, name))
 
 
+_SUMS: dict[type[Pooling], str] = {
+    SumPool: "sums",
+    MeanPool: "sums",
+    SquarePool: "sums of squares",
+    L2Pool: "roots of sums of squares",
+}
 POOLS = (
     *in_both_layouts(
         Implementation("maxpool", "largest values and their indices", (MaxPool,), _max, _max_backward)
     ),
-    *in_both_layouts(Implementation("meanpool", "sums", (MeanPool,), _mean, _mean_backward)),
+    *(
+        one
+        for layer, sentence in _SUMS.items()
+        for one in in_both_layouts(Implementation(layer.word, sentence, (layer,), _sum, _sum_backward))
+    ),
 )
 _SUBSAMPLE = Implementation(
     "subsample.images",

@@ -11,6 +11,7 @@ from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
 from planted.planning import PLANNING
+from planted.pools import POOLS
 from planted.running import RUNNING
 from planted.train import TRAIN
 from planted.windows import WINDOWS
@@ -19,6 +20,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "base": BASE,
     "windows": WINDOWS,
     "layers": LAYERS,
+    "pools": POOLS,
     "kernels": KERNELS,
     "channels": CHANNELS,
     "net": NET,
