@@ -15,27 +15,43 @@ from kitnet.layers.contract import (
     Loss,
 )
 from kitnet.layers.convolution import Convolution
+from kitnet.layers.distance import AbsoluteError, Huber
 from kitnet.layers.dropout import Dropout
+from kitnet.layers.elu import Elu
 from kitnet.layers.flatten import Flatten
+from kitnet.layers.gaussian import Gaussian
+from kitnet.layers.gelu import Gelu
+from kitnet.layers.hard import HardSigmoid, HardSwish, HardTanh
+from kitnet.layers.hinge import Hinge, MulticlassHinge
 from kitnet.layers.join import Add, Concatenate, Identity
 from kitnet.layers.leaky_relu import LeakyRelu
 from kitnet.layers.linear import Linear
 from kitnet.layers.max_pool import MaxPool
+from kitnet.layers.maximum import Maximum
+from kitnet.layers.maxout import Maxout
 from kitnet.layers.mean_pool import MeanPool
+from kitnet.layers.multiply import Multiply
+from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
+from kitnet.layers.prelu import ParametricRelu
 from kitnet.layers.quadratic import Quadratic
 from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
 from kitnet.layers.relu import Relu
+from kitnet.layers.shuffle import Shuffle
 from kitnet.layers.sigmoid import Sigmoid
 from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
 from kitnet.layers.silu import Silu
 from kitnet.layers.softmax import Softmax
 from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
+from kitnet.layers.softplus import Softplus
+from kitnet.layers.softsign import Softsign
 from kitnet.layers.subsampling import Subsampling
 from kitnet.layers.tanh import LecunTanh, Tanh
 from kitnet.layers.terms import At, Number, Pass, Term, Terms
 
 __all__ = [
     "LAYERS",
+    "AbsoluteError",
+    "AbsoluteValue",
     "Add",
     "At",
     "Backward",
@@ -45,8 +61,16 @@ __all__ = [
     "Context",
     "Convolution",
     "Dropout",
+    "Elu",
     "Flatten",
     "Forward",
+    "Gaussian",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "HardTanh",
+    "Hinge",
+    "Huber",
     "Identity",
     "Kept",
     "Layer",
@@ -55,18 +79,29 @@ __all__ = [
     "Linear",
     "Loss",
     "MaxPool",
+    "Maximum",
+    "Maxout",
     "MeanPool",
+    "MulticlassHinge",
+    "Multiply",
     "Number",
+    "ParametricRelu",
     "Pass",
     "Quadratic",
     "RadialBasis",
     "RadialBasisPenalty",
     "Relu",
+    "Scale",
+    "Shuffle",
     "Sigmoid",
     "SigmoidCrossEntropy",
     "Silu",
     "Softmax",
     "SoftmaxCrossEntropy",
+    "Softplus",
+    "Softsign",
+    "Square",
+    "SquareRoot",
     "Subsampling",
     "Tanh",
     "Term",

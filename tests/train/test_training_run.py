@@ -312,8 +312,8 @@ def test_mistakes_in_the_network(settings):
 def test_other_mistakes_in_the_settings(settings):
     assert refused(settings(lr=-1.0)) == "a learning rate of -1 is not possible; use a number above 0"
     assert refused(settings(loss="quadric")) == (
-        "unknown loss 'quadric' (did you mean 'quadratic'?); known: quadratic, rbf_penalty, "
-        "sigmoid_cross_entropy, softmax_cross_entropy"
+        "unknown loss 'quadric' (did you mean 'quadratic'?); known: absolute, huber, hinge, "
+        "multiclass_hinge, quadratic, rbf_penalty, sigmoid_cross_entropy, softmax_cross_entropy"
     )
     assert refused(settings(data="digit"), DataError) == (
         "unknown data set 'digit' (did you mean 'digits'?); known: digits, mnist, fashion-mnist, kmnist, or "

@@ -10,6 +10,7 @@ from planted.layers import LAYERS
 from planted.lower import LOWER
 from planted.net import NET
 from planted.planning import PLANNING
+from planted.pointwise import POINTWISE
 from planted.running import RUNNING
 from planted.train import TRAIN
 from planted.windows import WINDOWS
@@ -18,6 +19,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "base": BASE,
     "windows": WINDOWS,
     "layers": LAYERS,
+    "pointwise": POINTWISE,
     "kernels": KERNELS,
     "channels": CHANNELS,
     "net": NET,
