@@ -39,8 +39,8 @@ class Relu(Pointwise):
         return Forward(y if self.cap is None else np.minimum(y, self.cap))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
-        moves = kept.y > 0 if self.cap is None else (kept.y > 0) & (kept.y < self.cap)
-        return Backward((np.where(moves, dy, 0).astype(dy.dtype),))
+        dx = np.where(kept.y > 0, dy, 0)
+        return Backward((dx if self.cap is None else np.where(kept.y < self.cap, dx, 0),))
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         cap = np.inf if self.cap is None else self.cap

@@ -90,8 +90,8 @@ def test_squeeze_and_excitation_in_the_language_and_in_python() -> None:
         (
             "4x4x2 -> multiply[conv3-2 | identity]",
             "multiply1: equal volumes can be multiplied, or one number a map, but got 2x2x2 * 4x4x2 "
-            "(from 4x4x2 after multiply1.0.conv1 and multiply1.1.identity1); make them equal, or 1x1 of equal "
-            "depth",
+            "(from 4x4x2 after multiply1.0.conv1 and multiply1.1.identity1); make them equal, or 1x1 of "
+            "equal depth",
         ),
         (
             "4x4x2 -> multiply[fc3 | identity]",

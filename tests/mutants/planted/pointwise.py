@@ -95,8 +95,8 @@ POINTWISE = [
     ),
     Mutant(
         "Dropout.draws",
-        "'samples': ones",
-        "'samples': x",
+        "{'units': x, 'maps': (*ones[1:], x[-1]), 'samples': ones}",
+        "{'units': x, 'maps': (*ones[1:], x[-1]), 'samples': x}",
         "layers/test_norm_and_dropout.py::test_stochastic_depth_skips_the_body_of_a_residual",
     ),
     # Losses
@@ -126,8 +126,8 @@ POINTWISE = [
     ),
     Mutant(
         "MulticlassHinge._hinges",
-        "s[..., None, :] - s[..., :, None]",
-        "s[..., :, None] - s[..., None, :]",
+        "self.margin + s[..., None, :] - s[..., :, None]",
+        "self.margin + s[..., :, None] - s[..., None, :]",
         f"{LOSSES}::test_the_svm_loss_of_the_material",
     ),
     Mutant(
@@ -194,19 +194,19 @@ POINTWISE = [
     ),
     Mutant(
         "Maxout._runs",
-        "(*x.shape[:-1], x.shape[-1] // self.pieces, self.pieces)",
-        "(*x.shape[:-1], self.pieces, x.shape[-1] // self.pieces)",
+        "x.reshape(*x.shape[:-1], x.shape[-1] // self.pieces, self.pieces)",
+        "x.reshape(*x.shape[:-1], self.pieces, x.shape[-1] // self.pieces)",
         f"{ACTIVATIONS}::test_maxout_takes_the_first_of_equal_numbers",
     ),
     # Kernels
     Mutant(
-        "mathematics:expm1",
+        "kernels.mathematics:expm1",
         "scale - _power_of_two(-rest)",
         "scale - 1.0",
         "kernels/test_mathematics.py::test_error_over_the_whole_range",
     ),
     Mutant(
-        "mathematics:normal",
+        "kernels.mathematics:normal",
         "k.select(x < 0.0, tail, 1.0 - tail)",
         "1.0 - tail",
         "kernels/test_mathematics.py::test_the_normal_distribution",
