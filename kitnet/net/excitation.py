@@ -16,7 +16,7 @@ class SqueezeExcitation(Block):
     """`se16`: y = x times a weight for each map, which two linear layers make of the means of all maps, C /
     16 units wide between them, with a sigmoid at their end (Hu, Shen & Sun 2018, equations 2 to 4)."""
 
-    reduction: int = argument(INTEGER, 16)
+    reduction: int = argument(INTEGER)
     word = "se"
     numbers = ("reduction",)
     form = "se16"

@@ -75,13 +75,15 @@ def test_squeeze_and_excitation_is_its_equations() -> None:
 
 
 def test_squeeze_and_excitation_in_the_language_and_in_python() -> None:
-    line = "8x8x16 -> residual[conv3-16 same -> se4] -> stage:se*2 -> fc3"
+    line = "8x8x16 -> residual[conv3-16 same -> se4] -> stage:se16*2 -> fc3"
     net = kitnet.parse(line)
     assert str(net) == line
     assert Net.of((8, 8, 16), SqueezeExcitation(4)) == kitnet.parse("8x8x16 -> se4")
-    part = SqueezeExcitation(), Term(SqueezeExcitation(8), "named")
-    assert str(Net.of((8, 8, 16), *part)) == "8x8x16 -> se -> named:se8"
+    part = SqueezeExcitation(16), Term(SqueezeExcitation(8), "named")
+    assert str(Net.of((8, 8, 16), *part)) == "8x8x16 -> se16 -> named:se8"
     assert net.graph.params()["stage.1.fc1.weight"].shape == (16, 1)
+    twice = kitnet.parse("8x8x16 -> a:se4 -> relu -> @a")
+    assert len(twice.graph.params()) == len(kitnet.parse("8x8x16 -> se4").graph.params())
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_squeeze_and_excitation_in_the_language_and_in_python() -> None:
             "se1: se weighs the maps of a volume such as 28x28x64, but its input is 8; put it before the "
             "layers that flatten",
         ),
-        ("4x4x6 -> se", "se1: 6 maps are not reduced 16 times; use a number from 1 to 6"),
+        ("4x4x6 -> se16", "se1: 6 maps are not reduced 16 times; use a number from 1 to 6"),
         ("4x4x6 -> se0", "se1: 6 maps are not reduced 0 times; use a number from 1 to 6"),
     ],
 )
@@ -123,9 +125,10 @@ def test_what_cannot_be(line: str, message: str) -> None:
     ("line", "reason"),
     [
         ("4x4x6 -> shuffle", "shuffle needs groups, such as shuffle3"),
-        ("4x4x6 -> se[relu]", "expected -> or the end of the line, not '['"),
+        ("4x4x6 -> se2[relu]", "expected -> or the end of the line, not '['"),
         ("4x4x6 -> se2-3", "se is written se16, not 'se2-3'"),
         ("4x4x6 -> se reduction=two", "reduction of se is a whole number, not 'two'"),
+        ("4x4x6 -> se", "se needs reduction, such as se16"),
         ("4x4x6 -> squeeze4", "unknown layer 'squeeze' (kitnet calls it 'se')"),
         ("4x4x6 -> multiply", "multiply joins branches; write multiply[one | other]"),
     ],

@@ -226,7 +226,7 @@ POINTWISE = [
     Mutant(
         "kernels.product:_row",
         "volume.positions > 1",
-        "True",
+        "False",
         f"{KERNELS}::test_products_and_their_gradients",
     ),
     Mutant(
