@@ -99,6 +99,12 @@ POINTWISE = [
         "{'units': x, 'maps': (*ones[1:], x[-1]), 'samples': x}",
         "layers/test_norm_and_dropout.py::test_stochastic_depth_skips_the_body_of_a_residual",
     ),
+    Mutant(
+        "layers.power:Square.forward",
+        "x[0] ** 2",
+        "x[0] * 2",
+        "layers/test_cuda_convnet.py::test_neurons_compute_their_formulas",
+    ),
     # Losses
     Mutant(
         "SoftmaxCrossEntropy._smoothed",
