@@ -156,6 +156,7 @@ def test_the_gaussian_is_1_at_0_and_falls_on_both_sides() -> None:
     assert slopes(Gaussian(), -1, 0, 1) == [2 * math.exp(-1), 0, -2 * math.exp(-1)]
 
 
+@row(67)
 def test_the_neurons_of_cuda_convnet() -> None:
     assert run(AbsoluteValue(), -2, 0, 3) == [2, 0, 3]
     assert slopes(AbsoluteValue(), -2, 0, 3) == [-1, 0, 1]

@@ -103,7 +103,7 @@ POINTWISE = [
         "layers.power:Square.forward",
         "x[0] ** 2",
         "x[0] * 2",
-        "layers/test_cuda_convnet.py::test_neurons_compute_their_formulas",
+        f"{ACTIVATIONS}::test_the_neurons_of_cuda_convnet",
     ),
     # Losses
     Mutant(
