@@ -95,11 +95,28 @@ OTHER_NAMES = {
     "contrastnorm": ("lcn", "spatialcontrastivenormalization"),
     "residual": ("skip", "shortcut", "resblock"),
     "concat": ("cat", "stack", "join"),
-    "add": ("sum", "plus"),
+    "add": ("sum", "plus", "eltsum"),
+    "multiply": ("mul", "times", "eltmul"),
+    "maximum": ("eltmax",),
+    "shuffle": ("channelshuffle", "channel_shuffle"),
+    "se": ("squeeze", "squeezeexcitation", "squeeze_excitation", "excitation"),
+    "dropout": ("spatialdropout", "droppath", "drop_path", "stochasticdepth", "stochastic_depth"),
     "sigmoid": ("logistic",),
+    "silu": ("swish",),
+    "relu": ("rectifier",),
+    "leakyrelu": ("lrelu", "leaky_relu"),
+    "prelu": ("parametricrelu", "parametric_relu"),
+    "softplus": ("softrelu", "smoothrelu"),
+    "hardtanh": ("clip", "clamp", "hard_tanh"),
+    "hardsigmoid": ("hsigmoid", "hard_sigmoid"),
+    "hardswish": ("hswish", "hard_swish"),
+    "abs": ("absval", "absolute_value"),
     "softmax_cross_entropy": ("cross_entropy", "crossentropy", "categorical_crossentropy", "ce", "nll"),
     "sigmoid_cross_entropy": ("binary_cross_entropy", "binary_crossentropy", "bce"),
-    "quadratic": ("mse", "l2", "mean_squared_error", "squared_error"),
+    "quadratic": ("mse", "l2", "mean_squared_error", "squared_error", "euclidean"),
+    "absolute": ("mae", "l1", "mean_absolute_error"),
+    "huber": ("smooth_l1", "smoothl1"),
+    "multiclass_hinge": ("svm", "multimargin", "multi_margin", "crammer_singer"),
     "lr": ("learning_rate", "rate"),
     "decay": ("weight_decay",),
     "fashion-mnist": ("fashion", "fmnist"),
@@ -110,10 +127,11 @@ _WORDS = {other: word for word, others in OTHER_NAMES.items() for other in other
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'conv'?)` when a known word means the same or is spelled alike, otherwise nothing."""
+    """` (kitnet calls it 'fc')` where a known word means the same, ` (did you mean 'conv'?)` where one is
+    spelled alike, otherwise nothing."""
     word, known = word[:MOST].lower(), list(known)
     if _WORDS.get(word) in known:
-        return f" (did you mean {_WORDS[word]!r}?)"
+        return f" (kitnet calls it {_WORDS[word]!r})"
     import difflib
 
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)

@@ -72,6 +72,8 @@ INITIALISERS: dict[str, Initialiser] = {
     "ones": lambda random, p: np.ones(p.shape),
     # one over the connections into a unit: a trainable mean, for subsampling
     "mean": lambda random, p: np.ones(p.shape) / np.asarray(p.fan_in, float),
+    # He, Zhang, Ren, Sun 2015, section 2.1: how the slopes of parametric ReLUs begin
+    "quarter": lambda random, p: np.full(p.shape, 0.25),
     # LeCun, Bottou, Bengio, Haffner 1998, section "weights before training": between -2.4/F and 2.4/F, F the
     # fan-in
     "lecun1998": _uniform(lambda i, o: 2.4 / i),

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Threads, Whole
 from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
+from kitnet.net.objective import losses
 from kitnet.train import (
     EpochEnded,
     Event,
@@ -32,6 +33,8 @@ from kitnet.train import (
     train,
 )
 from kitnet.zoo import Card
+
+CLASS_LOSSES = [word for word, loss in losses().items() if "classes" in loss.targets]
 
 CARD = "by the model's card"
 
@@ -58,8 +61,8 @@ class Arguments:
     loss: Annotated[
         str | None,
         Parameter(
-            help="softmax_cross_entropy, sigmoid_cross_entropy, quadratic or rbf_penalty; usually what suits "
-            "the last layer."
+            help=f"{', '.join(CLASS_LOSSES)}, perhaps with arguments, as in 'softmax_cross_entropy "
+            "smooth=0.1'; usually what suits the last layer."
         ),
     ] = None
     seed: Annotated[

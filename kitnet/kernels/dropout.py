@@ -4,16 +4,18 @@ one image a lane.
 The generator is Philox 4x64 with ten rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
 SC 2011, section 3.3). Its counter says what is drawn, so every task draws for itself: the numbers of an
 image, in the order of positions, then channels, take one word each, and each counter gives four words. NumPy
-counts up before it draws.
+counts up before it draws. Of maps, or samples, that are dropped as one, each takes one word.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.types import F32, U8, U64
-from kitnet.kernels.values import Index, Value
+from kitnet.kernels.values import Index, Pointer, Value
 from kitnet.kernels.walk import each_vector, over, put, share
 
 _MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
@@ -29,18 +31,60 @@ def dropout(name: str, cpu: Cpu, batch: Batch, drop: float, x: Volume, y: Volume
     """
     k = over(name, cpu, batch, blocks, x=x.type, random=U64, y=y.type, kept=U8)
     px, random, py, kept = k.pointers
-    numbers = x.positions * x.channels
+    dense = x.dense
+
+    def body(group: Index, number: Index, v: int, stays: Value) -> None:
+        def at(volume: Volume) -> Index:
+            position, channel = divmod(number, volume.channels)
+            start = group * volume.group_stride(batch)
+            return start + (position * volume.pitch + channel) * batch.images + v
+
+        factor = k.select(stays, k.constant(1 / (1 - drop)), 0.0)
+        k.store(factor * k.vector(px, at(x)), py, at(y))
+        k.store(k.select(stays, k.constant(1, U8), 0), kept, at(dense))
+
+    _each_draw(k, batch, random, drop, x.positions * x.channels, body)
+    return k
+
+
+def dropout_factors(
+    name: str, cpu: Cpu, batch: Batch, drop: float, factor: Volume, together: bool = False, blocks: int = 1
+) -> Kernel:
+    """random (as of `dropout`) -> factor, a volume of one position: 1 / (1 - drop) or 0 for each map, or for
+    all maps `together`. Maps are cut into blocks by fours.
+    """
+    k = over(name, cpu, batch, blocks, random=U64, factor=factor.type)
+    random, target = k.pointers
+
+    def body(group: Index, number: Index, v: int, stays: Value) -> None:
+        value = k.select(stays, k.constant(1 / (1 - drop)), 0.0)
+        start = target + group * factor.group_stride(batch) + v
+        if not together:
+            k.store(value, start, number * batch.images)
+            return
+        with k.loop(factor.channels) as c:
+            k.store(value, start, c * batch.images)
+
+    _each_draw(k, batch, random, drop, 1 if together else factor.channels, body)
+    return k
+
+
+def _each_draw(
+    k: Kernel,
+    batch: Batch,
+    random: Pointer,
+    drop: float,
+    numbers: int,
+    body: Callable[[Index, Index, int, Value], None],
+) -> None:
+    """`body(group, number, v, stays)` for each of the numbers that an image draws, where v is the first of a
+    vector of images, and stays says in which of them the number is not dropped.
+    """
     counters = -(-numbers // _WORDS)
     key = k.splat(random, 0), k.splat(random, 1)
     first_sample, step = k.splat(random, 2), k.splat(random, 3)
     group, first, last = share(k, batch, counters)
     threshold = k.constant(int(drop * 2.0**64), U64)
-
-    def at(volume: Volume, number: Index) -> Index:
-        position, channel = divmod(number, volume.channels)
-        return group * volume.group_stride(batch) + (position * volume.pitch + channel) * batch.images
-
-    dense = x.dense
     with k.loop(first, last) as counter:
         for v in range(0, batch.images, k.lanes):
             sample = first_sample + (_scalar(k, group * batch.images + v) + k.iota(U64))
@@ -49,11 +93,7 @@ def dropout(name: str, cpu: Cpu, batch: Batch, drop: float, x: Volume, y: Volume
             for i, word in enumerate(words):
                 number = counter * _WORDS + i
                 with k.when(numbers % _WORDS == 0 or number < numbers):
-                    stays = word >= threshold
-                    factor = k.select(stays, k.constant(1 / (1 - drop)), 0.0)
-                    k.store(factor * k.vector(px, at(x, number) + v), py, at(y, number) + v)
-                    k.store(k.select(stays, k.constant(1, U8), 0), kept, at(dense, number) + v)
-    return k
+                    body(group, number, v, word >= threshold)
 
 
 def dropout_gradient(

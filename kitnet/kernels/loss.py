@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
-from kitnet.kernels.mathematics import exp, log
+from kitnet.kernels.mathematics import exp, log, log_one_plus
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.types import F32, I32, I64
 from kitnet.kernels.values import Index, Pointer, Value
@@ -29,9 +29,16 @@ def softmax_cross_entropy(
     dscores: Volume | None = None,
     blocks: int = 1,
     weight: float = 1.0,
+    smooth: float = 0.0,
 ) -> Kernel:
-    """C = log(sum e^z) - z_label, dz = p - t."""
-    return _loss(name, cpu, batch, scores, dscores, blocks, weight, lambda images: _compete(images, sign=1.0))
+    """C = log(sum e^z) - sum of t z, dz = p - t, where t is 1 - smooth for the label, and smooth is dealt out
+    to all classes alike.
+    """
+
+    def formula(images: _Images) -> Value:
+        return _compete(images, sign=1.0, smooth=smooth)
+
+    return _loss(name, cpu, batch, scores, dscores, blocks, weight, formula)
 
 
 def rbf_penalty(
@@ -74,7 +81,7 @@ def sigmoid_cross_entropy(
         with images.each_class() as c:
             z, t = images.score(c), images.target(c)
             e, against = exp(-k.abs(z)), k.select(images.is_label(c), -z, z)
-            total.set(total.get() + (k.max(against, 0.0) + _log_one_plus(e)))
+            total.set(total.get() + (k.max(against, 0.0) + log_one_plus(e)))
             images.gradient(c, k.select(z < 0.0, e, 1.0) / (e + 1.0) - t)
         return total.get()
 
@@ -132,8 +139,9 @@ class _Images:
     def is_label(self, c: Index) -> Value:
         return self.labels.equals(c if isinstance(c, int) else c.value.to(I32))
 
-    def target(self, c: Index) -> Value:
-        return self.kernel.select(self.is_label(c), self.kernel.constant(1.0), 0.0)
+    def target(self, c: Index, smooth: float = 0.0) -> Value:
+        each = smooth / self.classes
+        return self.kernel.select(self.is_label(c), self.kernel.constant(1 - smooth + each), each)
 
     def gradient(self, c: Index, value: Value) -> None:
         """Of the image's own loss; it is divided by the count here."""
@@ -178,9 +186,11 @@ def _loss(
     return k
 
 
-def _compete(images: _Images, sign: float, rubbish: float | None = None) -> Value:
-    """Cross-entropy of the softmax of sign * scores, against one more exponent, -rubbish, if given."""
-    k = images.kernel
+def _compete(images: _Images, sign: float, rubbish: float | None = None, smooth: float = 0.0) -> Value:
+    """Cross-entropy of the softmax of sign * scores, against one more exponent, -rubbish, if given. All
+    classes together are the target in the share of `smooth`.
+    """
+    k, each = images.kernel, smooth / images.classes
 
     def exponent(c: Index) -> Value:
         return images.score(c) if sign > 0 else -images.score(c)
@@ -191,20 +201,19 @@ def _compete(images: _Images, sign: float, rubbish: float | None = None) -> Valu
         top.set(k.max(top.get(), exponent(c)))
     highest = top.get()
     total = k.register(k.zero() if rubbish is None else exp(none - highest))
-    right = k.register(k.zero())
+    right, spread = k.register(k.zero()), k.register(k.zero())
     with images.each_class() as c:
         z = exponent(c)
         total.set(total.get() + exp(z - highest))
         right.set(k.select(images.is_label(c), z, right.get()))
+        if smooth:
+            spread.set(spread.get() + (highest - z))
     if images.dscores is not None:
         share = 1.0 / total.get()
         with images.each_class() as c:
             p = exp(exponent(c) - highest) * share
-            images.gradient(c, (p - images.target(c)) * sign)
-    return log(total.get()) + (highest - right.get())
-
-
-def _log_one_plus(e: Value) -> Value:
-    """log(1 + e) for e from 0 to 1; what is lost in rounding 1 + e comes back as a correction."""
-    whole = e + 1.0
-    return log(whole) + (e - (whole - 1.0)) / whole
+            images.gradient(c, (p - images.target(c, smooth)) * sign)
+    far = highest - right.get()
+    if smooth:
+        far = k.fma(spread.get(), each, far * (1 - smooth))
+    return log(total.get()) + far

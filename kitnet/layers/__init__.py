@@ -16,24 +16,38 @@ from kitnet.layers.contract import (
 )
 from kitnet.layers.contrast_norm import ContrastNorm
 from kitnet.layers.convolution import Convolution
+from kitnet.layers.distance import AbsoluteError, Huber
 from kitnet.layers.dropout import Dropout
+from kitnet.layers.elu import Elu
 from kitnet.layers.flatten import Flatten
+from kitnet.layers.gaussian import Gaussian
+from kitnet.layers.gelu import Gelu
+from kitnet.layers.hard import HardSigmoid, HardSwish, HardTanh
+from kitnet.layers.hinge import Hinge, MulticlassHinge
 from kitnet.layers.join import Add, Concatenate, Identity
 from kitnet.layers.l2_pool import L2Pool
 from kitnet.layers.leaky_relu import LeakyRelu
 from kitnet.layers.linear import Linear
 from kitnet.layers.max_pool import MaxPool
+from kitnet.layers.maximum import Maximum
+from kitnet.layers.maxout import Maxout
 from kitnet.layers.mean_pool import MeanPool
+from kitnet.layers.multiply import Multiply
+from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
+from kitnet.layers.prelu import ParametricRelu
 from kitnet.layers.quadratic import Quadratic
 from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
 from kitnet.layers.relu import Relu
 from kitnet.layers.response_norm import LocalResponseNorm
 from kitnet.layers.sample_norm import GroupNorm, InstanceNorm, LayerNorm, SampleNorm
+from kitnet.layers.shuffle import Shuffle
 from kitnet.layers.sigmoid import Sigmoid
 from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
 from kitnet.layers.silu import Silu
 from kitnet.layers.softmax import Softmax
 from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
+from kitnet.layers.softplus import Softplus
+from kitnet.layers.softsign import Softsign
 from kitnet.layers.square_pool import SquarePool
 from kitnet.layers.stochastic_pool import StochasticPool
 from kitnet.layers.subsampling import Subsampling
@@ -44,6 +58,8 @@ from kitnet.layers.unpool import Unpool
 
 __all__ = [
     "LAYERS",
+    "AbsoluteError",
+    "AbsoluteValue",
     "Add",
     "At",
     "Backward",
@@ -54,9 +70,17 @@ __all__ = [
     "ContrastNorm",
     "Convolution",
     "Dropout",
+    "Elu",
     "Flatten",
     "Forward",
+    "Gaussian",
+    "Gelu",
     "GroupNorm",
+    "HardSigmoid",
+    "HardSwish",
+    "HardTanh",
+    "Hinge",
+    "Huber",
     "Identity",
     "InstanceNorm",
     "Kept",
@@ -69,20 +93,31 @@ __all__ = [
     "LocalResponseNorm",
     "Loss",
     "MaxPool",
+    "Maximum",
+    "Maxout",
     "MeanPool",
+    "MulticlassHinge",
+    "Multiply",
     "Number",
+    "ParametricRelu",
     "Pass",
     "Quadratic",
     "RadialBasis",
     "RadialBasisPenalty",
     "Relu",
     "SampleNorm",
+    "Scale",
+    "Shuffle",
     "Sigmoid",
     "SigmoidCrossEntropy",
     "Silu",
     "Softmax",
     "SoftmaxCrossEntropy",
+    "Softplus",
+    "Softsign",
+    "Square",
     "SquarePool",
+    "SquareRoot",
     "StochasticPool",
     "Subsampling",
     "SumPool",

@@ -22,13 +22,9 @@ import numpy as np
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Loss
 from kitnet.layers.sigmoid import sigmoid
+from kitnet.layers.softplus import softplus
 from kitnet.layers.target import one_hot_targets, weighted
 from kitnet.layers.terms import At, Number, Pass, Term, Terms
-
-
-def softplus(z: Array) -> Array:
-    """log(1 + e^z), written with e^-|z|, which cannot overflow."""
-    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from kitnet.base.shape import Pad, Sizes, say, say_pad
-from kitnet.layers.contract import Layer, Value
+from kitnet.layers.contract import Value
 
 DIGITS = 9  # of a number in the language; more would be a bomb, not a network
 
@@ -64,7 +64,7 @@ def choice(*names: str, bare: bool = False) -> Value:
 
 
 INTEGER = Value(whole, str, "a whole number")
-REAL = Value(_real, repr, "a number")
+REAL = Value(_real, lambda value: repr(float(value)).removesuffix(".0"), "a number")
 SWITCH = Value(_switch, lambda value: "yes" if value else "no", "yes or no")
 SIZES = Value(
     _sizes, lambda value: say((value,) if isinstance(value, int) else value), "a size such as 3 or 3x5"
@@ -91,11 +91,11 @@ def argument(value: Value, default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"value": value})
 
 
-def arguments(layer: type[Layer]) -> dict[str, tuple[Value, Any]]:
-    """The fields of a layer by name: how each is written, and its default (dataclasses.MISSING where there is
-    none)."""
+def arguments(layer: type[Any]) -> dict[str, tuple[Value, Any]]:
+    """The fields of a layer, or of a block written as one, by name: how each is written, and its default
+    (dataclasses.MISSING where there is none)."""
     found = {}
-    for one in dataclasses.fields(layer):  # type: ignore[arg-type]  # concrete layers are dataclasses
+    for one in dataclasses.fields(layer):
         kind = getattr(one.type, "__name__", str(one.type))  # a text under postponed annotations
         value = one.metadata.get("value") or _BY_TYPE.get(kind)
         if value is None:

@@ -1,6 +1,7 @@
 """Floor 2: wiring without formulas. Blocks become a graph; the reference executor runs it by the formulas."""
 
 from kitnet.net.block import BLOCKS, Block, Chain, Join, Residual, Shared, Side, Term
+from kitnet.net.excitation import SqueezeExcitation
 from kitnet.net.graph import Graph, Node
 from kitnet.net.ledger import Ledger, Row
 from kitnet.net.network import Net, parse
@@ -22,6 +23,7 @@ __all__ = [
     "Row",
     "Shared",
     "Side",
+    "SqueezeExcitation",
     "Tape",
     "Term",
     "Weights",

@@ -21,11 +21,13 @@ BLOCKS: dict[str, type[Block]] = {}  # every registered block by its word
 
 class Block(ABC):
     """A part of a network that is made of chains. A class with a `word` and the `form` in which the language
-    writes it is registered; its fields are the chains between its brackets."""
+    writes it is registered; its fields are the chains between its brackets. A block without chains is written
+    as a layer is, `se16`, and its fields are as those of layers."""
 
     word: ClassVar[str]
     form: ClassVar[str]  # such as residual[body | shortcut]
     chains: ClassVar[tuple[int, int]]  # how many it has, at least and at most
+    numbers: ClassVar[tuple[str, ...]] = ()  # fields written behind the word of a block without chains
 
     def __init_subclass__(cls) -> None:
         if "form" in vars(cls):

@@ -9,7 +9,7 @@
     item    = layer | "[" chain "]" | block | join | "@" name
     block   = word "[" chain ("|" chain)* "]"            residual[body | shortcut], side[body => name]
     join    = layer "[" chain ("|" chain)+ "]"           concat[a | b], add[a | b], one's own
-    layer   = word [numbers] ["/" stride] (text | name "=" value)*      (`notation.py`)
+    layer   = word [numbers] ["/" stride] (text | name "=" value)*      (`notation.py`; and se16)
 
 `?` marks what may be left out; `count` is a number or a letter. `=> output` makes the term's result an output
 of that name beside the line's end, which is the main output: `fc10 => classes`. `@name` is the part of that
@@ -65,6 +65,7 @@ class _Reader:
             counts,
         )
         self._layers = LayerReader(self._line)
+        self._known = {w: kind for w, kind in LAYERS.items() if not issubclass(kind, Loss)} | BLOCKS
         self._tokens = [Token(found[0], found.start()) for found in _TOKEN.finditer(self._line)]
         self._at = 0
         self._depth = 0
@@ -175,21 +176,20 @@ class _Reader:
         if token.text.startswith("@"):
             return Shared(token.text[1:])
         block = BLOCKS.get(token.text.lower())
-        if block and self._next == "[":
+        if block and block.chains[1] and self._next == "[":
             chains = self._branches(self._take("["), block.form, *block.chains)
             return block(*map(_passing_on, chains))
         return self._layer(token)
 
     def _layer(self, token: Token) -> Part:
         word = word_of(token)
-        known = [w for w, kind in LAYERS.items() if not issubclass(kind, Loss)]
-        if word in BLOCKS:
+        if word in BLOCKS and BLOCKS[word].chains[1]:
             self._fail(f"{word} joins branches; write {word}[one | other]", token)
         others = []
         while self._next and self._next not in _MARKS:
             others.append(self._take(""))
-        layer = self._layers.layer(token, others, [*known, *BLOCKS])
-        if not layer.joins:
+        layer: Part = self._layers.layer(token, others, self._known)
+        if not (isinstance(layer, Layer) and layer.joins):
             return layer
         if self._next != "[":
             self._fail(f"{word} joins branches; write {word}[one | other]", token)
@@ -235,6 +235,8 @@ def write(part: Part | Term) -> str:
         case Shared(name):
             return f"@{name}"
         case Layer():
+            return write_layer(part)
+        case Block() if not part.chains[1]:
             return write_layer(part)
         case Block():
             chains = (chain for chain in vars(part).values() if chain is not None)

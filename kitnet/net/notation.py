@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -54,13 +54,14 @@ class LayerReader:
     def fail(self, reason: str, token: Token) -> NoReturn:
         raise LanguageError(reason, self.line, token.column)
 
-    def layer(self, token: Token, others: Sequence[Token], known: Iterable[str]) -> Layer:
-        """The layer of a token with its numbers, and of arguments behind it; its word is one of `known`."""
+    def layer(self, token: Token, others: Sequence[Token], known: Mapping[str, type[Any]]) -> Any:
+        """The layer of a token with its numbers, and of arguments behind it: one of `known`, by words."""
         form, word = _NUMBERS.fullmatch(token.text), word_of(token)
         if word not in known:
             name = _END.sub("", token.text.lower()) if len(token.text) <= MOST else word
-            self.fail(f"unknown layer {shorten(name or token.text)}{nearest(name, known)}", token)
-        kind = LAYERS[word]
+            hint = nearest(name, known) or "; kitnet layers lists them all"
+            self.fail(f"unknown layer {shorten(name or token.text)}{hint}", token)
+        kind = known[word]
         numbers = form[2].split("-") if form and form[2] else []
         if form is None or len(numbers) > len(kind.numbers):
             self.fail(f"{word} is written {example(kind)}, not {shorten(token.text)}", token)
@@ -81,12 +82,13 @@ class LayerReader:
             self.fail(f"{word} needs {' and '.join(missing)}, such as {example(kind)}", token)
         return kind(**values)
 
-    def _argument(self, kind: type[Layer], values: dict[str, Any], token: Token) -> None:
+    def _argument(self, kind: type[Any], values: dict[str, Any], token: Token) -> None:
         fields = arguments(kind)
         name, equals, text = token.text.partition("=")
         if equals:
             if name not in fields:
-                self.fail(f"{kind.word} has no {shorten(name)}{nearest(name, fields)}", token)
+                hint = nearest(name, fields) or f"; it has {', '.join(fields) or 'no arguments'}"
+                self.fail(f"{kind.word} has no {shorten(name)}{hint}", token)
             self._value(kind, values, name, text, token)
             return
         for field, (value, _) in fields.items():
@@ -99,7 +101,7 @@ class LayerReader:
             token,
         )
 
-    def _value(self, kind: type[Layer], values: dict[str, Any], name: str, text: str, token: Token) -> None:
+    def _value(self, kind: type[Any], values: dict[str, Any], name: str, text: str, token: Token) -> None:
         value, _ = arguments(kind)[name]
         if name in values:
             self.fail(f"{kind.word} has two values for {name}", token)
@@ -109,13 +111,16 @@ class LayerReader:
             self.fail(f"{name} of {kind.word} is {value.expected}, not {shorten(text)}", token)
 
 
-def example(kind: type[Layer]) -> str:
+_EXAMPLES = {"filters": "6", "units": "120", "cap": "6", "pieces": "2", "groups": "3", "reduction": "16"}
+
+
+def example(kind: type[Any]) -> str:
     """conv5-6, maxpool2, relu."""
-    return kind.word + "-".join({"filters": "6", "units": "120"}.get(name, "5") for name in kind.numbers)
+    return kind.word + "-".join(_EXAMPLES.get(name, "5") for name in kind.numbers)
 
 
-def write_layer(layer: Layer) -> str:
-    """The layer as text; `read_layer` gives back an equal one."""
+def write_layer(layer: Any) -> str:
+    """The layer, or block without chains, as text; it is read as an equal one."""
     fields = arguments(type(layer))
     texts = {}
     for name, (value, default) in fields.items():

@@ -14,6 +14,7 @@ from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers import LAYERS, Flatten, Loss, SoftmaxCrossEntropy
 from kitnet.net.graph import Graph
+from kitnet.net.notation import read_layer
 
 OWN = ("target", "loss", "scores")  # names of the values that training adds
 FORMS = ("classes", "positions", "values")  # of targets
@@ -99,12 +100,15 @@ def losses() -> dict[str, type[Loss]]:
     return {word: layer for word, layer in LAYERS.items() if issubclass(layer, Loss)}
 
 
-def loss_by_name(word: str) -> Loss:
-    """The loss with this word. Raises KitnetError naming the nearest one."""
-    known = losses()
+def loss_by_name(text: str) -> Loss:
+    """The loss of this word, with arguments behind it if it has some: `huber delta=0.5`. Raises KitnetError
+    naming the nearest one."""
+    known, word = losses(), "".join(text.split()[:1])
     if word not in known:
         raise KitnetError(f"unknown loss {shorten(word)}{nearest(word, known)}; known: {', '.join(known)}")
-    return known[word]()
+    loss = read_layer(text)
+    assert isinstance(loss, Loss)
+    return loss
 
 
 def usual_loss(graph: Graph, output: int | None = None) -> Loss:

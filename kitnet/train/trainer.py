@@ -23,7 +23,8 @@ from kitnet.base.spec import Array
 from kitnet.data import NAMES, Dataset, Loader, Preparation, load
 from kitnet.layers import Loss
 from kitnet.net import Net, parse, usual_loss
-from kitnet.net.objective import loss_by_name
+from kitnet.net.notation import write_layer
+from kitnet.net.objective import goals_of, loss_by_name
 from kitnet.optim import Sgd
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped, Warned
@@ -123,6 +124,7 @@ class _Run:
         momentum = card.momentum if settings.momentum is None else settings.momentum
         self.rule = Sgd(card.rate if settings.lr is None else settings.lr, momentum, settings.decay)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
+        goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         self.data = _Data(*load(settings.data, settings.data_dir))
         classes = self.data.train.classes
         if math.prod(net.output_shape) != len(classes):
@@ -141,7 +143,7 @@ class _Run:
             batch=self.batch,
             lr=self.rule.rate,
             momentum=momentum,
-            loss=loss.word,
+            loss=write_layer(loss),
             engine=pick_engine(settings.engine),
         )
         net.initialise(settings.seed)
@@ -290,7 +292,7 @@ class _Run:
             "lr": self.rule.rate,
             "momentum": self.rule.momentum,
             "decay": self.rule.decay,
-            "loss": self.model.loss.word,
+            "loss": write_layer(self.model.loss),
             "seed": self.settings.seed,
             "parameters": self.model.net.ledger().totals["parameters"],
             "train_loss": last.train_loss,

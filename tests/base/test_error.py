@@ -45,10 +45,10 @@ def test_what_others_call_a_word() -> None:
         **{"dense": "fc", "Linear": "fc", "avgpool": "meanpool", "gap": "meanpool", "BN": "batchnorm"},
         **{"skip": "residual", "pool": "maxpool", "sum": "add"},
     }.items():
-        assert nearest(other, words) == f" (did you mean {word!r}?)"
-    assert nearest("cross_entropy", losses()) == " (did you mean 'softmax_cross_entropy'?)"
-    assert nearest("bce", losses()) == " (did you mean 'sigmoid_cross_entropy'?)"
-    assert nearest("mse", losses()) == " (did you mean 'quadratic'?)"
+        assert nearest(other, words) == f" (kitnet calls it {word!r})"
+    assert nearest("cross_entropy", losses()) == " (kitnet calls it 'softmax_cross_entropy')"
+    assert nearest("bce", losses()) == " (kitnet calls it 'sigmoid_cross_entropy')"
+    assert nearest("mse", losses()) == " (kitnet calls it 'quadratic')"
     assert nearest("dense", ["zzz"]) == ""  # where the word is not known
 
 

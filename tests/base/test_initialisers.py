@@ -21,7 +21,7 @@ def drawn(init: str, param: Param = MANY) -> np.ndarray:  # type: ignore[type-ar
 
 
 def test_every_initialiser_is_tested() -> None:
-    assert {*UNIFORM, *NORMAL, "zeros", "ones", "mean"} == set(INITIALISERS)
+    assert {*UNIFORM, *NORMAL, "zeros", "ones", "mean", "quarter"} == set(INITIALISERS)
 
 
 @pytest.mark.parametrize("init", UNIFORM)
@@ -44,6 +44,7 @@ def test_constants() -> None:
     assert not drawn("zeros").any()
     assert (drawn("ones") == 1).all()
     assert (drawn("mean") == 1 / IN).all()
+    assert (drawn("quarter") == 0.25).all()
 
 
 def test_fan_in_may_differ_by_the_last_axis() -> None:
@@ -65,7 +66,7 @@ def test_unknown_initialiser() -> None:
         initial(stream(0, "w"), Param((3,), "glorott"))
     assert str(caught.value) == (
         "unknown initialiser 'glorott' (did you mean 'glorot'?); "
-        "known: zeros, ones, mean, lecun1998, lecun, glorot, he, gaussian"
+        "known: zeros, ones, mean, quarter, lecun1998, lecun, glorot, he, gaussian"
     )
 
 

@@ -42,14 +42,18 @@ def test_an_unknown_model(refused, here, command):
     ("line", "text", "column"),
     [
         ("28x28x1 -> conw5-6 -> fc10", "unknown layer 'conw' (did you mean 'conv'?)", 11),
-        ("28x28x1 -> conv5-6 -> zzz", "unknown layer 'zzz'", 22),
+        ("28x28x1 -> conv5-6 -> zzz", "unknown layer 'zzz'; kitnet layers lists them all", 22),
         ("28x28x1 -> conv5 -> fc10", "conv needs filters, such as conv5-6", 11),
         ("28x28x1 -> [relu -> fc10", "this bracket is not closed", 11),
         ("28x28x1 -> relu ->", "the line ends where a layer should follow", 19),
         ("28x28x1 -> conv5-6 strid=2 -> fc10", "conv has no 'strid' (did you mean 'stride'?)", 19),
         ("conv5-6 -> fc10", "a line begins with its input volume, such as 28x28x1, not 'conv5-6'", 0),
         ("INPUT -> fc10", "the size of INPUT is not given; write it, such as 28x28x1", 0),
-        ("28x28x1 -> __import__('os') -> fc10", "unknown layer \"__import__('os')\"", 11),
+        (
+            "28x28x1 -> __import__('os') -> fc10",
+            "unknown layer \"__import__('os')\"; kitnet layers lists them all",
+            11,
+        ),
     ],
 )
 def test_a_line_with_a_mistake_gets_a_caret(refused, here, command, line, text, column):
@@ -381,7 +385,10 @@ def test_too_little_memory(refused, monkeypatch):
 
 COMMANDS = "Available commands: train, evaluate, predict, verify, show, explain, layers, models."
 MOST_THREADS = max(64, 4 * os.cpu_count())
-LOSSES = "known: quadratic, rbf_penalty, sigmoid_cross_entropy, softmax_cross_entropy"
+LOSSES = (
+    "known: absolute, huber, hinge, multiclass_hinge, quadratic, rbf_penalty, sigmoid_cross_entropy, "
+    "softmax_cross_entropy"
+)
 
 
 @pytest.mark.parametrize(
@@ -451,9 +458,9 @@ def test_messages_cut_what_they_repeat(refused, here):
     [
         ("{} -> relu", "a line begins with its input volume, such as 28x28x1, not {}"),
         ("8x8x1 {} -> relu", "expected -> after the input volume, not {}"),
-        ("8x8x1 -> {}", "unknown layer {}"),
+        ("8x8x1 -> {}", "unknown layer {}; kitnet layers lists them all"),
         ("8x8x1 -> conv3-6 {}", "conv does not know {}; layers are separated by ->"),
-        ("8x8x1 -> conv3-6 {}=1", "conv has no {}"),
+        ("8x8x1 -> fc3 {}=1", "fc has no {}; it has units, bias, init"),
         ("8x8x1 -> conv3-6 bias={}", "bias of conv is yes or no, not {}"),
         ("8x8x1 -> relu*{}", "expected a number of repetitions after *, not {}"),
     ],

@@ -10,7 +10,7 @@ from volumes import Slab, fitting, run, volume
 
 from kitnet.base.random import key
 from kitnet.kernels.cpu import Cpu, detect, levels
-from kitnet.kernels.dropout import dropout, dropout_gradient
+from kitnet.kernels.dropout import dropout, dropout_factors, dropout_gradient
 from kitnet.kernels.jit import build
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.layers import Context, Dropout, Kept
@@ -89,3 +89,19 @@ def test_as_many_are_dropped_as_shall_be() -> None:
     code(x=values.raw, random=np.array([1, 2, 3, 4], np.uint64), y=out.raw, kept=kept.raw)
     total = kept.get().size
     assert abs(kept.get().mean() - 0.7) < 5 * math.sqrt(0.3 * 0.7 / total)
+
+
+@EACH_LEVEL
+@pytest.mark.parametrize("of", ["maps", "samples"])
+def test_the_factors_of_maps_and_samples_are_those_of_the_formula(cpu: Cpu, of: str) -> None:
+    layer = Dropout(0.4, of)  # type: ignore[arg-type]  # one of the three
+    made = [(volume(channels, extra=1), Batch(n, cpu.lanes), n) for n, channels in ((1, 1), (2, 7), (3, 8))]
+    codes = build([dropout_factors("f", cpu, b, 0.4, f, of == "samples", n) for f, b, n in made])
+    for seed, ((factor, batch, _), code) in enumerate(zip(made, codes, strict=True)):
+        ctx = Context(True, seed, step=seed, first_sample=3 * seed, path="drop")
+        ones = np.ones((batch.groups * batch.images, 2, factor.channels), np.float32)
+        want = layer.forward({}, {}, ctx, ones).y[:, 0]
+        out = Slab(factor, batch)
+        random = np.array([*key(ctx.seed, ctx.path), ctx.first_sample, ctx.step], np.uint64)
+        run(code, ("factor",), random=fitting(random), factor=out)
+        np.testing.assert_array_equal(out.get().reshape(want.shape), want)

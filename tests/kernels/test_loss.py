@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from guard import guarded
@@ -28,6 +30,7 @@ EPS = 2.0**-24  # half a unit in the last place: what one rounding may cost
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
 LOSSES = {
     "softmax_cross_entropy": (losses.softmax_cross_entropy, SoftmaxCrossEntropy()),
+    "smoothed": (partial(losses.softmax_cross_entropy, smooth=0.3), SoftmaxCrossEntropy(0.3)),
     "sigmoid_cross_entropy": (losses.sigmoid_cross_entropy, SigmoidCrossEntropy()),
     "quadratic": (losses.quadratic, Quadratic()),
     "rbf_penalty": (losses.rbf_penalty, RadialBasisPenalty()),

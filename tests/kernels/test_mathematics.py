@@ -1,7 +1,9 @@
-"""Emitted exp, log, tanh, sigmoid and powers against float64, over every exponent of float32."""
+"""Emitted exp, expm1, log, tanh, sigmoid, powers and the normal distribution against float64, over every
+exponent of float32."""
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from kitnet.kernels import mathematics
 from kitnet.kernels.cpu import detect, levels
@@ -16,7 +18,13 @@ def _sigmoid(x):
 
 
 # (function, what it should be, largest error in units in the last place)
-CASES = {"exp": (np.exp, 1.1), "log": (np.log, 1.0), "tanh": (np.tanh, 1.5), "sigmoid": (_sigmoid, 2.5)}
+CASES = {
+    "exp": (np.exp, 1.1),
+    "expm1": (np.expm1, 2.0),
+    "log": (np.log, 1.0),
+    "tanh": (np.tanh, 1.5),
+    "sigmoid": (_sigmoid, 2.5),
+}
 SPECIAL = np.array(
     [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 1e-45, -1e-45, 1.1754942e-38, 1.1754944e-38, 3.4028235e38,
      -3.4028235e38, 88.72283, 88.72284, -87.33655, -103.97207, -103.97208, -104.5, 0.625, -0.625,
@@ -112,3 +120,36 @@ def test_a_scalar_is_the_same_as_a_lane():
     build([k])[0](x=value, y=out)
     lanes = [_run(name, detect().level, np.full(3, 0.37, np.float32))[2] for name in CASES]
     np.testing.assert_array_equal(out, np.array(lanes))
+
+
+@pytest.mark.parametrize("level", levels())
+def test_the_normal_distribution(level):
+    """Small probabilities have digits, too: what is lost grows as x^2, as it does in e^(-x^2 / 2)."""
+    x = _arguments()
+    x = x[~(abs(x) > 1e18)]  # x^2 is infinite
+    k = Kernel("normal", detect(level), 1, x=F32, below=F32, density=F32)
+    px, *targets = k.pointers
+
+    def body(i, n):
+        for value, target in zip(mathematics.normal(k.vector(px, i, n)), targets, strict=True):
+            k.store(value, target, i, n)
+
+    k.sweep(len(x), body)
+    below, density = np.zeros_like(x), np.zeros_like(x)
+    build([k])[0](x=x, below=below, density=density)
+    known = np.isfinite(x)
+    exact = x[known].astype(float)
+    with np.errstate(under="ignore"):
+        for y, want in ((below, ndtr(exact)), (density, np.exp(-(exact**2) / 2) / np.sqrt(2 * np.pi))):
+            unit = np.spacing(np.maximum(want.astype(np.float32), np.float32(2.0**-126)))
+            allowed = 6 + np.minimum(exact**2, 220) / 2
+            assert (abs(y[known] - want) <= allowed * unit).all()
+    np.testing.assert_array_equal(np.isnan(below), np.isnan(x))
+
+
+@pytest.mark.parametrize("level", levels())
+def test_logarithms_just_above_1(level):
+    x = np.concatenate([[0, 1, 1e-45, 1e-38], np.logspace(-30, 0, 2**16)]).astype(np.float32)
+    y, want = _run("log_one_plus", level, x), np.log1p(x.astype(float))
+    unit = np.spacing(np.maximum(want.astype(np.float32), np.float32(2.0**-126)))
+    assert (abs(y - want) / unit).max() <= 2.0

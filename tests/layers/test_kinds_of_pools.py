@@ -124,7 +124,7 @@ def test_words_of_others_lead_to_l2_pooling() -> None:
         with pytest.raises(kitnet.KitnetError) as caught:
             kitnet.parse(f"4x4x1 -> {word}")
         name = word.split("pool")[0] + "pool"
-        assert str(caught.value).splitlines()[0] == f"unknown layer {name!r} (did you mean 'normpool'?)"
+        assert str(caught.value).splitlines()[0] == f"unknown layer {name!r} (kitnet calls it 'normpool')"
 
 
 # Stochastic pooling

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from catalogue import row
 
 import kitnet
 from kitnet.base.error import ShapeError
@@ -115,3 +116,44 @@ def test_what_cannot_be(line: str, message: str) -> None:
     with pytest.raises(ShapeError) as caught:
         kitnet.parse(line)
     assert str(caught.value) == message
+
+
+@row(68)
+def test_dropout_thins_in_training_and_keeps_the_mean() -> None:
+    """In evaluation it is the identity, in training each unit is there with 1 - drop, scaled so that the
+    expected value is x (Srivastava et al. 2014)."""
+    net = kitnet.parse("1000 -> dropout drop=0.4").initialise(0)
+    x = np.random.default_rng(0).uniform(1, 2, (50, 1000)).astype(np.float32)
+    np.testing.assert_array_equal(net(x), x)
+    y = net.tape(x, train=True).output
+    np.testing.assert_allclose(y[y != 0], (x / 0.6)[y != 0], rtol=1e-6)
+    assert abs((y == 0).mean() - 0.4) < 4 * (0.24 / y.size) ** 0.5
+    assert abs(y.mean() - x.mean()) < 0.02
+
+
+def test_whole_maps_are_dropped() -> None:
+    x = np.ones((200, 3, 4, 10))
+    y = Dropout(0.3, "maps").forward({}, {}, Context(train=True, path="d"), x).y
+    assert all(np.unique(y[n, ..., c]).size == 1 for n, c in np.ndindex(200, 10))
+    share = (y[:, 0, 0] == 0).mean()
+    assert abs(share - 0.3) < 4 * (0.21 / 2000) ** 0.5
+    assert set(np.unique(y)) == {0.0, 1 / 0.7}
+
+
+def test_stochastic_depth_skips_the_body_of_a_residual() -> None:
+    """Sample by sample: y = x where it is dropped, and x + body / (1 - drop) where not; x + body in
+    evaluation."""
+    net = kitnet.parse("3x3x2 -> residual[body:conv3-2 same -> dropout drop=0.25 samples]").initialise(0)
+    x = np.random.default_rng(0).standard_normal((400, 3, 3, 2)).astype(np.float32)
+    tape = net.tape(x, train=True)
+    body = tape["residual1.body.body"]
+    skipped = (tape.output == x).all((1, 2, 3))
+    np.testing.assert_allclose(tape.output[~skipped], (x + body / 0.75)[~skipped], rtol=1e-5, atol=1e-6)
+    assert abs(skipped.mean() - 0.25) < 4 * (0.1875 / 400) ** 0.5
+    np.testing.assert_allclose(net(x), x + body, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_dropped_as_one_is_said_in_the_language() -> None:
+    net = kitnet.parse("4x4x2 -> dropout drop=0.2 maps -> dropout samples")
+    assert [node.layer for node in net.graph.nodes[1:]] == [Dropout(0.2, "maps"), Dropout(of="samples")]
+    assert str(net) == "4x4x2 -> dropout drop=0.2 maps -> dropout samples"

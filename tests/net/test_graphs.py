@@ -296,7 +296,7 @@ def product() -> Iterator[type[Layer]]:
 
 
 def test_a_join_of_ones_own_is_written_as_others_are(product: type[Layer]) -> None:
-    line = "4 -> product scale=2.0[fc3 | fc3 -> sigmoid] -> fc2"
+    line = "4 -> product scale=2[fc3 | fc3 -> sigmoid] -> fc2"
     net = parse(line)
     assert str(net) == line
     assert (net.graph.nodes[4].path, net.graph.nodes[4].layer) == ("product1", product(scale=2.0))  # type: ignore[call-arg]

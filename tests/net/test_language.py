@@ -185,7 +185,8 @@ class TestInput:
             read_volume(text)
 
 
-INITS = "zeros or ones or mean or lecun1998 or lecun or glorot or he or gaussian"
+INITS = "zeros or ones or mean or quarter or lecun1998 or lecun or glorot or he or gaussian"
+LISTED = "; kitnet layers lists them all"
 REFUSED = [
     ("", "the line ends where an input volume such as 28x28x1 should follow", 1),
     ("8x8x1", "the line ends where -> and a layer should follow", 6),
@@ -200,7 +201,12 @@ REFUSED = [
     ("8x8x1 -> relu | relu", "expected -> or the end of the line, not '|'", 14),
     ("8x8x1 -> relu relu", "relu does not know 'relu'; layers are separated by ->", 14),
     ("8x8x1 -> conf3-5", "unknown layer 'conf' (did you mean 'conv'?)", 9),
-    ("8x8x1 -> zzz", "unknown layer 'zzz'", 9),
+    ("8x8x1 -> zzz", f"unknown layer 'zzz'{LISTED}", 9),
+    ("8x8x1 -> dense10", "unknown layer 'dense' (kitnet calls it 'fc')", 9),
+    ("8x8x1 -> AvgPool2", "unknown layer 'avgpool' (kitnet calls it 'meanpool')", 9),
+    ("8x8x1 -> batchnorm2d", "batchnorm is written batchnorm, not 'batchnorm2d'", 9),
+    ("8x8x1 -> fc10 foo=2", "fc has no 'foo'; it has units, bias, init", 14),
+    ("8x8x1 -> flatten foo=2", "flatten has no 'foo'; it has no arguments", 17),
     ("8x8x1 -> 3conv", "unknown layer '3conv' (did you mean 'conv'?)", 9),
     ("8x8x1 -> softmax_cross_entropy", "unknown layer 'softmax_cross_entropy' (did you mean 'softmax'?)", 9),
     ("8x8x1 -> conv", "conv needs window and filters, such as conv5-6", 9),
@@ -208,7 +214,7 @@ REFUSED = [
     ("8x8x1 -> fc", "fc needs units, such as fc120", 9),
     ("8x8x1 -> conv3-5-7", "conv is written conv5-6, not 'conv3-5-7'", 9),
     ("8x8x1 -> conv3-5/2/3", "conv is written conv5-6, not 'conv3-5/2/3'", 9),
-    ("8x8x1 -> relu5", "relu is written relu, not 'relu5'", 9),
+    ("8x8x1 -> tanh5", "tanh is written tanh, not 'tanh5'", 9),
     ("8x8x1 -> maxpool2-3", "maxpool is written maxpool5, not 'maxpool2-3'", 9),
     ("8x8x1 -> conv3.5-7", "window of conv is a size such as 3 or 3x5, not '3.5'", 9),
     ("8x8x1 -> conv1234567890-7", "window of conv is a size such as 3 or 3x5, not '1234567890'", 9),
@@ -284,7 +290,7 @@ def test_nothing_left() -> None:
 def test_a_line_break_counts_as_a_blank_and_the_caret_still_points() -> None:
     with pytest.raises(LanguageError) as caught:
         parse("8x8x1\n-> foo")
-    assert str(caught.value) == "unknown layer 'foo'\n  8x8x1 -> foo\n           ^"
+    assert str(caught.value) == f"unknown layer 'foo'{LISTED}\n  8x8x1 -> foo\n           ^"
 
 
 def test_fifty_brackets_are_enough() -> None:

@@ -86,12 +86,12 @@ class Gaussian(Loss):
     1994). The scores (..., 2) are the mean m and the logarithm s of the deviation, the target t (...) is a
     number for each pair of them."""
 
-    word = "gaussian"
+    word = "normal"
     targets = ("values",)
 
     def target_shape(self, scores: Shape) -> Shape:
         if scores[-1] != 2:
-            raise ShapeError("gaussian reads pairs of a mean and a deviation")
+            raise ShapeError("normal reads pairs of a mean and a deviation")
         return scores[:-1]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:

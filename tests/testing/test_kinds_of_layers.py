@@ -126,14 +126,14 @@ def test_a_loss_checks_the_shape_of_its_own_target() -> None:
     assert loss.output_shape((3, 2), (3,)) == ()
     with pytest.raises(ShapeError) as caught:
         loss.output_shape((3, 2), (3, 2))
-    assert str(caught.value) == "gaussian on scores of 3x2 needs a target of 3, but got 3x2"
+    assert str(caught.value) == "normal on scores of 3x2 needs a target of 3, but got 3x2"
 
 
 def test_scores_of_a_loss_on_values_are_no_probabilities() -> None:
     with pytest.raises(KitnetError) as caught:
         Gaussian().probabilities(np.zeros((1, 2)))
     assert str(caught.value) == (
-        "scores trained with gaussian are no probabilities of classes; read the scores"
+        "scores trained with normal are no probabilities of classes; read the scores"
     )
 
 

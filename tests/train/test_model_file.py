@@ -257,8 +257,8 @@ def test_a_network_of_float64_is_not_saved(model, images, tmp_path):
 
 def test_a_layer_that_is_not_imported(images, tmp_path, own_layers):
     @dataclass(frozen=True)
-    class Softsign(Layer):
-        word = "softsign"
+    class Bend(Layer):
+        word = "bend"
 
         def output_shape(self, *x):
             return x[0]
@@ -273,14 +273,13 @@ def test_a_layer_that_is_not_imported(images, tmp_path, own_layers):
         def cases(cls):
             return iter(())
 
-    net = kitnet.parse("8x8x1 -> conv3-4 -> softsign -> fc10")
+    net = kitnet.parse("8x8x1 -> conv3-4 -> bend -> fc10")
     size = Preparation((8, 8, 1), (9, 10), (0.1,), (0.3,))
     Model(net, usual_loss(net.graph), NAMES, size).save(tmp_path / "m", images)
     assert Model.load(tmp_path / "m").net == net
-    del LAYERS["softsign"]
+    del LAYERS["bend"]
     assert refusal(tmp_path / "m") == (
-        f"{tmp_path / 'm'}: uses the layer 'softsign', which is not known here; "
-        "import the module that defines it"
+        f"{tmp_path / 'm'}: uses the layer 'bend', which is not known here; import the module that defines it"
     )
 
 
@@ -588,9 +587,9 @@ def test_data_that_are_wrong(path, name, data, reason):
 
 def test_a_loss_that_is_not_imported(path):
     arrays, metadata = parts(path)
-    forge(path, arrays, {**metadata, "loss": part({"main": "hinge", "auxiliary": []})})
+    forge(path, arrays, {**metadata, "loss": part({"main": "focal", "auxiliary": []})})
     assert refusal(path) == (
-        f"{path}: uses the loss 'hinge', which is not known here; import the module that defines it"
+        f"{path}: uses the loss 'focal', which is not known here; import the module that defines it"
     )
 
 

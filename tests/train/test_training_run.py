@@ -15,6 +15,7 @@ from kitnet.base.error import DataError, KitnetError, LanguageError, ShapeError
 from kitnet.base.random import stream
 from kitnet.data import Preparation, load
 from kitnet.net import usual_loss
+from kitnet.net.objective import loss_by_name
 from kitnet.train import EpochEnded, Finished, Model, Settings, Started, Stepped, evaluate, train
 from kitnet.zoo import find
 
@@ -111,6 +112,15 @@ def test_every_loss_trains(settings, model, loss, used):
     assert last.train_loss < first.train_loss / 2 and last.test_loss < first.test_loss
     assert last.test_accuracy > 0.8
     assert events[-1].summary["loss"] == Model.load(folder).loss.word == used
+
+
+def test_hinges_and_smoothed_labels_train_and_their_arguments_are_kept(settings):
+    for loss in ("softmax_cross_entropy smooth=0.2", "multiclass_hinge against=all", "hinge margin=2"):
+        events, folder = go(settings(model="8x8x1 -> fc10", loss=loss, epochs=6, lr=0.01))
+        assert rows(events)[-1].test_accuracy > 0.8
+        assert events[-1].summary["loss"] == loss
+        assert tomllib.loads((folder / "args.toml").read_text())["loss"] == loss
+        assert Model.load(folder).loss == loss_by_name(loss)
 
 
 def test_the_radial_basis_network_trains_on_digits(tmp_path):
@@ -312,9 +322,11 @@ def test_mistakes_in_the_network(settings):
 def test_other_mistakes_in_the_settings(settings):
     assert refused(settings(lr=-1.0)) == "a learning rate of -1 is not possible; use a number above 0"
     assert refused(settings(loss="quadric")) == (
-        "unknown loss 'quadric' (did you mean 'quadratic'?); known: quadratic, rbf_penalty, "
-        "sigmoid_cross_entropy, softmax_cross_entropy"
+        "unknown loss 'quadric' (did you mean 'quadratic'?); known: absolute, huber, hinge, "
+        "multiclass_hinge, quadratic, rbf_penalty, sigmoid_cross_entropy, softmax_cross_entropy"
     )
+    text = "the loss huber takes values as target, not classes"
+    assert refused(settings(loss="huber delta=0.5")) == text
     assert refused(settings(data="digit"), DataError) == (
         "unknown data set 'digit' (did you mean 'digits'?); known: digits, mnist, fashion-mnist, kmnist, or "
         "a folder with idx files"

@@ -8,27 +8,20 @@ from kitnet.engine.lower.elementwise import ACTIVATIONS, ADDS, CONCATENATES, SAM
 from kitnet.engine.lower.few import PRODUCTS
 from kitnet.engine.lower.formula import FORMULAS
 from kitnet.engine.lower.fourier import FOURIER
+from kitnet.engine.lower.joins import JOINS
 from kitnet.engine.lower.norm import NORMS
 from kitnet.engine.lower.output import LOSS, RADIAL_BASIS, SOFTMAXES
 from kitnet.engine.lower.pooling import POOLS, SUBSAMPLES
+from kitnet.engine.lower.prelu import PRELUS
 from kitnet.engine.lower.response_norm import RESPONSE_NORMS
 from kitnet.engine.lower.sample_norm import SAMPLE_NORMS
 from kitnet.engine.lower.winograd import WINOGRADS
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = (
     *(*WINOGRADS, FOURIER, DIRECT, *PRODUCTS),
-    *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *ADDS, *CONCATENATES, *SAMES),
-    *(
-        *SOFTMAXES,
-        RADIAL_BASIS,
-        LOSS,
-        *NORMS,
-        *SAMPLE_NORMS,
-        *RESPONSE_NORMS,
-        CONTRAST_NORM,
-        *DROPOUTS,
-        DRAWN,
-    ),
+    *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *PRELUS, *ADDS, *CONCATENATES, *JOINS, *SAMES),
+    *(*SOFTMAXES, RADIAL_BASIS, LOSS, *NORMS, *SAMPLE_NORMS, *RESPONSE_NORMS, CONTRAST_NORM),
+    *(*DROPOUTS, *DRAWN),
 )
 
 __all__ = ["FORMULAS", "IMPLEMENTATIONS", "NO_WISHES", "Implementation", "Refusal", "Wishes"]

@@ -90,7 +90,8 @@ def _kernel(b: Builder, layer: Loss, z: Volume, dz: Volume | None, weight: float
     given = b.cpu, b.batch, z, dz
     match layer:
         case SoftmaxCrossEntropy():
-            return loss.softmax_cross_entropy("softmax_cross_entropy", *given, weight=weight)
+            smooth = layer.smooth
+            return loss.softmax_cross_entropy("softmax_cross_entropy", *given, weight=weight, smooth=smooth)
         case SigmoidCrossEntropy():
             return loss.sigmoid_cross_entropy("sigmoid_cross_entropy", *given, weight=weight)
         case Quadratic():

@@ -11,6 +11,7 @@ from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
 from planted.planning import PLANNING
+from planted.pointwise import POINTWISE
 from planted.pools import POOLS
 from planted.running import RUNNING
 from planted.train import TRAIN
@@ -21,6 +22,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "windows": WINDOWS,
     "layers": LAYERS,
     "pools": POOLS,
+    "pointwise": POINTWISE,
     "kernels": KERNELS,
     "channels": CHANNELS,
     "net": NET,

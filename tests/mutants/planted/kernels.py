@@ -100,7 +100,7 @@ KERNELS = [
         "kernels/test_crew.py::test_denormals_are_zero_in_programs_and_nowhere_else[1]",
     ),
     Mutant(
-        "dropout",
+        "_each_draw",
         "_scalar(k, counter + 1)",
         "_scalar(k, counter)",
         "kernels/test_dropout.py::test_the_bits_are_those_of_the_formula",
