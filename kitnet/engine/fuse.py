@@ -13,6 +13,7 @@ from kitnet.engine.activation import activation_of
 from kitnet.layers import (
     Add,
     BatchNorm,
+    Bias,
     Concatenate,
     Convolution,
     Dropout,
@@ -20,12 +21,14 @@ from kitnet.layers import (
     Identity,
     Layer,
     Linear,
+    LocallyConnected,
     Subsampling,
+    TransposedConvolution,
 )
 from kitnet.net.graph import Graph
 
 PRODUCTS = (Convolution, Linear)
-PRODUCERS = (*PRODUCTS, Subsampling, BatchNorm, Add)
+PRODUCERS = (*PRODUCTS, TransposedConvolution, LocallyConnected, Bias, Subsampling, BatchNorm, Add)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Importing this package registers them all; `LAYERS` holds them by their word.
 """
 
 from kitnet.layers.batch_norm import BatchNorm
+from kitnet.layers.bias import Bias
 from kitnet.layers.contract import (
     LAYERS,
     Backward,
@@ -20,8 +21,10 @@ from kitnet.layers.flatten import Flatten
 from kitnet.layers.join import Add, Concatenate, Identity
 from kitnet.layers.leaky_relu import LeakyRelu
 from kitnet.layers.linear import Linear
+from kitnet.layers.locally_connected import LocallyConnected
 from kitnet.layers.max_pool import MaxPool
 from kitnet.layers.mean_pool import MeanPool
+from kitnet.layers.pad import Pad
 from kitnet.layers.quadratic import Quadratic
 from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
 from kitnet.layers.relu import Relu
@@ -33,6 +36,8 @@ from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
 from kitnet.layers.subsampling import Subsampling
 from kitnet.layers.tanh import LecunTanh, Tanh
 from kitnet.layers.terms import At, Number, Pass, Term, Terms
+from kitnet.layers.transposed_convolution import TransposedConvolution
+from kitnet.layers.upsample import Upsample
 
 __all__ = [
     "LAYERS",
@@ -40,6 +45,7 @@ __all__ = [
     "At",
     "Backward",
     "BatchNorm",
+    "Bias",
     "Case",
     "Concatenate",
     "Context",
@@ -53,10 +59,12 @@ __all__ = [
     "LeakyRelu",
     "LecunTanh",
     "Linear",
+    "LocallyConnected",
     "Loss",
     "MaxPool",
     "MeanPool",
     "Number",
+    "Pad",
     "Pass",
     "Quadratic",
     "RadialBasis",
@@ -71,4 +79,6 @@ __all__ = [
     "Tanh",
     "Term",
     "Terms",
+    "TransposedConvolution",
+    "Upsample",
 ]

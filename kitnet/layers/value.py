@@ -46,6 +46,13 @@ def _pad(text: str) -> Pad:
     return tuple(axes)  # type: ignore[arg-type]  # pairs of two, checked above
 
 
+def _places(text: str) -> Pad:
+    pad = _pad(text)
+    if isinstance(pad, str):
+        raise ValueError(text)
+    return pad
+
+
 def _switch(text: str) -> bool:
     if text not in ("yes", "no"):
         raise ValueError(text)
@@ -75,6 +82,7 @@ PAD = Value(
     "valid, same, full, a number, or one an axis such as 1x2 or 0:1x1:2",
     frozenset(("valid", "same", "full")),
 )
+PLACES = Value(_places, say_pad, "a number, or one an axis such as 1x2 or 0:1x1:2")
 MISFIT = choice("error", "floor", bare=True)
 
 _BY_TYPE = {"int": INTEGER, "float": REAL, "bool": SWITCH}
