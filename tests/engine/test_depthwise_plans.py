@@ -96,3 +96,30 @@ def test_bits_do_not_depend_on_threads() -> None:
             step(x, target, 0)
             seen.add(b"".join(array.tobytes() for _, array in sorted(step.gradient.items())))
         assert len(seen) == 1
+
+
+FEW = [
+    ("6x5x3 -> transposed3-4/2 pad=1 output_pad=1 -> tanh", "transposed.spread.channels"),
+    ("4x5x6 -> transposed2x3-4/3x1 same groups=2 bias=no -> relu", "transposed.spread.channels"),
+    ("4x4x2 -> transposed3-20 pad=3:2x0:1 dilation=2", "transposed.spread.channels"),
+    ("7x2 -> transposed4-3/2 full", "transposed.spread.channels"),
+    ("6x5x3 -> local3-20/2x1 pad=1 floor -> tanh", "local.channels"),
+    ("5x5x16 -> bias -> relu", "bias.channels"),
+    ("5x5x3 -> pad places=1:0x2:1 circular", "resample.channels"),
+    ("5x5x3 -> upsample2x3 bilinear", "resample.channels"),
+]
+
+
+@pytest.mark.parametrize(("line", "id"), FEW)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_scores_of_few_images(line: str, id: str, batch: int) -> None:
+    net = kitnet.parse(line)
+    net.initialise(1)
+    for path, array in net.weights.items():
+        if path.endswith("bias"):
+            array[...] = np.random.default_rng(2).standard_normal(array.shape)
+    x = np.random.default_rng(0).standard_normal((batch, *net.input_shape), np.float32)
+    fast = net.compile(batch)
+    assert id in [choice.one.id for choice in fast.plan.choices]
+    np.testing.assert_allclose(fast(x), net.tape(x).output, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(fast(x), np.concatenate([fast(x[i : i + 1]) for i in range(batch)]))

@@ -82,6 +82,9 @@ def test_a_cosine_does_not_depend_on_the_length_of_a_window() -> None:
     np.testing.assert_allclose(
         normalised_correlation(100 * x, w, stride=2, pad=1, on_misfit="floor"), y, atol=1e-6
     )
+    for k in range(2):  # nor on the other filters
+        alone = normalised_correlation(x, w[..., k : k + 1], stride=2, pad=1, on_misfit="floor")
+        np.testing.assert_allclose(alone[..., 0], y[..., k], atol=1e-6)
     own = normalised_correlation(x, np.ascontiguousarray(x[0, 1:4, 2:5, :, None]))
     assert own[0, 1, 2, 0] == pytest.approx(1, abs=1e-6)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,14 +14,10 @@ from kitnet.kernels.resample import resample
 from kitnet.layers.resampling import Line, Resampling
 
 
-def _lines(b: Builder, i: int, back: bool) -> dict[int, Line]:
-    """By the kernel's axis, those along which something is done."""
-    node, layer = b.node(i), b.node(i).layer
+def _lines(b: Builder, i: int) -> tuple[Line, ...]:
+    layer, (shape,) = b.node(i).layer, b.graph.shapes_into(b.node(i))
     assert isinstance(layer, Resampling)
-    (shape,) = b.graph.shapes_into(node)
-    lines = [line.adjoint if back else line for line in layer.lines(shape)]
-    numbered = enumerate(lines, start=3 - len(lines))
-    return {axis: line for axis, line in numbered if not line.same}
+    return layer.lines(shape)
 
 
 def _table(b: Builder, path: str, axis: int, line: Line) -> dict[str, Ref]:
@@ -34,24 +31,27 @@ def _table(b: Builder, path: str, axis: int, line: Line) -> dict[str, Ref]:
     return {f"{what}{axis}": b.constant(f"{path}.{what}{axis}", array) for what, array in arrays.items()}
 
 
-def _step(b: Builder, i: int, way: str, x: Place, y: Place, accumulate: bool = False) -> None:
-    path, lines = f"{b.node(i).path} {way}", _lines(b, i, back=way == "backward")
-    blocks = b.blocks(y.volume.rows)
-    kernel = resample("resample", b.cpu, b.batch, x.volume, y.volume, tuple(lines), accumulate, blocks)
-    reads = {"x": x.ref}
-    for axis, line in lines.items():
-        reads |= _table(b, path, axis, line)
-    b.call(path, kernel, reads, {"y": y.ref}, adds=accumulate)
+def resampled(
+    b: Builder, label: str, lines: Sequence[Line], x: Place, y: Place, accumulate: bool = False
+) -> None:
+    """The step from x to y along these lines, one for each of the last axes."""
+    # By the kernel's axis, those along which something is done.
+    done = {axis: line for axis, line in enumerate(lines, start=3 - len(lines)) if not line.same}
+    blocks, reads = b.blocks(y.volume.rows), {"x": x.ref}
+    kernel = resample("resample", b.cpu, b.batch, x.volume, y.volume, tuple(done), accumulate, blocks)
+    for axis, line in done.items():
+        reads |= _table(b, label, axis, line)
+    b.call(label, kernel, reads, {"y": y.ref}, adds=accumulate)
 
 
 def _forward(b: Builder, i: int) -> None:
-    _step(b, i, "forward", b.place(b.node(i).inputs[0]), b.place(i))
+    resampled(b, f"{b.node(i).path} forward", _lines(b, i), b.place(b.node(i).inputs[0]), b.place(i))
 
 
 def _backward(b: Builder, i: int, kept: None) -> None:
-    dy, (source,) = b.dy(i), b.node(i).inputs
+    dy, (source,), label = b.dy(i), b.node(i).inputs, f"{b.node(i).path} backward"
     if dy is not None and b.wants(source):
-        _step(b, i, "backward", dy, *b.dx(source))
+        resampled(b, label, [line.adjoint for line in _lines(b, i)], dy, *b.dx(source))
 
 
 RESAMPLES = in_both_layouts(Implementation("resample", "sums of shares", (Resampling,), _forward, _backward))
