@@ -111,10 +111,11 @@ class Convolution(Layer):
     """`conv5-6`: y[o, k] = b[k] + sum over taps r and maps c of x[stride * o + dilation * r - before, c] *
     w[r, c, k], with 6 filters of 5x5. Window, stride, pad and dilation are one number, or one an axis.
 
-    `pad` is valid, same, full, a number, or one number or pair an axis; `groups` cuts the depth; `table`
-    names the input maps of each filter; `flip` turns the filters, for the convolution of mathematics; `floor`
-    drops what the stride does not divide. Source: LeCun et al. 1998, section II.A; groups: Krizhevsky et al.
-    2012; dilation: Yu & Koltun 2016 (1 is the ordinary window here).
+    `pad` is valid, same, full, a number, or one number or pair an axis; `groups` cuts the depth: into single
+    channels with as many filters it is depthwise, and separable with a `conv1` behind (Howard et al. 2017);
+    `table` names the input maps of each filter; `flip` turns the filters, for the convolution of mathematics;
+    `floor` drops what the stride does not divide. Source: LeCun et al. 1998, section II.A; groups: Krizhevsky
+    et al. 2012; dilation: Yu & Koltun 2016 (1 is the ordinary window here).
     """
 
     word = "conv"

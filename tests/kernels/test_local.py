@@ -68,7 +68,13 @@ CASES = {
     "three axes": Problem(LocallyConnected((1, 2, 2), 3, stride=(1, 1, 2)), (2, 3, 4, 2)),
 }
 EACH = pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
-EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
+EACH_LEVEL = pytest.mark.parametrize(
+    "cpu",
+    [
+        pytest.param(detect(level), id=level, marks=() if level == detect().level else pytest.mark.slow)
+        for level in levels()
+    ],
+)
 
 
 @EACH

@@ -23,7 +23,13 @@ from kitnet.layers import Context, Kept, Pad, Upsample
 from kitnet.layers.resampling import Line, Resampling
 
 Array = NDArray[Any]
-EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
+EACH_LEVEL = pytest.mark.parametrize(
+    "cpu",
+    [
+        pytest.param(detect(level), id=level, marks=() if level == detect().level else pytest.mark.slow)
+        for level in levels()
+    ],
+)
 CASES: list[tuple[Resampling, tuple[int, ...]]] = [
     (Pad(((2, 1), (0, 3))), (3, 4, 5)),
     (Pad(((2, 1), (0, 3)), "reflect"), (3, 4, 2)),
