@@ -42,19 +42,25 @@ class Pad(Resampling):
     places: Places = argument(PLACES)
     mode: str = argument(choice(*MODES, bare=True), "zero")
 
-    def lines(self, x: Shape) -> tuple[Line, ...]:
-        ones = (1,) * (len(x) - 1)
-        pads = padding_of(self.places, x[:-1], ones, ones)
-        return tuple(self._line(n, *pair, x) for n, pair in zip(x[:-1], pads, strict=True))
+    def sizes(self, x: Shape) -> Shape:
+        for n, pair in zip(x[:-1], self._pads(x), strict=True):
+            most = {"reflect": n - 1, "circular": n}.get(self.mode)
+            if most is not None and max(pair) > most:
+                raise ShapeError(
+                    f"{self.mode} padding of {max(pair)} places needs more than the {n} of its {say(x)} "
+                    "input",
+                    f"use at most {most}",
+                )
+        return tuple(n + sum(pair) for n, pair in zip(x[:-1], self._pads(x), strict=True))
 
-    def _line(self, n: int, before: int, after: int, x: Shape) -> Line:
-        most = {"reflect": n - 1, "circular": n}.get(self.mode)
-        if most is not None and max(before, after) > most:
-            raise ShapeError(
-                f"{self.mode} padding of {max(before, after)} places needs more than the {n} of its {say(x)} "
-                "input",
-                f"use at most {most}",
-            )
+    def _pads(self, x: Shape) -> list[tuple[int, int]]:
+        ones = (1,) * (len(x) - 1)
+        return padding_of(self.places, x[:-1], ones, ones)
+
+    def lines(self, x: Shape) -> tuple[Line, ...]:
+        return tuple(self._line(n, *pair) for n, pair in zip(x[:-1], self._pads(x), strict=True))
+
+    def _line(self, n: int, before: int, after: int) -> Line:
         places = (self._source(i, n) for i in range(-before, n + after))
         return Line(n, tuple(() if i is None else ((i, 1.0),) for i in places))
 
@@ -71,7 +77,7 @@ class Pad(Resampling):
         return None
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
-        pads = padding_of(self.places, x[0].shape[1:-1], (1,) * (x[0].ndim - 2), (1,) * (x[0].ndim - 2))
+        pads = self._pads(x[0].shape[1:])
         return np.pad(x[0], [(0, 0), *pads, (0, 0)], mode=MODES[self.mode])  # type: ignore[call-overload]
 
     @classmethod

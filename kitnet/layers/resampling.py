@@ -60,13 +60,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Resampling(Layer):
-    """A family of layers without weights; each says its lines."""
+    """A family of layers without weights; each says its sizes, and its lines, which are as long as these."""
 
     keeps = frozenset()
 
     @abstractmethod
+    def sizes(self, x: Shape) -> Shape:
+        """Of y, without its depth, from the sizes alone: a volume that is only described may be of any.
+        Raises ShapeError."""
+
+    @abstractmethod
     def lines(self, x: Shape) -> tuple[Line, ...]:
-        """One an axis. Raises ShapeError."""
+        """One an axis."""
 
     def output_shape(self, *x: Shape) -> Shape:
         if len(x[0]) not in (2, 3, 4):
@@ -74,7 +79,7 @@ class Resampling(Layer):
                 f"{self.word} is for volumes such as 28x28x1, but its input is {say(x[0])}",
                 "put it before the layers that flatten",
             )
-        return *(len(line.sources) for line in self.lines(x[0])), x[0][-1]
+        return *self.sizes(x[0]), x[0][-1]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         return Forward(_apply(x[0], self.lines(x[0].shape[1:])))

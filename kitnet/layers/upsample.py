@@ -42,13 +42,19 @@ class Upsample(Resampling):
     factor: Sizes = argument(SIZES)
     mode: str = argument(choice("nearest", "bilinear", bare=True), "nearest")
 
-    def lines(self, x: Shape) -> tuple[Line, ...]:
-        factors = per_axis(self.factor, len(x) - 1, "factor")
+    def sizes(self, x: Shape) -> Shape:
+        factors = self._factors(x)
         if min(factors) < 1:
             raise ShapeError(f"a factor of {say(factors)} is not possible", "use 1 or more")
+        return tuple(n * f for n, f in zip(x[:-1], factors, strict=True))
+
+    def _factors(self, x: Shape) -> Shape:
+        return per_axis(self.factor, len(x) - 1, "factor")
+
+    def lines(self, x: Shape) -> tuple[Line, ...]:
         return tuple(
             Line(n, tuple(self._sources(o, n, f) for o in range(n * f)))
-            for n, f in zip(x[:-1], factors, strict=True)
+            for n, f in zip(x[:-1], self._factors(x), strict=True)
         )
 
     def _sources(self, o: int, n: int, f: int) -> Sources:
@@ -69,8 +75,7 @@ class Upsample(Resampling):
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         """By repetition, and by hats: each number of x counts less the further y's place is from it."""
         y = x[0]
-        factors = per_axis(self.factor, y.ndim - 2)
-        for axis, f in enumerate(factors, start=1):
+        for axis, f in enumerate(self._factors(y.shape[1:]), start=1):
             if self.mode == "nearest":
                 y = np.repeat(y, f, axis)
                 continue

@@ -69,6 +69,12 @@ def test_misfits_in_their_own_words(layer: Layer, volume: tuple[int, ...], text:
     assert str(caught.value) == text
 
 
+def test_what_is_only_described_may_be_of_any_size() -> None:
+    assert kitnet.parse("999999999x1 -> pad1").output_shape == (1_000_000_001, 1)
+    assert kitnet.parse("9x1 -> upsample999999999 bilinear").output_shape == (8_999_999_991, 1)
+    assert kitnet.parse("9999x9999x3 -> local3-9").graph.params()["local1.weight"].size > 2 * 10**10
+
+
 def test_words_of_padding_are_no_places() -> None:
     with pytest.raises(LanguageError) as caught:
         kitnet.parse("5x5x1 -> pad places=same")
