@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.depthwise import Lanes
 from kitnet.kernels.emit import Kernel
+from kitnet.kernels.lanes import Lanes
 from kitnet.kernels.spec import Batch, Volume, lanewise
 from kitnet.kernels.types import F32
 from kitnet.kernels.walk import each_position, lower, over, place_offset

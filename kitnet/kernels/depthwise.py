@@ -23,11 +23,12 @@ from kitnet.kernels.convolution import backwards, forwards
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel, once
 from kitnet.kernels.epilogue import Epilogue
+from kitnet.kernels.lanes import Lanes
 from kitnet.kernels.spec import Batch, Volume, Window, lanewise
 from kitnet.kernels.tiling import Reach, Shares
 from kitnet.kernels.types import F32
 from kitnet.kernels.values import Index, Int, Pointer, Value
-from kitnet.kernels.walk import lower, over, share
+from kitnet.kernels.walk import over, share
 
 MOST_TAPS = 49  # of a plane of the window, all of which are written out
 # Of a tile, at most. Measured on AVX-512 cores with 128@56, 256@28 and 512@14, stride 1 and 2: larger tiles
@@ -91,32 +92,6 @@ def input_gradient(
     end = Epilogue(k, None, None, accumulate)
     _Writer(k, batch, lanes, dy, dx, window, weight, end).write(backwards(dy, dx, window), source, target)
     return k
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """What lies in the lanes of a volume, and how the parameters of its channels are read for them."""
-
-    volume: Volume
-
-    @property
-    def channels(self) -> int:
-        return self.volume.channels
-
-    @property
-    def hold_channels(self) -> bool:
-        return self.volume.lanes == "channels"
-
-    def real(self, k: Kernel, vector: Index) -> Index:
-        """How many lanes of a vector of channels there are."""
-        return k.lanes if self.channels % k.lanes == 0 else lower(self.channels - vector * k.lanes, k.lanes)
-
-    def parameter(self, k: Kernel, pointer: Pointer, row: int, vector: Index, batch: Batch) -> Value:
-        """A row (channels) of parameters as a position's vector of this number needs it."""
-        first = row * self.channels
-        if self.hold_channels:
-            return k.vector(pointer, vector * k.lanes + first, self.real(k, vector))
-        return k.splat(pointer, vector // (batch.images // k.lanes) + first)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from kitnet.kernels.convolution import forwards
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.depthwise import Columns, Lanes, columns_of, inside
+from kitnet.kernels.depthwise import Columns, columns_of, inside
 from kitnet.kernels.emit import Kernel, once
+from kitnet.kernels.lanes import Lanes
 from kitnet.kernels.spec import Batch, Volume, Window, lanewise
 from kitnet.kernels.types import F32
 from kitnet.kernels.values import Index, Pointer, Value

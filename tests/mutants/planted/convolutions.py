@@ -61,7 +61,7 @@ CONVOLUTIONS = [
         "TransposedConvolution.axes",
         "m >= s",
         "m > s",
-        "layers/test_transposed_convolution.py::test_misfits_in_their_own_words",
+        "layers/test_other_convolutions.py::test_misfits_in_their_own_words",
     ),
     Mutant(
         "TransposedConvolution.forward",
@@ -183,7 +183,7 @@ CONVOLUTIONS = [
         "engine.lower.depthwise:_refuses",
         "channels != filters",
         "False",
-        "engine/test_depthwise_plans.py::test_what_the_depthwise_kernel_is_not_for",
+        "engine/test_other_convolutions_compiled.py::test_what_the_depthwise_kernel_is_not_for",
     ),
     Mutant(
         "kernels.local:_below",
@@ -208,6 +208,6 @@ CONVOLUTIONS = [
         "engine.lower.local:LOCALS",
         "across=lambda b, i: b.back",
         "across=lambda b, i: False",
-        "engine/test_depthwise_plans.py::test_filters_of_positions_train_over_many_groups",
+        "engine/test_other_convolutions_compiled.py::test_filters_of_positions_train_over_many_groups",
     ),
 ]
