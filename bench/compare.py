@@ -214,7 +214,9 @@ class Comparison:
         one.
         """
         if self.bench.task == "layers":
-            return 2.0 * next(one.multiply_adds for one in LAYERS if what.startswith(f"{one} "))
+            return 2.0 * next(
+                one.multiply_adds for one in LAYERS[self.bench.name] if what.startswith(f"{one} ")
+            )
         facts = next(iter(self.records.values())).facts
         forward, first = facts["multiply_adds"], facts["first"]
         return 2.0 * self.bench.batch * (forward if self.bench.task == "infer" else 3 * forward - first)
@@ -246,7 +248,7 @@ def show(report: dict[str, Any]) -> None:
 
 
 def rows_of(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """A report as rows of a table: one a name, and one for each layer and pass of `conv`."""
+    """A report as rows of a table: one a name, and one for each layer and pass of single layers."""
     rows = []
     for row in [*report.get("layers", []), report]:
         name = report["name"] if row is report else f"{report['name']}: {row['what']}"

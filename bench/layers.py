@@ -1,4 +1,4 @@
-"""The single convolutions of the name `conv`, and their passes."""
+"""The single convolutions of the names `conv` and `depthwise`, and their passes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class ConvLayer:
     side: int
     stride: int = 1
     pad: int = 0
+    groups: int = 1
 
     @property
     def output(self) -> int:
@@ -28,14 +29,20 @@ class ConvLayer:
     @property
     def multiply_adds(self) -> int:
         """Of the whole batch; the same for all three passes."""
-        return self.batch * self.output**2 * self.filters * self.size**2 * self.depth
+        return self.batch * self.output**2 * self.filters * self.weights
+
+    @property
+    def weights(self) -> int:
+        """Of a filter."""
+        return self.size**2 * self.depth // self.groups
 
     def __str__(self) -> str:
         step = f"/{self.stride}" if self.stride > 1 else ""
-        return f"{self.size}x{self.size}{step} {self.depth}->{self.filters}@{self.side} batch {self.batch}"
+        maps = f"{self.depth}->{self.filters}" if self.groups == 1 else f"{self.depth} depthwise"
+        return f"{self.size}x{self.size}{step} {maps}@{self.side} batch {self.batch}"
 
 
-LAYERS = (
+CONVOLUTIONS = (
     ConvLayer(16, 3, 64, 64, 56, pad=1),
     ConvLayer(16, 3, 128, 128, 28, pad=1),
     ConvLayer(16, 3, 256, 256, 14, pad=1),
@@ -47,6 +54,12 @@ LAYERS = (
     ConvLayer(128, 3, 16, 16, 32, pad=1),
     ConvLayer(128, 3, 32, 32, 32, pad=1),
 )
+DEPTHWISE = tuple(
+    ConvLayer(16, 3, depth, depth, side, stride, 1, depth)
+    for side, depth in ((56, 128), (28, 256), (14, 512))
+    for stride in (1, 2)
+)
+LAYERS = {"conv": CONVOLUTIONS, "depthwise": DEPTHWISE}
 
 
 def label(layer: ConvLayer, what: Pass) -> str:

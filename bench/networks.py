@@ -344,5 +344,6 @@ _TABLE = [
     Bench("resnet50-infer-1", RESNET50, "infer", 1, 1.1),
     Bench("resnet50-infer-16", RESNET50, "infer", 16, 1.1),
     Bench("conv", None, "layers", 0, 1.5),
+    Bench("depthwise", None, "layers", 0, 1.5),
 ]
 BENCHES = {bench.name: bench for bench in _TABLE}

@@ -153,7 +153,7 @@ class Layers:
     """
 
     def __init__(self, bench: Bench) -> None:
-        self._crew, self._cpu = Crew(THREADS), detect()
+        self._crew, self._cpu, self._layers = Crew(THREADS), detect(), LAYERS[bench.name]
         self._algorithms: set[str] = set()
 
     def build(self) -> None:
@@ -161,7 +161,7 @@ class Layers:
 
     def answers(self) -> Answers:
         found = {}
-        for layer in LAYERS:
+        for layer in self._layers:
             for what in PASSES:
                 program, read = self._program(layer, what)
                 self._crew.run(program)
@@ -169,7 +169,7 @@ class Layers:
         return found
 
     def steps(self) -> Iterator[tuple[str, Step]]:
-        for layer in LAYERS:
+        for layer in self._layers:
             for what in PASSES:
                 program, _ = self._program(layer, what)
                 yield label(layer, what), lambda program=program: self._crew.run(program)
@@ -185,14 +185,15 @@ class Layers:
         """The compiled pass on the material's numbers, and what gives its result in PyTorch's layout."""
         net = _parse(
             f"{layer.side}x{layer.side}x{layer.depth} -> "
-            f"conv{layer.size}-{layer.filters}/{layer.stride} pad={layer.pad} floor bias=no"
+            f"conv{layer.size}-{layer.filters}/{layer.stride} pad={layer.pad} groups={layer.groups} "
+            "floor bias=no"
         )
         b, kernels = self._written(net, layer.batch, what)
         x, y, dx, dy = b.place(0), b.place(1), b.dx(0)[0], b.dx(1)[0]
         path = f"{net.graph.nodes[1].path}.weight"
         weight, gradient = net.weights[path], net.weights.like()[path]
-        for k, row in enumerate(filters(layer.filters, layer.depth * layer.size**2, 0)):
-            weight[..., k] = row.reshape(layer.depth, layer.size, layer.size).transpose(1, 2, 0)
+        for k, row in enumerate(filters(layer.filters, layer.weights, 0)):
+            weight[..., k] = row.reshape(-1, layer.size, layer.size).transpose(1, 2, 0)
         inputs = images(layer.batch, (layer.side, layer.side, layer.depth), 0)
         outputs = images(layer.batch, (layer.output, layer.output, layer.filters), 1)
         rooms = {name: _floats(size // 4) for name, size in b.buffers.items()}

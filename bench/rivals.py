@@ -49,7 +49,7 @@ def side(bench: Bench, name: str) -> Side:
     if name == "openvino":
         return OpenVino(bench)
     if bench.task == "layers":
-        return TorchLayers(name)
+        return TorchLayers(bench, name)
     return TorchInference(bench, name) if bench.task == "infer" else TorchTraining(bench, name)
 
 
@@ -220,8 +220,8 @@ class TorchTraining(_Torch):
 class TorchLayers:
     """Single convolutions; backward passes by the operator that autograd calls."""
 
-    def __init__(self, name: str) -> None:
-        self.name, self.torch = name, import_torch(name)
+    def __init__(self, bench: Bench, name: str) -> None:
+        self.name, self.torch, self._layers = name, import_torch(name), LAYERS[bench.name]
 
     def build(self) -> None:
         """Each layer is made when its turn comes."""
@@ -229,12 +229,12 @@ class TorchLayers:
     def answers(self) -> Answers:
         return {
             label(layer, what): fingerprint(self._pass(layer, what)().contiguous().numpy())
-            for layer in LAYERS
+            for layer in self._layers
             for what in PASSES
         }
 
     def steps(self) -> Iterator[tuple[str, Step]]:
-        for layer in LAYERS:
+        for layer in self._layers:
             for what in PASSES:
                 yield label(layer, what), self._pass(layer, what)
 
@@ -250,19 +250,19 @@ class TorchLayers:
 
         x = given(channels_first(images(layer.batch, (layer.side, layer.side, layer.depth), 0)))
         dy = given(channels_first(images(layer.batch, (layer.output, layer.output, layer.filters), 1)))
-        rows = np.stack(list(filters(layer.filters, layer.depth * layer.size**2, 0)))
-        w = given(rows.reshape(layer.filters, layer.depth, layer.size, layer.size))
-        step, pad, one = [layer.stride] * 2, [layer.pad] * 2, [1, 1]
+        rows = np.stack(list(filters(layer.filters, layer.weights, 0)))
+        w = given(rows.reshape(layer.filters, -1, layer.size, layer.size))
+        step, pad, one, groups = [layer.stride] * 2, [layer.pad] * 2, [1, 1], layer.groups
         backward = torch.ops.aten.convolution_backward
 
         def forward(x: Any, dy: Any, w: Any) -> Any:
-            return torch.nn.functional.conv2d(x, w, None, step, pad)
+            return torch.nn.functional.conv2d(x, w, None, step, pad, one, groups)
 
         def backward_data(x: Any, dy: Any, w: Any) -> Any:
-            return backward(dy, x, w, None, step, pad, one, False, [0, 0], 1, [True, False, False])[0]
+            return backward(dy, x, w, None, step, pad, one, False, [0, 0], groups, [True, False, False])[0]
 
         def backward_weights(x: Any, dy: Any, w: Any) -> Any:
-            return backward(dy, x, w, None, step, pad, one, False, [0, 0], 1, [False, True, False])[1]
+            return backward(dy, x, w, None, step, pad, one, False, [0, 0], groups, [False, True, False])[1]
 
         run = {"forward": forward, "backward data": backward_data, "backward weights": backward_weights}[what]
         if "compile" in self.name:

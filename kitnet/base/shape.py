@@ -128,7 +128,7 @@ def slide(
         if min(values) < 1:
             raise ShapeError(f"a {name} of {say(values)} is not possible", "use 1 or more")
     extents = tuple(d * (k - 1) + 1 for k, d in zip(windows, dilations, strict=True))
-    pads = _pads(pad, sizes, extents, strides)
+    pads = padding_of(pad, sizes, extents, strides)
     padded = [n + before + after for n, (before, after) in zip(sizes, pads, strict=True)]
     if any(e > n for e, n in zip(extents, padded, strict=True)):
         spread = (
@@ -183,7 +183,8 @@ def _rank(volume: Shape, what: str) -> int:
     return rank
 
 
-def _pads(pad: Pad, sizes: Shape, extents: Shape, strides: Shape) -> list[tuple[int, int]]:
+def padding_of(pad: Pad, sizes: Shape, extents: Shape, strides: Shape) -> list[tuple[int, int]]:
+    """Places (before, after) each axis, as `slide` takes a pad. Raises ShapeError."""
     if pad == "valid":
         return [(0, 0)] * len(sizes)
     if pad == "full":

@@ -13,6 +13,7 @@ from kitnet.engine.activation import activation_of
 from kitnet.layers import (
     Add,
     BatchNorm,
+    Bias,
     Concatenate,
     Convolution,
     Dropout,
@@ -20,13 +21,18 @@ from kitnet.layers import (
     Identity,
     Layer,
     Linear,
+    LocallyConnected,
     SampleNorm,
     Subsampling,
+    TransposedConvolution,
 )
 from kitnet.net.graph import Graph
 
 PRODUCTS = (Convolution, Linear)
-PRODUCERS = (*PRODUCTS, Subsampling, BatchNorm, SampleNorm, Add)
+PRODUCERS = (
+    *(*PRODUCTS, TransposedConvolution, LocallyConnected, Bias),
+    *(Subsampling, BatchNorm, SampleNorm, Add),
+)
 
 
 @dataclass(frozen=True)

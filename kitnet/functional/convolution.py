@@ -15,6 +15,9 @@ from kitnet.layers import Context, Convolution, Kept
 
 ALGORITHMS = "direct", "winograd", "fourier"  # of compiled code
 
+# What a call says besides its arrays: stride, pad, dilation, groups, on_misfit, flip.
+Options = tuple[SizesLike, PadLike, SizesLike, SupportsIndex, str, bool]
+
 
 def convolve(
     x: ArrayLike,
@@ -26,6 +29,7 @@ def convolve(
     dilation: SizesLike = 1,
     groups: SupportsIndex = 1,
     on_misfit: str = "error",
+    flip: bool = False,
     algorithm: str | None = None,
     engine: str | None = None,
 ) -> Array:
@@ -40,15 +44,28 @@ def convolve(
     for large windows; or "formula". `engine` is "compiled" or "formula", by default compiled where llvmlite
     is there; float64 always runs the formula.
 
-    For the convolution of mathematics turn the filters: `np.flip(w, (0, 1))` with two axes. Source: LeCun,
-    Bottou, Bengio, Haffner 1998, section II.A; the formula is `kitnet.layers.Convolution`.
+    With `flip` filters are turned by 180 degrees: the convolution of mathematics, of NumPy and of SciPy.
+    Source: LeCun, Bottou, Bengio, Haffner 1998, section II.A; the formula is `kitnet.layers.Convolution`.
     """
-    name = "convolve"
+    options = stride, pad, dilation, groups, on_misfit, flip
+    return correlated("convolve", x, w, b, options, algorithm, engine)
+
+
+def correlated(
+    name: str,
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None,
+    options: Options,
+    algorithm: str | None = None,
+    engine: str | None = None,
+) -> Array:
+    """`convolve` for a function of this name."""
     given = {"x": x, "w": w} if b is None else {"x": x, "w": w, "b": b}
     arrays = argument.arrays(name, **given)
     x, w = arrays.pop("x"), arrays["w"]
     fast = argument.compiled(name, x, engine, algorithm, ALGORITHMS)
-    layer = _layer(name, x, w, b is not None, stride, pad, dilation, groups, on_misfit)
+    layer = _layer(name, x, w, b is not None, options)
     weights = {"weight": w}
     if b is not None:
         weights["bias"] = arrays["b"]
@@ -71,6 +88,7 @@ def convolve_backward(
     dilation: SizesLike = 1,
     groups: SupportsIndex = 1,
     on_misfit: str = "error",
+    flip: bool = False,
     algorithm: str | None = None,
     engine: str | None = None,
 ) -> tuple[Array, Array, Array]:
@@ -83,7 +101,7 @@ def convolve_backward(
     name = "convolve_backward"
     dy, x, w = argument.arrays(name, dy=dy, x=x, w=w).values()
     fast = argument.compiled(name, x, engine, algorithm, ALGORITHMS)
-    layer = _layer(name, x, w, True, stride, pad, dilation, groups, on_misfit)
+    layer = _layer(name, x, w, True, (stride, pad, dilation, groups, on_misfit, flip))
     argument.expect(name, "dy", dy, (len(x), *layer.output_shape(x.shape[1:])), "that of the output")
     if fast:
         from kitnet.functional.plans import backward
@@ -96,18 +114,9 @@ def convolve_backward(
     return dx, dw, db
 
 
-def _layer(
-    name: str,
-    x: Array,
-    w: Array,
-    bias: bool,
-    stride: SizesLike,
-    pad: PadLike,
-    dilation: SizesLike,
-    groups: SupportsIndex,
-    on_misfit: str,
-) -> Convolution:
+def _layer(name: str, x: Array, w: Array, bias: bool, options: Options) -> Convolution:
     """The layer that a call means; it takes arrays shaped as x and w."""
+    stride, pad, dilation, groups, on_misfit, flip = options
     shape = argument.volume(name, x)
     if w.ndim != x.ndim:
         raise ShapeError(
@@ -123,6 +132,7 @@ def _layer(
         argument.whole(name, "groups", groups),
         bias=bias,
         on_misfit=argument.misfit(name, on_misfit),
+        flip=bool(flip),
     )
     with argument.named(name):
         layer.output_shape(shape)

@@ -65,14 +65,19 @@ def forward(
 def _forwards(
     cpu: Cpu, batch: Batch, x: Volume, y: Volume, window: Window, groups: int, packed: bool, blocks: int
 ) -> Gather:
-    reaches = [
+    rows, depth = y.channels // groups, x.channels // groups
+    weights = Weights(window.size, groups, rows, depth, packed=packed)
+    return Gather(cpu, batch, x, y, weights, forwards(x, y, window), blocks)
+
+
+def forwards(x: Volume, y: Volume, window: Window) -> list[list[Reach]]:
+    """What the window reads of x along each axis, for the places of y."""
+    return [
         [Reach(size, places, taps, stride, -before, dilation)]
         for size, places, taps, stride, dilation, before in zip(
             x.sizes, y.sizes, window.size, window.stride, window.dilation, window.before, strict=True
         )
     ]
-    rows, depth = y.channels // groups, x.channels // groups
-    return Gather(cpu, batch, x, y, Weights(window.size, groups, rows, depth, packed=packed), reaches, blocks)
 
 
 @once
@@ -124,24 +129,35 @@ def input_gradient(
     window: Window,
     *,
     groups: int = 1,
+    bias: bool = False,
+    activation: Activation | None = None,
     accumulate: bool = False,
     blocks: int = 1,
 ) -> Kernel:
     """dx = full convolution of dy and weight, 0 where no window looked; with `accumulate` added to what
     dx holds. Blocks as in `forward`.
+
+    As the forward pass of a transposed convolution it has a `bias` for each channel of dx, an argument behind
+    the weight, and an activation.
     """
-    reaches = [
+    weights = Weights(window.size, groups, dx.channels // groups, dy.channels // groups, back=True)
+    work = Gather(cpu, batch, dy, dx, weights, backwards(dy, dx, window), blocks)
+    more = {"bias": F32} if bias else {}
+    k = over(name, cpu, batch, work.blocks, dy=dy.type, weight=F32, **more, dx=dx.type)
+    source, weight, *biases, target = k.pointers
+    end = Epilogue(k, biases[0] if bias else None, activation, accumulate, apart=False)
+    work.write(k, source, weight, target, end)
+    return k
+
+
+def backwards(dy: Volume, dx: Volume, window: Window) -> list[list[Reach]]:
+    """The phases of each axis on the way back: what they read of dy, for the places of dx."""
+    return [
         list(_phases(size, places, taps, stride, dilation, before))
         for size, places, taps, stride, dilation, before in zip(
             dy.sizes, dx.sizes, window.size, window.stride, window.dilation, window.before, strict=True
         )
     ]
-    weights = Weights(window.size, groups, dx.channels // groups, dy.channels // groups, back=True)
-    work = Gather(cpu, batch, dy, dx, weights, reaches, blocks)
-    k = over(name, cpu, batch, work.blocks, dy=dy.type, weight=F32, dx=dx.type)
-    source, weight, target = k.pointers
-    work.write(k, source, weight, target, Epilogue(k, None, None, accumulate))
-    return k
 
 
 def _phases(size: int, places: int, taps: int, stride: int, dilation: int, before: int) -> Iterator[Reach]:

@@ -53,6 +53,11 @@ class Volume:
         return math.prod(self.sizes)
 
     @property
+    def rows(self) -> int:
+        """Of all planes: what the work on a group is cut into."""
+        return self.sizes[0] * self.sizes[1]
+
+    @property
     def dense(self) -> Volume:
         """The same without the channels of others between."""
         return replace(self, pitch=self.channels)

@@ -4,6 +4,7 @@ Importing this package registers them all; `LAYERS` holds them by their word.
 """
 
 from kitnet.layers.batch_norm import BatchNorm
+from kitnet.layers.bias import Bias
 from kitnet.layers.contract import (
     LAYERS,
     Backward,
@@ -28,11 +29,13 @@ from kitnet.layers.join import Add, Concatenate, Identity
 from kitnet.layers.l2_pool import L2Pool
 from kitnet.layers.leaky_relu import LeakyRelu
 from kitnet.layers.linear import Linear
+from kitnet.layers.locally_connected import LocallyConnected
 from kitnet.layers.max_pool import MaxPool
 from kitnet.layers.maximum import Maximum
 from kitnet.layers.maxout import Maxout
 from kitnet.layers.mean_pool import MeanPool
 from kitnet.layers.multiply import Multiply
+from kitnet.layers.pad import Pad
 from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
 from kitnet.layers.prelu import ParametricRelu
 from kitnet.layers.quadratic import Quadratic
@@ -54,7 +57,9 @@ from kitnet.layers.subsampling import Subsampling
 from kitnet.layers.sum_pool import SumPool
 from kitnet.layers.tanh import LecunTanh, Tanh
 from kitnet.layers.terms import At, Number, Pass, Term, Terms
+from kitnet.layers.transposed_convolution import TransposedConvolution
 from kitnet.layers.unpool import Unpool
+from kitnet.layers.upsample import Upsample
 
 __all__ = [
     "LAYERS",
@@ -64,6 +69,7 @@ __all__ = [
     "At",
     "Backward",
     "BatchNorm",
+    "Bias",
     "Case",
     "Concatenate",
     "Context",
@@ -91,6 +97,7 @@ __all__ = [
     "LecunTanh",
     "Linear",
     "LocalResponseNorm",
+    "LocallyConnected",
     "Loss",
     "MaxPool",
     "Maximum",
@@ -99,6 +106,7 @@ __all__ = [
     "MulticlassHinge",
     "Multiply",
     "Number",
+    "Pad",
     "ParametricRelu",
     "Pass",
     "Quadratic",
@@ -124,5 +132,7 @@ __all__ = [
     "Tanh",
     "Term",
     "Terms",
+    "TransposedConvolution",
     "Unpool",
+    "Upsample",
 ]

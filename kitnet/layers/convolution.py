@@ -5,6 +5,9 @@ and p places of padding before the input (written for one axis; further axes rep
 
     y[n, o, k] = b[k] + sum over r, c of  x[n, s*o + d*r - p, c] * w[r, c, k]
 
+With `flip` it is, by 180 degrees in all axes of the window: the convolution of mathematics and of SciPy. With
+R taps, w[R-1-r, c, k] stands in the place of w[r, c, k], here and in the gradients.
+
 Its gradients are convolutions again (LeCun et al. 1998; Bouvrie, "Notes on convolutional neural networks",
 2006, eq. 9-13):
 
@@ -37,7 +40,7 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.tracing import sum_of_dy
 from kitnet.layers.value import INTEGER, MISFIT, PAD, SIZES, argument, choice
-from kitnet.layers.window import Axes, area, output_sizes, overlap_add, positions_and_taps, windows
+from kitnet.layers.window import Axes, Index, area, output_sizes, overlap_add, positions_and_taps, windows
 
 
 def correlate_by_loops(x: Array, w: Array, axes: Axes) -> Array:
@@ -56,9 +59,14 @@ def correlate(x: Array, w: Array, axes: Axes) -> Array:
     return (rows @ w.reshape(-1, w.shape[-1])).reshape(len(x), *output_sizes(axes), w.shape[-1])
 
 
+def half_turn(w: Array) -> Array:
+    """w (*window, C, K), each filter turned by 180 degrees: in all axes of the window."""
+    return np.flip(w, tuple(range(w.ndim - 2)))
+
+
 def turn(w: Array) -> Array:
     """w (*window, C, K) -> (*window, K, C), each filter turned by 180 degrees."""
-    return np.flip(w, tuple(range(w.ndim - 2))).swapaxes(-2, -1)
+    return half_turn(w).swapaxes(-2, -1)
 
 
 def input_gradient(dy: Array, w: Array, axes: Axes) -> Array:
@@ -103,10 +111,11 @@ class Convolution(Layer):
     """`conv5-6`: y[o, k] = b[k] + sum over taps r and maps c of x[stride * o + dilation * r - before, c] *
     w[r, c, k], with 6 filters of 5x5. Window, stride, pad and dilation are one number, or one an axis.
 
-    `pad` is valid, same, full, a number, or one number or pair an axis; `groups` cuts the depth; `table`
-    names the input maps of each filter; `floor` drops what the stride does not divide. Source: LeCun et al.
-    1998, section II.A; groups: Krizhevsky et al. 2012; dilation: Yu & Koltun 2016 (1 is the ordinary window
-    here).
+    `pad` is valid, same, full, a number, or one number or pair an axis; `groups` cuts the depth: into single
+    channels with as many filters it is depthwise, and separable with a `conv1` behind (Howard et al. 2017);
+    `table` names the input maps of each filter; `flip` turns the filters, for the convolution of mathematics;
+    `floor` drops what the stride does not divide. Source: LeCun et al. 1998, section II.A; groups: Krizhevsky
+    et al. 2012; dilation: Yu & Koltun 2016 (1 is the ordinary window here).
     """
 
     word = "conv"
@@ -122,6 +131,7 @@ class Convolution(Layer):
     bias: bool = True
     on_misfit: Misfit = argument(MISFIT, "error")
     init: str = argument(choice(*INITIALISERS), "he")
+    flip: bool = False
 
     def axes(self, x: Shape) -> Axes:
         return slide(x, self.window, self.stride, self.pad, self.dilation, self.on_misfit, "filter")
@@ -174,7 +184,12 @@ class Convolution(Layer):
         return self.params(*x)["weight"].size * math.prod(self.output_shape(*x)[:-1])
 
     def dense(self, weight: Array, depth: int) -> Array:
-        """The filters (*window, C/groups, K); with a connection table they are 0 where there is no link."""
+        """The filters (*window, C/groups, K) that are correlated: turned with `flip`; with a connection table
+        0 where there is no link."""
+        w = self._linked(weight, depth)
+        return half_turn(w) if self.flip else w
+
+    def _linked(self, weight: Array, depth: int) -> Array:
         if self.table is None:
             return weight
         w = np.zeros((*weight.shape[:-1], depth, self.filters), weight.dtype)
@@ -201,6 +216,8 @@ class Convolution(Layer):
             gradient = input_gradient_by_col2im if strided else input_gradient
             dx = np.concatenate([gradient(d, f, axes) for d, f in zip(dys, filters, strict=True)], -1)
         weight = np.concatenate([filter_gradient(m, d, axes) for m, d in zip(maps, dys, strict=True)], -1)
+        if self.flip:
+            weight = half_turn(weight)
         if self.table is not None:
             weight = weight[..., *self.table.pairs()]
         bias = {"bias": dy.sum(tuple(range(dy.ndim - 1)))} if self.bias else {}
@@ -215,14 +232,15 @@ class Convolution(Layer):
                 terms = [run.term(("bias", (k,)))] if self.bias else []
                 for _, tap, place in positions_and_taps(axes, position=tuple(position)):
                     for c, plane in self.planes(depth, k):
-                        terms.append(run.term(("x0", (n, *place, c)), ("weight", (*tap, *plane))))
+                        own = self._tap(axes, tap)
+                        terms.append(run.term(("x0", (n, *place, c)), ("weight", (*own, *plane))))
                 return Terms(tuple(terms))
             case At("dx0", (n, *place, c)):
                 planes = [(k, p) for k in range(self.filters) for m, p in self.planes(depth, k) if m == c]
                 met = positions_and_taps(axes, place=tuple(place))
                 return Terms(
                     tuple(
-                        run.term(("dy", (n, *position, k)), ("weight", (*tap, *plane)))
+                        run.term(("dy", (n, *position, k)), ("weight", (*self._tap(axes, tap), *plane)))
                         for position, tap, _ in met
                         for k, plane in planes
                     )
@@ -232,7 +250,7 @@ class Convolution(Layer):
                 ((c, k),) = [
                     (m, k) for k in range(self.filters) for m, p in self.planes(depth, k) if p == plane
                 ]
-                met = positions_and_taps(axes, tap=tap)
+                met = positions_and_taps(axes, tap=self._tap(axes, tap))
                 return Terms(
                     tuple(
                         run.term(("x0", (n, *place, c)), ("dy", (n, *position, k)))
@@ -243,6 +261,10 @@ class Convolution(Layer):
             case At("dbias", (k,)):
                 return sum_of_dy(run, k)
         return super().terms(run, at)
+
+    def _tap(self, axes: Axes, tap: Index) -> Index:
+        """The tap of the layer's own filter that stands at this one of the window, or the other way round."""
+        return tuple(a.window - 1 - t for a, t in zip(axes, tap, strict=True)) if self.flip else tap
 
     def planes(self, depth: int, k: int) -> list[tuple[int, tuple[int, ...]]]:
         """The input maps that filter k sees, each with the last indices of its weights: (c, k), or the link
@@ -258,7 +280,10 @@ class Convolution(Layer):
         (image,) = x
         axes = self.axes(image.shape[1:])
         depth = image.shape[-1] // self.groups
-        filters = self.dense(w["weight"], image.shape[-1])
+        own = self._linked(w["weight"], image.shape[-1])
+        filters = np.empty_like(own)
+        for tap in np.ndindex(*(a.window for a in axes)):
+            filters[tap] = own[self._tap(axes, tap)]
         y = np.zeros((len(image), *output_sizes(axes), self.filters), image.dtype)
         for k in range(self.filters):
             first = k // (self.filters // self.groups) * depth
@@ -281,9 +306,17 @@ class Convolution(Layer):
         yield Case(cls(1, 2, pad=3, stride=2), ((3, 5, 2),))  # windows that lie wholly in padding
         yield Case(cls(3, 6, groups=3, pad=1), ((4, 5, 6),))
         yield Case(cls(3, 5, groups=5, pad=1), ((4, 3, 5),), batch=1)  # depthwise
+        yield Case(cls((3, 2), 6, stride=(2, 1), pad=1, dilation=(1, 2), groups=6), ((7, 5, 6),))
         yield Case(cls(2, 16, table=LENET5_C3), ((3, 4, 6),))
         yield Case(
             cls(2, 3, table=ConnectionTable(((0, 2), (1,), (0, 1, 2))), stride=2, bias=False), ((4, 6, 3),)
+        )
+        yield Case(
+            cls((2, 3), 4, stride=(1, 2), pad=((1, 0), (0, 1)), groups=2, on_misfit="floor", flip=True),
+            ((4, 6, 2),),
+        )
+        yield Case(
+            cls(2, 3, table=ConnectionTable(((0, 2), (1,), (0, 1, 2))), pad="same", flip=True), ((3, 4, 3),)
         )
         yield Case(cls(3, 4, pad="same"), ((9, 2),))
         yield Case(cls(4, 6, stride=2, dilation=2, groups=2, on_misfit="floor"), ((12, 4),))

@@ -46,6 +46,13 @@ def _pad(text: str) -> Pad:
     return tuple(axes)  # type: ignore[arg-type]  # pairs of two, checked above
 
 
+def _places(text: str) -> Pad:
+    pad = _pad(text)
+    if isinstance(pad, str):
+        raise ValueError(text)
+    return pad
+
+
 def _switch(text: str) -> bool:
     if text not in ("yes", "no"):
         raise ValueError(text)
@@ -81,6 +88,8 @@ REGIONS = Value(
     "global, or a number of regions such as 2 or 2x3",
     frozenset(("global",)),
 )
+
+PLACES = Value(_places, say_pad, "a number, or one an axis such as 1x2 or 0:1x1:2")
 MISFIT = choice("error", "floor", bare=True)
 
 _BY_TYPE = {"int": INTEGER, "float": REAL, "bool": SWITCH}

@@ -207,6 +207,7 @@ def test_the_page_on_architecture_knows_every_kernel() -> None:
         "16x16x32 -> sumpool2/1 -> squarepool2/1 -> normpool2/1 -> meanpool3/1 same count_pad=yes -> fc3",
         "84 -> rbf",
         "8x8x64 -> residual[conv3-64 same] -> fc3 -> sigmoid",
+        "6x6x8 -> conv3-8 same groups=8 flip=yes -> transposed3-4/2 same -> pad1 -> local3-4 -> bias -> fc3",
     ]
     for line in lines:
         for mode, batch in ("train", 70), ("infer", 1), ("infer", 70):

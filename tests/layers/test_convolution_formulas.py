@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from catalogue import row
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
@@ -71,6 +72,7 @@ def by_scipy(x: Array, w: Array, axes: Axes) -> Array:
     return y
 
 
+@row(34, 35)
 @given(slidings(), st.integers(1, 2), st.integers(1, 3), st.integers(1, 2))
 def test_loops_and_im2col_and_scipy_agree(
     sliding: tuple[tuple[int, ...], Axes, int], batch: int, depth: int, filters: int
@@ -83,6 +85,7 @@ def test_loops_and_im2col_and_scipy_agree(
     assert np.array_equal(y, by_scipy(x, w, axes))
 
 
+@row(40, 47)
 @given(slidings(), st.integers(1, 2), st.integers(1, 3), st.integers(1, 2))
 def test_gradients_are_convolutions(
     sliding: tuple[tuple[int, ...], Axes, int], batch: int, depth: int, filters: int
@@ -102,6 +105,7 @@ def test_gradients_are_convolutions(
     assert inner == (x * dx).sum() == (w * dw).sum()
 
 
+@row(50)
 @given(slidings(), st.integers(1, 2))
 def test_col2im_is_the_adjoint_of_im2col(sliding: tuple[tuple[int, ...], Axes, int], depth: int) -> None:
     sizes, axes, seed = sliding
@@ -142,6 +146,7 @@ def test_the_layer_is_the_formulas_group_by_group(
     assert np.array_equal(back.dw["bias"], dy.sum(tuple(range(dy.ndim - 1))))
 
 
+@row(9)
 @given(slidings())
 def test_turning_makes_correlation_a_true_convolution(sliding: tuple[tuple[int, ...], Axes, int]) -> None:
     sizes, _, seed = sliding
@@ -153,6 +158,7 @@ def test_turning_makes_correlation_a_true_convolution(sliding: tuple[tuple[int, 
         assert np.array_equal(correlate(x, w, axes)[0, ..., 0], signal.convolve(f, g, mode, "direct"))
 
 
+@row(9)
 def test_turn_turns_every_axis_and_exchanges_maps_and_filters() -> None:
     w = whole_numbers(0, 2, 3, 4, 5)
     turned = turn(w)
@@ -163,6 +169,7 @@ def test_turn_turns_every_axis_and_exchanges_maps_and_filters() -> None:
     assert np.array_equal(turned[..., 0, 0], np.rot90(plane, 2))  # catalogue 9: two quarter turns
 
 
+@row(43)
 def test_input_gradient_is_the_full_true_convolution_of_dy_with_w() -> None:
     dy, w = whole_numbers(1, 4, 5), whole_numbers(2, 3, 2)
     (high, wide) = slide((6, 6, 1), (3, 2))
@@ -170,6 +177,7 @@ def test_input_gradient_is_the_full_true_convolution_of_dy_with_w() -> None:
     assert np.array_equal(dx[0, ..., 0], signal.convolve2d(dy, w, "full"))
 
 
+@row(43)
 def test_filter_gradient_is_the_valid_correlation_of_x_and_dy() -> None:
     x, dy = whole_numbers(1, 6, 6), whole_numbers(2, 4, 5)
     axes = slide((6, 6, 1), (3, 2))
@@ -190,6 +198,7 @@ def test_a_true_convolution_has_the_gradients_with_the_turns_exchanged() -> None
     assert np.array_equal(dg, signal.convolve2d(np.rot90(x, 2), dy, "valid"))
 
 
+@row(42, 47)
 def test_a_residual_goes_back_where_it_came_from() -> None:
     """Catalogue 42: output (0, 1) reads the places (0..1, 1..2) and sends its gradient to those alone."""
     axes = slide((3, 3, 1), 2)
@@ -215,6 +224,7 @@ def test_dx_is_left_out_where_nobody_wants_it() -> None:
     assert back.dx == (None,)
 
 
+@row(30)
 def test_dilation_two_reads_every_other_place() -> None:
     """Catalogue 30 calls this dilation 1: w0 x0 + w1 x2 + w2 x4."""
     layer = Convolution(3, 1, dilation=2, bias=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from catalogue import row
 
 import kitnet
 from kitnet.base.shape import slide
@@ -16,6 +17,7 @@ def whole_numbers(seed: int, *shape: int) -> Array:
     return np.random.default_rng(seed).integers(-5, 6, shape).astype(float)
 
 
+@row(74, 75)
 def test_a_fully_connected_layer_is_a_convolution_with_the_window_of_the_whole_input() -> None:
     x, weight, bias = whole_numbers(0, 2, 3, 4, 2), whole_numbers(1, 24, 5), whole_numbers(2, 5)
     dense, conv = Linear(5), Convolution((3, 4), 5)
@@ -34,6 +36,7 @@ def test_a_fully_connected_layer_is_a_convolution_with_the_window_of_the_whole_i
     assert np.array_equal(one.dw["bias"], other.dw["bias"])
 
 
+@row(76)
 def test_76_the_head_of_vgg_as_convolutions_has_the_same_weights() -> None:
     dense = kitnet.parse("7x7x512 -> fc4096 -> fc4096 -> fc1000")
     conv = kitnet.parse("7x7x512 -> conv7-4096 -> conv1-4096 -> conv1-1000")
@@ -57,6 +60,7 @@ def matrix(w: Array, sizes: tuple[int, ...], **kwargs: int) -> Array:
     return places.reshape(np.prod((*sizes, w.shape[-2])), -1)
 
 
+@row(75)
 @pytest.mark.parametrize("kwargs", [{}, {"pad": 1}, {"stride": 2, "pad": 1}, {"dilation": 2}])
 def test_75_a_convolution_is_a_sparse_matrix_with_shared_entries(kwargs: dict[str, int]) -> None:
     sizes, depth, filters = (5, 5), 2, 3
@@ -87,6 +91,7 @@ def test_a_fully_connected_layer_flattens_by_itself() -> None:
     assert np.array_equal(one(x), other(x))
 
 
+@row(77)
 def test_77_dense_evaluation_gives_the_scores_of_every_crop_where_nothing_is_padded() -> None:
     net = kitnet.parse("8x8x1 -> conv3-4 -> relu -> maxpool2 -> conv3-5")
     wide = kitnet.parse("12x10x1 -> conv3-4 -> relu -> maxpool2 -> conv3-5")

@@ -7,36 +7,39 @@ import math
 
 import numpy as np
 import pytest
+from catalogue import row
 from scipy import signal
 
 import kitnet
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import Pad, slide
 from kitnet.base.spec import Array
-from kitnet.layers import Context, Convolution, Linear, MaxPool
+from kitnet.layers import Context, Convolution, Linear, LocallyConnected, MaxPool
 from kitnet.layers.window import windows
 
 
-def correlation(x: Array, w: Array, pad: Pad = "valid", stride: int = 1) -> Array:
+def correlation(x: Array, w: Array, pad: Pad = "valid", flip: bool = False) -> Array:
     """One map, one filter, through the layer."""
-    layer = Convolution(w.shape, 1, stride, pad, bias=False)
+    layer = Convolution(w.shape, 1, pad=pad, bias=False, flip=flip)
     return layer.forward({"weight": w[..., None, None]}, {}, Context(), x[None, ..., None]).y[0, ..., 0]
 
 
 def convolution(f: Array, g: Array, pad: Pad = "valid") -> Array:
-    return correlation(f, np.flip(g), pad)
+    return correlation(f, g, pad, flip=True)
 
 
 def array(*rows: object) -> Array:
     return np.array(rows, float)
 
 
+@row(8)
 def test_8_the_sums_of_the_definition() -> None:
     f, g = array(3, 1, 4, 1, 5), array(2, 7, 1)
     full = [sum(f[m - n] * g[n] for n in range(3) if 0 <= m - n < 5) for m in range(7)]
     assert convolution(f, g, "full").tolist() == full
 
 
+@row(10)
 def test_10_cosine_similarity_is_a_correlation_of_unit_windows() -> None:
     x, w = array(3, 4, 0, 8, -6), array(3, 4)
     products, squares = correlation(x, w), correlation(x**2, np.ones(2))
@@ -49,17 +52,20 @@ def same_behind(f: Array, g: Array) -> Pad:
     return tuple((k // 2, (k - 1) // 2) for k in g.shape)
 
 
+@row(1)
 def test_1_one_dimensional_sliding_dot_product() -> None:
     x, w = array(3, 1, 4, 1, 5, 9, 2), array(1, 0, -1)
     assert correlation(x, w).tolist() == [-1, 0, -1, -8, 3]
 
 
+@row(2)
 def test_2_dense_local_and_shared_weights() -> None:
     assert Linear(5, bias=False).params((7,))["weight"].size == 35
-    assert Convolution(3, 1).multiply_adds((7, 1)) == 15
+    assert LocallyConnected(3, 1, bias=False).params((7, 1))["weight"].size == 15
     assert Convolution(3, 1, bias=False).params((7, 1))["weight"].size == 3
 
 
+@row(5)
 def test_5_a_three_dimensional_filter_is_a_sum_over_two_dimensional_ones() -> None:
     random = np.random.default_rng(0)
     x, w = random.integers(-5, 6, (4, 5, 6)), random.integers(-5, 6, (2, 3, 2))
@@ -69,6 +75,7 @@ def test_5_a_three_dimensional_filter_is_a_sum_over_two_dimensional_ones() -> No
         assert np.array_equal(y[o], sum(planes))
 
 
+@row(6)
 def test_6_several_channels_are_correlated_each_and_added() -> None:
     random = np.random.default_rng(0)
     x, w = (
@@ -79,6 +86,7 @@ def test_6_several_channels_are_correlated_each_and_added() -> None:
     assert np.array_equal(y[0, ..., 0], sum(correlation(x[0, ..., c], w[..., c, 0]) for c in range(3)))
 
 
+@row(13)
 @pytest.mark.parametrize(
     ("pad", "printed"),
     [("valid", [3, 1, 2]), ("full", [0, 1, 3, 1, 2, 3, 0]), ("same", [1, 3, 1, 2, 3])],
@@ -89,6 +97,7 @@ def test_13_one_dimension(pad: Pad, printed: list[int]) -> None:
     assert signal.convolve(f, g, pad).tolist() == printed
 
 
+@row(13)
 def test_13_correlation_differs() -> None:
     assert correlation(array(0, 1, 2, -1, 3), array(1, 1, 0)).tolist() == [1, 3, 1]
 
@@ -106,22 +115,26 @@ FULL = [
 SAME = [[0, -1, -1, -1], [0, -3, 0, 1], [-1, 4, 3, -1], [-2, 5, 1, 4]]
 
 
+@row(4, 14)
 @pytest.mark.parametrize(("pad", "printed"), [("full", FULL), ("valid", [[-3, 0], [4, 3]]), ("same", SAME)])
 def test_14_two_dimensions(pad: Pad, printed: list[list[int]]) -> None:
     assert convolution(A, B, pad).tolist() == printed
     assert signal.convolve2d(A, B, pad).tolist() == printed
 
 
+@row(4, 14)
 def test_14_correlation_differs() -> None:
     assert correlation(A, B).tolist() == [[0, 3], [1, 3]]
 
 
+@row(12)
 def test_12_same_is_the_middle_of_full_and_valid_on_a_padded_input() -> None:
     full = convolution(A, B, "full")
     assert np.array_equal(convolution(A, B, "same"), full[1:-1, 1:-1])
     assert np.array_equal(convolution(A, B, "same"), convolution(np.pad(A, 1), B))
 
 
+@row(11)
 @pytest.mark.parametrize("window", [2, 3, 4, 5])
 def test_11_scipys_same_is_a_pad_of_this_library(window: int) -> None:
     random = np.random.default_rng(window)
@@ -136,14 +149,17 @@ X = array([3, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2
 K = array([0, 1, 2], [2, 2, 0], [0, 1, 2])
 
 
+@row(15)
 def test_15_the_printed_five_by_five_is_a_correlation() -> None:
     assert correlation(X, K).tolist() == [[12, 12, 17], [10, 17, 19], [9, 6, 14]]
 
 
+@row(15)
 def test_15_the_true_convolution_of_the_five_by_five() -> None:
     assert convolution(X, K).tolist() == [[18, 20, 19], [10, 9, 17], [11, 8, 14]]
 
 
+@row(16, 17, 20, 26, 28, 29, 35, 61, 62, 63, 76, 77, 103)
 @pytest.mark.parametrize(
     ("line", "output"),
     [
@@ -172,6 +188,7 @@ def test_sizes_of_the_material(line: str, output: tuple[int, ...]) -> None:
     assert kitnet.parse(line).output_shape == output
 
 
+@row(17, 18, 103)
 @pytest.mark.parametrize(
     ("line", "text"),
     [
@@ -198,6 +215,7 @@ def test_sizes_that_the_material_calls_invalid(line: str, text: str) -> None:
     assert str(caught.value) == text
 
 
+@row(21)
 @pytest.mark.parametrize(
     ("window", "volume", "inputs"),
     [(5, (32, 32, 3), 75), (3, (16, 16, 20), 180), (32, (32, 32, 3), 3072), (200, (200, 200, 3), 120_000)],
@@ -207,20 +225,25 @@ def test_21_inputs_of_one_neuron(window: int, volume: tuple[int, ...], inputs: i
     assert (params["weight"].size, params["bias"].size, params["weight"].fan_in) == (inputs, 1, inputs)
 
 
+@row(22)
 def test_22_full_local_and_shared_connections() -> None:
     image, units = (1000, 1000, 1), 10**6
     assert Linear(units, bias=False).connections(image) == 10**12
     local = Convolution(10, 1, stride=1, pad=((4, 5), (4, 5)), bias=False)
-    assert local.output_shape(image) == image
+    unshared = LocallyConnected(10, 1, stride=1, pad=((4, 5), (4, 5)), bias=False)
+    assert local.output_shape(image) == unshared.output_shape(image) == image
+    assert unshared.params(image)["weight"].size == 10**8
     assert local.connections(image) == 10**8
     assert local.params(image)["weight"].size == 100
 
 
+@row(23)
 def test_23_lenet_c1_against_a_dense_unit() -> None:
     assert Convolution(5, 1, bias=False).params((32, 32, 1))["weight"].size == 25
     assert Linear(1, bias=False).params((32, 32, 1))["weight"].size == 1024
 
 
+@row(25)
 def test_25_the_numpy_indexing_example() -> None:
     random = np.random.default_rng(0)
     X, W0, W1 = (random.integers(-5, 6, shape).astype(float) for shape in ((11, 11, 4), (5, 5, 4), (5, 5, 4)))
@@ -238,12 +261,14 @@ def test_25_the_numpy_indexing_example() -> None:
     assert V[2, 3, 1] == (X[4:9, 6:11, :] * W1).sum() - 2
 
 
+@row(27)
 def test_27_a_layer_has_window_times_depth_times_filters_weights() -> None:
     params = Convolution(3, 7).params((9, 9, 5))
     assert params["weight"].shape == (3, 3, 5, 7)
     assert params["bias"].shape == (7,)
 
 
+@row(29)
 def test_29_one_by_one_convolution_is_a_product_at_every_pixel() -> None:
     random = np.random.default_rng(0)
     x, w = random.integers(-5, 6, (1, 4, 5, 3)).astype(float), random.integers(-5, 6, (3, 2)).astype(float)
@@ -251,6 +276,7 @@ def test_29_one_by_one_convolution_is_a_product_at_every_pixel() -> None:
     assert np.array_equal(y, x @ w)
 
 
+@row(31)
 def test_31_two_small_filters_see_what_a_large_one_sees() -> None:
     x = np.zeros((1, 7, 7, 1))
     x[0, 3, 3] = 1
@@ -265,6 +291,7 @@ def test_31_two_small_filters_see_what_a_large_one_sees() -> None:
     assert (small, large) == (27 * 8 * 8, 49 * 8 * 8)
 
 
+@row(35, 36)
 def test_35_and_36_the_matrices_of_im2col() -> None:
     axes = slide((227, 227, 3), 11, 4)
     view = windows(np.zeros((1, 227, 227, 3), np.uint8), axes)
@@ -275,6 +302,7 @@ def test_35_and_36_the_matrices_of_im2col() -> None:
     assert Convolution(11, 96, 4).params((227, 227, 3))["weight"].size == 96 * 363
 
 
+@row(104)
 def test_104_alexnet_conv1_shared_and_unshared() -> None:
     layer, image = Convolution(11, 96, 4), (227, 227, 3)
     assert math.prod(layer.output_shape(image)) == 290_400
@@ -283,6 +311,7 @@ def test_104_alexnet_conv1_shared_and_unshared() -> None:
     assert layer.connections(image) == 290_400 * 364 == 105_705_600
 
 
+@row(24)
 def test_24_depth_columns_and_slices() -> None:
     """Channels last: x[0, row, column] is a depth column, x[0, :, :, d] a depth slice."""
     x = np.arange(24.0).reshape(1, 2, 3, 4)

@@ -252,7 +252,7 @@ REFUSED = [
     ("8x8x1 -> residual", "residual joins branches; write residual[one | other]", 9),
     ("8x8x1 -> residual[relu", "this bracket is not closed", 17),
     ("8x8x1 -> [relu -> tanh", "this bracket is not closed", 9),
-    ("8x8x1 -> residual[a|b]", "unknown layer 'a' (did you mean 'add'?)", 18),
+    ("8x8x1 -> residual[adds|b]", "unknown layer 'adds' (did you mean 'add'?)", 18),
     ("8x8x1 -> residual[relu|relu|relu]", "residual[body | shortcut] holds two at most, not 3", 17),
     ("8x8x1 -> concat[relu]", "concat[one | other] joins two branches or more, not 1", 15),
     ("8x8x1 -> add[relu]", "add[one | other] joins two branches or more, not 1", 12),

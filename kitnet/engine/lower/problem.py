@@ -2,8 +2,9 @@
 
 A linear layer is a convolution with the window of its whole input: its weights (inputs, units) lie in memory
 as that convolution's filters do. A connection table's filters are spread into dense ones at the beginning of
-each run, and the gradient is gathered back. A norm that the layer does in passing is folded into its bias and
-its filters: into what is made of these, or else into a copy of them.
+each run, those of a true convolution are turned, and the gradient is gathered back: kernels know correlation
+alone. A norm that the layer does in passing is folded into its bias and its filters: into what is made of
+these, or else into a copy of them.
 """
 
 from __future__ import annotations
@@ -76,19 +77,22 @@ def made_of(b: Builder, i: int) -> dict[str, Ref]:
     return {"weight": weight} if after is None else {"weight": weight, "factor": running_factor(b, after)}
 
 
-def has_table(b: Builder, i: int) -> bool:
+def is_spread(b: Builder, i: int) -> bool:
+    """Whether the filters that are correlated lie otherwise than the layer's own."""
     layer = b.node(i).layer
-    return isinstance(layer, Convolution) and layer.table is not None
+    return isinstance(layer, Convolution) and (layer.flip or layer.table is not None)
 
 
 def dense_filters(b: Builder, i: int) -> Ref:
-    """The layer's own filters, or a table's, spread out at the beginning of each run."""
+    """The layer's own filters, or a table's spread out and those of a true convolution turned, at the
+    beginning of each run.
+    """
     weight = b.weight(i, "weight")
-    if not has_table(b, i):
+    if not is_spread(b, i):
         return weight
 
     def make() -> Ref:
-        (spread, _), path = table_of(b, i), b.node(i).path
+        (spread, _), path = spread_of(b, i), b.node(i).path
         filters = b.room(f"{path}.filters", spread.size)
         reads = {"x": weight, "index": b.constant(f"{path}.spread", spread)}
         b.at_start(f"{path} filters", update.gather("gather", b.cpu, spread.size), reads, {"y": filters})
@@ -97,16 +101,16 @@ def dense_filters(b: Builder, i: int) -> Ref:
     return b.once(("dense filters", i), make)
 
 
-def table_of(b: Builder, i: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each dense filter weight the packed one that it is (-1 for none), and for each packed one its dense
-    place.
+def spread_of(b: Builder, i: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each weight of the dense filters the layer's own that it is (-1 for none), and for each of these
+    its place there.
     """
     node = b.node(i)
     layer, (shape,) = node.layer, b.graph.shapes_into(node)
-    assert isinstance(layer, Convolution) and layer.table is not None
-    packed = np.arange(layer.params(shape)["weight"].size).reshape(layer.params(shape)["weight"].shape)
-    spread = layer.dense(packed + 1, shape[-1]).reshape(-1) - 1
-    where = np.zeros(packed.size, np.int32)
+    assert isinstance(layer, Convolution)
+    own = np.arange(layer.params(shape)["weight"].size).reshape(layer.params(shape)["weight"].shape)
+    spread = layer.dense(own + 1, shape[-1]).reshape(-1) - 1
+    where = np.zeros(own.size, np.int32)
     where[spread[spread >= 0]] = np.flatnonzero(spread >= 0)
     return spread.astype(np.int32), where
 

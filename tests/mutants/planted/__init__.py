@@ -4,6 +4,7 @@ from mutant import Mutant
 
 from planted.base import BASE
 from planted.channels import CHANNELS
+from planted.convolutions import CONVOLUTIONS
 from planted.functional import FUNCTIONAL
 from planted.kernels import KERNELS
 from planted.layers import LAYERS
@@ -25,6 +26,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "pointwise": POINTWISE,
     "kernels": KERNELS,
     "channels": CHANNELS,
+    "convolutions": CONVOLUTIONS,
     "net": NET,
     "planning": PLANNING,
     "lower": LOWER,

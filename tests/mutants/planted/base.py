@@ -99,14 +99,16 @@ BASE = [
         "base/test_shape.py::test_number_of_positions",
     ),
     Mutant(
-        "_pads",
+        "padding_of",
         "[(e - 1, e - 1) for e in extents]",
         "[(e, e) for e in extents]",
         "base/test_shape.py::test_named_pads",
     ),
-    Mutant("_pads", "(t // 2, t - t // 2)", "(t - t // 2, t // 2)", "base/test_shape.py::test_named_pads"),
     Mutant(
-        "_pads",
+        "padding_of", "(t // 2, t - t // 2)", "(t - t // 2, t // 2)", "base/test_shape.py::test_named_pads"
+    ),
+    Mutant(
+        "padding_of",
         "(min(pair) < 0 for pair in pairs)",
         "(max(pair) < 0 for pair in pairs)",
         "base/test_shape.py::test_every_misfit_in_its_own_words",

@@ -29,12 +29,12 @@ WINDOWS = [
     ),
     Mutant(
         "turn",
-        "np.flip(w, tuple(range(w.ndim - 2)))",
+        "half_turn(w)",
         "w",
         "layers/test_convolution_formulas.py::test_gradients_are_convolutions",
     ),
     Mutant(
-        "turn",
+        "half_turn",
         "tuple(range(w.ndim - 2))",
         "0",
         "layers/test_convolution_formulas.py::test_turn_turns_every_axis_and_exchanges_maps_and_filters",
