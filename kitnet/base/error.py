@@ -91,6 +91,7 @@ OTHER_NAMES = {
     "softmax_cross_entropy": ("cross_entropy", "crossentropy", "categorical_crossentropy", "ce", "nll"),
     "sigmoid_cross_entropy": ("binary_cross_entropy", "binary_crossentropy", "bce"),
     "quadratic": ("mse", "l2", "mean_squared_error", "squared_error"),
+    "sgd": ("gradient_descent", "gd"),
     "lr": ("learning_rate", "rate"),
     "decay": ("weight_decay",),
     "fashion-mnist": ("fashion", "fmnist"),

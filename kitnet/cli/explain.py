@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kitnet.base.argument import batch_size
-from kitnet.cli.flags import Input, Json, Network, Whole
+from kitnet.cli.flags import Input, Json, Network, OnMisfit, Whole
 from kitnet.cli.network import read_network
 from kitnet.cli.screen import Column, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
@@ -19,6 +19,7 @@ def command(
     /,
     *,
     input: Input = None,
+    on_misfit: OnMisfit = None,
     batch: Whole = 1,
     train: bool = False,
     forbid: tuple[str, ...] = (),
@@ -49,11 +50,10 @@ def command(
     from kitnet.kernels.cpu import detect
 
     batch_size(batch, "--batch")
-    net, _ = read_network(model, input)
+    net, _ = read_network(model, input, on_misfit=on_misfit)
     cpu = detect()
-    wishes = wishes_of(forbid, force)
     mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
-    plan = plan_of(net, batch, mode, loss=loss, wishes=wishes)
+    plan = plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force))
     found: Any = explain(plan)
     if json:
         print_json({"model": model, "network": str(net), "processor": str(cpu), **found})

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Threads, Whole
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, OnMisfit, Threads, Whole
 from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
 from kitnet.train import (
     EpochEnded,
@@ -62,6 +62,7 @@ class Arguments:
             "the last layer."
         ),
     ] = None
+    on_misfit: OnMisfit = None
     seed: Annotated[
         Whole | None,
         Parameter(help=f"Decides the initial weights and the order of the images; usually {Settings.seed}."),

@@ -1,7 +1,7 @@
 """Dropout: in training each number is 0 with the probability `drop`, and divided by 1 - drop otherwise.
 
 The expected value of y is then x, so that evaluation changes nothing ("inverted" dropout). Srivastava,
-Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, section 10.
+Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, section 10. dx is dy times the same factors.
 """
 
 from __future__ import annotations

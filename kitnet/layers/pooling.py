@@ -24,8 +24,7 @@ class Pooling(Layer):
     on_misfit: Misfit = argument(MISFIT, "error")
 
     def axes(self, x: Shape) -> Axes:
-        stride = self.window if self.stride is None else self.stride
-        return slide(x, self.window, stride, self.pad, 1, self.on_misfit, "pooling window")
+        return slide(x, self.window, self.stride, self.pad, 1, self.on_misfit, "pooling window")
 
     def output_shape(self, *x: Shape) -> Shape:
         axes = self.axes(x[0])

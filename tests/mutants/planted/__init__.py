@@ -7,6 +7,7 @@ from planted.channels import CHANNELS
 from planted.functional import FUNCTIONAL
 from planted.kernels import KERNELS
 from planted.layers import LAYERS
+from planted.ledger import LEDGER
 from planted.lower import LOWER
 from planted.net import NET
 from planted.planning import PLANNING
@@ -21,6 +22,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "kernels": KERNELS,
     "channels": CHANNELS,
     "net": NET,
+    "ledger": LEDGER,
     "planning": PLANNING,
     "lower": LOWER,
     "running": RUNNING,
