@@ -57,21 +57,21 @@ def print_measured(
 
 def _estimate(ledger: Ledger, train: bool) -> dict[str, int]:
     """What the ledger says of what is measured."""
-    told = ledger.training_memory if train else ledger.inference_memory
-    given = sum(row.values for row in ledger.operands) * ledger.batch * BYTES
     if train:  # the images that the first layer reads again are those of the batch
-        values = told["values that the way back reads"] + told["gradients of the values"]
-        values -= sum(row.training_bytes for row in ledger.operands)
-    else:
+        told, given = ledger.training_memory, sum(row.training_bytes for row in ledger.operands)
+        batch = sum(row.values for row in ledger.operands) * ledger.batch * BYTES
+        estimate = {
+            "parameters": told["parameters"],
+            "gradients": told["gradients of the parameters"],
+            "optimiser": told["the optimiser's memory"],
+            "state": told["state"],
+            "arena": told["values that the way back reads"] - given + told["gradients of the values"],
+            "in_flight": batch,
+        }
+    else:  # the images are among the values that are needed at once
+        told = ledger.inference_memory
         values = told["values at once"]
-    estimate = {
-        "parameters": told["parameters"],
-        "gradients": told.get("gradients of the parameters", 0),
-        "optimiser": told.get("the optimiser's memory", 0),
-        "state": told["state"],
-        "arena": values,
-        "in_flight": given,
-    }
+        estimate = {"parameters": told["parameters"], "state": told["state"], "arena": values}
     return {**estimate, "total": sum(estimate.values())}
 
 

@@ -166,6 +166,8 @@ def test_each_axis_is_repaired_where_it_needs_it() -> None:
         "10x11x2 input; use stride=1x2, pad=0:1x0, a 9x11x2 or 11x11x2 input, or write floor to drop the "
         "last 1"
     )
+    uneven = said((10, 11, 2), 3, 2, (0, (0, 2)), what="filter")
+    assert "pad=0:1x0:2," in uneven  # what fits stays as it is
 
 
 def test_a_pool_whose_windows_lie_side_by_side_gets_a_window_that_does() -> None:

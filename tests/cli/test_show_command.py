@@ -226,7 +226,8 @@ def test_what_a_plan_really_takes(say_json):
     assert (found["mode"], found["batch"], measured["threads"]) == ("infer", 16, 2)
     assert measured["parameters"] >= estimate["parameters"] == 4 * (40 + 650)
     assert (measured["gradients"], measured["optimiser"]) == (0, 0)
-    assert measured["in_flight"] >= estimate["in_flight"] == 16 * 64 * 4
+    assert measured["in_flight"] == 16 * 64 * 4 + 16 * 10 * 4  # images and scores
+    assert estimate == {"parameters": 2760, "state": 0, "arena": 16 * 1280, "total": 2760 + 16 * 1280}
     assert measured["code"] > 1000
     assert measured["total"] == sum(v for k, v in measured.items() if k not in ("total", "threads"))
 
@@ -238,6 +239,12 @@ def test_what_a_training_step_really_takes(say_json, say):
     assert measured["parameters"] == measured["gradients"] == measured["optimiser"]
     assert estimate["parameters"] == estimate["gradients"] == estimate["optimiser"] == 4 * 690
     assert measured["arena"] + measured["workspace"] > 0
+    read_again = (
+        64 * 4 * 4 + 16 * 4 * 4 + 16 * 4 + 10 * 4
+    )  # of the ReLU, the pool and its indices, the scores
+    gradients = (64 * 4 + 16 * 4 + 10) * 4
+    assert estimate["arena"] == 16 * (read_again + gradients)
+    assert estimate["in_flight"] == 16 * 64 * 4
     said = say("show", SMALL, "--batch", "16", "--verify", "--train", "--threads", "2")
     lines = said.out.splitlines()
     assert lines[:2] == [SMALL, "a training step of 16 images, 2 threads"]

@@ -36,9 +36,7 @@ def test_an_input_that_cannot_be_halved_so_often() -> None:
 
 
 def test_each_operand_is_halved_as_often_as_on_its_longest_way() -> None:
-    line = (
-        "36x36x3 -> concat[maxpool2 -> maxpool2 | maxpool2 -> maxpool2 -> conv3-2 same] -> maxpool3/2 -> fc2"
-    )
+    line = "36x36x3 -> side[maxpool2 -> fc2 => early] -> [maxpool2 -> conv3-2 same]*2 -> maxpool3/2 -> fc2"
     assert said(line) == [
         "input: a size of 36 is not divisible by 8, but the layers halve it 3 times; use 32 or 40 (input)"
     ]
