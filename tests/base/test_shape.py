@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from catalogue import row
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ def test_one_number_goes_to_every_axis() -> None:
     assert per_axis((3, 5), 2) == (3, 5)
 
 
+@row(16, 17, 20, 103)
 @pytest.mark.parametrize(
     ("size", "window", "stride", "pad", "output"),
     [
@@ -59,6 +61,7 @@ def test_named_pads() -> None:
     assert slide((5, 1), 3, pad="full", dilation=2) == (Axis(5, 3, 1, 2, 4, 4, 9),)
 
 
+@row(19)
 @pytest.mark.parametrize(("window", "pad"), [(3, 1), (5, 2), (7, 3), (11, 5)])
 def test_same_padding_of_odd_windows_is_half_of_them(window: int, pad: int) -> None:
     (axis,) = slide((20, 1), window, pad="same")  # catalogue 19: (F - 1) / 2
@@ -76,6 +79,7 @@ def test_window_stride_and_dilation_may_differ_by_axis() -> None:
     assert outputs((9, 10, 11, 1), 3) == (7, 8, 9)
 
 
+@row(18, 103)
 def test_the_rest_is_dropped_where_floor_says_so() -> None:
     assert outputs((10, 1), 3, 2, on_misfit="floor") == (4,)  # catalogue 18
     assert outputs((224, 1), 11, 4, 2, on_misfit="floor") == (55,)  # what torchvision does with AlexNet
@@ -111,6 +115,7 @@ def test_windows_fit_and_no_further_one_would(
     assert axis.output == math.floor((places - extent) / stride) + 1
 
 
+@row(11)
 @given(size=st.integers(6, 40), window=small)
 def test_valid_same_full_lengths(size: int, window: int) -> None:
     lengths = [outputs((size, 1), window, pad=pad)[0] for pad in ("valid", "same", "full")]
