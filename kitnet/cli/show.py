@@ -30,8 +30,8 @@ class Look:
     depth: Annotated[
         Whole | None,
         Parameter(
-            help="Show layers within blocks as one row beyond so many parts of their names; usually as many "
-            f"as make no more than {MOST_ROWS} rows."
+            help="Layers whose names have the same so many first parts are one row, with 0 those whose "
+            f"outputs have the same sizes; usually as many as make no more than {MOST_ROWS} rows."
         ),
     ] = None
     html: Annotated[bool, Parameter(help="Print one self-contained page.")] = False
@@ -82,11 +82,11 @@ def command(
     batch_size(batch, "--batch")
     thread_count(trial.threads, "--threads")
     if look.depth is not None:
-        whole("--depth", look.depth, 1)
+        whole("--depth", look.depth, 0)
     shown = chosen(look.columns)
     net, card = read_network(model, input, optional, on_misfit)
     ledger = net.ledger(batch, dtype, optimizer)
-    rows = [*ledger.operands, *ledger.blocks(look.depth or ledger.usual_depth)]
+    rows = [*ledger.operands, *ledger.blocks(ledger.usual_depth if look.depth is None else look.depth)]
     if trial.verify:
         rule = RULES[optimizer]() if trial.train else None
         print_measured(net, ledger, rule, trial.threads, trial.memory, json)

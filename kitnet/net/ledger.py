@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -26,7 +27,7 @@ DTYPES = {"float32": 4, "float64": 8}  # bytes of one number
 BYTES = DTYPES["float32"]
 BIASES = ("bias", "shift")  # names of parameters that are added to sums; all others are weights
 INPUT, BLOCK = "input", "block"  # kinds of rows that are no layers
-MOST_ROWS = 40  # that are shown of a network where nothing else is said
+MOST_ROWS = 60  # that are shown of a network where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -147,17 +148,24 @@ class Ledger:
         }
 
     def blocks(self, depth: int) -> tuple[Row, ...]:
-        """The rows, with those together whose paths have the same first `depth` parts."""
+        """The rows, with those together whose paths have the same first `depth` parts; with depth 0 those that
+        follow each other and have outputs of the same sizes.
+        """
         groups: dict[str, list[Row]] = {}
         for row in self.rows:
-            groups.setdefault(".".join(row.path.split(".")[:depth]), []).append(row)
-        return tuple(_block(path, rows) if len(rows) > 1 else rows[0] for path, rows in groups.items())
+            groups.setdefault(".".join(row.path.split(".")[: max(depth, 1)]), []).append(row)
+        found = tuple(_block(path, rows) for path, rows in groups.items())
+        if depth:
+            return found
+        stages = [list(rows) for _, rows in groupby(found, lambda row: row.output[:-1])]
+        return tuple(_block(f"{rows[0].path} to {rows[-1].path}", rows) for rows in stages)
 
     @property
     def usual_depth(self) -> int:
         """The deepest level that makes no more rows than a person reads."""
         deepest = max((row.path.count(".") + 1 for row in self.rows), default=1)
-        return next((depth for depth in range(deepest, 1, -1) if len(self.blocks(depth)) <= MOST_ROWS), 1)
+        few = (depth for depth in range(deepest, 0, -1) if len(self.blocks(depth)) <= MOST_ROWS)
+        return next(few, 0)
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -179,10 +187,12 @@ def _sums(rows: Iterable[Row]) -> dict[str, int]:
 
 
 def _block(path: str, rows: Sequence[Row]) -> Row:
+    """Rows as one, or the only one as it is."""
+    if len(rows) == 1:
+        return rows[0]
     most = max(row.inference_bytes for row in rows)
-    return replace(rows[-1], path=path, kind=BLOCK, owner="").holding(
-        {**_sums(rows), "inference_bytes": most}
-    )
+    whole = replace(rows[-1], path=path, kind=BLOCK, owner="")
+    return whole.holding({**_sums(rows), "inference_bytes": most})
 
 
 def _row(graph: Graph, i: int, memory: _Memory, seen: Fields, optimiser_arrays: int) -> Row:

@@ -127,6 +127,7 @@ def test_deep_networks_are_shown_by_blocks(say):
         lines = say("show", line, "--columns", "layer,kind", *words).out.splitlines()[4:]
         return [text.split() for text in lines[: lines.index("total")]]
 
+    assert paths("--depth", "0") == [["s", "block"], ["meanpool1", "meanpool"], ["fc1", "fc"]]
     assert paths("--depth", "1") == [["s", "block"], ["meanpool1", "meanpool"], ["fc1", "fc"]]
     assert paths("--depth", "2")[:2] == [["s.0", "block"], ["s.1", "block"]]
     assert len(paths("--depth", "9")) == 62
@@ -135,7 +136,7 @@ def test_deep_networks_are_shown_by_blocks(say):
 
 
 def test_numbers_that_are_none(refused):
-    assert refused("show", SMALL, "--depth", "0") == "--depth 0 is not possible; use 1 or more"
+    assert refused("show", SMALL, "--depth", "-1") == "--depth -1 is not possible; use 0 or more"
     assert refused("show", SMALL, "--dtype", "float16") == (
         "unknown dtype 'float16' (did you mean 'float64'?); known: float32, float64"
     )

@@ -361,7 +361,20 @@ def test_many_layers_are_shown_by_blocks() -> None:
     ledger = parse("8x8x4 -> s:[residual[conv3-4 same -> relu -> conv3-4 same] -> relu]*12 -> fc2").ledger()
     assert len(ledger.rows) == 61 and ledger.usual_depth == 4
     assert (len(ledger.blocks(4)), len(ledger.blocks(3))) == (37, 25)
-    assert parse("8x8x1 -> [relu]*60").ledger().usual_depth == 1  # nothing to put together
+    assert parse("8x8x1 -> [relu]*60").ledger().usual_depth == 1
+
+
+def test_layers_without_blocks_are_shown_by_sizes() -> None:
+    line = "8x8x2 -> [conv3-2 same -> relu]*20 -> maxpool2 -> [conv3-4 same -> relu]*20 -> fc3 -> relu"
+    ledger = parse(line).ledger()
+    assert ledger.usual_depth == 0
+    stages = ledger.blocks(0)
+    assert [(row.path, row.kind, row.output) for row in stages] == [
+        ("conv1 to relu20", "block", (8, 8, 2)),
+        ("maxpool1 to relu40", "block", (4, 4, 4)),
+        ("fc1 to relu41", "block", (3,)),
+    ]
+    assert sum(row.parameters for row in stages) == ledger.totals["parameters"]
 
 
 def test_an_unknown_dtype_and_optimizer() -> None:

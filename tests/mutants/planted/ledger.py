@@ -206,9 +206,15 @@ LEDGER = [
     ),
     Mutant(
         "Ledger.usual_depth",
-        "len(self.blocks(depth)) <= MOST_ROWS",
-        "True",
+        "range(deepest, 0, -1)",
+        "range(1, deepest + 1)",
         f"{LEDGER_TESTS}::test_many_layers_are_shown_by_blocks",
+    ),
+    Mutant(
+        "Ledger.blocks",
+        "row.output[:-1]",
+        "row.output",
+        f"{LEDGER_TESTS}::test_layers_without_blocks_are_shown_by_sizes",
     ),
     # the sizing rules
     Mutant(
