@@ -11,6 +11,7 @@ KINDS = (
     Column("kind"),
     *(Column(name, right=True) for name in ("layers", "values", "parameters", "multiply-adds")),
 )
+LARGE = 0.1  # share of the parameters of a layer that is told
 
 
 def total_of(ledger: Ledger) -> Row:
@@ -32,11 +33,11 @@ def say_where(ledger: Ledger) -> None:
 
 
 def where(ledger: Ledger) -> Iterator[str]:
-    """Which layer has most of the parameters, and how many of the first ones hold half of the values."""
+    """Which layer has many of the parameters, and how many of the first ones hold half of the values."""
     total = ledger.totals
     largest = max(ledger.rows, key=lambda row: row.parameters)
-    if largest.parameters:
-        share = largest.parameters / total["parameters"]
+    share = largest.parameters / max(total["parameters"], 1)
+    if share >= LARGE:
         yield (
             f"{largest.path} has {share:.0%} of the parameters: {largest.parameters:,} of "
             f"{total['parameters']:,}"

@@ -148,8 +148,8 @@ class Ledger:
         }
 
     def blocks(self, depth: int) -> tuple[Row, ...]:
-        """The rows, with those together whose paths have the same first `depth` parts; with depth 0 those that
-        follow each other and have outputs of the same sizes.
+        """The rows, with those together whose paths have the same first `depth` parts; with depth 0 those
+        that follow each other and have outputs of the same sizes.
         """
         groups: dict[str, list[Row]] = {}
         for row in self.rows:

@@ -250,6 +250,21 @@ def test_resume_with_more_epochs(say, easy, here):
     assert json.loads((here / "runs" / "net-1" / "summary.json").read_text())["epochs"] == 3
 
 
+def test_train_on_sizes_that_do_not_divide(say, refused, easy, here):
+    """The run remembers it, so that it can be gone on with."""
+    words = ("train", "8x8x1 -> conv3-4/2 -> fc10", "--data", easy, "--engine", "formula", "--epochs")
+    assert refused(*words, "1").startswith(
+        "conv1: a stride of 2 does not divide: (8 - 3 + 2*0) / 2 + 1 = 3.5 "
+    )
+    assert refused(*words, "1", "--on-misfit", "cel") == (
+        "unknown on_misfit 'cel' (did you mean 'ceil'?); known: error, floor, ceil, pad, crop"
+    )
+    said = say(*words, "1", "--on-misfit", "ceil")
+    assert (said.status, said.out.splitlines()[0]) == (0, "8x8x1 -> conv3-4/2 ceil -> fc10")
+    assert say("train", "--resume", "runs/net-1", "--epochs", "2").status == 0
+    assert json.loads((here / "runs" / "net-1" / "summary.json").read_text())["epochs"] == 2
+
+
 def test_resume_tells_of_a_damaged_checkpoint(say, easy, here):
     say("train", LINE, "--data", easy, "--epochs", "2", "--batch", "50")
     run = Path("runs", "net-1")

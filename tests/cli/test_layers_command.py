@@ -24,12 +24,12 @@ def table(say):
 @row(138)
 def test_which_layers_have_parameters_and_which_hyperparameters(table):
     assert list(table) == sorted(LAYERS)
-    assert table["conv"] == [
-        "layer", "weight bias", "window filters stride pad dilation groups table bias on_misfit init",
-    ]  # fmt: skip
-    assert table["fc"] == ["layer", "weight bias", "units bias init"]
-    assert table["maxpool"] == ["layer", "", "window stride pad on_misfit"]
-    assert table["relu"] == ["layer", "", ""]
+    words = {word: [set(cell.split()) for cell in cells[1:]] for word, cells in table.items()}
+    assert words["conv"][0] == {"weight", "bias"}
+    assert words["conv"][1] >= {"window", "filters", "stride", "pad", "dilation", "groups", "table", "init"}
+    assert words["fc"] == [{"weight", "bias"}, {"units", "bias", "init"}]
+    assert words["maxpool"][0] == set() and words["maxpool"][1] >= {"window", "stride", "pad", "on_misfit"}
+    assert words["relu"] == [set(), set()]
     assert table["subsample"][1] == "coefficient bias"
     assert table["quadratic"][0] == "loss" and table["add"][0] == "block"
 
@@ -46,42 +46,43 @@ def test_the_table_fits_the_terminal(say, monkeypatch, columns):
 
 
 def test_one_word(say):
-    said = say("layers", "maxpool")
+    said = say("layers", "fc")
     assert (said.status, said.err) == (0, "")
     assert said.out == (
-        "maxpool (layer)  `maxpool2`: y = the largest value of each window, 2x2 and side by side; "
-        "`maxpool3/2`: "
-        "windows of 3x3, two apart.\n"
+        "fc (layer)  `fc120`: y[k] = b[k] + sum over j of x[j] * w[j, k]: 120 units, each connected with "
+        "every value of an input of any shape.\n"
         "\n"
-        "    Max pooling: y = the largest value of each window, map by map; the winner's index in its "
-        "window is "
-        "kept.\n"
+        "    The fully connected layer: y[n, k] = b[k] + sum over j of x[n, j] * w[j, k], x taken as one "
+        "long row.\n"
         "\n"
-        "    The gradient dy goes to the winner alone; where windows overlap, dx is the sum of what they "
-        "send.\n"
-        "    Padding never wins, not even over minus infinity, and of equal values the first wins. "
-        "Overlapping "
-        "pooling:\n"
-        "    Krizhevsky et al. 2012, section 3.4.\n"
-        "    (kitnet/layers/max_pool.py)\n"
+        "    It is a convolution whose window covers the whole input: w (inputs, units) is the filters "
+        "(*sizes, C, units)\n"
+        "    in one block.\n"
+        "\n"
+        "        dx[n, j] = sum over k of dy[n, k] * w[j, k]\n"
+        "        dw[j, k] = sum over n of x[n, j] * dy[n, k]\n"
+        "        db[k]    = sum over n of dy[n, k]\n"
+        "\n"
+        '    (Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", 1986.)\n'
+        "    (kitnet/layers/linear.py)\n"
         "\n"
         "Hyperparameters\n"
-        "    window: a size such as 3 or 3x5, always given\n"
-        "    stride: a size such as 3 or 3x5, usually none\n"
-        "    pad: valid, same, full, a number, or one an axis such as 1x2 or 0:1x1:2, usually valid\n"
-        "    on_misfit: error or floor or ceil or pad or crop, usually error\n"
+        "    units: a whole number, always given\n"
+        "    bias: yes or no, usually yes\n"
+        "    init: zeros or ones or mean or lecun1998 or lecun or glorot or he or gaussian, usually he\n"
         "\n"
         "Parameters\n"
-        "    none\n"
+        "    weight bias\n"
         "\n"
         "Example\n"
-        "    4x6x3 -> maxpool2\n"
-        "    from 4x6x3 to 2x3x3\n"
-        "    the way back reads indices\n"
+        "    7 -> fc5\n"
+        "    from 7 to 5 with weight 7x5; bias 5\n"
+        "    the way back reads x\n"
         "\n"
         "Implementations\n"
-        "    maxpool.images: largest values and their indices\n"
-        "    maxpool.channels: largest values and their indices\n"
+        "    conv.direct.images: direct\n"
+        "    linear.channels: weights as they lie\n"
+        "    conv.direct.channels: direct\n"
         "    formula.images: formula\n"
         "    formula.channels: formula\n"
     )

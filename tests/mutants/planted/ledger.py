@@ -296,6 +296,12 @@ LEDGER = [
         "held >= total['values']",
         f"{SHOW}::test_the_table_of_vgg16",
     ),
+    Mutant(
+        "train.trainer:network",
+        "on_misfit=on_misfit",
+        "on_misfit=None",
+        "cli/test_cli_commands.py::test_train_on_sizes_that_do_not_divide",
+    ),
     # rows of the catalogue, each by a bug of its own
     Mutant(
         "Sliding.padding",
