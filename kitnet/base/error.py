@@ -121,6 +121,7 @@ OTHER_NAMES = {
     "absolute": ("mae", "l1", "mean_absolute_error"),
     "huber": ("smooth_l1", "smoothl1"),
     "multiclass_hinge": ("svm", "multimargin", "multi_margin", "crammer_singer"),
+    "sgd": ("gradient_descent", "gd"),
     "lr": ("learning_rate", "rate"),
     "decay": ("weight_decay",),
     "fashion-mnist": ("fashion", "fmnist"),

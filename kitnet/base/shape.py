@@ -8,6 +8,14 @@ stride S it has
 
 positions (Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016; CS231n writes
 (W-F+2P)/S+1). Dilation 1 is the ordinary window; some texts call that "dilation 0".
+
+Where S does not divide, a layer says what becomes of the rest (`on_misfit`):
+
+    error   nothing: the sizes are refused, with the nearest ones that fit
+    floor   the last places are not read
+    ceil    one more window hangs over the end, as in Caffe's pooling
+    pad     the padding grows by what is missing, the odd place behind
+    crop    the padded input shrinks by what is left, the odd place behind
 """
 
 from __future__ import annotations
@@ -16,14 +24,15 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from kitnet.base.error import ShapeError
 
 Shape = tuple[int, ...]
 Sizes = int | tuple[int, ...]  # one number for all axes, or one an axis
 Pad = Literal["valid", "same", "full"] | int | tuple[int | tuple[int, int], ...]
-Misfit = Literal["error", "floor"]
+Misfit = Literal["error", "floor", "ceil", "pad", "crop"]
+MISFITS: tuple[Misfit, ...] = get_args(Misfit)
 
 
 def say(shape: Sequence[int]) -> str:
@@ -62,6 +71,7 @@ class Axis:
 
     A stride of 0 says that windows are regions instead, parts of the axis as equal as can be: on N places
     region o of O begins at floor(o N / O) and ends before ceil((o + 1) N / O); `window` is the largest.
+    Where the input is cropped, `before` or `after` is below 0: so many places are not seen.
     """
 
     size: int
@@ -104,55 +114,89 @@ class Axis:
         return range(max(first, 0), min(end, self.window))
 
 
+@dataclass(frozen=True)
+class Sliding:
+    """A window along one axis as it is asked for, whether it fits or not."""
+
+    size: int
+    window: int
+    stride: int
+    dilation: int
+    pad: Literal["valid", "same", "full"] | tuple[int, int]
+    on_misfit: Misfit
+    side_by_side: bool = False  # whether the stride is the window's size, whatever that is
+
+    @property
+    def extent(self) -> int:
+        return self.dilation * (self.window - 1) + 1
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Places before and after the input."""
+        match self.pad:
+            case "valid":
+                return 0, 0
+            case "full":
+                return self.extent - 1, self.extent - 1
+            case "same":
+                positions = -(-self.size // self.stride)
+                total = max((positions - 1) * self.stride + self.extent - self.size, 0)
+                return total // 2, total - total // 2
+        return self.pad
+
+    def axis(self) -> Axis | None:
+        """The window with its number of positions; None where it does not fit."""
+        before, after = self.padding
+        steps, left = divmod(self.size + before + after - self.extent, self.stride)
+        if steps < 0 or (left and self.pad != "same" and self.on_misfit == "error"):
+            return None
+        missing = self.stride - left
+        if left and self.pad != "same":
+            match self.on_misfit:
+                case "ceil" if (steps + 1) * self.stride < before + self.size:  # not wholly in the padding
+                    steps, after = steps + 1, after + missing
+                case "pad":
+                    before, after, steps = before + missing // 2, after + missing - missing // 2, steps + 1
+                case "crop":
+                    before, after = before - left // 2, after - (left - left // 2)
+        return Axis(self.size, self.window, self.stride, self.dilation, before, after, steps + 1)
+
+
 def slide(
     volume: Shape,
     window: Sizes,
-    stride: Sizes = 1,
+    stride: Sizes | None = 1,
     pad: Pad = "valid",
     dilation: Sizes = 1,
     on_misfit: Misfit = "error",
     what: str = "window",
+    may_pad: bool = True,
 ) -> tuple[Axis, ...]:
     """The window along each axis of `volume`, whose last axis is the depth.
 
     `pad` is 'valid' (none), 'same' (an output of ceil(size / stride), the odd place behind), 'full' (all
     overlaps, extent - 1 on both sides), a number for both sides, or one number or (before, after) an axis.
-    Where the stride does not divide what is left of the input, `on_misfit` 'error' raises ShapeError and
-    'floor' drops the rest. Raises ShapeError where a window does not fit.
+    Without a `stride` windows lie side by side. `on_misfit` says what becomes of the places that the stride
+    does not divide. Raises ShapeError where a window does not fit, with the nearest sizes that do; `may_pad`
+    says whether a padding may be among them.
     """
     sizes, rank = volume[:-1], _rank(volume, what)
     windows = per_axis(window, rank, what)
-    window_text = with_article(f"{say(windows)} {what}")
-    strides, dilations = per_axis(stride, rank, "stride"), per_axis(dilation, rank, "dilation")
+    strides = windows if stride is None else per_axis(stride, rank, "stride")
+    dilations = per_axis(dilation, rank, "dilation")
     for name, values in ((what, windows), ("stride", strides), ("dilation", dilations)):
         if min(values) < 1:
             raise ShapeError(f"a {name} of {say(values)} is not possible", "use 1 or more")
-    extents = tuple(d * (k - 1) + 1 for k, d in zip(windows, dilations, strict=True))
-    pads = padding_of(pad, sizes, extents, strides)
-    padded = [n + before + after for n, (before, after) in zip(sizes, pads, strict=True)]
-    if any(e > n for e, n in zip(extents, padded, strict=True)):
-        spread = (
-            "" if extents == windows else f" (spread over {say(extents)} by a dilation of {say(dilations)})"
-        )
-        inside = "" if tuple(padded) == sizes else f" padded to {say(padded)}"
-        need = max(-(-(e - n) // 2) for n, e in zip(sizes, extents, strict=True))
-        raise ShapeError(
-            f"{window_text}{spread} does not fit its {say(volume)} input{inside}",
-            f"use pad={need} or a smaller {what}",
-        )
-    axes = []
-    for axis, n in enumerate(sizes):
-        e, s, (before, after) = extents[axis], strides[axis], pads[axis]
-        steps, left = divmod(n + before + after - e, s)
-        if left and on_misfit == "error" and pad != "same":
-            padding = f" + {before + after}" if before + after else ""
-            raise ShapeError(
-                f"a stride of {s} does not divide: ({n}{padding} - {e}) / {s} + 1 = "
-                f"{steps + left / s + 1:.4g} positions of {window_text} on its {say(volume)} input",
-                f"write floor to drop the last {left}, or change stride or pad",
-            )
-        axes.append(Axis(n, windows[axis], s, dilations[axis], before, after, steps + 1))
-    return tuple(axes)
+    asked = [
+        Sliding(*numbers, on_misfit, stride is None)
+        for numbers in zip(sizes, windows, strides, dilations, _pads(pad, rank), strict=True)
+    ]
+    axes = tuple(axis for one in asked if (axis := one.axis()) is not None)
+    if len(axes) < rank:
+        from kitnet.base.misfit import misfit_error  # which imports this module
+
+        raise misfit_error(asked, volume[-1], what, may_pad)
+    return axes
 
 
 def divide(volume: Shape, regions: Sizes, what: str = "region") -> tuple[Axis, ...]:
@@ -185,20 +229,18 @@ def _rank(volume: Shape, what: str) -> int:
 
 def padding_of(pad: Pad, sizes: Shape, extents: Shape, strides: Shape) -> list[tuple[int, int]]:
     """Places (before, after) each axis, as `slide` takes a pad. Raises ShapeError."""
-    if pad == "valid":
-        return [(0, 0)] * len(sizes)
-    if pad == "full":
-        return [(e - 1, e - 1) for e in extents]
-    if pad == "same":
-        totals = [
-            max((-(-n // s) - 1) * s + e - n, 0) for n, e, s in zip(sizes, extents, strides, strict=True)
-        ]
-        return [(t // 2, t - t // 2) for t in totals]
-    given = (pad,) * len(sizes) if isinstance(pad, int) else pad
-    if isinstance(given, str) or len(given) != len(sizes):
+    asked = zip(sizes, extents, strides, _pads(pad, len(sizes)), strict=True)
+    return [Sliding(n, extent, stride, 1, one, "floor").padding for n, extent, stride, one in asked]
+
+
+def _pads(pad: Pad, rank: int) -> Sequence[Literal["valid", "same", "full"] | tuple[int, int]]:
+    """What each axis is padded with. Raises ShapeError."""
+    if isinstance(pad, str):
+        return (pad,) * rank
+    given = (pad,) * rank if isinstance(pad, int) else pad
+    if len(given) != rank:
         raise ShapeError(
-            f"a pad of {say_pad(pad)} does not fit an input of {len(sizes)} axes",
-            f"give one number, or {len(sizes)}",
+            f"a pad of {say_pad(pad)} does not fit an input of {rank} axes", f"give one number, or {rank}"
         )
     pairs = [(p, p) if isinstance(p, int) else p for p in given]
     if any(min(pair) < 0 for pair in pairs):

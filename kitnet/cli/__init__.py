@@ -15,7 +15,7 @@ from cyclopts import App, Parameter
 
 import kitnet
 from kitnet.base.error import KitnetError, cut
-from kitnet.cli import evaluate, explain, layers, models, predict, show, train, verify
+from kitnet.cli import check, evaluate, explain, layers, models, predict, show, train, verify
 from kitnet.cli.screen import INTERRUPTED, complain
 from kitnet.cli.stream import guard_errors, guard_output
 
@@ -25,7 +25,7 @@ app = App(
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
 )
-for module in (train, evaluate, predict, verify, show, explain, layers, models):
+for module in (train, evaluate, predict, verify, show, check, explain, layers, models):
     app.command(module.command, name=module.__name__.rpartition(".")[2])
 
 
@@ -44,7 +44,9 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """One command line -> its exit status: 0, 2 for a mistake of the user, 130 when Ctrl-C ended it."""
+    """One command line -> its exit status: 0, 1 for a check that warns, 2 for a mistake of the user, 130 when
+    Ctrl-C ended it.
+    """
     try:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KitnetError as error:

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter, Token
 
 from kitnet.base.error import shorten
+from kitnet.base.shape import MISFITS
 from kitnet.data import NAMES
 
 
@@ -36,6 +37,13 @@ Engine = Annotated[str | None, Parameter(help="compiled (usual) or formula, the 
 Threads = Annotated[
     Whole | None,
     Parameter(help="Of the compiled engine; usually all cores. The results are the same bits."),
+]
+OnMisfit = Annotated[
+    str | None,
+    Parameter(
+        help=f"What becomes of places that a stride does not divide, in layers that do not say it: "
+        f"{', '.join(MISFITS)}."
+    ),
 ]
 Json = Annotated[bool, Parameter(help="Print one JSON document.")]
 Memory = Annotated[

@@ -1,4 +1,4 @@
-"""The network that `show` and `explain` are asked about, and what its card says of training."""
+"""The network that a command is asked about, and what its card says of training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def usual_training(card: Card) -> dict[str, float]:
     }
 
 
-def read_network(model: str, input: str | None, optional: bool = True) -> tuple[Net, Card | None]:
+def read_network(
+    model: str, input: str | None, optional: bool = True, on_misfit: str | None = None
+) -> tuple[Net, Card | None]:
     """The network of a name of the zoo, with its card, or of a line, perhaps with another input volume.
 
     Raises KitnetError.
@@ -28,4 +30,5 @@ def read_network(model: str, input: str | None, optional: bool = True) -> tuple[
     except ValueError:
         raise KitnetError(f"--input {shorten(input)} is no volume; write it like 32x32x3") from None
     card = None if "->" in model or "→" in model else find(model)
-    return parse(card.line if card else model, input=volume, optional=optional), card
+    line = card.line if card else model
+    return parse(line, input=volume, optional=optional, on_misfit=on_misfit), card

@@ -54,11 +54,17 @@ def say_wrapped(text: str, bold: int = 0) -> None:
 
 
 class Column(NamedTuple):
-    """A column of a table; the highest `spare` is left out first where the terminal is too narrow."""
+    """A column of a table; the highest `spare` is left out first where the terminal is too narrow. A `broken`
+    one is the last, and goes on in further lines."""
 
     name: str
     right: bool = False
     spare: int = 0
+    broken: bool = False
+
+
+LEAST_BROKEN = 12  # columns of the terminal for a broken column
+UNITS = ("KiB", "MiB", "GiB")
 
 
 def print_table(
@@ -69,7 +75,14 @@ def print_table(
 ) -> None:
     """A header, rows of cells, and under each row its notes; a last row of totals is bold."""
     widths = [max(map(cell_len, cells)) for cells in zip([c.name for c in columns], *rows, strict=True)]
-    shown = _columns_that_fit(columns, widths)
+    most = terminal_width()
+    least = [
+        max(len(c.name), min(w, LEAST_BROKEN)) if c.broken else w
+        for c, w in zip(columns, widths, strict=True)
+    ]
+    shown = _columns_that_fit(columns, least, most)
+    if most is not None and columns[shown[-1]].broken:
+        widths[shown[-1]] = max(least[shown[-1]], most - sum(widths[i] + len(GAP) for i in shown[:-1]))
 
     def line(cells: Sequence[str]) -> str:
         padded = []
@@ -81,23 +94,50 @@ def print_table(
     header = line([column.name for column in columns])
     say(header, len(header))
     for i, row in enumerate(rows):
-        text = line(row)
-        say(text, len(text) if total and row is rows[-1] else 0)
+        for text in map(line, _broken(columns, widths, row)):
+            say(text, len(text) if total and row is rows[-1] else 0)
         for note in notes[i] if notes else ():
             say_wrapped(f"    {note}")
     left_out = [column.name for i, column in enumerate(columns) if i not in shown]
     if left_out:
-        say(f"(the terminal is too narrow for: {', '.join(left_out)})")
+        say_wrapped(f"(the terminal is too narrow for: {', '.join(left_out)})")
 
 
-def _columns_that_fit(columns: Sequence[Column], widths: Sequence[int]) -> list[int]:
-    shown, most = list(range(len(columns))), terminal_width()
-    while most is not None and sum(widths[i] for i in shown) + len(GAP) * (len(shown) - 1) > most:
+def _broken(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]) -> list[list[str]]:
+    """The lines of a row, one but for a broken column."""
+    if not columns[-1].broken or cell_len(row[-1]) <= widths[-1]:
+        return [list(row)]
+    parts = textwrap.wrap(row[-1], widths[-1], break_long_words=False, break_on_hyphens=False)
+    return [[*(row[:-1] if i == 0 else [""] * (len(row) - 1)), part] for i, part in enumerate(parts)]
+
+
+def _columns_that_fit(columns: Sequence[Column], widths: Sequence[int], most: int | None) -> list[int]:
+    """Those that fit when the most spare are left out, and then the least spare of these that still do."""
+
+    def fit(some: Sequence[int]) -> bool:
+        return most is None or sum(widths[i] for i in some) + len(GAP) * (len(some) - 1) <= most
+
+    shown = list(range(len(columns)))
+    left_out = []
+    while not fit(shown):
         spare = max(shown, key=lambda i: columns[i].spare)
         if not columns[spare].spare:
             break
         shown.remove(spare)
+        left_out.append(spare)
+    for i in sorted(left_out, key=lambda i: columns[i].spare):
+        shown = sorted([*shown, i]) if fit([*shown, i]) else shown
     return shown
+
+
+def say_bytes(size: int) -> str:
+    """61,303,616 -> '58.5 MiB'; units are powers of 1024."""
+    if size < 1024:
+        return f"{size:,} bytes"
+    power = min(len(UNITS), (size.bit_length() - 1) // 10)
+    value, unit = size / 1024**power, UNITS[power - 1]
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:,.{digits}f} {unit}"
 
 
 def print_json(document: object) -> None:

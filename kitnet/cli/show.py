@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from kitnet.base.argument import batch_size
-from kitnet.base.shape import say as say_shape
-from kitnet.cli.flags import Input, Json, Network, Whole
+from kitnet.base.argument import batch_size, thread_count, whole
+from kitnet.cli.columns import COLUMNS, cells, chosen
+from kitnet.cli.flags import Input, Json, Memory, Network, OnMisfit, Threads, Whole
+from kitnet.cli.ledger_text import say_memory, say_where, total_of
+from kitnet.cli.measured import print_measured
 from kitnet.cli.network import read_network, usual_training
-from kitnet.cli.screen import Column, print_json, print_table, say, say_wrapped
-from kitnet.net.ledger import Ledger
+from kitnet.cli.page import page
+from kitnet.cli.screen import print_json, print_table, say, say_wrapped
+from kitnet.net.ledger import MOST_ROWS
+from kitnet.optim import RULES
 from kitnet.zoo import Card
 
-COLUMNS = (
-    Column("layer"),
-    Column("kind", spare=1),
-    Column("output", right=True),
-    Column("parameters", right=True),
-    Column("connections", right=True, spare=2),
-    Column("multiply-adds", right=True),
-    Column("activation bytes", right=True),
-)
+
+@dataclass(frozen=True)
+class Look:
+    """What of the ledger is shown, and how."""
+
+    columns: Annotated[
+        str | None, Parameter(help=f"Which are printed, with commas between: {', '.join(COLUMNS)}.")
+    ] = None
+    depth: Annotated[
+        Whole | None,
+        Parameter(
+            help="Layers whose names have the same so many first parts are one row, with 0 those whose "
+            f"outputs have the same sizes; usually as many as make no more than {MOST_ROWS} rows."
+        ),
+    ] = None
+    html: Annotated[bool, Parameter(help="Print one self-contained page.")] = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Whether and how the plan is run."""
+
+    verify: Annotated[
+        bool,
+        Parameter(help="Make the plan, run it once on random images, and print the memory that it takes."),
+    ] = False
+    train: Annotated[bool, Parameter(help="With --verify: a training step instead of the scores.")] = False
+    threads: Threads = None
+    memory: Memory = None
 
 
 def command(
@@ -30,32 +55,56 @@ def command(
     /,
     *,
     input: Input = None,
+    on_misfit: OnMisfit = None,
     batch: Whole = 1,
+    dtype: str = "float32",
+    optimizer: Annotated[str, Parameter(help=f"Whose memory is counted: {', '.join(RULES)}.")] = "sgd",
     optional: Annotated[bool, Parameter(negative="--no-optional")] = True,
+    look: Annotated[Look, Parameter(name="*")] = Look(),
+    trial: Annotated[Trial, Parameter(name="*")] = Trial(),
     json: Json = False,
 ) -> None:
     """What a network is and costs, layer by layer, before anything runs.
 
+    Values, connections and multiply-adds are of one image, bytes of the batch. A number sees `field` places
+    of the input, `jump` places from those of the next number; those of the first number begin at `offset`.
+    GiB are powers of 1024.
+
     Parameters
     ----------
     batch
-        Images at once, for the bytes of the activations.
+        Images at once.
+    dtype
+        Of all numbers: float32 or float64.
     optional
         Keep or leave out the parts of the line that are marked with ?.
     """
     batch_size(batch, "--batch")
-    net, card = read_network(model, input, optional)
-    ledger = net.ledger(batch)
-    if json:
+    thread_count(trial.threads, "--threads")
+    if look.depth is not None:
+        whole("--depth", look.depth, 0)
+    shown = chosen(look.columns)
+    net, card = read_network(model, input, optional, on_misfit)
+    ledger = net.ledger(batch, dtype, optimizer)
+    rows = [*ledger.operands, *ledger.blocks(ledger.usual_depth if look.depth is None else look.depth)]
+    if trial.verify:
+        rule = RULES[optimizer]() if trial.train else None
+        print_measured(net, ledger, rule, trial.threads, trial.memory, json)
+    elif json:
         print_json({"model": model, "network": str(net), **_about(card), **ledger.to_json()})
-        return
-    if card:
-        say(card.title, len(card.title))
-    say_wrapped(str(net))
-    say("")
-    _print_ledger(ledger)
-    if card:
-        _say_source(card)
+    elif look.html:
+        print(page(model, net, card, ledger, rows, shown))
+    else:
+        if card:
+            say(card.title, len(card.title))
+        say_wrapped(str(net))
+        say("")
+        print_table([column for column, _ in shown], cells(shown, [*rows, total_of(ledger)]), total=True)
+        say("")
+        say_where(ledger)
+        say_memory(ledger, optimizer)
+        if card:
+            _say_source(card)
 
 
 def _about(card: Card | None) -> dict[str, object]:
@@ -67,17 +116,6 @@ def _about(card: Card | None) -> dict[str, object]:
         "differences": card.differences,
         "training": usual_training(card),
     }
-
-
-def _print_ledger(ledger: Ledger) -> None:
-    rows = []
-    for row in ledger.rows:
-        costs = (row.parameters, row.connections, row.multiply_adds, row.activation_bytes)
-        rows.append(
-            [row.path, row.kind, say_shape(row.output), *(f"{cost:,}" if cost else "" for cost in costs)]
-        )
-    rows.append(["total", "", "", *(f"{total:,}" for total in ledger.totals.values())])
-    print_table(COLUMNS, rows, total=True)
 
 
 def _say_source(card: Card) -> None:

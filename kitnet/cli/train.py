@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Threads, Whole
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, OnMisfit, Threads, Whole
 from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
 from kitnet.net.objective import losses
 from kitnet.train import (
@@ -65,6 +65,7 @@ class Arguments:
             "smooth=0.1'; usually what suits the last layer."
         ),
     ] = None
+    on_misfit: OnMisfit = None
     seed: Annotated[
         Whole | None,
         Parameter(help=f"Decides the initial weights and the order of the images; usually {Settings.seed}."),

@@ -72,7 +72,7 @@ class Machine:
         self._where: Sequence[int] = ()  # addresses of what is given in this run
         self.error: BaseException | None = None
         self.failed = np.zeros(1, np.float32)  # NaN from the first error on, which keeps an update away
-        self._crew = crew_of(threads)
+        self.threads, self._crew = threads, crew_of(threads)
         self._counts, self._firsts = {}, {}
         for lanes, batch in plan.batches.items():
             self._firsts[lanes] = batch.images * np.arange(batch.groups, dtype=np.int64)
@@ -136,6 +136,11 @@ class Machine:
         if array in self._which:
             return self._where[self._which[array]] + offset
         return int(self.outside[array].ctypes.data) + offset
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of each thread's own memory."""
+        return max((one.scratch_bytes for one in (self._preparations, self._run) if one), default=0)
 
     def prepare(self) -> None:
         """The steps that need no images: what is made of the weights."""

@@ -92,6 +92,19 @@ class _Compiled:
         paths = [name.removeprefix("@in ") for name in self._machine.moving]
         self._operands = [_Operand(path, (self.plan.samples, *shapes[path]), whole) for path in paths]
         self._paths = tuple(net.operands)
+        self._code = {one.code.address: one.code.size for one in code}
+
+    def held(self) -> dict[str, int]:
+        """Bytes that a plan holds for itself while it runs, by what takes them, and its `threads`."""
+        threads = self._machine.threads
+        return {
+            "arena": self.plan.arena.size,
+            "workspace": threads * self._machine.scratch_bytes,
+            "read out": sum(array.nbytes for array in self._outside.values()),
+            "constants": sum(array.nbytes for array in self.plan.constants.values()),
+            "code": sum(self._code.values()),
+            "threads": threads,
+        }
 
     @property
     def values(self) -> dict[str, Array]:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kitnet.base.error import KitnetError, ShapeError, nearest
-from kitnet.base.shape import Misfit, Pad, Shape, Sizes
+from kitnet.base.misfit import MisfitError
+from kitnet.base.shape import MISFITS, Misfit, Pad, Shape, Sizes
 from kitnet.base.spec import Array
 
 SizesLike = SupportsIndex | Sequence[SupportsIndex]  # one number, or one an axis
@@ -74,8 +75,8 @@ def named(function: str) -> Iterator[None]:
     try:
         yield
     except ShapeError as error:
-        remedy = error.remedy.replace("write floor", "write on_misfit='floor'")
-        raise ShapeError(f"{function}: {error.reason}", remedy) from None
+        said = error.in_python() if isinstance(error, MisfitError) else error
+        raise ShapeError(f"{function}: {said.reason}", said.remedy) from None
 
 
 # Numbers and words
@@ -108,7 +109,7 @@ def padding(function: str, value: PadLike) -> Pad:
 
 
 def misfit(function: str, value: str) -> Misfit:
-    return _word(function, "on_misfit", value, ("error", "floor"))
+    return _word(function, "on_misfit", value, MISFITS)
 
 
 def whole(function: str, name: str, value: SupportsIndex) -> int:

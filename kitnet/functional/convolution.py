@@ -38,8 +38,9 @@ def convolve(
         y[n, o, k] = b[k] + sum over r, c of  x[n, stride*o + dilation*r - before, c] * w[r, c, k]
 
     `stride` and `dilation` are one number, or one an axis. `pad` is "valid", "same", "full", a number, or one
-    number or pair (before, after) an axis. Where the stride does not divide, `on_misfit="floor"` drops the
-    rest. `algorithm` forces one: "direct", the usual sum, which is taken by default; "winograd", F(4x4,3x3),
+    number or pair (before, after) an axis. `on_misfit` says what becomes of
+    places that the stride does not divide: "error", or "floor", "ceil", "pad", "crop" (`kitnet.base.shape`).
+    `algorithm` forces one: "direct", the usual sum, which is taken by default; "winograd", F(4x4,3x3),
     about twice as fast for many channels, with an error of some 1e-6 of the result; "fourier", transforms,
     for large windows; or "formula". `engine` is "compiled" or "formula", by default compiled where llvmlite
     is there; float64 always runs the formula.

@@ -121,7 +121,9 @@ def _plain(layer: Operation, shape: Shape) -> Operation:
     """The layer as it is on inputs of this shape, however it was said."""
     axes = layer.axes(shape)
     pad, stride = tuple((a.before, a.after) for a in axes), tuple(a.stride for a in axes)
-    plain = replace(layer, window=tuple(a.window for a in axes), stride=stride, pad=pad, on_misfit="floor")
+    plain = replace(layer, window=tuple(a.window for a in axes), stride=stride)
+    if min(map(min, pad)) >= 0:  # no padding says that the input is cropped
+        plain = replace(plain, pad=pad, on_misfit="floor")
     if isinstance(plain, Convolution):
         return replace(plain, dilation=tuple(a.dilation for a in axes))
     return plain

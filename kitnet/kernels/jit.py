@@ -48,14 +48,15 @@ class Source(Protocol):
 
 
 class Code:
-    """One function in memory. It stays there as long as this object lives."""
+    """One function in memory, of an object file of `size` bytes. It stays there as long as this object "
+    "lives."""
 
     def __init__(self, name: str, object_code: bytes) -> None:
         builder = (
             llvm.JITLibraryBuilder().add_object_img(object_code).add_current_process().export_symbol(name)
         )
         self._tracker = builder.link(_linker(), f"{name}.{next(_numbers)}")
-        self.address = int(self._tracker[name])
+        self.address, self.size = int(self._tracker[name]), len(object_code)
 
 
 class Compiled:
@@ -63,7 +64,7 @@ class Compiled:
 
     def __init__(self, kernel: Kernel, code: Code) -> None:
         self.name, self.tasks, self.arguments = kernel.name, kernel.tasks, kernel.arguments
-        self.scratch_bytes, self.address, self._code = kernel.scratch_bytes, code.address, code
+        self.scratch_bytes, self.address, self.code = kernel.scratch_bytes, code.address, code
 
     @functools.cached_property
     def function(self) -> Callable[[int, int, int], None]:

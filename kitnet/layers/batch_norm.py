@@ -3,6 +3,12 @@
 In training mean and var (biased, divided by the count m) are taken over the batch and all positions, and the
 running statistics move towards them; in evaluation the running ones stand in their place. The running var is
 given the unbiased variance, divided by m - 1. Ioffe & Szegedy 2015, algorithms 1 and 2.
+
+With z = (x - mean) / sqrt(var + eps), in training:
+
+    dx     = scale / sqrt(var + eps) * (dy - mean of dy - z * mean of (z * dy))
+    dscale = sum of z * dy
+    dshift = sum of dy
 """
 
 from __future__ import annotations

@@ -9,6 +9,11 @@ w is a Gaussian window of `size` places along each axis. At the border, of which
 places that there are share its weight: sum_q w[p, q] = 1 everywhere. The paper gives no width either; the
 deviation of the Gaussian is `sigma`, or a quarter of the size. `floor` keeps an even image from being divided
 by the rounding of its own deviation.
+
+With D the divisor and dsigma the gradient of sigma, which D sends to its largest term:
+
+    dv[p, c] = dy[p, c] / D[p] + v[p, c] sum_q w[q, p] dsigma[q] / (sigma[q] maps)
+    dx[p, c] = dv[p, c] - sum_q,c' w[q, p] dv[q, c'] / maps
 """
 
 from __future__ import annotations

@@ -40,7 +40,16 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.tracing import sum_of_dy
 from kitnet.layers.value import INTEGER, MISFIT, PAD, SIZES, argument, choice
-from kitnet.layers.window import Axes, Index, area, output_sizes, overlap_add, positions_and_taps, windows
+from kitnet.layers.window import (
+    Axes,
+    Index,
+    area,
+    output_sizes,
+    overlap_add,
+    positions_and_taps,
+    unpadded,
+    windows,
+)
 
 
 def correlate_by_loops(x: Array, w: Array, axes: Axes) -> Array:
@@ -80,7 +89,7 @@ def input_gradient(dy: Array, w: Array, axes: Axes) -> Array:
     full = correlate(spread, turn(w), whole)  # over the padded input, as far as any window reached
     dx = np.zeros((len(dy), *(a.before + a.size + a.after for a in axes), w.shape[-2]), dy.dtype)
     dx[:, *(slice(n) for n in full.shape[1:-1])] = full
-    return dx[:, *(slice(a.before, a.before + a.size) for a in axes)]
+    return unpadded(dx, axes)
 
 
 def input_gradient_by_col2im(dy: Array, w: Array, axes: Axes) -> Array:
@@ -114,8 +123,9 @@ class Convolution(Layer):
     `pad` is valid, same, full, a number, or one number or pair an axis; `groups` cuts the depth: into single
     channels with as many filters it is depthwise, and separable with a `conv1` behind (Howard et al. 2017);
     `table` names the input maps of each filter; `flip` turns the filters, for the convolution of mathematics;
-    `floor` drops what the stride does not divide. Source: LeCun et al. 1998, section II.A; groups: Krizhevsky
-    et al. 2012; dilation: Yu & Koltun 2016 (1 is the ordinary window here).
+    `floor`, `ceil`, `pad` and `crop` say what becomes of places that the stride does not divide. Source:
+    LeCun et al. 1998, section II.A; groups: Krizhevsky et al. 2012; dilation: Yu & Koltun 2016 (1 is the
+    ordinary window here).
     """
 
     word = "conv"
@@ -301,6 +311,8 @@ class Convolution(Layer):
         yield Case(cls(3, 2, stride=2, pad="same"), ((6, 7, 3),))
         yield Case(cls((3, 2), 3, stride=(2, 3), pad=((1, 0), (0, 2)), on_misfit="floor"), ((7, 6, 2),))
         yield Case(cls(2, 3, stride=4, on_misfit="floor"), ((7, 8, 1),))  # gaps between the windows
+        yield Case(cls(3, 2, stride=4, on_misfit="crop"), ((9, 6, 2),))
+        yield Case(cls(2, 3, stride=3, on_misfit="ceil"), ((7, 6, 1),))
         yield Case(cls(3, 2, dilation=(2, 1)), ((7, 5, 2),))
         yield Case(cls(2, 2, stride=2, dilation=3, pad=2), ((6, 8, 1),))
         yield Case(cls(1, 2, pad=3, stride=2), ((3, 5, 2),))  # windows that lie wholly in padding

@@ -7,6 +7,8 @@ Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, section 10. What is dropped 
     maps      a whole map, at all positions (Tompson, Goroshin, Jain, LeCun & Bregler 2015, section 3.2)
     samples   all of a sample: at the end of a residual's body this is stochastic depth, which skips the body
               (Huang, Sun, Liu, Sedra & Weinberger 2016, equation 2, with a survival of 1 - drop)
+
+dx is dy times the same factors.
 """
 
 from __future__ import annotations

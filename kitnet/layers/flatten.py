@@ -1,4 +1,4 @@
-"""Flatten: (H, W, C) becomes one row of H*W*C values, channels innermost."""
+"""Flatten: (H, W, C) becomes one row of H*W*C values, channels innermost; dx is dy as (H, W, C)."""
 
 from __future__ import annotations
 

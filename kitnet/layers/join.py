@@ -1,4 +1,9 @@
-"""Where branches meet: the sum of equal volumes, the concatenation along the depth, and the identity."""
+"""Where branches meet: the sum of equal volumes, the concatenation along the depth, and the identity.
+
+add        y = a + b + ...      da = dy, db = dy, ... (He et al. 2015)
+concat     y = [a b ...]        da, db, ... are the parts of dy (Szegedy et al. 2014)
+identity   y = x                dx = dy
+"""
 
 from __future__ import annotations
 

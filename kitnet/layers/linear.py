@@ -2,6 +2,12 @@
 
 It is a convolution whose window covers the whole input: w (inputs, units) is the filters (*sizes, C, units)
 in one block.
+
+    dx[n, j] = sum over k of dy[n, k] * w[j, k]
+    dw[j, k] = sum over n of x[n, j] * dy[n, k]
+    db[k]    = sum over n of dy[n, k]
+
+(Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", 1986.)
 """
 
 from __future__ import annotations

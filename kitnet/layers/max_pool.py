@@ -87,6 +87,8 @@ class MaxPool(Pooling):
         yield Case(cls((3, 2), (2, 1), pad=1), ((5, 4, 1),))
         yield Case(cls(3, 2, pad="same"), ((6, 7, 2),), batch=1)
         yield Case(cls(2, on_misfit="floor"), ((5, 7, 3),))
+        yield Case(cls(3, 2, on_misfit="ceil"), ((6, 8, 2),))
+        yield Case(cls(2, 4, on_misfit="crop"), ((8, 9, 1),))
         yield Case(cls(17), ((17, 17, 1),))  # more taps than a byte counts
         yield Case(cls(3, 2), ((9, 2),))
         yield Case(cls(2), ((2, 4, 2, 2),))

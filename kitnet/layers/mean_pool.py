@@ -72,6 +72,8 @@ class MeanPool(Pooling):
         yield Case(cls(2), ((4, 6, 3),))
         yield Case(cls(3, 2), ((7, 5, 2),))
         yield Case(cls(2, 3, on_misfit="floor"), ((6, 9, 2),))
+        yield Case(cls(3, 2, on_misfit="ceil"), ((6, 8, 2),))
+        yield Case(cls(2, 4, on_misfit="crop"), ((8, 9, 1),))
         yield Case(cls((3, 2), (2, 1), pad=1), ((5, 4, 1),))
         yield Case(cls(3, 1, pad="same"), ((3, 4, 2),), batch=1)
         yield Case(cls(3, 2), ((9, 2),))

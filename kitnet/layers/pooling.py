@@ -41,8 +41,7 @@ class Pooling(Layer):
             raise ShapeError(
                 f"{self.word} needs a window or regions", f"write {self.word}2 or {self.word} global"
             )
-        stride = self.window if self.stride is None else self.stride
-        return slide(x, self.window, stride, self.pad, self.dilation, self.on_misfit, "pooling window")
+        return slide(x, self.window, self.stride, self.pad, self.dilation, self.on_misfit, "pooling window")
 
     def _refuse_windows(self) -> None:
         """Regions always fit; nothing that says how windows slide goes with them."""

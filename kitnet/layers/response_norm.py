@@ -52,7 +52,7 @@ class LocalResponseNorm(Layer):
     beta: float = 0.75
     k: float = 2.0
 
-    def axes(self, x: Shape) -> Axes:
+    def window_axes(self, x: Shape) -> Axes:
         """The window within a map."""
         return slide(x, self.size, pad="same", what="normalisation window")
 
@@ -67,7 +67,7 @@ class LocalResponseNorm(Layer):
                 "use a k above 0 and an alpha of 0 or more",
             )
         if self.region != "across":
-            self.axes(x[0])
+            self.window_axes(x[0])
         return x[0]
 
     def multiply_adds(self, *x: Shape) -> int:
@@ -76,7 +76,7 @@ class LocalResponseNorm(Layer):
     def _sum(self, a: Array) -> Array:
         """W: for each number the sum over the window around it."""
         if self.region != "across":
-            axes = self.axes(a.shape[1:])
+            axes = self.window_axes(a.shape[1:])
             total: Array = windows(a, axes).sum(tuple(range(1 + len(axes), 1 + 2 * len(axes))))
             return total
         half, maps = self.size // 2, a.shape[-1]

@@ -3,7 +3,7 @@ maps of all groups of this one (Zhang, Zhou, Lin & Sun 2018, "ShuffleNet", secti
 
     y[g i + j] = x[n j + i],   n = C / g maps a group,   i < n, j < g
 
-The way back is the shuffle by n groups.
+The way back is the shuffle by n groups: dx[n j + i] = dy[g i + j].
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
 """LeNet's trainable subsampling: y[n, o, c] = a[c] * (sum of x over the window at o, map c) + b[c].
 
 One coefficient and one bias a map (LeCun et al. 1998, section II.B, layers S2 and S4); the squashing function
-that follows is a layer of its own.
+that follows is a layer of its own. With s the sum over the window:
+
+    dx[n, i, c] = sum over the positions o whose windows hold i of a[c] * dy[n, o, c]
+    da[c]       = sum over n, o of s[n, o, c] * dy[n, o, c]
+    db[c]       = sum over n, o of dy[n, o, c]
 """
 
 from __future__ import annotations
@@ -36,8 +40,14 @@ class Subsampling(Layer):
     init: str = argument(choice(*INITIALISERS), "mean")
 
     def axes(self, x: Shape) -> Axes:
-        stride = self.window if self.stride is None else self.stride
-        return slide(x, self.window, stride, on_misfit=self.on_misfit, what="subsampling window")
+        return slide(
+            x,
+            self.window,
+            self.stride,
+            on_misfit=self.on_misfit,
+            what="subsampling window",
+            may_pad=False,
+        )
 
     def output_shape(self, *x: Shape) -> Shape:
         return *output_sizes(self.axes(x[0])), x[0][-1]
@@ -98,5 +108,7 @@ class Subsampling(Layer):
         yield Case(cls(2), ((4, 6, 3),))
         yield Case(cls(3, 2), ((7, 5, 2),))
         yield Case(cls(2, 3, on_misfit="floor"), ((6, 8, 2),), batch=1)
+        yield Case(cls(3, 2, on_misfit="pad"), ((6, 8, 2),))
+        yield Case(cls(2, 4, on_misfit="crop"), ((8, 9, 1),))
         yield Case(cls(2), ((6, 2),))
         yield Case(cls(2), ((2, 4, 2, 2),))

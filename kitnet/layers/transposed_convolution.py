@@ -63,7 +63,7 @@ class TransposedConvolution(Layer):
     bias: bool = True
     init: str = argument(choice(*INITIALISERS), "he")
 
-    def axes(self, x: Shape) -> Axes:
+    def adjoint_axes(self, x: Shape) -> Axes:
         """Those of the convolution from y to x. Raises ShapeError."""
         sizes, rank = x[:-1], len(x) - 1
         if rank not in (1, 2, 3):
@@ -107,7 +107,7 @@ class TransposedConvolution(Layer):
         )
 
     def output_shape(self, *x: Shape) -> Shape:
-        axes, depth, groups = self.axes(x[0]), x[0][-1], self.groups
+        axes, depth, groups = self.adjoint_axes(x[0]), x[0][-1], self.groups
         if self.filters < 1 or groups < 1:
             raise ShapeError(f"{self.filters} filters in {groups} groups are not possible", "use 1 or more")
         if depth % groups or self.filters % groups:
@@ -118,7 +118,7 @@ class TransposedConvolution(Layer):
         return *(a.size for a in axes), self.filters
 
     def params(self, *x: Shape) -> dict[str, Param]:
-        axes, depth, each = self.axes(x[0]), x[0][-1], self.filters // self.groups
+        axes, depth, each = self.adjoint_axes(x[0]), x[0][-1], self.filters // self.groups
         taps, apart = area(axes), math.prod(a.stride for a in axes)
         window = tuple(a.window for a in axes)
         # Of a number of y as many taps meet something as windows overlap there.
@@ -134,7 +134,7 @@ class TransposedConvolution(Layer):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         (image,) = x
-        axes = self.axes(image.shape[1:])
+        axes = self.adjoint_axes(image.shape[1:])
         paint = input_gradient_by_col2im if any(a.stride > 1 for a in axes) else input_gradient
         maps, filters = np.split(image, self.groups, -1), np.split(w["weight"], self.groups, -1)
         y = np.concatenate([paint(m, f, axes) for m, f in zip(maps, filters, strict=True)], -1)
@@ -142,7 +142,7 @@ class TransposedConvolution(Layer):
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
         (image,) = kept.x
-        axes = self.axes(image.shape[1:])
+        axes = self.adjoint_axes(image.shape[1:])
         maps, dys = np.split(image, self.groups, -1), np.split(dy, self.groups, -1)
         filters = np.split(w["weight"], self.groups, -1)
         dx = None
@@ -155,7 +155,7 @@ class TransposedConvolution(Layer):
     def terms(self, run: Pass, at: At) -> Terms:
         """y is bias + sum of x0 * weight, dx0 the sum of dy * weight, dweight of dy * x0, and dbias of dy."""
         (x,) = run.x
-        axes, samples = self.axes(x.shape[1:]), range(len(x))
+        axes, samples = self.adjoint_axes(x.shape[1:]), range(len(x))
         maps, each = x.shape[-1] // self.groups, self.filters // self.groups  # of a group
         match at:
             case At("y", (n, *place, k)):
@@ -190,7 +190,7 @@ class TransposedConvolution(Layer):
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         (image,) = x
-        axes, each = self.axes(image.shape[1:]), self.filters // self.groups
+        axes, each = self.adjoint_axes(image.shape[1:]), self.filters // self.groups
         maps = image.shape[-1] // self.groups
         y = np.zeros((len(image), *(a.size for a in axes), self.filters), image.dtype)
         for position, tap, place in positions_and_taps(axes):  # x's place is the other's position

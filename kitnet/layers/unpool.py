@@ -1,7 +1,8 @@
 """Unpooling: y goes back to the places from which a max pool took its largest values; all else is 0.
 
 The second operand is what the max pool saw: its winners are the switches. Where windows overlap, what comes
-to one place is added, so that unpooling is the adjoint of the choice that the max pool made. Zeiler & Fergus,
+to one place is added, so that unpooling is the adjoint of the choice that the max pool made, and the gradient
+of the pooled volume is dy at the winners; what was seen has none. Zeiler & Fergus,
 "Visualizing and understanding convolutional networks", 2014, section 2.1 (deconvolutional network);
 Badrinarayanan, Kendall & Cipolla, "SegNet", 2017 (decoder).
 

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from typing import Any
 
-from kitnet.base.shape import Pad, Sizes, say, say_pad
+from kitnet.base.shape import MISFITS, Pad, Sizes, say, say_pad
 from kitnet.layers.contract import Value
 
 DIGITS = 9  # of a number in the language; more would be a bomb, not a network
@@ -90,7 +90,7 @@ REGIONS = Value(
 )
 
 PLACES = Value(_places, say_pad, "a number, or one an axis such as 1x2 or 0:1x1:2")
-MISFIT = choice("error", "floor", bare=True)
+MISFIT = choice(*MISFITS, bare=True)
 
 _BY_TYPE = {"int": INTEGER, "float": REAL, "bool": SWITCH}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import chain, product
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -23,11 +23,27 @@ Axes = tuple[Axis, ...]
 Index = tuple[Any, ...]  # numpy's stubs refuse unpacked integers
 
 
+@runtime_checkable
+class Windowed(Protocol):
+    """A layer whose window slides over its one operand."""
+
+    def axes(self, x: Shape) -> Axes: ...
+
+
 def padded(x: Array, axes: Axes, value: float = 0.0) -> Array:
-    """x (N, *sizes, C) with the padding of each axis around it."""
+    """x (N, *sizes, C) with the padding of each axis around it, or cropped where that is below 0."""
     if not any(a.before or a.after for a in axes):
         return x
-    return np.pad(x, [(0, 0), *((a.before, a.after) for a in axes), (0, 0)], constant_values=value)
+    seen = x[:, *(slice(max(-a.before, 0), a.size + min(a.after, 0)) for a in axes)]
+    around = [(max(a.before, 0), max(a.after, 0)) for a in axes]
+    return np.pad(seen, [(0, 0), *around, (0, 0)], constant_values=value)
+
+
+def unpadded(d: Array, axes: Axes) -> Array:
+    """The way back from `padded`: what lies on the input, and 0 at the places that are not seen."""
+    on_input = d[:, *(slice(max(a.before, 0), max(a.before, 0) + a.size) for a in axes)]
+    unseen = [(max(-a.before, 0), max(-a.after, 0)) for a in axes]
+    return np.pad(on_input, [(0, 0), *unseen, (0, 0)]) if any(map(any, unseen)) else on_input
 
 
 def windows(x: Array, axes: Axes, fill: float = 0.0) -> Array:
@@ -53,7 +69,7 @@ def overlap_add(d: Array, axes: Axes) -> Array:
             slice(i, i + (a.output - 1) * a.stride + 1, a.stride) for i, a in zip(starts, axes, strict=True)
         )
         dx[:, *where] += d[*every, *tap]
-    return merge(dx[:, *(slice(a.before, a.before + a.size) for a in axes)], regions)
+    return merge(unpadded(dx, axes), regions)
 
 
 def side_by_side(x: Array, axes: Axes, fill: float = 0.0) -> Array:

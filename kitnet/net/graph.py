@@ -20,10 +20,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kitnet.base.error import KitnetError, ShapeError, nearest
+from kitnet.base.misfit import MisfitError
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Param
 from kitnet.layers import Layer
 from kitnet.net.notation import read_layer, write_layer
+from kitnet.net.origin import input_that_fits, so_far
 
 MOST_VALUES = 100_000  # a line such as [[[relu]*999]*999]*999 shall be refused, not tried
 OUTPUT = "output"  # the name of the output where a graph names none
@@ -91,8 +93,7 @@ class Graph:
         try:
             shape = layer.output_shape(*shapes)
         except ShapeError as error:
-            remedy = f"; {error.remedy}" if error.remedy else ""
-            raise ShapeError(f"{path}: {error.reason}{self._origin(inputs)}{remedy}") from None
+            raise self._placed(error, path, layer, inputs) from None
         if owner is not None:
             owner = self._checked_owner(path, layer, shapes, owner)
         return self._append(Node(path, layer, inputs, shape, owner or path))
@@ -140,10 +141,13 @@ class Graph:
             )
         return node.owner
 
-    def _origin(self, inputs: tuple[int, ...]) -> str:
-        """' (from 32x32x1 after pool1)', so that a misfit can be traced to the layer before it."""
-        before = [self.nodes[i].path for i in inputs if self.nodes[i].layer is not None]
-        return f" (from {say(self.nodes[0].shape)} after {' and '.join(before)})" if before else ""
+    def _placed(self, error: ShapeError, path: str, layer: Layer, inputs: tuple[int, ...]) -> ShapeError:
+        """The error of a layer with its place and the sizes so far."""
+        told = so_far(self.nodes, inputs)
+        if told and isinstance(error, MisfitError):
+            error = error.with_input(input_that_fits(self.nodes, layer, inputs))
+        remedy = f"; {error.remedy}" if error.remedy else ""
+        return ShapeError(f"{path}: {error.reason}{told}{remedy}")
 
     # Reading
 

@@ -39,10 +39,15 @@ _ARROWS = ("->", "→")
 
 
 def read(
-    line: str, *, input: Shape | None = None, optional: bool = True, counts: Mapping[str, int] | None = None
+    line: str,
+    *,
+    input: Shape | None = None,
+    optional: bool = True,
+    counts: Mapping[str, int] | None = None,
+    on_misfit: str | None = None,
 ) -> tuple[Shape, Chain]:
     """A line -> its input volume and its chain. Raises LanguageError; see `kitnet.parse`."""
-    return _Reader(line, optional, counts or {}).read(input)
+    return _Reader(line, optional, counts or {}, on_misfit).read(input)
 
 
 def read_volume(text: str) -> Shape:
@@ -58,13 +63,13 @@ def read_volume(text: str) -> Shape:
 class _Reader:
     """Recursive descent over the tokens of one line."""
 
-    def __init__(self, line: str, optional: bool, counts: Mapping[str, int]) -> None:
+    def __init__(self, line: str, optional: bool, counts: Mapping[str, int], on_misfit: str | None) -> None:
         self._line, self._optional, self._counts = (
             line.replace("\n", " ").replace("\t", " "),
             optional,
             counts,
         )
-        self._layers = LayerReader(self._line)
+        self._layers = LayerReader(self._line, on_misfit)
         self._known = {w: kind for w, kind in LAYERS.items() if not issubclass(kind, Loss)} | BLOCKS
         self._tokens = [Token(found[0], found.start()) for found in _TOKEN.finditer(self._line)]
         self._at = 0

@@ -12,8 +12,8 @@ import numpy as np
 
 from kitnet.base.error import KitnetError
 from kitnet.base.shape import Shape
-from kitnet.layers import Convolution, Layer, LocallyConnected, Subsampling
-from kitnet.layers.pooling import Pooling
+from kitnet.layers import Layer
+from kitnet.layers.window import Windowed
 from kitnet.net.graph import Graph
 from kitnet.net.ledger import BYTES
 
@@ -41,7 +41,7 @@ def least_bytes(graph: Graph) -> int:
 
 def _padded(layer: Layer, *x: Shape) -> int:
     """Elements of a copy of the input with its padding, where the layer makes one."""
-    if not isinstance(layer, Convolution | LocallyConnected | Pooling | Subsampling):
+    if not isinstance(layer, Windowed):
         return 0
     axes = layer.axes(x[-1])  # what windows slide over
     padding = any(axis.before or axis.after for axis in axes)

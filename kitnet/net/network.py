@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, ShapeError, shorten
-from kitnet.base.shape import Shape, say
+from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
+from kitnet.base.shape import MISFITS, Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net.block import Chain, Part, Term
@@ -18,6 +18,7 @@ from kitnet.net.language import read, write
 from kitnet.net.ledger import Ledger
 from kitnet.net.reference import State, Tape, by_operand
 from kitnet.net.weights import Weights
+from kitnet.optim import rule_by_name
 
 
 class Net:
@@ -181,6 +182,17 @@ class Net:
         outputs = self.tape(x).outputs
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
+    @property
+    def parameters(self) -> int:
+        """Numbers that are learned."""
+        return sum(param.size for param in self.graph.params().values())
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of all layers for one sample."""
+        layers = ((node.layer, self.graph.shapes_into(node)) for node in self.graph.nodes)
+        return sum(layer.multiply_adds(*x) for layer, x in layers if layer is not None)
+
     def compile(self, batch: int = 1, mode: str = "infer", **options: Any) -> Any:
         """The network in machine code for up to `batch` images: see `kitnet.engine.compile`.
 
@@ -189,19 +201,38 @@ class Net:
         """
         return Net.compiler(self, batch, mode, **options)
 
-    def ledger(self, batch: int = 1) -> Ledger:
-        """Sizes, parameters, connections, operations and bytes of each layer."""
-        return Ledger.of(self.graph, batch)
+    def ledger(self, batch: int = 1, dtype: str = "float32", optimizer: str = "sgd") -> Ledger:
+        """Sizes, parameters, connections, operations, receptive field and bytes of each layer, for numbers of
+        this dtype and the update rule with this word. Raises KitnetError for unknown ones.
+        """
+        return Ledger.of(self.graph, batch, dtype, len(rule_by_name(optimizer).memory))
 
 
-def parse(line: str, *, input: Shape | None = None, optional: bool = True, **counts: int) -> Net:
+def parse(
+    line: str,
+    *,
+    input: Shape | None = None,
+    optional: bool = True,
+    on_misfit: str | None = None,
+    **counts: int,
+) -> Net:
     """The network that a line describes: `parse('28x28x1 -> [conv5-6 same -> tanh -> maxpool2]*2 -> fc10')`.
 
     `input` replaces the line's own input volume, or the word INPUT; `optional` False leaves out the parts
-    marked `?`; `counts` give a number to each letter in `[...]*N`. Raises LanguageError where the line cannot
-    be read and ShapeError where sizes do not fit or `input` is no volume. `parse(str(net)) == net` for every
+    marked `?`; `on_misfit` is that of all layers that do not say their own; `counts` give a number to each
+    letter in `[...]*N`. Raises LanguageError where the line cannot be read, ShapeError where sizes do not fit
+    or `input` is no volume, and KitnetError for an unknown `on_misfit`. `parse(str(net)) == net` for every
     network.
     """
+    check_misfit(on_misfit)
     volume = None if input is None else checked_volume(input)
-    shape, body = read(line, input=volume, optional=optional, counts=counts)
+    shape, body = read(line, input=volume, optional=optional, counts=counts, on_misfit=on_misfit)
     return Net.of(shape, body)
+
+
+def check_misfit(word: str | None) -> None:
+    """Raises KitnetError for what is no `on_misfit`; None is one that is not given."""
+    if word is not None and word not in MISFITS:
+        raise KitnetError(
+            f"unknown on_misfit {shorten(word)}{nearest(str(word), MISFITS)}; known: {', '.join(MISFITS)}"
+        )

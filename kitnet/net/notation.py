@@ -46,10 +46,11 @@ def read_layer(text: str) -> Layer:
 
 
 class LayerReader:
-    """Reads the layers of one line, of which errors show the place."""
+    """Reads the layers of one line, of which errors show the place. `on_misfit` is that of layers that do not
+    say their own, where it is given."""
 
-    def __init__(self, line: str) -> None:
-        self.line = line
+    def __init__(self, line: str, on_misfit: str | None = None) -> None:
+        self.line, self.on_misfit = line, on_misfit
 
     def fail(self, reason: str, token: Token) -> NoReturn:
         raise LanguageError(reason, self.line, token.column)
@@ -75,6 +76,8 @@ class LayerReader:
             self._value(kind, values, "stride", form[3], token)
         for other in others:
             self._argument(kind, values, other)
+        if self.on_misfit is not None and "on_misfit" in fields:
+            values.setdefault("on_misfit", self.on_misfit)
         missing = [
             n for n, (_, default) in fields.items() if default is dataclasses.MISSING and n not in values
         ]

@@ -13,6 +13,7 @@ import tomli_w
 
 from kitnet.base.argument import batch_size, thread_count, whole
 from kitnet.base.error import KitnetError, RunError, cut, nearest, shorten
+from kitnet.net.network import check_misfit
 
 LARGEST = 1 << 16  # bytes of args.toml
 # A name of thousands of parts takes tomllib seconds and gigabytes. Texts and comments may have dots.
@@ -34,6 +35,7 @@ class Settings:
     momentum: float | None = None
     decay: float = 0.0
     loss: str | None = None
+    on_misfit: str | None = None  # of layers of a line that do not say their own
     seed: int = 0
     runs: str = "runs"
     name: str | None = None
@@ -46,6 +48,7 @@ class Settings:
         if self.batch is not None:
             batch_size(self.batch, "--batch")
         thread_count(self.threads, "--threads")
+        check_misfit(self.on_misfit)
         if not 0 <= self.seed < 2**63:
             raise KitnetError(f"--seed {shorten(self.seed)} is not possible; use 0 or more, below 2**63")
         for name, value in vars(self).items():

@@ -78,10 +78,10 @@ def resume(
     return run.go(saves, progress, stop or threading.Event(), compiling)
 
 
-def network(model: str) -> tuple[Net, Card]:
+def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card]:
     """A zoo name or a line -> the network and a card, for a line one with the usual numbers."""
     if "->" in model or "→" in model:
-        net = parse(model)
+        net = parse(model, on_misfit=on_misfit)
         return net, Card(name="net", title="", source="", line=str(net))
     card = find(model)
     return card.build(), card
@@ -117,7 +117,7 @@ class _Run:
     """Network, data and optimiser of one run, checked against each other."""
 
     def __init__(self, settings: Settings) -> None:
-        net, card = network(settings.model)
+        net, card = network(settings.model, settings.on_misfit)
         self.name = card.name
         self.epochs = settings.epochs or card.epochs
         self.batch = settings.batch or card.batch

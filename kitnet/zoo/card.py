@@ -16,6 +16,7 @@ class Card:
     title: str
     source: str
     line: str
+    year: int = 0  # of the publication; 0 for a line of one's own
     differences: tuple[str, ...] = ()
     rate: float = 0.05
     momentum: float = 0.9

@@ -30,6 +30,7 @@ LENET5 = Card(
     name="lenet5",
     title="LeNet-5 of 1998 with a softmax output",
     source=SOURCE,
+    year=1998,
     line=f"{_BODY} -> output:fc10 init=lecun",
     differences=(
         "The output is ten units with softmax and cross-entropy (850 parameters) in place of the paper's "
@@ -46,6 +47,7 @@ LENET5_RBF = Card(
     name="lenet5-rbf",
     title="LeNet-5 of 1998 with its radial basis output",
     source=SOURCE,
+    year=1998,
     line=f"{_BODY} -> output:rbf",
     differences=(
         "The ten 7x12 bitmaps are drawn anew in the manner of the paper's figure 3; they are not learned, so "
@@ -61,6 +63,7 @@ LENET5_MODERN = Card(
     name="lenet5-modern",
     title="LeNet-5 as it is written today: ReLU, max pooling, every filter of C3 sees every map",
     source=SOURCE,
+    year=1998,
     line="32x32x1 -> C1:conv5-6 -> relu -> S2:maxpool2 -> C3:conv5-16 -> relu -> S4:maxpool2 "
     "-> C5:conv5-120 -> relu -> F6:fc84 -> relu -> output:fc10 init=lecun",
     differences=(

@@ -27,6 +27,7 @@ RESNET20 = Card(
     name="resnet20",
     title="ResNet-20 for CIFAR-10",
     source="He, Zhang, Ren, Sun: Deep residual learning for image recognition, CVPR 2016, section 4.2",
+    year=2015,
     line=resnet_line(3),
     differences=(
         "Shortcuts between stages are 1x1 convolutions with batch normalisation (option B of the paper); the "

@@ -11,6 +11,7 @@ from kitnet.data import NAMES
 from kitnet.layers import LAYERS
 from kitnet.net.language import BLOCKS
 from kitnet.net.objective import losses
+from kitnet.optim import RULES
 from kitnet.train import Settings
 from kitnet.train.step import ENGINES
 
@@ -53,7 +54,7 @@ def test_what_others_call_a_word() -> None:
 
 
 def test_no_word_has_another_words_name() -> None:
-    known = {*LAYERS, *BLOCKS, *NAMES, *ENGINES, *(field.name for field in fields(Settings))}
+    known = {*LAYERS, *BLOCKS, *NAMES, *ENGINES, *RULES, *(field.name for field in fields(Settings))}
     assert set(OTHER_NAMES) <= known
     others = [other for names in OTHER_NAMES.values() for other in names]
     assert len(set(others)) == len(others) and not known & set(others)

@@ -65,13 +65,15 @@ def test_a_line_with_a_mistake_gets_a_caret(refused, here, command, line, text, 
 @pytest.mark.parametrize("command", ["show", "train"])
 def test_sizes_that_do_not_fit(refused, here, command):
     assert refused(command, "32x32x1 -> maxpool4/7 -> conv7-6 -> fc10") == (
-        "conv1: a 7x7 filter does not fit its 5x5x1 input (from 32x32x1 after maxpool1); "
-        "use pad=1 or a smaller filter"
+        "conv1: a 7x7 filter does not fit its 5x5x1 input: (5 - 7 + 2*0) / 1 + 1 = -1 (so far: 32x32x1 -> "
+        "maxpool1 "
+        "5x5x1); use pad=1, a 5x5 filter, or a 46x46x1 input of the network"
     )
-    # (28 - 5) / 2 + 1 = 12.5
     assert refused(command, "28x28x1 -> conv5-6/2 -> fc10") == (
-        "conv1: a stride of 2 does not divide: (28 - 5) / 2 + 1 = 12.5 positions of a 5x5 filter on its "
-        "28x28x1 input; write floor to drop the last 1, or change stride or pad"
+        "conv1: a stride of 2 does not divide: (28 - 5 + 2*0) / 2 + 1 = 12.5 positions of a 5x5 filter on "
+        "its "
+        "28x28x1 input; use stride=1, pad=0:1x0:1, a 27x27x1 or 29x29x1 input, or write floor to drop the "
+        "last 1"
     )
     assert names(here) == []
 
@@ -95,8 +97,11 @@ def test_impossible_input_and_batch(refused):
         )
     assert refused("show", "lenet5", "--batch", "0") == ("--batch 0 is not possible; use 1 to 1048576")
     assert refused("show", "lenet5", "--input", "28x28x1") == (
-        "C5: a 5x5 filter does not fit its 4x4x16 input (from 28x28x1 after lecuntanh4); "
-        "use pad=1 or a smaller filter"
+        "C5: a 5x5 filter does not fit its 4x4x16 input: (4 - 5 + 2*0) / 1 + 1 = 0 (so far: 28x28x1 -> C1 "
+        "24x24x6 "
+        "-> S2 12x12x6 -> C3 8x8x16 -> S4 4x4x16 -> lecuntanh4 4x4x16); use pad=0:1x0:1, a 4x4 filter, or "
+        "a 32x32x1 "
+        "input of the network"
     )
 
 
@@ -383,7 +388,7 @@ def test_too_little_memory(refused, monkeypatch):
 # -------------------------------------------------------------------------------------------------- words
 
 
-COMMANDS = "Available commands: train, evaluate, predict, verify, show, explain, layers, models."
+COMMANDS = "Available commands: train, evaluate, predict, verify, show, check, explain, layers, ..."
 MOST_THREADS = max(64, 4 * os.cpu_count())
 LOSSES = (
     "known: absolute, huber, hinge, multiclass_hinge, quadratic, rbf_penalty, sigmoid_cross_entropy, "

@@ -151,9 +151,8 @@ WORDS: dict[str, Callable[[], Any]] = {
     "convolve: unknown pad 'sam' (did you mean 'same'?); known: valid, same, full": lambda: convolve(
         X, W, pad="sam"
     ),
-    "mean_pool: unknown on_misfit 'flor' (did you mean 'floor'?); known: error, floor": lambda: mean_pool(
-        X, 2, on_misfit="flor"
-    ),
+    "mean_pool: unknown on_misfit 'flor' (did you mean 'floor'?); known: error, floor, "
+    "ceil, pad, crop": lambda: mean_pool(X, 2, on_misfit="flor"),
     "max_pool: unknown engine 'compile' (did you mean 'compiled'?); known: compiled, formula": lambda: (
         max_pool(X, 2, engine="compile")
     ),
@@ -192,12 +191,11 @@ SHAPES: dict[str, Callable[[], Any]] = {
     "it has (2, 4, 4, 4)": lambda: convolve_backward(DY[:2], X, W),
     "max_pool_backward: dy must have the shape (3, 3, 5, 2), that of the output, but "
     "it has (3, 4, 4, 4)": lambda: max_pool_backward(DY, X, (2, 1)),
-    "mean_pool_backward: a stride of 2 does not divide: (5 - 2) / 2 + 1 = 2.5 positions of a 2x2 pooling "
-    "window on its 6x5x2 input; write on_misfit='floor' to drop the last 1, or "
-    "change stride or pad": lambda: mean_pool_backward(DP, X, 2),
-    "convolve: a 7x3 filter does not fit its 6x5x2 input; use pad=1 or a smaller filter": lambda: convolve(
-        X, Z((7, 3, 2, 1), np.float32)
-    ),
+    "mean_pool_backward: a stride of 2 does not divide: (5 - 2 + 2*0) / 2 + 1 = 2.5 positions of a 2x2 "
+    "pooling window on its 6x5x2 input; use stride=(2, 1), pad=(0, (0, 1)), a 6x4x2 or 6x6x2 input, or "
+    "write on_misfit='floor' to drop the last 1": lambda: mean_pool_backward(DP, X, 2),
+    "convolve: a 7x3 filter does not fit its 6x5x2 input: (6 - 7 + 2*0) / 1 + 1 = 0; use pad=((0, 1), 0), a "
+    "7x5x2 input, or a 6x3 filter": lambda: convolve(X, Z((7, 3, 2, 1), np.float32)),
     "max_pool: a pooling window lies wholly in padding, where there is nothing to pool; "
     "use less padding": lambda: max_pool(X, 2, pad=2, on_misfit="floor"),
     "convolve: the stride 1x1x1 has 3 numbers but its input has 2 axes; give one number, or 2": lambda: (

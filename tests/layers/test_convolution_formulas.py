@@ -250,7 +250,9 @@ def test_dilation_two_reads_every_other_place() -> None:
         (
             Convolution(7, 4),
             (5, 5, 16),
-            "a 7x7 filter does not fit its 5x5x16 input; use pad=1 or a smaller filter",
+            "a 7x7 filter does not fit its 5x5x16 input: (5 - 7 + 2*0) / 1 + 1 = -1; use pad=1, a 7x7x16 "
+            "input, "
+            "or a 5x5 filter",
         ),
     ],
 )

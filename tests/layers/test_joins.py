@@ -92,18 +92,19 @@ def test_squeeze_and_excitation_in_the_language_and_in_python() -> None:
         (
             "4x4x2 -> multiply[conv3-2 | identity]",
             "multiply1: equal volumes can be multiplied, or one number a map, but got 2x2x2 * 4x4x2 "
-            "(from 4x4x2 after multiply1.0.conv1 and multiply1.1.identity1); make them equal, or 1x1 of "
-            "equal depth",
+            "(so far: 4x4x2 -> multiply1.0.conv1 2x2x2 and 4x4x2 -> multiply1.1.identity1 4x4x2); make them "
+            "equal, or 1x1 of equal depth",
         ),
         (
             "4x4x2 -> multiply[fc3 | identity]",
-            "multiply1: equal volumes can be multiplied, or one number a map, but got 3 * 4x4x2 (from 4x4x2 "
-            "after multiply1.0.fc1 and multiply1.1.identity1); make them equal, or 1x1 of equal depth",
+            "multiply1: equal volumes can be multiplied, or one number a map, but got 3 * 4x4x2 (so far: "
+            "4x4x2 -> multiply1.0.fc1 3 and 4x4x2 -> multiply1.1.identity1 4x4x2); make them equal, or 1x1 "
+            "of equal depth",
         ),
         (
             "4x4x2 -> maximum[conv3-2 | identity]",
-            "maximum1: only equal volumes have a maximum, but got 2x2x2 and 4x4x2 (from 4x4x2 after "
-            "maximum1.0.conv1 and maximum1.1.identity1); make them equal",
+            "maximum1: only equal volumes have a maximum, but got 2x2x2 and 4x4x2 (so far: 4x4x2 -> "
+            "maximum1.0.conv1 2x2x2 and 4x4x2 -> maximum1.1.identity1 4x4x2); make them equal",
         ),
         ("4x4x6 -> shuffle4", "shuffle1: the 6 channels of 4x4x6 make no 4 equal groups; use a divisor"),
         (

@@ -208,8 +208,9 @@ def test_a_deconvolutional_network_needs_a_graph_alone() -> None:
     [
         (
             ((2, 2, 3), (5, 4, 3)),
-            "a stride of 2 does not divide: (5 - 2) / 2 + 1 = 2.5 positions of a 2x2 pooling window on its "
-            "5x4x3 input; write floor to drop the last 1, or change stride or pad",
+            "a stride of 2 does not divide: (5 - 2 + 2*0) / 2 + 1 = 2.5 positions of a 2x2 pooling window on "
+            "its 5x4x3 input; use stride=1x2, pad=0:1x0, a 4x4x3 or 6x4x3 input, or write floor to drop the "
+            "last 1",
         ),
         (
             ((2, 2, 3), (4, 6, 3)),

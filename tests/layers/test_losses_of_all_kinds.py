@@ -214,14 +214,14 @@ def conv_weights(layer: Convolution, shape: tuple[int, ...]) -> dict[str, Array]
 
 @row(138)
 def test_which_kinds_of_layers_have_parameters_and_which_hyperparameters() -> None:
-    """CONV and FC have both; POOL has hyperparameters alone; RELU has neither by itself."""
+    """CONV and FC have both; POOL has hyperparameters alone; RELU needs neither, but may have a cap."""
     numbers = {word: LAYERS[word].numbers for word in ("conv", "fc", "maxpool", "meanpool", "relu")}
     assert numbers == {
         "conv": ("window", "filters"),
         "fc": ("units",),
         "maxpool": ("window",),
         "meanpool": ("window",),
-        "relu": (),
+        "relu": ("cap",),
     }
     net = kitnet.parse("8x8x3 -> conv3-4 -> relu -> maxpool2 -> meanpool3 -> fc5")
     counts = {one.kind: one.parameters for one in net.ledger().rows}

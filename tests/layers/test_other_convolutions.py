@@ -43,7 +43,8 @@ from kitnet.layers import Context, Layer, LocallyConnected, Pad, TransposedConvo
         (
             LocallyConnected(7, 2),
             (5, 5, 3),
-            "a 7x7 filter does not fit its 5x5x3 input; use pad=1 or a smaller filter",
+            "a 7x7 filter does not fit its 5x5x3 input: (5 - 7 + 2*0) / 1 + 1 = -1; use pad=1, a 7x7x3 "
+            "input, or a 5x5 filter",
         ),
         (
             Pad(1),

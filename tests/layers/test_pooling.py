@@ -178,6 +178,8 @@ def test_subsampling_names_its_window() -> None:
     with pytest.raises(ShapeError) as caught:
         Subsampling(3).output_shape((4, 4, 1))
     assert str(caught.value) == (
-        "a stride of 3 does not divide: (4 - 3) / 3 + 1 = 1.333 positions of a 3x3 subsampling window on its "
-        "4x4x1 input; write floor to drop the last 1, or change stride or pad"
+        "a stride of 3 does not divide: (4 - 3 + 2*0) / 3 + 1 = 1.333 positions of a 3x3 subsampling "
+        "window on "
+        "its 4x4x1 input; use a 3x3x1 or 6x6x1 input, a 2x2 subsampling window, stride=1, or write floor to "
+        "drop the last 1"
     )

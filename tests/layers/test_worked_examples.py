@@ -194,18 +194,22 @@ def test_sizes_of_the_material(line: str, output: tuple[int, ...]) -> None:
     [
         (
             "5x1 -> conv3-1/3 pad=1",  # 17
-            "conv1: a stride of 3 does not divide: (5 + 2 - 3) / 3 + 1 = 2.333 positions of a 3 filter on "
-            "its 5x1 input; write floor to drop the last 1, or change stride or pad",
+            "conv1: a stride of 3 does not divide: (5 - 3 + 2*1) / 3 + 1 = 2.333 positions of a 3 filter on "
+            "its 5x1 input; use stride=2, pad=0:1, a 4x1 or 7x1 input, or write floor to drop the last 1",
         ),
         (
             "10x10x1 -> conv3-1/2",  # 18
-            "conv1: a stride of 2 does not divide: (10 - 3) / 2 + 1 = 4.5 positions of a 3x3 filter on its "
-            "10x10x1 input; write floor to drop the last 1, or change stride or pad",
+            "conv1: a stride of 2 does not divide: (10 - 3 + 2*0) / 2 + 1 = 4.5 positions of a 3x3 filter "
+            "on its "
+            "10x10x1 input; use stride=1, pad=0:1x0:1, a 9x9x1 or 11x11x1 input, or write floor to drop the "
+            "last 1",
         ),
         (
             "224x224x3 -> conv11-96/4",  # 103: the error of the AlexNet paper
-            "conv1: a stride of 4 does not divide: (224 - 11) / 4 + 1 = 54.25 positions of an 11x11 filter "
-            "on its 224x224x3 input; write floor to drop the last 1, or change stride or pad",
+            "conv1: a stride of 4 does not divide: (224 - 11 + 2*0) / 4 + 1 = 54.25 positions of an 11x11 "
+            "filter "
+            "on its 224x224x3 input; use stride=3, a 223x223x3 or 227x227x3 input, a 12x12 filter, or write "
+            "floor to drop the last 1",
         ),
     ],
 )

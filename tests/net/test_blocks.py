@@ -138,32 +138,38 @@ def test_params_are_named_by_path() -> None:
     [
         (
             "32x32x1 -> conv5-6 -> maxpool2 -> conv3-16 -> c:conv15-3",
-            "c: a 15x15 filter does not fit its 12x12x16 input (from 32x32x1 after conv2); "
-            "use pad=2 or a smaller filter",
+            "c: a 15x15 filter does not fit its 12x12x16 input: (12 - 15 + 2*0) / 1 + 1 = -2 (so far: "
+            "32x32x1 -> "
+            "conv1 28x28x6 -> maxpool1 14x14x6 -> conv2 12x12x16); use pad=1:2x1:2, a 12x12 filter, or a "
+            "38x38x1 "
+            "input of the network",
         ),
         (
             "5x5x16 -> conv7-3",
-            "conv1: a 7x7 filter does not fit its 5x5x16 input; use pad=1 or a smaller filter",
+            "conv1: a 7x7 filter does not fit its 5x5x16 input: (5 - 7 + 2*0) / 1 + 1 = -1; use pad=1, a "
+            "7x7x16 "
+            "input, or a 5x5 filter",
         ),
         (
             "8x8x1 -> fc10 -> stage:[relu -> conv3-4]",
-            "stage.conv1: a filter slides over volumes such as 28x28x1, but its input is 10 (from 8x8x1 "
-            "after stage.relu1); put it before the layers that flatten",
+            "stage.conv1: a filter slides over volumes such as 28x28x1, but its input is 10 (so far: 8x8x1 "
+            "-> fc1 10 -> stage.relu1 10); put it before the layers that flatten",
         ),
         (
             "8x8x1 -> add[conv3-4 | conv3-5]",
-            "add1: only equal volumes can be added, but got 6x6x4 + 6x6x5 (from 8x8x1 after add1.0.conv1 and "
-            "add1.1.conv1); make them equal",
+            "add1: only equal volumes can be added, but got 6x6x4 + 6x6x5 (so far: 8x8x1 -> add1.0.conv1 "
+            "6x6x4 and 8x8x1 -> add1.1.conv1 6x6x5); make them equal",
         ),
         (
             "8x8x1 -> residual[conv3-4]",
-            "residual1: only equal volumes can be added, but got 6x6x4 + 8x8x1 (from 8x8x1 after "
-            "residual1.body.conv1); make them equal",
+            "residual1: only equal volumes can be added, but got 6x6x4 + 8x8x1 (so far: 8x8x1 -> "
+            "residual1.body.conv1 6x6x4 and 8x8x1); make them equal",
         ),
         (
             "8x8x1 -> concat[conv3-4 | conv5-4]",
-            "concat1: only volumes of equal sizes can be concatenated, but got 6x6x4 and 4x4x4 (from 8x8x1 "
-            "after concat1.0.conv1 and concat1.1.conv1); make all axes but the depth equal",
+            "concat1: only volumes of equal sizes can be concatenated, but got 6x6x4 and 4x4x4 (so far: "
+            "8x8x1 "
+            "-> concat1.0.conv1 6x6x4 and 8x8x1 -> concat1.1.conv1 4x4x4); make all axes but the depth equal",
         ),
         ("8x8x1 -> a:relu -> a:tanh", "a: two layers have this name; rename one of them"),
         ("8x8x1 -> relu1:tanh -> relu", "relu1: two layers have this name; rename one of them"),

@@ -242,7 +242,11 @@ REFUSED = [
     ("8x8x1 -> conv3-5 bias=maybe", "bias of conv is yes or no, not 'maybe'", 17),
     ("8x8x1 -> conv3-5 groups=two", "groups of conv is a whole number, not 'two'", 17),
     ("8x8x1 -> conv3-5 init=hee", f"init of conv is {INITS}, not 'hee'", 17),
-    ("8x8x1 -> conv3-5 on_misfit=drop", "on_misfit of conv is error or floor, not 'drop'", 17),
+    (
+        "8x8x1 -> conv3-5 on_misfit=drop",
+        "on_misfit of conv is error or floor or ceil or pad or crop, not 'drop'",
+        17,
+    ),
     (
         "8x8x1 -> conv3-5 table=0.0",
         "table of conv is lenet5, or the input maps of each filter such as 0.1.2/1.2.3/0.2, not '0.0'",

@@ -483,7 +483,11 @@ def flipped(path, place):
     path.write_bytes(content)
 
 
-MISFIT = "conv1: a 9x9 filter does not fit its 8x8x1 input; use pad=1 or a smaller filter"
+MISFIT = (
+    "conv1: a 9x9 filter does not fit its 8x8x1 input: (8 - 9 + 2*0) / 1 + 1 = 0; use pad=0:1x0:1, a "
+    "9x9x1 input, "
+    "or an 8x8 filter"
+)
 NINE = {"input": [9, 8, 1], "resize": [8, 8], "mean": [0], "std": [1]}
 TURNED = "conv1.weight is float32 (4, 1, 3, 3), expected float32 (3, 3, 1, 4)"
 MAIN = "softmax_cross_entropy"

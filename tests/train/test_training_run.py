@@ -313,8 +313,9 @@ def test_mistakes_in_the_network(settings):
         "unknown layer 'cnv' (did you mean 'conv'?)\n  8x8x1 -> cnv3-4 -> fc10\n           ^"
     )
     assert refused(settings(model="8x8x1 -> maxpool2 -> conv5-4 -> fc10"), ShapeError) == (
-        "conv1: a 5x5 filter does not fit its 4x4x1 input (from 8x8x1 after maxpool1); "
-        "use pad=1 or a smaller filter"
+        "conv1: a 5x5 filter does not fit its 4x4x1 input: (4 - 5 + 2*0) / 1 + 1 = 0 (so far: 8x8x1 -> "
+        "maxpool1 "
+        "4x4x1); use pad=0:1x0:1, a 4x4 filter, or a 10x10x1 input of the network"
     )
     assert refused(settings(model="lenet55")).startswith("unknown model 'lenet55' (did you mean 'lenet5'?); ")
 

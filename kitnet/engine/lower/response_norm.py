@@ -54,7 +54,7 @@ def _across_backward(b: Builder, i: int, kept: None) -> None:
 
 
 def _window(b: Builder, i: int) -> Window:
-    return kernel_window(_layer(b, i).axes(b.node(i).shape))
+    return kernel_window(_layer(b, i).window_axes(b.node(i).shape))
 
 
 @dataclass(frozen=True)

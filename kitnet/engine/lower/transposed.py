@@ -34,7 +34,7 @@ def _problem(b: Builder, i: int) -> Problem:
     node = b.node(i)
     layer, (shape,) = node.layer, b.graph.shapes_into(node)
     assert isinstance(layer, TransposedConvolution)
-    window = kernel_window(layer.axes(shape))
+    window = kernel_window(layer.adjoint_axes(shape))
     weights = window.taps * shape[-1] * layer.filters // layer.groups
     return Problem(window, layer.groups, layer.bias, weights)
 
@@ -113,7 +113,7 @@ def _few(b: Builder, i: int) -> None:
     node, (shape,) = b.node(i), b.graph.shapes_into(b.node(i))
     layer, x, y = node.layer, b.place(node.inputs[0]), b.result(i)
     assert isinstance(layer, TransposedConvolution)
-    lines = [_spread(a) for a in layer.axes(shape)]
+    lines = [_spread(a) for a in layer.adjoint_axes(shape)]
     sizes = sizes_of((*(len(line.sources) for line in lines), shape[-1]))
     volume = replace(x.volume, sizes=sizes)
     spread = Place(b.room_for(f"{node.path}.spread", volume), volume, b.batch)

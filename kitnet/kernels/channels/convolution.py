@@ -215,8 +215,8 @@ class Writer:
         planes, _, width = source.sizes
         lines = (last - first - 1) * window.stride[1] + self.work.reach(1, 1)
         top, front = first * window.stride[1] - window.before[1], z * window.stride[0] - window.before[0]
-        left = min(window.before[2], width)
-        own = max(0, min(x.sizes[2], width - window.before[2]))
+        left, unseen = min(max(window.before[2], 0), width), max(-window.before[2], 0)
+        own = max(0, min(x.sizes[2] - unseen, width - left))
         runs, length = (1, own * x.pitch) if x.pitch == source.pitch else (own, source.pitch)
         with k.loop(planes, unroll=1) as a, k.loop(lines, unroll=1) as b:
             to = scratch + (a * source.strides[1] + b * source.strides[2])
@@ -224,7 +224,8 @@ class Writer:
             here = _within(k, plane, x.sizes[0]) & _within(k, line, x.sizes[1])
             with k.when(here):
                 self._zeros(to, left)
-                at = self.x + (sample * x.strides[0] + plane * x.strides[1] + line * x.strides[2])
+                begin = sample * x.strides[0] + plane * x.strides[1] + line * x.strides[2]
+                at = self.x + (begin + unseen * x.strides[3])
                 with k.loop(runs, unroll=1) as c:
                     one, two = at + c * x.pitch, to + (c + left) * source.pitch
                     k.sweep(length, lambda i, count: k.store(k.vector(one, i, count), two, i, count))

@@ -8,6 +8,7 @@ from planted.convolutions import CONVOLUTIONS
 from planted.functional import FUNCTIONAL
 from planted.kernels import KERNELS
 from planted.layers import LAYERS
+from planted.ledger import LEDGER
 from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
@@ -28,6 +29,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "channels": CHANNELS,
     "convolutions": CONVOLUTIONS,
     "net": NET,
+    "ledger": LEDGER,
     "planning": PLANNING,
     "lower": LOWER,
     "running": RUNNING,

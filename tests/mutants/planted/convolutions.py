@@ -52,13 +52,13 @@ CONVOLUTIONS = [
         _ROWS + "test_transforms_give_what_the_direct_sum_gives",
     ),
     Mutant(
-        "TransposedConvolution.axes",
+        "TransposedConvolution.adjoint_axes",
         "s * (n - 1) + e - before - after + m",
         "s * n + e - before - after + m",
         _ROWS + "test_transposed_arithmetic",
     ),
     Mutant(
-        "TransposedConvolution.axes",
+        "TransposedConvolution.adjoint_axes",
         "m >= s",
         "m > s",
         "layers/test_other_convolutions.py::test_misfits_in_their_own_words",

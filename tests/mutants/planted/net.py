@@ -64,9 +64,9 @@ NET = [
         "net/test_given_in_python.py::test_an_input_that_is_no_volume",
     ),
     Mutant(
-        "Graph.add",
-        "f'{path}: {error.reason}{self._origin(inputs)}{remedy}'",
-        "f'{error.reason}{self._origin(inputs)}{remedy}'",
+        "Graph._placed",
+        "f'{path}: {error.reason}{told}{remedy}'",
+        "f'{error.reason}{told}{remedy}'",
         "net/test_blocks.py::test_an_error_names_the_layer_at_fault",
     ),
     Mutant(
@@ -140,15 +140,15 @@ NET = [
         "net/test_language.py::test_what_is_written_is_read_back",
     ),
     Mutant(
-        "Ledger.of",
-        "(p.size for p in node.layer.params(*x).values())",
-        "(p.size for p in node.layer.params(*x).values() if p.decay)",
+        "net.ledger:_row",
+        "(param.size for param in params.values())",
+        "(param.size for param in params.values() if param.decay)",
         "net/test_ledger.py::test_88_vgg16_weights_row_by_row",
     ),
     Mutant(
-        "Ledger.of",
-        "math.prod(node.shape) * BYTES * batch",
-        "math.prod(node.shape) * BYTES",
+        "_Memory.of_values",
+        "values * self.batch * self.each",
+        "values * self.each",
         "net/test_ledger.py::test_bytes_are_of_the_whole_batch_and_the_rest_of_one_sample",
     ),
     Mutant(

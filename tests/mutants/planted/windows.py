@@ -52,9 +52,9 @@ WINDOWS = [
         "layers/test_convolution_formulas.py::test_gradients_are_convolutions",
     ),
     Mutant(
-        "layers.convolution:input_gradient",
-        "slice(a.before, a.before + a.size)",
-        "slice(a.after, a.after + a.size)",
+        "unpadded",
+        "slice(max(a.before, 0), max(a.before, 0) + a.size)",
+        "slice(max(a.after, 0), max(a.after, 0) + a.size)",
         "layers/test_convolution_formulas.py::test_gradients_are_convolutions",
     ),
     Mutant(
@@ -197,8 +197,8 @@ WINDOWS = [
     ),
     Mutant(
         "Pooling.axes",
-        "self.window if self.stride is None else self.stride",
-        "self.stride or 1",
+        "slide(x, self.window, self.stride, self.pad, self.dilation, self.on_misfit, 'pooling window')",
+        "slide(x, self.window, self.stride or 1, self.pad, self.dilation, self.on_misfit, 'pooling window')",
         "layers/test_pooling.py::test_windows_lie_side_by_side_unless_a_stride_is_given",
     ),
     Mutant(
@@ -239,8 +239,8 @@ WINDOWS = [
     ),
     Mutant(
         "padded",
-        "(a.before, a.after)",
-        "(a.after, a.before)",
+        "(max(a.before, 0), max(a.after, 0))",
+        "(max(a.after, 0), max(a.before, 0))",
         "layers/test_convolution_formulas.py::test_loops_and_im2col_and_scipy_agree",
     ),
     Mutant(

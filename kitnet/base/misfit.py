@@ -1,0 +1,161 @@
+"""What is said where a window does not fit its input: the rule with the numbers, and the nearest sizes that
+fit.
+
+Each repair changes one thing alone: the stride, the padding, the input, or the window. The three that change
+their number least are told; of equally near ones those that stand first in this list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from kitnet.base.error import ShapeError
+from kitnet.base.shape import Pad, Shape, Sliding, say, say_pad, with_article
+
+TOLD = 3  # repairs
+REACH = 256  # how far from a number another is looked for
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Something that fits in the place of what was asked for. `change` is how far its number moves, the
+    largest of all axes; `python` is the text as arguments in Python, where that differs.
+    """
+
+    text: str
+    change: int
+    of_input: bool = False
+    python: str = ""
+
+
+class MisfitError(ShapeError):
+    """A window that does not fit its input, with the repairs, the most natural first.
+
+    `otherwise` is what may be done besides them.
+    """
+
+    def __init__(self, reason: str, repairs: Sequence[Repair], otherwise: str = "") -> None:
+        nearest = sorted(repairs, key=lambda repair: repair.change)[:TOLD]
+        *texts, last = filter(None, (*(repair.text for repair in nearest), otherwise))
+        super().__init__(reason, f"use {', '.join(texts)}, or {last}" if texts else f"use {last}")
+        self.repairs, self.otherwise = tuple(repairs), otherwise
+
+    def with_input(self, repair: Repair | None) -> MisfitError:
+        """The same with another repair of the input, or none: that of the network in place of the layer's."""
+        others = [repair if one.of_input else one for one in self.repairs]
+        return MisfitError(self.reason, [one for one in others if one is not None], self.otherwise)
+
+    def in_python(self) -> MisfitError:
+        """The same as a function says it."""
+        repairs = [replace(one, text=one.python or one.text) for one in self.repairs]
+        return MisfitError(self.reason, repairs, self.otherwise.replace("floor", "on_misfit='floor'"))
+
+
+def misfit_error(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool = True) -> MisfitError:
+    """The error of windows that do not fit along some axis of a volume of this depth."""
+    wrong = next(one for one in asked if one.axis() is None)
+    window = with_article(f"{say([one.window for one in asked])} {what}")
+    volume = say([*(one.size for one in asked), depth])
+    repairs = list(_repairs(asked, depth, what, may_pad))
+    steps, left = divmod(wrong.size + sum(wrong.padding) - wrong.extent, wrong.stride)
+    if steps < 0:
+        spread = ""
+        if any(one.dilation > 1 for one in asked):
+            extents, dilations = [one.extent for one in asked], [one.dilation for one in asked]
+            spread = f" (spread over {say(extents)} by a dilation of {say(dilations)})"
+        return MisfitError(f"{window}{spread} does not fit its {volume} input: {rule(wrong)}", repairs)
+    return MisfitError(
+        f"a stride of {wrong.stride} does not divide: {rule(wrong)} positions of {window} on its {volume} "
+        "input",
+        repairs,
+        f"write floor to drop the last {left}",
+    )
+
+
+def rule(one: Sliding) -> str:
+    """The number of positions as it is computed: '(227 - 11 + 2*0) / 5 + 1 = 44.2'."""
+    before, after = one.padding
+    padding = f"2*{before}" if before == after else f"{before} + {after}"
+    positions = (one.size + before + after - one.extent) / one.stride + 1
+    return f"({one.size} - {one.extent} + {padding}) / {one.stride} + 1 = {positions:.4g}"
+
+
+def _repairs(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool) -> Iterator[Repair]:
+    if found := _each(asked, _stride):
+        values = tuple(one.stride for one in found)
+        same = values[0] if len(set(values)) == 1 else values
+        text = say(values) if isinstance(same, tuple) else str(same)
+        change = _change(asked, found, lambda one: [one.stride])
+        yield Repair(f"stride={text}", change, python=f"stride={same}")
+    if may_pad and (found := _each(asked, _pad)):
+        pad = _pad_of(found)
+        change = _change(asked, found, lambda one: one.padding)
+        yield Repair(f"pad={say_pad(pad)}", change, python=f"pad={pad}")
+    volumes = [found for sign in (-1, 1) if (found := _each(asked, partial(_size, sign=sign)))]
+    sizes = list(dict.fromkeys(tuple(one.size for one in found) for found in volumes))
+    if volumes:
+        change = min(_change(asked, found, lambda one: [one.size]) for found in volumes)
+        text = with_article(f"{' or '.join(say([*size, depth]) for size in sizes)} input")
+        yield Repair(text, change, of_input=True)
+    if found := _each(asked, _window):
+        window = say([one.window for one in found])
+        change = _change(asked, found, lambda one: [one.window])
+        yield Repair(with_article(f"{window} {what}"), change)
+
+
+def _each(asked: Sequence[Sliding], repair: Callable[[Sliding], Sliding | None]) -> list[Sliding]:
+    """Every axis repaired where it needs it, or nothing where one cannot be."""
+    found = [one if one.axis() else repair(one) for one in asked]
+    return [one for one in found if one is not None] if None not in found else []
+
+
+def _nearest(begin: int, make: Callable[[int], Sliding], signs: Shape = (-1, 1)) -> Sliding | None:
+    """What `make` makes of the number nearest to `begin` that fits."""
+    for distance in range(REACH):
+        for sign in signs:
+            number = begin + sign * distance
+            if number >= 1 and make(number).axis():
+                return make(number)
+    return None
+
+
+def _stride(one: Sliding) -> Sliding | None:
+    return _nearest(one.stride, lambda stride: replace(one, stride=stride))
+
+
+def _pad(one: Sliding) -> Sliding | None:
+    def padded(places: int) -> Sliding:  # one more, so that none is a number as well
+        return replace(one, pad=((places - 1) // 2, places - 1 - (places - 1) // 2))
+
+    return _nearest(1 + max(sum(one.padding), one.extent - one.size), padded)
+
+
+def _size(one: Sliding, sign: int) -> Sliding | None:
+    least = one.extent - sum(one.padding)
+    return _nearest(max(one.size, least), lambda size: replace(one, size=size), (sign,))
+
+
+def _window(one: Sliding) -> Sliding | None:
+    room = one.size + sum(one.padding)
+    largest = one.window if one.pad == "full" else max(1, (room - 1) // one.dilation + 1)
+
+    def of(window: int) -> Sliding:
+        return replace(one, window=window, stride=window if one.side_by_side else one.stride)
+
+    return _nearest(min(one.window, largest), of)
+
+
+def _change(
+    asked: Sequence[Sliding], found: Sequence[Sliding], numbers: Callable[[Sliding], Sequence[int]]
+) -> int:
+    pairs = zip(asked, found, strict=True)
+    return max(abs(a - b) for old, new in pairs for a, b in zip(numbers(old), numbers(new), strict=True))
+
+
+def _pad_of(found: Sequence[Sliding]) -> Pad:
+    pairs = [one.padding for one in found]
+    each = tuple(pair[0] if pair[0] == pair[1] else pair for pair in pairs)
+    first = each[0]
+    return first if isinstance(first, int) and len(set(each)) == 1 else each

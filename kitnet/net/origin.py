@@ -1,0 +1,92 @@
+"""Where the sizes of a value come from, for the error about a layer that does not fit behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kitnet.base.error import ShapeError
+from kitnet.base.misfit import Repair
+from kitnet.base.shape import Shape, say, with_article
+from kitnet.layers import Layer
+
+if TYPE_CHECKING:
+    from kitnet.net.graph import Node
+
+TOLD = 5  # volumes of a chain, the last ones
+TRIED = 20_000  # shapes of layers at most, while an input that fits is looked for
+REACH = 64  # how far from the sizes of the input another is looked for
+
+
+def so_far(nodes: Sequence[Node], inputs: Sequence[int]) -> str:
+    """' (so far: 32x32x1 -> conv1 28x28x6 -> maxpool1 14x14x6)' of the values that a layer reads; nothing
+    where all are operands.
+
+    Layers that leave the shape as it is are told only at the end of a chain, and of several operands of a
+    layer the first is followed.
+    """
+    if all(nodes[i].layer is None for i in inputs):
+        return ""
+    return f" (so far: {' and '.join(' -> '.join(_chain(nodes, i)) for i in inputs)})"
+
+
+def _chain(nodes: Sequence[Node], end: int) -> list[str]:
+    told: list[str] = []
+    i = end
+    while nodes[i].layer is not None:
+        before = nodes[i].inputs[0]
+        if i == end or nodes[i].shape != nodes[before].shape:
+            told.append(f"{nodes[i].path} {say(nodes[i].shape)}")
+        i = before
+    first = say(nodes[i].shape)
+    return [first, *(["..."] if len(told) > TOLD else []), *reversed(told[:TOLD])]
+
+
+def input_that_fits(nodes: Sequence[Node], layer: Layer, inputs: Sequence[int]) -> Repair | None:
+    """Other sizes of the network's one operand with which the layer fits, the nearest on both sides."""
+    before = _ancestors(nodes, inputs)
+    operands = [i for i in before if nodes[i].layer is None]
+    if len(operands) != 1:
+        return None
+    (operand,) = operands
+    *sizes, depth = nodes[operand].shape
+    found: list[tuple[int, Shape]] = []
+    for sign in (-1, 1):
+        for change in range(1, min(REACH, TRIED // (2 * len(before))) + 1):
+            volume = (*(size + sign * change for size in sizes), depth)
+            if min(volume) >= 1 and _fits(nodes, before, {operand: volume}, layer, inputs):
+                found.append((change, volume))
+                break
+    if not found:
+        return None
+    texts = [say(volume) for _, volume in found]
+    return Repair(with_article(f"{' or '.join(texts)} input of the network"), min(found)[0], of_input=True)
+
+
+def _ancestors(nodes: Sequence[Node], inputs: Sequence[int]) -> list[int]:
+    """All values that these are computed from, and themselves, in order."""
+    found, left = set(inputs), list(inputs)
+    while left:
+        new = set(nodes[left.pop()].inputs) - found
+        found |= new
+        left += new
+    return sorted(found)
+
+
+def _fits(
+    nodes: Sequence[Node],
+    before: Sequence[int],
+    shapes: dict[int, Shape],
+    layer: Layer,
+    inputs: Sequence[int],
+) -> bool:
+    """Whether the layer, and all before it, take an operand of the shape in `shapes`."""
+    try:
+        for i in before:
+            one = nodes[i].layer
+            if one is not None:
+                shapes[i] = one.output_shape(*(shapes[j] for j in nodes[i].inputs))
+        layer.output_shape(*(shapes[i] for i in inputs))
+    except ShapeError:
+        return False
+    return True

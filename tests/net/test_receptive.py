@@ -1,0 +1,119 @@
+"""Receptive fields: by the recursion, and by asking which places of the input change a number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from catalogue import row
+
+import kitnet
+from kitnet.layers import Add, Convolution
+from kitnet.net import Graph
+from kitnet.net.receptive import Field, fields
+
+
+def field(line: str) -> tuple[int, ...]:
+    """Of the last value."""
+    return kitnet.parse(line).ledger().rows[-1].receptive_field
+
+
+@row(31)
+def test_small_filters_one_behind_the_other_see_as_much_as_a_large_one() -> None:
+    assert field("32x32x4 -> [conv3-4]*2") == field("32x32x4 -> conv5-4") == (5, 5)
+    assert field("32x32x4 -> [conv3-4]*3") == field("32x32x4 -> conv7-4") == (7, 7)
+    weights = [
+        kitnet.parse(f"32x32x{c} -> {rest}").ledger().totals["weights"]
+        for c in (4, 10)
+        for rest in (f"[conv3-{c}]*3", f"conv7-{c}")
+    ]
+    assert weights == [27 * 16, 49 * 16, 27 * 100, 49 * 100]
+
+
+@row(136)
+def test_dilation_makes_it_grow_fast() -> None:
+    line = "32x32x1 -> conv3-1 -> conv3-1 dilation={} -> conv3-1 dilation={}"
+    dilated = kitnet.parse(line.format(2, 4)).ledger().rows
+    assert [row.receptive_field for row in dilated] == [(3, 3), (7, 7), (15, 15)]
+    plain = kitnet.parse(line.format(1, 1)).ledger().rows
+    assert [row.receptive_field for row in plain] == [(3, 3), (5, 5), (7, 7)]
+
+
+@row(137)
+def test_a_pool_makes_that_of_the_next_layer_larger() -> None:
+    assert field("32x32x1 -> conv3-1 -> maxpool2 -> conv3-1") == (8, 8)
+    assert field("32x32x1 -> conv3-1 -> conv3-1") == (5, 5)
+
+
+def test_one_number_of_a_fully_connected_layer_sees_everything() -> None:
+    assert field("32x32x3 -> fc10") == field("32x32x3 -> flatten -> fc10") == (32, 32)
+    assert field("32x32x3 -> flatten -> relu") == (1, 1)
+
+
+def test_jump_and_offset() -> None:
+    """AlexNet's beginning (Araujo et al. 2019 give 195 and 32 for the last pool with padding as here)."""
+    line = (
+        "227x227x3 -> conv11-96/4 -> relu -> maxpool3/2 -> conv5-256 same -> relu -> maxpool3/2 -> "
+        "conv3-384 same -> relu -> conv3-384 same -> relu -> conv3-256 same -> relu -> maxpool3/2 -> fc10"
+    )
+    rows = {row.path: row for row in kitnet.parse(line).ledger().rows}
+    found = {path: (r.receptive_field, r.jump, r.offset) for path, r in rows.items()}
+    assert found["conv1"] == ((11, 11), (4, 4), (0, 0))
+    assert found["maxpool1"] == ((19, 19), (8, 8), (0, 0))
+    assert found["conv2"] == ((51, 51), (8, 8), (-16, -16))
+    assert found["maxpool3"] == ((195, 195), (32, 32), (-64, -64))
+    assert found["fc1"] == ((355, 355), (32, 32), (-64, -64))
+
+
+def test_each_axis_has_its_own() -> None:
+    (one,) = kitnet.parse("9x11x1 -> conv3x5-2/2x1 pad=1x0").ledger().rows
+    assert (one.receptive_field, one.jump, one.offset) == ((3, 5), (2, 1), (-1, 0))
+    (one,) = kitnet.parse("20x1 -> conv3-2/2 floor").ledger().rows
+    assert (one.receptive_field, one.jump, one.offset) == ((3,), (2,), (0,))
+    (one,) = kitnet.parse("20 -> fc5").ledger().rows
+    assert (one.receptive_field, one.jump, one.offset) == ((), (), ())
+
+
+def test_where_branches_meet_the_union_counts() -> None:
+    assert field("32x32x1 -> concat[conv1-2 | conv3-2 same | conv5-2 same]") == (5, 5)
+    assert field("32x32x1 -> residual[conv3-1 same -> conv3-1 same]") == (5, 5)
+    graph = Graph()
+    x = graph.operand("x", (9, 9, 1))
+    left = graph.add("left", Convolution(3, 1, pad=((2, 0), (2, 0))), x)
+    right = graph.add("right", Convolution(3, 1, pad=((0, 2), (0, 2))), x)
+    graph.add("sum", Add(), left, right)
+    assert fields(graph)[-1] == (Field(5, 1, -2, 9),) * 2
+
+
+LINES = [
+    "12x13x1 -> conv3-2 same -> maxpool2/2 floor -> conv2-2",
+    "12x13x1 -> conv3-2/2 ceil -> relu -> conv3-2 pad=1",
+    "11x12x1 -> conv2-2/4 crop",
+    "12x12x1 -> residual[conv3-1 same -> conv3-1 same dilation=2] -> meanpool3/2 floor",
+    "12x12x1 -> concat[conv1-2 | conv5-2 same] -> conv3-1",
+    "12x12x1 -> maxpool2 -> flatten -> fc3",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_field_is_where_the_gradient_of_a_number_reaches(line: str) -> None:
+    """All weights are positive, so that nothing cancels."""
+    net = kitnet.parse(line).initialise(0, np.float64)
+    net.weights.flat[...] = np.abs(net.weights.flat) + 0.1
+    random = np.random.default_rng(1)
+    last = net.ledger().rows[-1]
+    places = net.output_shape[:-1] or (1,) * 2
+    reached = np.zeros(net.input_shape[:-1], bool)
+    for _ in range(30):  # another winner of each maximum
+        tape = net.tape(random.uniform(1, 2, (1, *net.input_shape)))
+        dy = np.zeros((1, *net.output_shape))
+        middle = tuple(size // 2 for size in places)
+        dy[0][middle if len(net.output_shape) > 1 else 0] = 1
+        tape.backward(dy)
+        reached |= (tape.gradient["input"][0] != 0).any(-1)
+    for along, (size, jump, offset) in enumerate(
+        zip(last.receptive_field, last.jump, last.offset, strict=True)
+    ):
+        seen = np.flatnonzero(reached.any(1 - along))
+        at = middle[along] if len(net.output_shape) > 1 else 0
+        first = offset + at * jump
+        assert (seen[0], seen[-1]) == (max(first, 0), min(first + size, reached.shape[along]) - 1)
