@@ -22,6 +22,7 @@ from kitnet.layers.leaky_relu import LeakyRelu
 from kitnet.layers.linear import Linear
 from kitnet.layers.max_pool import MaxPool
 from kitnet.layers.mean_pool import MeanPool
+from kitnet.layers.pad_channels import PadChannels
 from kitnet.layers.quadratic import Quadratic
 from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
 from kitnet.layers.relu import Relu
@@ -57,6 +58,7 @@ __all__ = [
     "MaxPool",
     "MeanPool",
     "Number",
+    "PadChannels",
     "Pass",
     "Quadratic",
     "RadialBasis",

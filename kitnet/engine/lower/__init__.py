@@ -3,7 +3,7 @@
 from kitnet.engine.lower.contract import NO_WISHES, Implementation, Refusal, Wishes
 from kitnet.engine.lower.convolution import DIRECT
 from kitnet.engine.lower.dropout import DRAWN, DROPOUTS
-from kitnet.engine.lower.elementwise import ACTIVATIONS, ADDS, CONCATENATES, SAMES
+from kitnet.engine.lower.elementwise import ACTIVATIONS, ADDS, CONCATENATES, PAD_CHANNELS, SAMES
 from kitnet.engine.lower.few import PRODUCTS
 from kitnet.engine.lower.formula import FORMULAS
 from kitnet.engine.lower.fourier import FOURIER
@@ -14,7 +14,7 @@ from kitnet.engine.lower.winograd import WINOGRADS
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = (
     *(*WINOGRADS, FOURIER, DIRECT, *PRODUCTS),
-    *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *ADDS, *CONCATENATES, *SAMES),
+    *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *ADDS, *CONCATENATES, *PAD_CHANNELS, *SAMES),
     *(*SOFTMAXES, RADIAL_BASIS, LOSS, *NORMS, *DROPOUTS, DRAWN),
 )
 
