@@ -77,7 +77,7 @@ def network(model: str) -> tuple[Net, Card]:
     """A zoo name or a line -> the network and a card, for a line one with the usual numbers."""
     if "->" in model or "→" in model:
         net = parse(model)
-        return net, Card(name="net", title="", source="", line=str(net))
+        return net, Card("net", "", lambda: net)
     card = find(model)
     return card.build(), card
 

@@ -16,10 +16,7 @@ from safetensors.numpy import save_file
 from kitnet.data import write_idx
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
-KNOWN = (
-    "known: lenet5, lenet5-rbf, lenet5-modern, resnet20, or a line such as "
-    "'28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
-)
+KNOWN = "`kitnet models` lists all, or write a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
 
 
 def names(folder):
@@ -379,7 +376,7 @@ def test_too_little_memory(refused, monkeypatch):
 # -------------------------------------------------------------------------------------------------- words
 
 
-COMMANDS = "Available commands: train, evaluate, predict, verify, show, explain, layers, models."
+COMMANDS = "Available commands: train, evaluate, predict, verify, show, explain, layers, models, ..."
 MOST_THREADS = max(64, 4 * os.cpu_count())
 LOSSES = "known: quadratic, rbf_penalty, sigmoid_cross_entropy, softmax_cross_entropy"
 

@@ -114,7 +114,7 @@ def test_every_loss_trains(settings, model, loss, used):
 
 
 def test_the_radial_basis_network_trains_on_digits(tmp_path):
-    events, _ = go(Settings(model="lenet5-rbf", epochs=1, batch=128, lr=0.002, runs=str(tmp_path)))
+    events, _ = go(Settings(model="lenet5-1998", epochs=1, batch=128, lr=0.002, runs=str(tmp_path)))
     steps = [event for event in events if isinstance(event, Stepped)]
     assert len(steps) == 12  # 1,437 in batches of 128
     # the mean so far falls from step to step, and the test at the end beats it
@@ -253,12 +253,12 @@ def test_what_a_run_folder_holds(settings, easy):
 
 
 def test_a_card_gives_what_is_not_told(tmp_path):
-    running = train(Settings(model="lenet5-rbf", epochs=1, runs=str(tmp_path)))
+    running = train(Settings(model="lenet5-1998", epochs=1, runs=str(tmp_path)))
     folder = next(running).folder
     told = tomllib.loads((folder / "args.toml").read_text())
-    card = find("lenet5-rbf")
+    card = find("lenet5-1998")
     assert (told["lr"], told["momentum"], told["batch"]) == (card.rate, card.momentum, card.batch)
-    assert folder == tmp_path / "lenet5-rbf-1"
+    assert folder == tmp_path / "lenet5-1998-1"
 
 
 def test_args_toml_alone_repeats_the_run(settings):

@@ -13,6 +13,7 @@ from planted.planning import PLANNING
 from planted.running import RUNNING
 from planted.train import TRAIN
 from planted.windows import WINDOWS
+from planted.zoo import ZOO
 
 FLOORS: dict[str, list[Mutant]] = {
     "base": BASE,
@@ -26,4 +27,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "running": RUNNING,
     "functional": FUNCTIONAL,
     "train": TRAIN,
+    "zoo": ZOO,
 }
