@@ -16,7 +16,6 @@ COLUMNS = (
     Column("expected", right=True),
     Column("found", right=True),
     Column("holds"),
-    Column("source", spare=1),
 )
 TEST = "tests/zoo/test_claims.py::test_errata"
 
@@ -65,11 +64,17 @@ def _row(one: Checked) -> dict[str, Any]:
 
 
 def _print_claims(checked: list[Checked]) -> None:
-    rows = []
-    for one in checked:
-        holds = "yes" if one.holds else "NO"
-        rows.append([one.claim.what, _expected(one.claim), _number(one.found), holds, one.claim.source])
-    print_table(COLUMNS, rows)
+    """A row for each claim, and under those of one source what it is."""
+    rows = [
+        [one.claim.what, _expected(one.claim), _number(one.found), "yes" if one.holds else "NO"]
+        for one in checked
+    ]
+    following = [*(one.claim.source for one in checked[1:]), ""]
+    sources = [
+        [one.claim.source] if one.claim.source != after else []
+        for one, after in zip(checked, following, strict=True)
+    ]
+    print_table(COLUMNS, rows, sources)
 
 
 def _print_networks(checked: dict[str, list[Checked]]) -> None:

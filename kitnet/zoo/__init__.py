@@ -5,7 +5,7 @@ stands behind a colon: `vgg16:pooled`.
 """
 
 from kitnet.base.error import KitnetError, nearest, shorten
-from kitnet.zoo import (  # noqa: F401  # each registers its networks, in this order
+from kitnet.zoo import (  # noqa: F401  # each registers its networks
     alexnet,
     densenet,
     googlenet,
@@ -17,7 +17,7 @@ from kitnet.zoo import (  # noqa: F401  # each registers its networks, in this o
     small,
     squeezenet,
     vgg,
-)  # fmt: skip
+)
 from kitnet.zoo.card import ALIASES, MODELS, Card, Checked, check
 from kitnet.zoo.claim import Claim, Erratum, Published
 

@@ -99,9 +99,7 @@ def inverted(inputs: int, expansion: int, depth: int, stride: int = 1) -> list[P
         },
         FIELD_BY_HAND: {"receptive field of stage7": 491},
     },
-    differences=(
-        "ReLU in place of ReLU6, which stops at 6: without a cap the network computes the same below.",
-    ),
+    differences=("ReLU in place of ReLU6: numbers above 6 are not cut.",),
     published=(Published("ImageNet", f"{SOURCE_2}, table 4", 28.0),),
     rate=0.045,
     batch=96,

@@ -47,12 +47,17 @@ NETS: dict[str, Callable[[], Net]] = {
     "googlenet": lambda: googlenet.googlenet(width=8, size=128),
     "inception-v2": lambda: inception.inception_v2(width=8, size=64),
     "inception-v3": lambda: inception.inception_v3(width=1),
-    "inception-v4": lambda: inception.inception_v4(width=1, size=75),
+    "inception-v4": lambda: inception.inception_v4(width=2, size=107),
 }
 QUICK = ("resnet cifar", "alexnet towers")
-EACH = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NETS]
-)
+MANY_KERNELS = ("googlenet", "inception-v2", "inception-v3")
+
+
+def mark(name: str) -> pytest.MarkDecorator | tuple[()]:
+    return () if name in QUICK else pytest.mark.long if name in MANY_KERNELS else pytest.mark.slow
+
+
+EACH = pytest.mark.parametrize("name", [pytest.param(name, marks=mark(name)) for name in NETS])
 SAMPLES = 3
 
 
@@ -101,10 +106,12 @@ def test_plan_and_formula_agree(name: str) -> None:
     for output, expected in tape.outputs.items():
         found = losses[output.removeprefix("loss-")] if isinstance(losses, Mapping) else losses
         np.testing.assert_allclose(found, expected, rtol=1e-4)
+    # where a norm follows, a shift before it changes nothing, and what comes back is rounding
+    rounding = 1e-5 * max(np.abs(gradient).max() for gradient in want.values())
     for path, gradient in want.items():
-        scale = np.abs(gradient).max()
-        assert scale > 0, f"{path} gets no gradient"
-        np.testing.assert_allclose(step.gradient[path], gradient, rtol=0, atol=1e-3 * scale, err_msg=path)
+        assert step.gradient[path].any(), f"{path} gets no gradient"
+        bound = 1e-3 * np.abs(gradient).max() + rounding
+        np.testing.assert_allclose(step.gradient[path], gradient, rtol=0, atol=bound, err_msg=path)
 
 
 @EACH
