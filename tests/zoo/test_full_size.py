@@ -9,7 +9,7 @@ import pytest
 
 from kitnet.zoo import MODELS, find
 
-QUICK = ("lenet5-modern", "tiny-vgg", "cifar-first")
+QUICK = ("tiny-vgg",)
 SAMPLE = ("resnet20", "squeezenet1.1")
 SAMPLES = 2  # the fewest that a norm behind a single position can be trained with
 
