@@ -45,7 +45,9 @@ def train(
     TrainingError when the loss is no longer a number.
     """
     run = _Run(settings)
-    folder = RunFolder.create(run.settings, run.settings.name or run.name)
+    given = run.settings.name or None
+    name = run.name.replace(":", "-") if given is None else given
+    folder = RunFolder.create(run.settings, name, numbered=given is None)
     saves = Saves(folder, folder.lock(), run.loader.steps)
     return run.go(saves, Progress(), stop or threading.Event(), compiling)
 

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from kitnet.base.random import stream
 from kitnet.data import Preparation, load
 from kitnet.net import usual_loss
 from kitnet.train import EpochEnded, Finished, Model, Settings, Started, Stepped, evaluate, train
-from kitnet.zoo import find
+from kitnet.zoo import MODELS, find
 
 
 def names(folder):
@@ -259,6 +260,14 @@ def test_a_card_gives_what_is_not_told(tmp_path):
     card = find("lenet5-1998")
     assert (told["lr"], told["momentum"], told["batch"]) == (card.rate, card.momentum, card.batch)
     assert folder == tmp_path / "lenet5-1998-1"
+    again = train(Settings(model="lenet5-1998", epochs=1, runs=str(tmp_path)))  # its own number is no run's
+    assert next(again).folder == tmp_path / "lenet5-1998-2"
+
+
+def test_the_name_of_a_variant_makes_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS, "lenet5:small", replace(find("lenet5"), name="lenet5:small"))
+    running = train(Settings(model="lenet5:small", epochs=1, runs=str(tmp_path)))
+    assert next(running).folder == tmp_path / "lenet5-small-1"
 
 
 def test_args_toml_alone_repeats_the_run(settings):

@@ -94,6 +94,12 @@ ZOO = [
         f"{CLAIMS}::test_results_that_were_published_stand_on_the_cards",
     ),
     Mutant("zoo.lenet:ERRATA", "32", "12", f"{CLAIMS}::test_errata[lenet5]"),
+    Mutant(
+        "train.folder:_make",
+        "not numbered",
+        "True",
+        "train/test_training_run.py::test_a_card_gives_what_is_not_told",
+    ),
     Mutant("zoo.card:model", "name in MODELS", "False", f"{CLAIMS}::test_a_name_is_given_once"),
     Mutant("zoo.__init__:find", "ALIASES.get(name, name)", "name", "zoo/test_zoo.py::test_other_names"),
     Mutant(
