@@ -15,7 +15,19 @@ from cyclopts import App, Parameter
 
 import kitnet
 from kitnet.base.error import KitnetError, cut
-from kitnet.cli import check, evaluate, explain, layers, models, predict, show, train, verify
+from kitnet.cli import (
+    check,
+    claims,
+    diff,
+    evaluate,
+    explain,
+    layers,
+    models,
+    predict,
+    show,
+    train,
+    verify,
+)  # fmt: skip
 from kitnet.cli.screen import INTERRUPTED, complain
 from kitnet.cli.stream import guard_errors, guard_output
 
@@ -25,7 +37,7 @@ app = App(
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
 )
-for module in (train, evaluate, predict, verify, show, check, explain, layers, models):
+for module in (train, evaluate, predict, verify, show, check, explain, layers, models, claims, diff):
     app.command(module.command, name=module.__name__.rpartition(".")[2])
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 INTERRUPTED = 130  # exit status of a program that Ctrl-C ended
 MISTAKEN = 2  # exit status after a mistake of the user
+FAILED = 1  # exit status where what was checked is not so
 GAP = "  "  # between the columns of a table
 
 out = Console(highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -113,7 +114,10 @@ def _about(card: Card | None) -> dict[str, object]:
     return {
         "title": card.title,
         "source": card.source,
+        "year": card.year,
         "differences": card.differences,
+        "errata": [{"printed": one.printed, "note": one.note} for one in card.errata],
+        "published": [vars(one) for one in card.published],
         "training": usual_training(card),
     }
 
@@ -125,7 +129,13 @@ def _say_source(card: Card) -> None:
         f"Usual training: learning rate {card.rate:g}, momentum {card.momentum:g}, batches of {card.batch}, "
         f"{card.epochs} epochs"
     )
-    if card.differences:
-        say("Differences:")
-    for difference in card.differences:
-        say_wrapped(f"- {difference}")
+    _say_list("Differences:", card.differences)
+    _say_list("Published, not measured here:", map(str, card.published))
+    _say_list("Texts print:", (f"{one.printed}. {one.note}" for one in card.errata))
+
+
+def _say_list(title: str, texts: Iterable[str]) -> None:
+    for i, text in enumerate(texts):
+        if i == 0:
+            say(title)
+        say_wrapped(f"- {text}")

@@ -17,6 +17,7 @@ from kitnet.kernels.cpu import Cpu, detect
 from kitnet.layers import Loss
 from kitnet.net.network import Net
 from kitnet.net.objective import Losses, goals_of
+from kitnet.net.weights import Weights
 from kitnet.optim import Rule, Sgd
 
 MODES = ("infer", "train", "gradient")
@@ -103,7 +104,8 @@ def plan_of(
     else:
         rule = Sgd() if mode == "train" else None
         graph, request = training(graph, goals_of(graph, loss), rule)
-    return make_plan(graph, net.weights, batch_size(batch), cpu or detect(), request, **how)
+    weights = Weights(net.graph.params())  # where they lie; drawing those of a large network takes seconds
+    return make_plan(graph, weights, batch_size(batch), cpu or detect(), request, **how)
 
 
 def _one_of(what: str, given: object, known: Collection[str]) -> None:

@@ -36,6 +36,7 @@ from kitnet.layers.maxout import Maxout
 from kitnet.layers.mean_pool import MeanPool
 from kitnet.layers.multiply import Multiply
 from kitnet.layers.pad import Pad
+from kitnet.layers.pad_channels import PadChannels
 from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
 from kitnet.layers.prelu import ParametricRelu
 from kitnet.layers.quadratic import Quadratic
@@ -107,6 +108,7 @@ __all__ = [
     "Multiply",
     "Number",
     "Pad",
+    "PadChannels",
     "ParametricRelu",
     "Pass",
     "Quadratic",

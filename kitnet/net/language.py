@@ -247,3 +247,16 @@ def write(part: Part | Term) -> str:
             chains = (chain for chain in vars(part).values() if chain is not None)
             return f"{part.word}[{' | '.join(map(write, chains))}]"
     raise KitnetError(f"{part!r} is no part of a network")
+
+
+def in_rows(line: str, columns: int) -> str:
+    """A line as a text of rows of so many columns, broken before arrows and bars; `read` gives back the same
+    network. A row is longer where a layer alone is."""
+    first, *others = re.split(r" (?=->|\||=>)", line)
+    rows = [first]
+    for piece in others:
+        if len(rows[-1]) + 1 + len(piece) <= columns:
+            rows[-1] += f" {piece}"
+        else:
+            rows.append(f"  {piece}")
+    return "\n".join(rows)

@@ -14,7 +14,7 @@ from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net.block import Chain, Part, Term
 from kitnet.net.graph import Graph, checked_volume
-from kitnet.net.language import read, write
+from kitnet.net.language import in_rows, read, write
 from kitnet.net.ledger import Ledger
 from kitnet.net.reference import State, Tape, by_operand
 from kitnet.net.weights import Weights
@@ -65,6 +65,10 @@ class Net:
             for shapes in (self.operands, self.outputs)
         )
         return f"a graph of {len(self.graph.nodes)} values from {' to '.join(ends)}"
+
+    def text(self, columns: int = 100) -> str:
+        """As it prints, in rows of so many columns; `parse` reads it."""
+        return in_rows(str(self), columns)
 
     def __repr__(self) -> str:
         return f"<Net {self}>"

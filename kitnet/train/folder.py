@@ -28,8 +28,9 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, settings: Settings, name: str) -> RunFolder:
-        """runs/NAME-1, or the next number that is free; a name that ends in a number is taken as it is.
+    def create(cls, settings: Settings, name: str, numbered: bool = False) -> RunFolder:
+        """runs/NAME-1, or the next number that is free; a name that ends in a number is taken as it is unless
+        it is to be `numbered` all the same.
 
         Raises RunError where it exists already or cannot be made.
         """
@@ -40,7 +41,7 @@ class RunFolder:
         runs = Path(settings.runs)
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            folder = cls(_make(runs, name))
+            folder = cls(_make(runs, name, numbered))
         except OSError as error:
             if isinstance(error, FileExistsError) and runs.is_dir():
                 raise RunError(
@@ -117,8 +118,8 @@ class RunFolder:
         write_whole(self.summary, json.dumps(summary, indent=2) + "\n")
 
 
-def _make(runs: Path, name: str) -> Path:
-    if re.search(r"-\d+$", name):
+def _make(runs: Path, name: str, numbered: bool) -> Path:
+    if not numbered and re.search(r"-\d+$", name):
         (runs / name).mkdir()
         return runs / name
     number = 1

@@ -50,7 +50,9 @@ def train(
     TrainingError when the loss is no longer a number.
     """
     run = _Run(settings)
-    folder = RunFolder.create(run.settings, run.settings.name or run.name)
+    given = run.settings.name or None
+    name = run.name.replace(":", "-") if given is None else given
+    folder = RunFolder.create(run.settings, name, numbered=given is None)
     saves = Saves(folder, folder.lock(), run.loader.steps)
     return run.go(saves, Progress(), stop or threading.Event(), compiling)
 
@@ -82,7 +84,7 @@ def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card]:
     """A zoo name or a line -> the network and a card, for a line one with the usual numbers."""
     if "->" in model or "→" in model:
         net = parse(model, on_misfit=on_misfit)
-        return net, Card(name="net", title="", source="", line=str(net))
+        return net, Card("net", "", lambda: net)
     card = find(model)
     return card.build(), card
 

@@ -1,24 +1,37 @@
 """Floor 3: networks of the literature, one file a family, each with its card.
 
-`MODELS` holds the cards by name; `kitnet.zoo.find('lenet5')` gives one, or says which name is near.
+`MODELS` holds the cards by name; `kitnet.zoo.find('vgg16')` gives one, or says which name is near. A variant
+stands behind a colon: `vgg16:pooled`.
 """
 
 from kitnet.base.error import KitnetError, nearest, shorten
-from kitnet.zoo.card import Card
-from kitnet.zoo.lenet import LENET5, LENET5_MODERN, LENET5_RBF
-from kitnet.zoo.resnet import RESNET20
-
-MODELS: dict[str, Card] = {card.name: card for card in (LENET5, LENET5_RBF, LENET5_MODERN, RESNET20)}
+from kitnet.zoo import (  # noqa: F401  # each registers its networks
+    alexnet,
+    densenet,
+    googlenet,
+    inception,
+    lenet,
+    mobilenet,
+    resnet,
+    resnet_cifar,
+    small,
+    squeezenet,
+    vgg,
+)
+from kitnet.zoo.card import ALIASES, MODELS, Card, Checked, check
+from kitnet.zoo.claim import Claim, Erratum, Published
 
 
 def find(name: str) -> Card:
-    """The card of a model. Raises KitnetError naming the nearest one."""
-    if name not in MODELS:
+    """The card of a model, which may be called by another name, too. Raises KitnetError naming the nearest
+    one."""
+    own = ALIASES.get(name, name)
+    if own not in MODELS:
         raise KitnetError(
-            f"unknown model {shorten(name)}{nearest(name, MODELS)}; known: {', '.join(MODELS)}, "
-            "or a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
+            f"unknown model {shorten(name)}{nearest(name, [*MODELS, *ALIASES])}; `kitnet models` lists all, "
+            "or write a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
         )
-    return MODELS[name]
+    return MODELS[own]
 
 
-__all__ = ["MODELS", "Card", "find"]
+__all__ = ["ALIASES", "MODELS", "Card", "Checked", "Claim", "Erratum", "Published", "check", "find"]

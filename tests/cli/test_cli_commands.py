@@ -107,13 +107,13 @@ def test_show_gives_the_numbers_of_lenet5(say_json):
     for name in ("parameters", "connections", "multiply_adds", "activation_bytes"):
         assert shown["totals"][name] == sum(row[name] for row in shown["layers"])
     assert shown["totals"]["parameters"] == 60_850
-    assert any("print 12" in text for text in shown["differences"])
+    assert any("S4 has 12" in one["printed"] for one in shown["errata"])
     assert "1998" in shown["source"] and shown["network"] == MODELS["lenet5"].line
     assert shown["training"] == {"learning_rate": 0.02, "momentum": 0.9, "batch": 64, "epochs": 20}
 
 
 def test_show_gives_the_papers_totals(say_json):
-    totals = say_json("show", "lenet5-rbf")["totals"]
+    totals = say_json("show", "lenet5-1998")["totals"]
     assert (totals["parameters"], totals["connections"]) == (60_000, 340_908)
 
 
@@ -133,7 +133,9 @@ def test_show_for_people(say):
     source = next(i for i, line in enumerate(lines) if line.startswith("Source: LeCun"))
     assert lines[source + 1] == ("Usual training: learning rate 0.02, momentum 0.9, batches of 64, 20 epochs")
     assert lines[source + 2] == "Differences:"
-    assert all(line.startswith("- ") and line.endswith(".") for line in lines[source + 3 :])
+    titles = [line for line in lines[source + 2 :] if not line.startswith("- ")]
+    assert titles == ["Differences:", "Texts print:"]
+    assert all(line.endswith(".") for line in lines[source + 3 :] if line not in titles)
 
 
 def test_show_a_line(say, say_json):
@@ -176,12 +178,39 @@ def test_show_without_optional_parts(say_json):
 
 def test_models(say, say_json):
     rows = {row["name"]: row for row in say_json("models")}
-    assert list(rows) == list(MODELS)
-    assert rows["lenet5-rbf"]["parameters"] == 60_000
+    assert set(rows) == set(MODELS)
+    assert [row["year"] for row in rows.values()] == sorted(row["year"] for row in rows.values())
+    assert rows["lenet5-1998"]["parameters"] == 60_000
+    one = rows["resnet20"]
+    assert (one["year"], one["parameters"], one["multiply_adds"], one["input"]) == (
+        2016,
+        269_722,
+        40_551_040,
+        "32x32x3",
+    )
+    assert (
+        one["training"] == say_json("show", "resnet20")["training"]
+        and one["title"] == "ResNet-20 for CIFAR-10"
+    )
     said = say("models")
     assert (said.status, said.err) == (0, "")
     for name, row in rows.items():
         assert row["training"] == say_json("show", name)["training"]
+    lines = said.out.splitlines()
+    assert lines[0].split() == ["name", "year", "parameters", "multiply-adds", "input", "source"]
+    assert [line.split()[0] for line in lines[1:]] == list(rows)
+    assert ["resnet20", "2016", "269,722", "40,551,040", "32x32x3", "He", "et", "al."] in [
+        line.split() for line in lines
+    ]
+    assert lines[-1].endswith("  Wang et al.") and any(line.endswith("  CS231n") for line in lines)
+
+
+@pytest.mark.parametrize(("columns", "missing"), [(60, "year, source"), (80, "year")])
+def test_the_table_of_models_fits_the_terminal(say, monkeypatch, columns, missing):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    *lines, last = say("models").out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert last == f"(the terminal is too narrow for: {missing})"
 
 
 # --------------------------------------------------------------------------------------------------- train
@@ -437,7 +466,6 @@ def test_explain_tells_why_under_the_layer(say, say_json):
         ("show", "lenet5"),
         ("explain", "lenet5", "--why"),
         ("layers",),
-        ("models",),
     ],
     ids=lambda words: words[0],
 )

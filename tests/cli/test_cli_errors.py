@@ -16,10 +16,7 @@ from safetensors.numpy import save_file
 from kitnet.data import write_idx
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
-KNOWN = (
-    "known: lenet5, lenet5-rbf, lenet5-modern, resnet20, or a line such as "
-    "'28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
-)
+KNOWN = "`kitnet models` lists all, or write a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
 
 
 def names(folder):

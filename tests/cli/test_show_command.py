@@ -9,7 +9,6 @@ from catalogue import row
 
 from kitnet.cli.columns import COLUMNS
 from kitnet.cli.screen import say_bytes
-from kitnet.zoo import MODELS
 
 VGG16 = (
     "224x224x3 -> [conv3-64 same -> relu]*2 -> maxpool2 -> [conv3-128 same -> relu]*2 -> maxpool2 -> "
@@ -298,25 +297,3 @@ def test_check_refuses_sizes_that_do_not_fit(refused):
 
 
 # -------------------------------------------------------------------------------------------------- models
-
-
-def test_models_are_a_table(say, say_json):
-    rows = {row["name"]: row for row in say_json("models")}
-    assert list(rows) == list(MODELS)
-    assert rows["lenet5-rbf"] | {"training": None, "source": "", "network": "", "title": ""} == {
-        **{"name": "lenet5-rbf", "title": "", "year": 1998, "parameters": 60_000, "multiply_adds": 328_096},
-        **{"input": "32x32x1", "network": "", "source": "", "training": None},
-    }
-    lines = say("models").out.splitlines()
-    assert lines[0].split() == ["name", "year", "parameters", "multiply-adds", "input", "source"]
-    assert len(lines) == 1 + len(MODELS)
-    line = next(line for line in lines if line.startswith("resnet20 "))
-    assert line.split()[:3] == ["resnet20", "2015", "272,474"] and line.endswith(MODELS["resnet20"].source)
-
-
-def test_the_table_of_models_fits_80_columns(say, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    lines = say("models").out.splitlines()
-    assert max(map(len, lines)) <= 80
-    begins = [line.split()[0] for line in lines if not line.startswith(" ")]
-    assert begins == ["name", *MODELS]

@@ -26,7 +26,7 @@ CASES = [
 ]
 
 NETS = {
-    **{name: card.line for name, card in MODELS.items() if not name.endswith("rbf")},
+    **{name: MODELS[name].line for name in ("lenet5", "lenet5-modern", "resnet20", "resnet20:projection")},
     "branches": "9x9x2 -> conv3-4 -> concat[conv1-3 -> relu | conv3-5 same | identity | maxpool3/1 same] "
     "-> add[conv1-6 | conv3-6 same -> sigmoid] -> flatten -> fc10 -> softmax",
     "odd channels flattened": "7x7x3 -> conv3-5 -> tanh -> flatten -> fc10",
@@ -100,7 +100,7 @@ def test_every_instruction_set(level: str) -> None:
 
 
 def test_a_layer_that_has_only_the_other_layout_is_converted_to_and_the_rest_keeps_its_own() -> None:
-    net = kitnet.parse(MODELS["lenet5-rbf"].line).initialise(0)
+    net = kitnet.parse(MODELS["lenet5-1998"].line).initialise(0)
     scores = Scores(net, usual_loss(net.graph), 1)
     assert explain(scores.plan)["conversions"] == ["lecuntanh6 in images", "output in dense"]
     assert ids(scores.plan, "rbf") == ["rbf.images"]

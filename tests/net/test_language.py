@@ -478,3 +478,19 @@ def test_describing_a_huge_volume_needs_no_memory(word: str) -> None:
 
 def test_kitnet_offers_the_language() -> None:
     assert kitnet.parse is parse
+
+
+def test_a_line_in_rows() -> None:
+    """Broken before arrows and bars, as late as the columns allow."""
+    net = parse("8x8x1 -> conv3-4 same -> relu -> concat[conv1-2 | conv3-2 same -> relu] -> fc10")
+    assert net.text(25).split("\n") == [
+        "8x8x1 -> conv3-4 same",
+        "  -> relu",
+        "  -> concat[conv1-2",
+        "  | conv3-2 same -> relu]",
+        "  -> fc10",
+    ]
+    assert max(map(len, net.text(24).split("\n"))) == 21
+    for columns in (1, 24, 25, 100, 1000):
+        assert parse(net.text(columns)) == net
+    assert net.text(1000) == str(net)

@@ -13,7 +13,7 @@ from kitnet.optim import Sgd
 from kitnet.train import EpochEnded, Finished, Model, Settings, pick_engine, train
 from kitnet.train.step import make_step
 from kitnet.zoo import MODELS
-from kitnet.zoo.resnet import resnet_line
+from kitnet.zoo.resnet_cifar import projected, resnet
 
 RESIDUAL = (
     "12x12x3 -> conv3-8 same -> relu -> residual[conv3-8 same -> relu -> conv3-8 same]*2 "
@@ -28,7 +28,8 @@ def flat(shape):
 
 SMALL = [card.line for name, card in MODELS.items() if name.startswith("lenet")]
 RESNETS = [
-    pytest.param(line, marks=pytest.mark.slow) for line in (resnet_line(2, 16, 8), MODELS["resnet20"].line)
+    pytest.param(line, marks=pytest.mark.slow)
+    for line in (str(resnet(2, 8, 16, projected)), MODELS["resnet20"].line)
 ]
 
 

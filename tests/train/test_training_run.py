@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from kitnet.data import Preparation, load
 from kitnet.net import usual_loss
 from kitnet.net.objective import loss_by_name
 from kitnet.train import EpochEnded, Finished, Model, Settings, Started, Stepped, evaluate, train
-from kitnet.zoo import find
+from kitnet.zoo import MODELS, find
 
 
 def names(folder):
@@ -124,7 +125,7 @@ def test_hinges_and_smoothed_labels_train_and_their_arguments_are_kept(settings)
 
 
 def test_the_radial_basis_network_trains_on_digits(tmp_path):
-    events, _ = go(Settings(model="lenet5-rbf", epochs=1, batch=128, lr=0.002, runs=str(tmp_path)))
+    events, _ = go(Settings(model="lenet5-1998", epochs=1, batch=128, lr=0.002, runs=str(tmp_path)))
     steps = [event for event in events if isinstance(event, Stepped)]
     assert len(steps) == 12  # 1,437 in batches of 128
     # the mean so far falls from step to step, and the test at the end beats it
@@ -263,12 +264,20 @@ def test_what_a_run_folder_holds(settings, easy):
 
 
 def test_a_card_gives_what_is_not_told(tmp_path):
-    running = train(Settings(model="lenet5-rbf", epochs=1, runs=str(tmp_path)))
+    running = train(Settings(model="lenet5-1998", epochs=1, runs=str(tmp_path)))
     folder = next(running).folder
     told = tomllib.loads((folder / "args.toml").read_text())
-    card = find("lenet5-rbf")
+    card = find("lenet5-1998")
     assert (told["lr"], told["momentum"], told["batch"]) == (card.rate, card.momentum, card.batch)
-    assert folder == tmp_path / "lenet5-rbf-1"
+    assert folder == tmp_path / "lenet5-1998-1"
+    again = train(Settings(model="lenet5-1998", epochs=1, runs=str(tmp_path)))  # its own number is no run's
+    assert next(again).folder == tmp_path / "lenet5-1998-2"
+
+
+def test_the_name_of_a_variant_makes_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS, "lenet5:small", replace(find("lenet5"), name="lenet5:small"))
+    running = train(Settings(model="lenet5:small", epochs=1, runs=str(tmp_path)))
+    assert next(running).folder == tmp_path / "lenet5-small-1"
 
 
 def test_args_toml_alone_repeats_the_run(settings):

@@ -6,7 +6,7 @@ from kitnet.engine.lower.contrast_norm import CONTRAST_NORM
 from kitnet.engine.lower.convolution import DIRECT
 from kitnet.engine.lower.depthwise import DEPTHWISE
 from kitnet.engine.lower.dropout import DRAWN, DROPOUTS
-from kitnet.engine.lower.elementwise import ACTIVATIONS, ADDS, CONCATENATES, SAMES
+from kitnet.engine.lower.elementwise import ACTIVATIONS, ADDS, CONCATENATES, PAD_CHANNELS, SAMES
 from kitnet.engine.lower.few import PRODUCTS
 from kitnet.engine.lower.formula import FORMULAS
 from kitnet.engine.lower.fourier import FOURIER
@@ -25,7 +25,8 @@ from kitnet.engine.lower.winograd import WINOGRADS
 IMPLEMENTATIONS: tuple[Implementation, ...] = (
     *(*DEPTHWISE, *WINOGRADS, FOURIER, DIRECT, *PRODUCTS),
     *(*TRANSPOSED, *LOCALS, *BIASES, *RESAMPLES),
-    *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *PRELUS, *ADDS, *CONCATENATES, *JOINS, *SAMES),
+    *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *PRELUS, *ADDS, *CONCATENATES),
+    *(*JOINS, *PAD_CHANNELS, *SAMES),
     *(*SOFTMAXES, RADIAL_BASIS, LOSS, *NORMS, *SAMPLE_NORMS, *RESPONSE_NORMS, CONTRAST_NORM),
     *(*DROPOUTS, *DRAWN),
 )

@@ -13,7 +13,8 @@ from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.step import Place
 from kitnet.kernels import elementwise
 from kitnet.kernels.activation import Activation
-from kitnet.layers import Add, Concatenate, Flatten, Identity, Layer
+from kitnet.kernels.pad_channels import pad_channels
+from kitnet.layers import Add, Concatenate, Flatten, Identity, Layer, PadChannels
 
 
 def _activation(b: Builder, i: int) -> Activation:
@@ -93,6 +94,20 @@ def _slices(b: Builder, i: int, whole: Place) -> list[Place]:
     return [b.part(whole, first, depth) for first, depth in zip(starts, depths, strict=False)]
 
 
+def _pad_channels(b: Builder, i: int) -> None:
+    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
+    blocks = b.blocks(x.volume.positions)
+    kernel = pad_channels("pad_channels", b.cpu, b.batch, x.volume, y.volume, blocks)
+    b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
+
+
+def _pad_channels_backward(b: Builder, i: int, kept: None) -> None:
+    node, dy = b.node(i), b.dy(i)
+    (j,) = node.inputs
+    if dy is not None:
+        b.pass_on(node.path, b.part(dy, 0, b.volume(j).channels), j, part=True)
+
+
 def _same(b: Builder, i: int) -> bool:
     """No step where numbers lie as they should: a flat form has no lanes that no channel fills. A value whose
     gradient is read out has one of its own."""
@@ -128,6 +143,9 @@ CONCATENATES = in_both_layouts(
     Implementation(
         "concat", "slices, or copies into them", (Concatenate,), _concatenate, _concatenate_backward
     )
+)
+PAD_CHANNELS = in_both_layouts(
+    Implementation("padchannels", "a copy, and zeros", (PadChannels,), _pad_channels, _pad_channels_backward)
 )
 SAME = Implementation(
     "same", "no step where no lane is empty", (Flatten, Identity), _same, _same_backward, aliases=True

@@ -18,6 +18,7 @@ from planted.pools import POOLS
 from planted.running import RUNNING
 from planted.train import TRAIN
 from planted.windows import WINDOWS
+from planted.zoo import ZOO
 
 FLOORS: dict[str, list[Mutant]] = {
     "base": BASE,
@@ -36,4 +37,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "functional": FUNCTIONAL,
     "norms": NORMS,
     "train": TRAIN,
+    "zoo": ZOO,
 }

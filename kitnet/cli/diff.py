@@ -1,0 +1,78 @@
+"""`kitnet diff`: where two networks differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kitnet.base.argument import batch_size
+from kitnet.base.shape import say as say_shape
+from kitnet.cli.flags import Input, Json, Network, Whole
+from kitnet.cli.network import read_network
+from kitnet.cli.screen import Column, print_json, print_table, say
+from kitnet.net import Ledger
+from kitnet.net.difference import Line, differences
+
+LAYERS = (
+    Column(""),
+    Column("layer"),
+    Column("name", spare=1),
+    Column("output", right=True),
+    Column("parameters", right=True),
+    Column("activation bytes", right=True),
+)
+TOTALS = ("layers", "parameters", "multiply_adds", "activation_bytes")
+
+
+def command(
+    one: Network, other: Network, /, *, input: Input = None, batch: Whole = 1, json: Json = False
+) -> None:
+    """Where two networks differ: which layers stand in whose place, and what that costs. Layers are the same
+    that are written alike and give the same volume, whatever their names.
+
+    Parameters
+    ----------
+    batch
+        Images at once, for the bytes of the activations.
+    """
+    batch_size(batch, "--batch")
+    nets = [read_network(model, input)[0] for model in (one, other)]
+    found = differences(nets[0].graph, nets[1].graph, batch)
+    totals = [_totals(net.ledger(batch)) for net in nets]
+    if json:
+        rows = [{"one": _json(each.one), "other": _json(each.other)} for each in found]
+        print_json({"one": one, "other": other, "totals": totals, "differences": rows})
+        return
+    for each in found:
+        say("")
+        print_table(LAYERS, [*_cells("-", each.one), *_cells("+", each.other)])
+    say("" if found else "the networks have the same layers")
+    columns = (Column(""), Column("one", right=True), Column("other", right=True), Column("more", right=True))
+    rows_of_totals = []
+    for name in TOTALS:
+        first, second = (total[name] for total in totals)
+        texts = [f"{first:,}", f"{second:,}", f"{second - first:+,}" if second != first else ""]
+        rows_of_totals.append([name.replace("_", " ").replace("multiply adds", "multiply-adds"), *texts])
+    print_table(columns, rows_of_totals)
+
+
+def _totals(ledger: Ledger) -> dict[str, int]:
+    return {"layers": len(ledger.rows), **{name: ledger.totals[name] for name in TOTALS[1:]}}
+
+
+def _json(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    return [{"layer": line.layer, **line.row.to_json()} for line in lines]
+
+
+def _cells(sign: str, lines: Iterable[Line]) -> list[list[str]]:
+    return [
+        [
+            sign,
+            line.layer,
+            line.row.path,
+            say_shape(line.row.output),
+            f"{line.row.parameters:,}" if line.row.parameters else "",
+            f"{line.row.activation_bytes:,}",
+        ]
+        for line in lines
+    ]

@@ -1,0 +1,137 @@
+"""GoogLeNet: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke & Rabinovich, "Going deeper with
+convolutions", CVPR 2015."""
+
+from __future__ import annotations
+
+from kitnet.layers import Dropout, Linear, MaxPool, MeanPool, Relu
+from kitnet.net import Net
+from kitnet.zoo.card import model
+from kitnet.zoo.claim import About, Published, erratum
+from kitnet.zoo.parts import Piece, concat, conv, named, network, side
+from kitnet.zoo.sources import FIELD_BY_HAND
+
+SOURCE = (
+    "Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich: Going deeper with "
+    "convolutions, CVPR 2015"
+)
+CAFFE = "Caffe's bvlc_googlenet"
+TABLE_1 = f"{SOURCE}, table 1"
+# of table 1: filters of 1x1; of 1x1 before 3x3, 3x3; of 1x1 before 5x5, 5x5; of 1x1 behind the pool
+MODULES = {
+    "3a": (64, 96, 128, 16, 32, 32),
+    "3b": (128, 128, 192, 32, 96, 64),
+    "4a": (192, 96, 208, 16, 48, 64),
+    "4b": (160, 112, 224, 24, 64, 64),
+    "4c": (128, 128, 256, 24, 64, 64),
+    "4d": (112, 144, 288, 32, 64, 64),
+    "4e": (256, 160, 320, 32, 128, 128),
+    "5a": (256, 160, 320, 32, 128, 128),
+    "5b": (384, 192, 384, 48, 128, 128),
+}
+
+
+def inception(name: str, width: int) -> Piece:
+    """Windows of three sizes and a pool side by side (figure 2b)."""
+    one, before3, three, before5, five, behind = (filters * width // 64 for filters in MODULES[name])
+    branches = concat(
+        [conv(1, one), Relu()],
+        [conv(1, before3), Relu(), conv(3, three), Relu()],
+        [conv(1, before5), Relu(), conv(5, five), Relu()],
+        [MaxPool(3, 1, "same"), conv(1, behind), Relu()],
+    )
+    return named(f"inception{name}", branches)
+
+
+def auxiliary(name: str, width: int) -> Piece:
+    """A head of its own in the midst of the network, for training."""
+    pool = MeanPool(5, 3, on_misfit="floor")
+    hidden = [conv(1, 2 * width), Relu(), Linear(16 * width), Relu(), Dropout(0.7)]
+    return named(name, side(name, pool, hidden, Linear(1000)))
+
+
+@model(
+    "googlenet",
+    "GoogLeNet, Inception V1",
+    source=SOURCE,
+    year=2015,
+    claims={
+        CAFFE: {"main parameters": 6_998_552},
+        f"{CAFFE} with both auxiliary heads, 3,188,840 and 3,190,888": {"parameters": 13_378_280},
+        TABLE_1: {
+            "volume of conv1": "112x112x64",
+            "volume of maxpool1": "56x56x64",
+            "volume of conv3": "56x56x192",
+            "volume of maxpool2": "28x28x192",
+            "volume of inception3a": "28x28x256",
+            "volume of inception3b": "28x28x480",
+            "volume of maxpool3": "14x14x480",
+            "volume of inception4a": "14x14x512",
+            "volume of inception4b": "14x14x512",
+            "volume of inception4c": "14x14x512",
+            "volume of inception4d": "14x14x528",
+            "volume of inception4e": "14x14x832",
+            "volume of maxpool4": "7x7x832",
+            "volume of inception5a": "7x7x832",
+            "volume of inception5b": "7x7x1024",
+            "volume of meanpool1": "1x1x1024",
+            "multiply-adds of inception3a": About(128e6, 1e6),
+            "multiply-adds of inception3b": About(304e6, 1e6),
+            "multiply-adds of inception4a": About(73e6, 1e6),
+            "multiply-adds of inception4b": About(88e6, 1e6),
+            "multiply-adds of inception4c": About(100e6, 1e6),
+            "multiply-adds of inception4d": About(119e6, 1e6),
+            "multiply-adds of inception4e": About(170e6, 1e6),
+            "multiply-adds of inception5b": About(71e6, 1e6),
+        },
+        "by hand, from the filters of table 1": {"main multiply-adds": 1_582_671_872},
+        FIELD_BY_HAND: {"receptive field of inception5b": 715},
+    },
+    errata=(
+        erratum(
+            "GoogLeNet has 4 million parameters",
+            "6,998,552 without its auxiliary heads; 5,973,552 of them before the last layer.",
+            {CAFFE: {"main parameters": 6_998_552}},
+        ),
+        erratum(
+            "GoogLeNet takes means in place of fully connected layers",
+            "One is left behind the mean, with 1,025,000 parameters.",
+            {CAFFE: {"parameters of fc1": 1_025_000}},
+        ),
+        erratum(
+            "networks begin with stride 1 and have larger strides later",
+            "The large stride comes first, 2 here; no later convolution has a larger one.",
+            {TABLE_1: {"first stride": 2, "largest stride": 2}},
+        ),
+    ),
+    differences=(
+        "Local response normalisation in the first layers is left out.",
+        "The table counts 34 million multiply-adds for the first layer, which has 118 million, and 54 for "
+        "the module 5a, which has 51.",
+    ),
+    published=(
+        Published("ImageNet validation, one network, one crop", f"{SOURCE}, table 3", top5=10.07),
+        Published(
+            "ILSVRC-2014, classification, 7 networks, 144 crops",
+            f"{SOURCE}, table 2",
+            top5=6.67,
+            place="first place",
+        ),
+    ),
+    rate=0.01,
+    batch=32,
+    epochs=60,
+)
+def googlenet(width: int = 64, size: int = 224) -> Net:
+    w = width
+
+    def modules(*names: str) -> list[Piece]:
+        return [inception(name, w) for name in names]
+
+    stem = [conv(7, w, 2), Relu(), MaxPool(3, 2, "same"), conv(1, w), Relu(), conv(3, 3 * w), Relu()]
+    third = [MaxPool(3, 2, "same"), modules("3a", "3b"), MaxPool(3, 2, "same")]
+    fourth = [
+        *(modules("4a"), auxiliary("aux1", w), modules("4b", "4c", "4d")),
+        *(auxiliary("aux2", w), modules("4e"), MaxPool(3, 2, "same")),
+    ]
+    top = [modules("5a", "5b"), MeanPool(size // 32), Dropout(0.4), Linear(1000)]
+    return network((size, size, 3), stem, third, fourth, top)

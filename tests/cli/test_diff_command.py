@@ -1,0 +1,45 @@
+"""`kitnet diff`: the layers in whose place others stand, and what both cost."""
+
+from __future__ import annotations
+
+import pytest
+from catalogue import row
+
+BEFORE, BEHIND = "32x32x16 -> relu", "relu -> maxpool2 -> fc10"
+LARGE = f"{BEFORE} -> conv7-16 same -> {BEHIND}"
+SMALL = f"{BEFORE} -> conv3-16 same -> relu -> conv3-16 same -> relu -> conv3-16 same -> {BEHIND}"
+
+
+@row(31)
+def test_one_7x7_against_three_3x3(say_json):
+    """27 C^2 weights in place of 49 C^2, and more numbers between."""
+    found = say_json("diff", LARGE, SMALL)
+    one, other = found["totals"]
+    assert (one["layers"], other["layers"]) == (5, 9)
+    assert other["parameters"] - one["parameters"] == 27 * 16**2 + 3 * 16 - (49 * 16**2 + 16)
+    assert other["activation_bytes"] - one["activation_bytes"] == 4 * 4 * 32 * 32 * 16
+    removed = [line["layer"] for each in found["differences"] for line in each["one"]]
+    added = [line["layer"] for each in found["differences"] for line in each["other"]]
+    assert removed == ["conv7-16 same"]
+    assert sorted(added) == ["conv3-16 same"] * 3 + ["relu"] * 2
+
+
+def test_for_people(say):
+    said = say("diff", LARGE, SMALL)
+    assert (said.status, said.err) == (0, "")
+    lines = [line.split() for line in said.out.splitlines()]
+    assert ["-", "conv7-16", "same", "conv1", "32x32x16", "12,560", "65,536"] in lines
+    assert ["+", "conv3-16", "same", "conv1", "32x32x16", "2,320", "65,536"] in lines
+    assert ["parameters", "53,530", "47,930", "-5,600"] in lines
+    assert ["activation", "bytes", "213,032", "475,176", "+262,144"] in lines
+
+
+@pytest.mark.parametrize("other", ["lenet5", "lenet5-modern"])
+def test_networks_of_the_zoo(say, other):
+    out = say("diff", "lenet5", other).out
+    assert out.startswith("the networks have the same layers\n") == (other == "lenet5")
+
+
+def test_the_same_network_under_other_names(say_json):
+    found = say_json("diff", "8x8x1 -> a:conv3-4 -> fc3", "8x8x1 -> conv3-4 -> b:fc3")
+    assert found["differences"] == []
