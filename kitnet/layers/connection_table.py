@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kitnet.base.error import ShapeError
-from kitnet.layers.contract import Value
+from kitnet.layers.value import Value
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,21 @@ class ConnectionTable:
     columns: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
-        for k, column in enumerate(self.columns):
+        try:
+            columns = tuple(map(tuple, self.columns))
+        except TypeError:
+            raise ShapeError(
+                f"the columns of a connection table are the input maps of each filter, not {self.columns!r}",
+                "write them like ((0, 1), (1, 2))",
+            ) from None
+        for k, column in enumerate(columns):
             whole = all(isinstance(c, int | np.integer) and c >= 0 for c in column)
             if not whole or not column or list(column) != sorted(set(column)):
                 raise ShapeError(
                     f"filter {k} of the connection table sees the maps {column!r}",
                     "name one map or more, as whole numbers from 0 on, ascending, each once",
                 )
+        object.__setattr__(self, "columns", tuple(tuple(map(int, column)) for column in columns))
 
     @property
     def links(self) -> int:

@@ -23,6 +23,7 @@ from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array, Buffer, Param
 from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.tracing import found_terms
+from kitnet.layers.value import settle
 
 Arrays = Mapping[str, Array]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -134,6 +135,13 @@ class Layer(ABC):
                 f"{cls.__name__}: the word {cls.word!r} belongs to {_name(other)}; choose another word"
             )
         LAYERS[cls.word] = cls
+
+    def __post_init__(self) -> None:
+        """Fields become what reads back from the language, so that a layer is equal to itself after printing.
+
+        Raises KitnetError for a field of another kind. A layer with a `__post_init__` of its own calls this.
+        """
+        settle(self)
 
     @abstractmethod
     def output_shape(self, *x: Shape) -> Shape:
@@ -247,13 +255,3 @@ class Loss(Layer):
         A loss whose targets may be "classes" defines it. Raises KitnetError for any other.
         """
         raise KitnetError(f"scores trained with {self.word} are no probabilities of classes; read the scores")
-
-
-@dataclass(frozen=True)
-class Value:
-    """How a field is written in the language. `bare` are texts that may stand without `name=`."""
-
-    read: Callable[[str], Any]  # raises ValueError
-    write: Callable[[Any], str]
-    expected: str
-    bare: frozenset[str] = field(default=frozenset())

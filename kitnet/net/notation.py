@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from kitnet.base.error import LanguageError, nearest, shorten
 from kitnet.layers import LAYERS, Layer
-from kitnet.layers.value import arguments
+from kitnet.layers.value import TooLongError, arguments
 
 _NUMBERS = re.compile(r"([A-Za-z_]+)([\d.x]+(?:-[\d.x]+)*)?(?:/([\dx]+))?")
 
@@ -103,8 +103,9 @@ class LayerReader:
             self.fail(f"{kind.word} has two values for {name}", token)
         try:
             values[name] = value.read(text)
-        except ValueError:
-            self.fail(f"{name} of {kind.word} is {value.expected}, not {shorten(text)}", token)
+        except ValueError as error:
+            remedy = f"; {error.remedy}" if isinstance(error, TooLongError) else ""
+            self.fail(f"{name} of {kind.word} is {value.expected}, not {shorten(text)}{remedy}", token)
 
 
 def example(kind: type[Layer]) -> str:
