@@ -71,11 +71,13 @@ def _read(text: str) -> ConnectionTable:
         raise ValueError(text) from None  # the language says what is expected
 
 
-def _write(table: ConnectionTable) -> str:
+def _write(table: ConnectionTable | tuple[tuple[int, ...], ...]) -> str:
+    """Of bare columns too, so that a refusal of these can say what they would be."""
     for name, known in NAMED.items():
         if table == known:
             return name
-    return "/".join(".".join(map(str, column)) for column in table.columns)
+    columns = table.columns if isinstance(table, ConnectionTable) else table
+    return "/".join(".".join(map(str, column)) for column in columns)
 
 
 TABLE = Value(_read, _write, "lenet5, or the input maps of each filter such as 0.1.2/1.2.3/0.2")

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.random import sample_bits
 from kitnet.base.shape import Shape, say
@@ -25,6 +26,7 @@ from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.tracing import found_terms
 from kitnet.layers.value import settle
 
+FARTHEST = 2**40  # first sample: its random bits are counted in 64 bits
 Arrays = Mapping[str, Array]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -38,6 +40,12 @@ class Context:
     step: int = 0
     first_sample: int = 0  # place of this batch's first sample in the whole batch of the step
     path: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises KitnetError for a seed, step or first sample that is none."""
+        object.__setattr__(self, "seed", count("seed", self.seed))
+        object.__setattr__(self, "step", count("step", self.step))
+        object.__setattr__(self, "first_sample", count("first", self.first_sample, FARTHEST))
 
     def bits(self, samples: int, each: int) -> NDArray[np.uint64]:
         """(samples, each) random words that do not depend on how the batch is cut into shards."""

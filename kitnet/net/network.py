@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
@@ -132,7 +133,7 @@ class Net:
             fresh = self._weights is None or self._weights.dtype != dtype
             self._weights = Weights(self.graph.params(), dtype) if fresh else self._weights
             assert self._weights is not None
-            self._weights.draw(seed)
+            self._weights.draw(count("seed", seed))
             begin = self._beginning(dtype)
             if fresh:
                 self._state = begin

@@ -187,7 +187,8 @@ PAD = "valid, same, full, a number, or one an axis such as 1x2 or 0:1x1:2"
         ),
         (
             lambda: Convolution(3, 2, table=[[0], [1]]),  # type: ignore[arg-type]
-            f"Convolution: table is {TABLE}, not [[0], [1]]",
+            f"Convolution: table is {TABLE}, not [[0], [1]]; "
+            "write table=ConnectionTable(columns=((0,), (1,)))",
         ),
         (lambda: Dropout("a"), "Dropout: drop is a number, not 'a'"),  # type: ignore[arg-type]
         (lambda: Dropout(None), "Dropout: drop is a number, not None"),  # type: ignore[arg-type]
@@ -228,3 +229,10 @@ def test_a_field_of_which_nobody_said_how_it_is_written(tmp_path: Any) -> None:
         assert refusal(lambda: save_network(tmp_path / "n", net)) == f"{tmp_path / 'n'}: {text}"
     finally:
         del LAYERS["odd"]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Any) -> None:
+    path = tmp_path / "nodir" / "n"
+    assert refusal(lambda: save_network(path, of_one(Relu()))) == (
+        f"{path}: cannot be written (No such file or directory); choose another folder"
+    )
