@@ -70,6 +70,8 @@ def words(name: str, given: Any, example: str) -> tuple[str, ...]:
 
 def array(name: str, given: Any) -> Any:
     """What is given, as an array. Raises KitnetError where rows differ in length or numbers are masked."""
+    if type(given) is np.ndarray:
+        return given
     if isinstance(given, np.ma.MaskedArray):
         raise KitnetError(f"{name}: a masked array has no numbers behind its mask; use its filled(0)")
     try:

@@ -131,25 +131,26 @@ def test_operands_of_python_numbers_survive_saving(shape: Any, tmp_path: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("layer", "fields"),
+    ("make", "fields"),
     [
-        (LeakyRelu(np.float32(0.1)), {"slope": float(np.float32(0.1))}),  # type: ignore[arg-type]
-        (BatchNorm(np.float64(0.3)), {"decay": 0.3}),
-        (Dropout(0), {"drop": 0.0}),
+        (lambda: LeakyRelu(np.float32(0.1)), {"slope": float(np.float32(0.1))}),  # type: ignore[arg-type]
+        (lambda: BatchNorm(np.float64(0.3)), {"decay": 0.3}),
+        (lambda: Dropout(0), {"drop": 0.0}),
         (
-            Convolution(np.int64(3), np.int32(4), [1, 1], pad=((np.int8(1), 0), 2)),  # type: ignore[arg-type]
+            lambda: Convolution(np.int64(3), np.int32(4), [1, 1], pad=((np.int8(1), 0), 2)),  # type: ignore[arg-type]
             {"window": 3, "filters": 4, "stride": (1, 1), "pad": ((1, 0), 2)},
         ),
-        (Linear(3, np.bool_(False)), {"units": 3, "bias": False}),  # type: ignore[arg-type]
-        (Linear(3, 0), {"units": 3, "bias": False}),  # type: ignore[arg-type]
+        (lambda: Linear(3, np.bool_(False)), {"units": 3, "bias": False}),  # type: ignore[arg-type]
+        (lambda: Linear(3, 0), {"units": 3, "bias": False}),  # type: ignore[arg-type]
         (
-            Convolution(3, 2, table=ConnectionTable([np.arange(2), [0]])),  # type: ignore[arg-type,list-item]
+            lambda: Convolution(3, 2, table=ConnectionTable([np.arange(2), [0]])),  # type: ignore[arg-type,list-item]
             {"table": ConnectionTable(((0, 1), (0,)))},
         ),
     ],
     ids=["leakyrelu", "batchnorm", "dropout", "conv", "bool", "switch", "table"],
 )
-def test_fields_become_numbers_of_python(layer: Layer, fields: dict[str, Any], tmp_path: Any) -> None:
+def test_fields_become_numbers_of_python(make: Any, fields: dict[str, Any], tmp_path: Any) -> None:
+    layer = make()
     for name, value in fields.items():
         assert repr(getattr(layer, name)) == repr(value)
     for net in (of_one(layer), Net.of((4, 4, 2), layer)):

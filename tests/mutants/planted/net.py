@@ -4,6 +4,60 @@ from mutant import Mutant
 
 NET = [
     Mutant(
+        "Layer.__post_init__",
+        "settle(self)",
+        "None",
+        "net/test_given_layers.py::test_fields_become_numbers_of_python",
+    ),
+    Mutant(
+        "_settled",
+        "plain in (again, (again,))",
+        "True",
+        "net/test_given_layers.py::test_fields_of_another_kind",
+    ),
+    Mutant(
+        "_plain",
+        "given.item()",
+        "given",
+        "net/test_given_layers.py::test_a_number_of_numpy_compiles_and_spoils_nothing",
+    ),
+    Mutant(
+        "_check_operands",
+        "count != 1",
+        "count < 1",
+        "net/test_given_layers.py::test_how_many_values_a_layer_reads",
+    ),
+    Mutant(
+        "Graph.operand",
+        "() if scalar else checked_volume(shape, f'{path}: ')",
+        "tuple(shape)",
+        "net/test_given_layers.py::test_an_operand_of_no_shape",
+    ),
+    Mutant(
+        "Context.__post_init__",
+        "count('first', self.first_sample, FARTHEST)",
+        "self.first_sample",
+        "engine/test_given_to_plans.py::test_steps_and_first_samples",
+    ),
+    Mutant(
+        "count",
+        "type(value) is int and 0 <= value <= most",
+        "type(value) is int",
+        "engine/test_given_to_plans.py::test_steps_and_first_samples",
+    ),
+    Mutant(
+        "real_array",
+        "found.dtype.kind not in 'fiub'",
+        "found.dtype.kind in 'SU'",
+        "engine/test_given_to_plans.py::test_inputs_that_are_no_arrays_of_real_numbers",
+    ),
+    Mutant(
+        "words",
+        "isinstance(given, str)",
+        "False",
+        "engine/test_given_to_plans.py::test_a_single_word_is_one_path",
+    ),
+    Mutant(
         "Term._parts",
         "inner.wire(str(i), self.part, x)",
         "inner.wire(str(i + 1), self.part, x)",
