@@ -19,7 +19,7 @@ NET = [
         "_plain",
         "given.item()",
         "given",
-        "net/test_given_layers.py::test_a_number_of_numpy_compiles_and_spoils_nothing",
+        "net/test_given_layers.py::test_fields_become_numbers_of_python",
     ),
     Mutant(
         "_check_operands",
