@@ -7,10 +7,11 @@ of those in the layout that suits the plan, then of those in the other one, then
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from kitnet.base.argument import words
 from kitnet.base.error import KitnetError, nearest
 from kitnet.engine.builder import Builder
 from kitnet.engine.layout import needed_nodes
@@ -150,13 +151,14 @@ def _large(graph: Graph) -> bool:
     return any(FLOAT * math.prod(node.shape) >= LARGE for node in graph.nodes)
 
 
-def wishes_of(forbid: Iterable[str] = (), force: Iterable[str] = ()) -> Wishes:
-    """Wishes by ids of implementations or parts of these. Raises KitnetError for others."""
-    given = {"forbid": forbid, "force": force}
-    for name, words in given.items():
-        if isinstance(words, str):
-            given[name] = (words,)
-    wishes = Wishes(frozenset(given["forbid"]), frozenset(given["force"]))
+def wishes_of(
+    forbid: Collection[str] | str = (), force: Collection[str] | str = (), never: Collection[str] = ()
+) -> Wishes:
+    """Wishes by ids of implementations or parts of these; `never` are forbidden too. Raises KitnetError for
+    others.
+    """
+    forbidden = frozenset((*words("forbid", forbid, "winograd"), *never))
+    wishes = Wishes(forbidden, frozenset(words("force", force, "winograd")))
     ids = [one.id for one in IMPLEMENTATIONS]
     for word in sorted(wishes.forbidden | wishes.forced):
         if not any(called(id, word) for id in ids):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from kitnet.base.argument import batch_size, thread_count
+from kitnet.base.argument import batch_size, thread_count, words
 from kitnet.base.error import KitnetError, nearest
 from kitnet.engine.bind import Progress
 from kitnet.engine.choice import wishes_of
@@ -34,8 +34,8 @@ def compile(
     target: str | None = None,
     rule: Rule | None = None,
     seed: int | None = None,
-    values: Collection[str] = (),
-    gradients: Collection[str] = (),
+    values: Collection[str] | str = (),
+    gradients: Collection[str] | str = (),
     threads: int | None = None,
     numerics: str = "fast",
     forbid: Collection[str] | str = (),
@@ -68,8 +68,8 @@ def compile(
     _one_of("numerics", numerics, NUMERICS)
     if layout is not None:
         _one_of("layout", layout, ("images", "channels"))
-    forbid = (forbid,) if isinstance(forbid, str) else tuple(forbid)
-    wishes = wishes_of((*forbid, *(INEXACT if numerics == "exact" else ())), force)
+    values, gradients = words("values", values, "conv1"), words("gradients", gradients, "conv1")
+    wishes = wishes_of(forbid, force, INEXACT if numerics == "exact" else ())
     how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
     if mode == "infer":
         given = {"loss": loss, "target": target, "rule": rule, "seed": seed, "gradients": gradients or None}
@@ -79,9 +79,10 @@ def compile(
         return Scores(net, None, batch, values=values, **how)
     if rule is not None and mode == "gradient":
         raise KitnetError("mode 'gradient' leaves the weights alone and takes no rule; 'train' does")
-    rule = (rule or Sgd()) if mode == "train" else None
+    rule = (Sgd() if rule is None else rule) if mode == "train" else None
+    seed = 0 if seed is None else seed
     return TrainingStep(
-        net, loss, batch, rule, target=target, seed=seed or 0, values=values, gradients=gradients, **how
+        net, loss, batch, rule, target=target, seed=seed, values=values, gradients=gradients, **how
     )
 
 

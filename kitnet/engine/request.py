@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from kitnet.base.error import KitnetError
+from kitnet.base.error import KitnetError, shorten
 from kitnet.layers import Loss
 from kitnet.net.graph import Graph
 from kitnet.net.objective import Goal, scores_of, with_goals
@@ -76,6 +76,8 @@ def training(
     """The graph with its losses, and what a training step asks of it: the losses, the scores that they read,
     and more values and gradients by their paths.
     """
+    if not isinstance(rule, Rule | None):
+        raise KitnetError(f"rule: expected an update rule such as Sgd(0.05), but got {shorten(rule)}")
     whole = with_goals(graph, goals)
     losses, targets = [goal.path for goal in goals], {goal.target: goal.form for goal in goals}
     for path in values:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kitnet.base.argument import real_array
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
 from kitnet.engine.bind import Machine, Progress, arrays_outside, code_of
@@ -245,7 +246,8 @@ class TrainingStep(_Compiled):
     ) -> None:
         self.goals: tuple[Goal, ...] = goals_of(net.graph, loss, target)
         graph, request = training(net.graph, self.goals, rule, values, gradients)
-        self._seed, self._rule, self.gradient = seed, rule, net.weights.like()
+        self._seed, self._rule = Context(seed=seed).seed, rule
+        self.gradient = net.weights.like()
         self.memory = memory or ({name: net.weights.like() for name in rule.memory} if rule else {})
         self._scores = {
             goal.path: graph.nodes[graph.nodes[graph.find(goal.path)].inputs[0]] for goal in self.goals
@@ -262,6 +264,9 @@ class TrainingStep(_Compiled):
 
     def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
         self._check_net()
+        context = Context(True, self._seed, step, first)
+        if type(x) is not np.ndarray:
+            x = by_operand(self._paths, x)
         n = samples_of(self._paths, x)
         if n > self.plan.samples:
             raise ShapeError(f"input: {n} samples for a plan of {self.plan.samples}; make a plan for more")
@@ -272,7 +277,7 @@ class TrainingStep(_Compiled):
         with self._my_turn():
             self._found.finite = True
             if n:
-                self._step(arrays, targets, n, Context(True, self._seed, step, first))
+                self._step(arrays, targets, n, context)
             return self._results(n)
 
     @property
@@ -334,8 +339,10 @@ class _Operand:
         self._copy: Array | None = None
 
     def checked(self, x: Array) -> Array:
-        """Raises ShapeError for what is no batch of this operand."""
-        x, shape = np.asarray(x), self._shape[1:]
+        """Raises KitnetError for what is no batch of this operand."""
+        shape = self._shape[1:]
+        if type(x) is not np.ndarray or x.dtype != np.float32:
+            x = real_array(self.path, x)
         if x.shape[1:] != shape or x.ndim != len(self._shape):
             raise ShapeError(
                 f"{self.path}: expected an array of shape (N, {', '.join(map(str, shape))}), samples first "

@@ -35,7 +35,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         sync_folder(path.parent)
     except OSError as error:
         raise RunError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another folder with --runs"
+            f"{path}: cannot be written ({error.strerror or error}); choose another folder"
         ) from None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kitnet.base.error import ShapeError
-from kitnet.layers.contract import Value
+from kitnet.layers.value import Value
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,21 @@ class ConnectionTable:
     columns: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
-        for k, column in enumerate(self.columns):
+        try:
+            columns = tuple(map(tuple, self.columns))
+        except TypeError:
+            raise ShapeError(
+                f"the columns of a connection table are the input maps of each filter, not {self.columns!r}",
+                "write them like ((0, 1), (1, 2))",
+            ) from None
+        for k, column in enumerate(columns):
             whole = all(isinstance(c, int | np.integer) and c >= 0 for c in column)
             if not whole or not column or list(column) != sorted(set(column)):
                 raise ShapeError(
                     f"filter {k} of the connection table sees the maps {column!r}",
                     "name one map or more, as whole numbers from 0 on, ascending, each once",
                 )
+        object.__setattr__(self, "columns", tuple(tuple(map(int, column)) for column in columns))
 
     @property
     def links(self) -> int:
@@ -63,11 +71,13 @@ def _read(text: str) -> ConnectionTable:
         raise ValueError(text) from None  # the language says what is expected
 
 
-def _write(table: ConnectionTable) -> str:
+def _write(table: ConnectionTable | tuple[tuple[int, ...], ...]) -> str:
+    """Of bare columns too, so that a refusal of these can say what they would be."""
     for name, known in NAMED.items():
         if table == known:
             return name
-    return "/".join(".".join(map(str, column)) for column in table.columns)
+    columns = table.columns if isinstance(table, ConnectionTable) else table
+    return "/".join(".".join(map(str, column)) for column in columns)
 
 
 TABLE = Value(_read, _write, "lenet5, or the input maps of each filter such as 0.1.2/1.2.3/0.2")

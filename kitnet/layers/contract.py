@@ -17,13 +17,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.random import sample_bits
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array, Buffer, Param
 from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.tracing import found_terms
+from kitnet.layers.value import settle
 
+FARTHEST = 2**40  # first sample: its random bits are counted in 64 bits
 Arrays = Mapping[str, Array]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -37,6 +40,12 @@ class Context:
     step: int = 0
     first_sample: int = 0  # place of this batch's first sample in the whole batch of the step
     path: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises KitnetError for a seed, step or first sample that is none."""
+        object.__setattr__(self, "seed", count("seed", self.seed))
+        object.__setattr__(self, "step", count("step", self.step))
+        object.__setattr__(self, "first_sample", count("first", self.first_sample, FARTHEST))
 
     def bits(self, samples: int, each: int) -> NDArray[np.uint64]:
         """(samples, each) random words that do not depend on how the batch is cut into shards."""
@@ -134,6 +143,13 @@ class Layer(ABC):
                 f"{cls.__name__}: the word {cls.word!r} belongs to {_name(other)}; choose another word"
             )
         LAYERS[cls.word] = cls
+
+    def __post_init__(self) -> None:
+        """Fields become what reads back from the language, so that a layer is equal to itself after printing.
+
+        Raises KitnetError for a field of another kind. A layer with a `__post_init__` of its own calls this.
+        """
+        settle(self)
 
     @abstractmethod
     def output_shape(self, *x: Shape) -> Shape:
@@ -247,13 +263,3 @@ class Loss(Layer):
         A loss whose targets may be "classes" defines it. Raises KitnetError for any other.
         """
         raise KitnetError(f"scores trained with {self.word} are no probabilities of classes; read the scores")
-
-
-@dataclass(frozen=True)
-class Value:
-    """How a field is written in the language. `bare` are texts that may stand without `name=`."""
-
-    read: Callable[[str], Any]  # raises ValueError
-    write: Callable[[Any], str]
-    expected: str
-    bare: frozenset[str] = field(default=frozenset())

@@ -4,13 +4,11 @@ slope."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
@@ -26,8 +24,6 @@ class LeakyRelu(Layer):
     slope: float = 0.01
 
     def output_shape(self, *x: Shape) -> Shape:
-        if not math.isfinite(self.slope):
-            raise ShapeError(f"a slope of {self.slope:g} is not finite", "use a number such as 0.01")
         return x[0]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept
@@ -102,10 +101,6 @@ class Scale(Pointwise):
     shift: float = 0.0
 
     def output_shape(self, *x: Shape) -> Shape:
-        if not (math.isfinite(self.factor) and math.isfinite(self.shift)):
-            raise ShapeError(
-                f"a factor of {self.factor:g} and a shift of {self.shift:g} are not finite", "use numbers"
-            )
         return x[0]
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:

@@ -1,23 +1,44 @@
 """How the fields of layers are written in the language: `argument(SIZES)` makes a dataclass field that reads
-and prints itself."""
+and prints itself, and takes in Python what it can print."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from kitnet.base.error import KitnetError, shorten
 from kitnet.base.shape import MISFITS, Pad, Sizes, say, say_pad
-from kitnet.layers.contract import Value
 
 DIGITS = 9  # of a number in the language; more would be a bomb, not a network
 
 
+@dataclass(frozen=True)
+class Value:
+    """How a field is written in the language. `bare` are texts that may stand without `name=`."""
+
+    read: Callable[[str], Any]  # raises ValueError
+    write: Callable[[Any], str]
+    expected: str
+    bare: frozenset[str] = field(default=frozenset())
+
+
+class TooLongError(ValueError):
+    """A whole number that is longer than any that makes sense."""
+
+    remedy = f"numbers have {DIGITS} digits at most"
+
+
 def whole(text: str) -> int:
-    """'12' -> 12. Raises ValueError, also where the number is longer than any that makes sense."""
+    """'12' -> 12. Raises ValueError, and TooLongError for more digits than a number has."""
+    number = int(text[: DIGITS + 2])  # a text that is no number is none, however long
     if len(text) > DIGITS:
-        raise ValueError(text)
-    return int(text)
+        raise TooLongError(text)
+    return number
 
 
 def _real(text: str) -> float:
@@ -105,9 +126,53 @@ def arguments(layer: type[Any]) -> dict[str, tuple[Value, Any]]:
     (dataclasses.MISSING where there is none)."""
     found = {}
     for one in dataclasses.fields(layer):
-        kind = getattr(one.type, "__name__", str(one.type))  # a text under postponed annotations
-        value = one.metadata.get("value") or _BY_TYPE.get(kind)
+        value = _value_of(one)
         if value is None:
-            raise TypeError(f"{layer.__name__}.{one.name}: say how {kind} is written with argument(...)")
+            raise KitnetError(
+                f"{layer.__name__}.{one.name}: say how {_kind(one)} is written with argument(...)"
+            )
         found[one.name] = (value, one.default)
     return found
+
+
+def _value_of(one: dataclasses.Field[Any]) -> Value | None:
+    return one.metadata.get("value") or _BY_TYPE.get(_kind(one))
+
+
+def _kind(one: dataclasses.Field[Any]) -> str:
+    return getattr(one.type, "__name__", str(one.type))  # a text under postponed annotations
+
+
+def settle(layer: Any) -> None:
+    """Make each field of a new layer what reads back from its written form: of NumPy's numbers Python's, of 0
+    where a real number is meant 0.0. Raises KitnetError for what cannot be read back.
+
+    Fields of which nobody said how they are written stay as they are.
+    """
+    for one in dataclasses.fields(layer):
+        given, value = getattr(layer, one.name), _value_of(one)
+        if value is not None and given is not one.default:
+            object.__setattr__(layer, one.name, _settled(type(layer).__name__, one.name, value, given))
+
+
+def _settled(layer: str, name: str, value: Value, given: Any) -> Any:
+    plain, remedy = _plain(given), ""
+    try:
+        again = value.read(value.write(plain))
+        if plain in (again, (again,)):  # 3 stands for (3,)
+            return again
+        remedy = f"; write {name}={again!r}"
+    except TooLongError as error:
+        remedy = f"; {error.remedy}"
+    except (ValueError, TypeError, AttributeError, LookupError):
+        pass
+    raise KitnetError(f"{layer}: {name} is {value.expected}, not {shorten(given)}{remedy}")
+
+
+def _plain(given: Any) -> Any:
+    """NumPy's numbers as Python's, and sequences as tuples."""
+    if isinstance(given, np.generic):
+        return given.item()
+    if isinstance(given, tuple | list | np.ndarray):
+        return tuple(map(_plain, given))
+    return given

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from kitnet.base.error import ShapeError, nearest
+from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.shape import Shape
 from kitnet.layers import Add, Layer
 from kitnet.net.graph import Graph, checked_name, checked_volume
@@ -59,6 +59,10 @@ class Term:
     output: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.part, Layer | Block | Shared):
+            raise KitnetError(
+                f"expected a layer or a block such as Relu() or Residual(...), but got {shorten(self.part)}"
+            )
         for name in filter(None, (self.name, self.output)):
             checked_name(name)
 

@@ -16,14 +16,16 @@ import operator
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
-from kitnet.base.error import KitnetError, ShapeError, nearest
+import numpy as np
+
+from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.misfit import MisfitError
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Param
-from kitnet.layers import Layer
+from kitnet.layers import Layer, Loss
 from kitnet.net.notation import read_layer, write_layer
 from kitnet.net.origin import input_that_fits, so_far
 
@@ -39,7 +41,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def checked_volume(given: object) -> Shape:
+def checked_volume(given: object, where: str = "") -> Shape:
     """A volume given as any sequence of whole numbers, as a tuple of Python's integers. Raises ShapeError."""
     try:
         shape = tuple(map(operator.index, given))  # type: ignore[call-overload]  # that is the question
@@ -47,7 +49,7 @@ def checked_volume(given: object) -> Shape:
         shape = ()
     if not 1 <= len(shape) <= 4 or min(shape) < 1:
         raise ShapeError(
-            f"an input volume is one to four whole numbers of 1 or more, channels last, not {given!r}",
+            f"{where}an input volume is one to four whole numbers of 1 or more, channels last, not {given!r}",
             "write it like (28, 28, 1)",
         )
     return shape
@@ -78,17 +80,19 @@ class Graph:
     # Building
 
     def operand(self, path: str, shape: Shape) -> int:
-        """A value that is given from outside, of this shape without the batch axis."""
-        return self._append(Node(path, None, (), tuple(shape), path))
+        """A value that is given from outside, of this shape without the batch axis, () for one number a
+        sample. Raises ShapeError for what is no shape.
+        """
+        scalar = isinstance(shape, tuple | list) and not len(shape)
+        return self._append(Node(path, None, (), () if scalar else checked_volume(shape, f"{path}: "), path))
 
     def add(self, path: str, layer: Layer, *inputs: int, owner: str | None = None) -> int:
         """The value that `layer` makes of others, with parameters of its own or those of the node `owner`.
 
         Raises ShapeError with the path, where shapes do not fit or the parameters of the owner have others.
         """
-        for i in inputs:
-            if not 0 <= i < len(self.nodes):
-                raise ShapeError(f"{path}: the graph has no value {i}; give what operand() or add() returned")
+        inputs = tuple(self._checked_value(path, i) for i in inputs)
+        _check_operands(path, layer, len(inputs))
         shapes = tuple(self.nodes[i].shape for i in inputs)
         try:
             shape = layer.output_shape(*shapes)
@@ -102,9 +106,7 @@ class Graph:
         """Value `value` is an output of the network, called `name`; the first one is the main output."""
         if checked_name(name) in self._outputs:
             raise ShapeError(f"two outputs are called {name!r}; rename one of them")
-        if not 0 <= value < len(self.nodes):
-            raise ShapeError(f"output {name}: the graph has no value {value}")
-        self._outputs[name] = value
+        self._outputs[name] = self._checked_value(f"output {name}", value)
 
     def lead(self, value: int) -> None:
         """Let this value be the main output, under the name that it has, or `output`."""
@@ -116,8 +118,15 @@ class Graph:
         """A graph of its own with the same nodes."""
         return deepcopy(self)
 
+    def _checked_value(self, where: str, i: Any) -> int:
+        if not isinstance(i, int | np.integer) or not 0 <= i < len(self.nodes):
+            raise ShapeError(
+                f"{where}: the graph has no value {shorten(i)}; give what operand() or add() returned"
+            )
+        return int(i)
+
     def _append(self, node: Node) -> int:
-        for name in node.path.split("."):
+        for name in node.path.split(".") if isinstance(node.path, str) else [node.path]:
             checked_name(name)
         if node.path in self._places:
             raise ShapeError(f"{node.path}: two layers have this name; rename one of them")
@@ -226,10 +235,26 @@ class Graph:
         if not isinstance(path, str):
             raise TypeError("a path is text")
         if "layer" not in value:
-            self.operand(path, checked_volume(value["shape"]))
+            self.operand(path, value["shape"])
             return
         inputs = [self.find(one) for one in _list(value, "inputs")]
         self.add(path, read_layer(str(value["layer"])), *inputs, owner=value.get("owner"))
+
+
+def _check_operands(path: str, layer: object, count: int) -> None:
+    """Whether this is a layer, and reads so many operands."""
+    if not isinstance(layer, Layer):
+        what, remedy = shorten(layer), "give one such as Relu()"
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            what, remedy = f"the class {layer.__name__}", f"write {layer.__name__}(...)"
+        raise ShapeError(f"{path}: expected a layer, but got {what}; {remedy}")
+    if not is_dataclass(layer):
+        raise ShapeError(
+            f"{path}: {type(layer).__name__} is no dataclass; write @dataclass(frozen=True) above the class"
+        )
+    if not layer.joins and not isinstance(layer, Loss) and count != 1:
+        remedy = "join them first, with Add() for instance" if count else "give what it reads"
+        raise ShapeError(f"{path}: {layer.word} reads one value, not {count}; {remedy}")
 
 
 def _list(data: Any, name: str) -> list[Any]:

@@ -47,6 +47,8 @@ def read(
     on_misfit: str | None = None,
 ) -> tuple[Shape, Chain]:
     """A line -> its input volume and its chain. Raises LanguageError; see `kitnet.parse`."""
+    if not isinstance(line, str):
+        raise KitnetError(f"a network's line is a text such as '28x28x1 -> fc10', not {shorten(line)}")
     return _Reader(line, optional, counts or {}, on_misfit).read(input)
 
 

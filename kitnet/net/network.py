@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.shape import MISFITS, Shape, say
 from kitnet.base.spec import Array
@@ -137,7 +138,7 @@ class Net:
             fresh = self._weights is None or self._weights.dtype != dtype
             self._weights = Weights(self.graph.params(), dtype) if fresh else self._weights
             assert self._weights is not None
-            self._weights.draw(seed)
+            self._weights.draw(count("seed", seed))
             begin = self._beginning(dtype)
             if fresh:
                 self._state = begin
@@ -185,17 +186,6 @@ class Net:
         """The output for x (N, *input_shape) in evaluation mode; by name where there are several."""
         outputs = self.tape(x).outputs
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
-
-    @property
-    def parameters(self) -> int:
-        """Numbers that are learned."""
-        return sum(param.size for param in self.graph.params().values())
-
-    @property
-    def multiply_adds(self) -> int:
-        """Of all layers for one sample."""
-        layers = ((node.layer, self.graph.shapes_into(node)) for node in self.graph.nodes)
-        return sum(layer.multiply_adds(*x) for layer, x in layers if layer is not None)
 
     def compile(self, batch: int = 1, mode: str = "infer", **options: Any) -> Any:
         """The network in machine code for up to `batch` images: see `kitnet.engine.compile`.

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from kitnet.base.error import MOST, LanguageError, nearest, shorten
 from kitnet.layers import LAYERS, Layer
-from kitnet.layers.value import arguments
+from kitnet.layers.value import TooLongError, arguments
 
 _NUMBERS = re.compile(r"([A-Za-z_]+)([\d.x]+(?:-[\d.x]+)*)?(?:/([\dx]+))?")
 _END = re.compile(r"([\d/][\d.x/-]*|[123]d)$")  # of words with digits in them, l2pool2 or avgpool2d
@@ -110,8 +110,9 @@ class LayerReader:
             self.fail(f"{kind.word} has two values for {name}", token)
         try:
             values[name] = value.read(text)
-        except ValueError:
-            self.fail(f"{name} of {kind.word} is {value.expected}, not {shorten(text)}", token)
+        except ValueError as error:
+            remedy = f"; {error.remedy}" if isinstance(error, TooLongError) else ""
+            self.fail(f"{name} of {kind.word} is {value.expected}, not {shorten(text)}{remedy}", token)
 
 
 _EXAMPLES = {"filters": "6", "units": "120", "cap": "6", "pieces": "2", "groups": "3", "reduction": "16"}

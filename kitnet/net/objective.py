@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kitnet.base.argument import array, real
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
@@ -56,7 +57,7 @@ class Goal:
 
     def checked(self, given: Any, samples: int) -> Array:
         """The target as class numbers (int64) or values, after every check. Raises KitnetError."""
-        target = np.asarray(given)
+        target = array(self.target, given)
         if self.form != "values":
             return class_numbers(self.target, target, (samples, *self.scores[:-1]), self.scores[-1])
         shape = (samples, *self.loss.target_shape(self.scores))
@@ -151,20 +152,21 @@ def goals_of(graph: Graph, loss: Losses | None = None, form: str | None = None) 
         one, weight = entry if isinstance(entry, tuple) else (entry, 1.0)
         if not isinstance(one, Loss):
             raise KitnetError(f"loss: expected a loss such as SoftmaxCrossEntropy(), but got {one!r}")
+        weight = real("loss: a weight of", weight)
         if not 0 <= weight < math.inf:
             raise KitnetError(f"loss: a weight of {weight:g} is not possible; use 0 or more")
         before = scores_of(graph, one, outputs[name])
         suffix = f".{name}" if len(given) > 1 else ""
         shape = graph.nodes[before].shape
-        goals.append(Goal(name, one, float(weight), _form(one, form), before, shape, suffix))
+        goals.append(Goal(name, one, weight, _form(one, form), before, shape, suffix))
     return tuple(goals)
 
 
 def _form(loss: Loss, form: str | None) -> str:
-    form = form or loss.targets[0]
+    form = loss.targets[0] if form is None else form
     if form not in FORMS:
         raise KitnetError(
-            f"unknown form of targets {shorten(form)}{nearest(form, FORMS)}; known: {', '.join(FORMS)}"
+            f"unknown form of targets {shorten(form)}{nearest(str(form), FORMS)}; known: {', '.join(FORMS)}"
         )
     if ("values" if form == "values" else "classes") not in loss.targets:
         raise KitnetError(f"the loss {loss.word} takes {' or '.join(loss.targets)} as target, not {form}")
@@ -208,7 +210,7 @@ def checked_targets(goals: Sequence[Goal], given: Any, samples: int) -> dict[str
     by the names of outputs. Raises KitnetError."""
     if isinstance(given, Mapping):
         names = [goal.output for goal in goals]
-        wrong = sorted(set(names) ^ set(given))
+        wrong = sorted(set(names) ^ set(given), key=str)
         if wrong:
             what = "is missing" if wrong[0] in names else "has no loss"
             raise KitnetError(f"target: {wrong[0]} {what}; give one for {' and '.join(names)}")

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from kitnet.base.argument import real_array
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
@@ -114,7 +115,7 @@ class Tape:
         seeds: dict[int, Array] = {}
         for name, array in given.items():
             i = self._graph.main if name is None else self._place(name)
-            value, seed = self.values[i], np.asarray(array)
+            value, seed = self.values[i], real_array("dy", array)
             if seed.shape != value.shape:
                 what = "the output's" if name is None else f"{name}'s"
                 raise ShapeError(
@@ -131,19 +132,20 @@ class Tape:
 
 def by_operand(paths: Sequence[str], x: Array | Mapping[str, Array]) -> dict[str, Array]:
     """What is given for the operands with these paths, by path: one array where there is one, or a mapping.
-    Raises ShapeError where an operand is missing, unknown, or has another number of samples than the others.
+    Raises KitnetError where an operand is missing, unknown, no array of real numbers, or has another number
+    of samples than the others.
     """
     if not isinstance(x, Mapping):
         if len(paths) > 1:
             raise ShapeError(
                 f"this network reads {' and '.join(paths)}; give a mapping, such as {{{paths[0]!r}: x, ...}}"
             )
-        return {paths[0]: np.asarray(x)}
-    wrong = sorted(set(paths) ^ set(x))
+        return {paths[0]: real_array(paths[0], x)}
+    wrong = sorted(set(paths) ^ set(x), key=str)
     if wrong:
         what = "is missing" if wrong[0] in paths else "is no operand"
         raise ShapeError(f"{wrong[0]}: {what}; this network reads {' and '.join(paths)}")
-    given = {path: np.asarray(x[path]) for path in paths}
+    given = {path: real_array(path, x[path]) for path in paths}
     samples_of(paths, given)
     return given
 

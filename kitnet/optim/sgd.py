@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
+from kitnet.base.argument import real
 from kitnet.base.error import KitnetError
 from kitnet.optim.rule import Numbers, Rule
 
@@ -28,6 +29,9 @@ class Sgd(Rule):
     memory = ("velocity",)
 
     def __post_init__(self) -> None:
+        told = {"rate": "a learning rate of", "momentum": "a momentum of", "decay": "a weight decay of"}
+        for name, what in told.items():
+            object.__setattr__(self, name, real(what, getattr(self, name)))
         if not 0 < self.rate < float("inf"):
             raise KitnetError(f"a learning rate of {self.rate:g} is not possible; use a number above 0")
         if not 0 <= self.momentum < 1:

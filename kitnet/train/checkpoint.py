@@ -91,7 +91,8 @@ def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weigh
         kept, views = parts["rule"], _memory(memory)
         if not isinstance(kept.data, dict) or kept.data.get("word") != _word(rule):
             raise KitnetError("it belongs to another update rule")
-        _numbers(type(rule), {name: value for name, value in kept.data.items() if name != "word"}, "rule")
+        scalars = {name: value for name, value in kept.data.items() if name != "word"}
+        type(rule)(**_numbers(type(rule), scalars, "rule"))  # which refuses what it cannot compute with
         check_arrays({name: (view.shape, "float32") for name, view in views.items()}, kept.arrays)
         progress = Progress.from_json(parts["trainer"].data, steps)
     except KitnetError as error:

@@ -52,7 +52,8 @@ class FormulaStep:
         target: str | None = None,
         seed: int = 0,
     ) -> None:
-        self._net, self._rule, self._memory, self._seed = net, rule, memory, seed
+        self._net, self._rule, self._memory = net, rule, memory
+        self._seed = Context(seed=seed).seed
         self._goals = goals_of(net.graph, losses, target)
         self._graph = with_goals(net.graph, self._goals)
         self._least, self._decays = least_batches(self._graph), net.weights.decayed()

@@ -49,7 +49,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, a
     with pytest.raises(RunError) as caught:
         write_whole(path, b"new")
     assert str(caught.value) == (
-        f"{path}: cannot be written (No space left on device); choose another folder with --runs"
+        f"{path}: cannot be written (No space left on device); choose another folder"
     )
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a"]
@@ -113,7 +113,7 @@ def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(RunError) as caught:
         write_whole(path, b"")
     assert str(caught.value) == (
-        f"{path}: cannot be written (No such file or directory); choose another folder with --runs"
+        f"{path}: cannot be written (No such file or directory); choose another folder"
     )
 
 

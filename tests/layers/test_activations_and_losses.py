@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from catalogue import row
 
-from kitnet.base.error import ShapeError
+from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
 from kitnet.layers import (
     Context,
@@ -57,9 +57,9 @@ def test_leaky_relu_and_its_gradient_at_zero() -> None:
 
 
 def test_a_slope_must_be_finite() -> None:
-    with pytest.raises(ShapeError) as caught:
-        LeakyRelu(math.inf).output_shape((4,))
-    assert str(caught.value) == "a slope of inf is not finite; use a number such as 0.01"
+    with pytest.raises(KitnetError) as caught:
+        LeakyRelu(math.inf)
+    assert str(caught.value) == "LeakyRelu: slope is a number, not inf"
 
 
 def test_silu_at_its_ends_and_its_slope_at_zero() -> None:

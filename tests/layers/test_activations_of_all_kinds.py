@@ -10,7 +10,7 @@ import pytest
 from catalogue import row
 
 import kitnet
-from kitnet.base.error import LanguageError, ShapeError
+from kitnet.base.error import KitnetError, LanguageError, ShapeError
 from kitnet.layers import (
     AbsoluteValue,
     Context,
@@ -206,9 +206,9 @@ def test_what_cannot_be(line: str, message: str) -> None:
 
 
 def test_a_scale_is_finite() -> None:
-    with pytest.raises(ShapeError) as caught:
-        Scale(math.inf).output_shape((4,))
-    assert str(caught.value) == "a factor of inf and a shift of 0 are not finite; use numbers"
+    with pytest.raises(KitnetError) as caught:
+        Scale(math.inf)
+    assert str(caught.value) == "Scale: factor is a number, not inf"
 
 
 def test_maxout_needs_its_number() -> None:

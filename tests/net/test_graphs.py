@@ -122,7 +122,10 @@ def test_operands_that_do_not_fit(x: Any, text: str) -> None:
             "x: the graph has no value 99; give what operand() or add() returned",
         ),
         (lambda g: g.output("classes", 0), "two outputs are called 'classes'; rename one of them"),
-        (lambda g: g.output("third", 99), "output third: the graph has no value 99"),
+        (
+            lambda g: g.output("third", 99),
+            "output third: the graph has no value 99; give what operand() or add() returned",
+        ),
         (
             lambda g: g.add("my layer", Relu(), 0),
             "'my layer' is no name; use letters, digits, _ and -, such as 'conv1' or 'my-layer'",

@@ -217,7 +217,16 @@ REFUSED = [
     ("8x8x1 -> tanh5", "tanh is written tanh, not 'tanh5'", 9),
     ("8x8x1 -> maxpool2-3", "maxpool is written maxpool5, not 'maxpool2-3'", 9),
     ("8x8x1 -> conv3.5-7", "window of conv is a size such as 3 or 3x5, not '3.5'", 9),
-    ("8x8x1 -> conv1234567890-7", "window of conv is a size such as 3 or 3x5, not '1234567890'", 9),
+    (
+        "8x8x1 -> conv1234567890-7",
+        "window of conv is a size such as 3 or 3x5, not '1234567890'; numbers have 9 digits at most",
+        9,
+    ),
+    (
+        "8x8x1 -> fc99999999999999999999",
+        "units of fc is a whole number, not '99999999999999999999'; numbers have 9 digits at most",
+        9,
+    ),
     ("8x8x1 -> fc1.5", "units of fc is a whole number, not '1.5'", 9),
     ("8x8x1 -> fc10/2", "fc has no stride", 9),
     ("8x8x1 -> conv3-5/2 stride=3", "conv has two values for stride", 19),

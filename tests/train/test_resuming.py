@@ -428,6 +428,11 @@ def test_rows_that_cannot_be(tmp_path):
         ("rule", {"word": "adam"}, "it belongs to another update rule"),
         ("rule", {"word": "sgd"}, "its rule needs decay, momentum, rate"),
         ("rule", {"word": "sgd", "rate": 0.1, "momentum": "1", "decay": 0.0}, f"momentum {NUMBER}"),
+        (
+            "rule",
+            {"word": "sgd", "rate": 0.1, "momentum": 1.5, "decay": 0.0},
+            "a momentum of 1.5 is not possible; use 0 or more, and less than 1",
+        ),
     ],
 )  # fmt: skip
 def test_parts_that_are_of_another_run(tmp_path, part, data, reason):

@@ -285,12 +285,6 @@ LEDGER = [
         "cli/test_layers_command.py::test_which_layers_have_parameters_and_which_hyperparameters",
     ),
     Mutant(
-        "Net.parameters",
-        "self.graph.params().values()",
-        "list(self.graph.params().values())[:-1]",
-        f"{SHOW}::test_models_are_a_table",
-    ),
-    Mutant(
         "cli.ledger_text:where",
         "2 * held >= total['values']",
         "held >= total['values']",

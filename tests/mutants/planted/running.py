@@ -84,14 +84,14 @@ RUNNING = [
     ),
     Mutant(
         "compile",
-        "rule or Sgd() if mode == 'train' else None",
+        "(Sgd() if rule is None else rule) if mode == 'train' else None",
         "Sgd() if mode == 'train' else None",
         "engine/test_compile.py::test_train_takes_rule_and_seed",
     ),
     Mutant(
         "engine.compile:compile",
-        "seed=seed or 0",
-        "seed=0",
+        "0 if seed is None else seed",
+        "0",
         "engine/test_compile.py::test_train_takes_rule_and_seed",
     ),
     Mutant(
@@ -234,8 +234,8 @@ RUNNING = [
     ),
     Mutant(
         "TrainingStep.__call__",
-        "if n:\n    self._step(arrays, targets, n, Context(True, self._seed, step, first))",
-        "self._step(arrays, targets, n, Context(True, self._seed, step, first))",
+        "if n:\n    self._step(arrays, targets, n, context)",
+        "self._step(arrays, targets, n, context)",
         "engine/test_graphs_compiled.py::test_an_empty_batch_changes_nothing",
     ),
     Mutant(
