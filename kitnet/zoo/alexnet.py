@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kitnet.layers import Convolution, Dropout, Linear, MaxPool, Relu
+from kitnet.layers import Convolution, Dropout, Linear, LocalResponseNorm, MaxPool, Relu
 from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Expected, Published, erratum
@@ -23,7 +23,6 @@ OVERFEAT = (
     "detection using convolutional networks, ICLR 2014"
 )
 FIGURE_2 = f"{SOURCE}, figure 2"
-NO_LRN = "Local response normalisation behind conv1 and conv2 is left out."
 VALIDATION = "ImageNet validation, one network"
 alexnet_model = partial(model, source=SOURCE, year=2012, rate=0.01, batch=128, epochs=90)
 
@@ -78,8 +77,8 @@ def towers(groups: int, width: int, size: int, units: int) -> Net:
     w = width
     return network(
         (size, size, 3),
-        [Convolution(11, 3 * w, 4), Relu(), MaxPool(3, 2)],
-        [conv(5, 8 * w, groups=groups), Relu(), MaxPool(3, 2)],
+        [Convolution(11, 3 * w, 4), Relu(), LocalResponseNorm(), MaxPool(3, 2)],
+        [conv(5, 8 * w, groups=groups), Relu(), LocalResponseNorm(), MaxPool(3, 2)],
         [conv(3, 12 * w), Relu(), conv(3, 12 * w, groups=groups), Relu()],
         [conv(3, 8 * w, groups=groups), Relu(), MaxPool(3, 2)],
         classifier(units, units),
@@ -137,7 +136,7 @@ VOLUMES: dict[str, Expected] = {
             {FIGURE_2: {"first stride": 4, "largest stride": 4}},
         ),
     ),
-    differences=(NO_LRN,),
+    differences=("Response normalisation sees the maps of both towers as neighbours, as Caffe's does.",),
     published=(
         Published(VALIDATION, f"{SOURCE}, table 2", 40.7, 18.2),
         Published(
@@ -159,7 +158,7 @@ def alexnet_paper(width: int = 32, size: int = 227, units: int = 4096) -> Net:
         "+ 9216 x 4096 + 4096^2 + 4,096,000": {"multiply-adds": 1_135_256_096},
         FIELD_BY_HAND: {"receptive field of maxpool3": 195},
     },
-    differences=("Every filter sees every map.", NO_LRN),
+    differences=("Every filter sees every map.",),
 )
 def alexnet_one_tower(width: int = 32, size: int = 227, units: int = 4096) -> Net:
     return towers(1, width, size, units)

@@ -3,7 +3,7 @@ convolutions", CVPR 2015."""
 
 from __future__ import annotations
 
-from kitnet.layers import Dropout, Linear, MaxPool, MeanPool, Relu
+from kitnet.layers import Dropout, Linear, LocalResponseNorm, MaxPool, MeanPool, Relu
 from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Published, erratum
@@ -15,6 +15,7 @@ SOURCE = (
     "convolutions, CVPR 2015"
 )
 CAFFE = "Caffe's bvlc_googlenet"
+CAFFE_LRN = LocalResponseNorm(5, alpha=2e-5, k=1.0)  # Caffe writes 1e-4, which it divides by the 5 maps
 TABLE_1 = f"{SOURCE}, table 1"
 # of table 1: filters of 1x1; of 1x1 before 3x3, 3x3; of 1x1 before 5x5, 5x5; of 1x1 behind the pool
 MODULES = {
@@ -104,7 +105,7 @@ def auxiliary(name: str, width: int) -> Piece:
         ),
     ),
     differences=(
-        "Local response normalisation in the first layers is left out.",
+        "The paper gives no numbers for its response normalisation; these are those of Caffe's network.",
         "The table counts 34 million multiply-adds for the first layer, which has 118 million, and 54 for "
         "the module 5a, which has 51.",
     ),
@@ -127,11 +128,12 @@ def googlenet(width: int = 64, size: int = 224) -> Net:
     def modules(*names: str) -> list[Piece]:
         return [inception(name, w) for name in names]
 
-    stem = [conv(7, w, 2), Relu(), MaxPool(3, 2, "same"), conv(1, w), Relu(), conv(3, 3 * w), Relu()]
+    first = [conv(7, w, 2), Relu(), MaxPool(3, 2, "same"), CAFFE_LRN]
+    second = [conv(1, w), Relu(), conv(3, 3 * w), Relu(), CAFFE_LRN]
     third = [MaxPool(3, 2, "same"), modules("3a", "3b"), MaxPool(3, 2, "same")]
     fourth = [
         *(modules("4a"), auxiliary("aux1", w), modules("4b", "4c", "4d")),
         *(auxiliary("aux2", w), modules("4e"), MaxPool(3, 2, "same")),
     ]
     top = [modules("5a", "5b"), MeanPool(size // 32), Dropout(0.4), Linear(1000)]
-    return network((size, size, 3), stem, third, fourth, top)
+    return network((size, size, 3), first, second, third, fourth, top)

@@ -15,8 +15,8 @@ from kitnet.base.shape import say
 from kitnet.layers import LAYERS, BatchNorm, Convolution, Dropout, Flatten, Identity, Layer, Linear, Softmax
 from kitnet.layers.pointwise import Pointwise
 from kitnet.net import Graph, Node
+from kitnet.net.receptive import fields
 from kitnet.zoo.claim import Found
-from kitnet.zoo.receptive import receptive_fields
 
 MAIN = "main "  # before a measure: of what leads to the output alone
 SILENT = (Pointwise, BatchNorm, Dropout, Flatten, Identity, Softmax)  # tables of volumes do not list them
@@ -89,7 +89,7 @@ def values(m: Measured) -> int:
 
 def receptive_field(m: Measured) -> Found:
     """One number where all axes have the same."""
-    field = receptive_fields(m.graph)[m.last]
+    field = tuple(along.size for along in fields(m.graph)[m.last])
     return field[0] if len(set(field)) == 1 else say(field)
 
 

@@ -71,8 +71,8 @@ def inverted(inputs: int, expansion: int, depth: int, stride: int = 1) -> list[P
     """Wide within and narrow at its ends, without an activation behind (figure 3b); what keeps size and depth
     is added to its input."""
     wide = expansion * inputs
-    expand = rectified(1, wide) if expansion > 1 else []
-    body = [*expand, *rectified(3, wide, stride, groups=wide), *normed(1, depth)]
+    expand = rectified(1, wide, cap=6.0) if expansion > 1 else []
+    body = [*expand, *rectified(3, wide, stride, groups=wide, cap=6.0), *normed(1, depth)]
     return [residual(body)] if stride == 1 and depth == inputs else body
 
 
@@ -99,19 +99,18 @@ def inverted(inputs: int, expansion: int, depth: int, stride: int = 1) -> list[P
         },
         FIELD_BY_HAND: {"receptive field of stage7": 491},
     },
-    differences=("ReLU in place of ReLU6: numbers above 6 are not cut.",),
     published=(Published("ImageNet", f"{SOURCE_2}, table 4", 28.0),),
     rate=0.045,
     batch=96,
     epochs=300,
 )
 def mobilenet_v2(width: int = 32, size: int = 224) -> Net:
-    parts: list[Piece] = [rectified(3, width, 2)]
+    parts: list[Piece] = [rectified(3, width, 2, cap=6.0)]
     inputs = width
     for i, (expansion, filters, times, stride) in enumerate(BOTTLENECKS, 1):
         depth = filters * width // 32
         first = inverted(inputs, expansion, depth, stride)
         parts.append(named(f"stage{i}", first, repeated(times - 1, inverted(depth, expansion, depth))))
         inputs = depth
-    parts += [rectified(1, 40 * width), MeanPool(size // 32), Dropout(0.2), Linear(1000)]
+    parts += [rectified(1, 40 * width, cap=6.0), MeanPool(size // 32), Dropout(0.2), Linear(1000)]
     return network((size, size, 3), parts)

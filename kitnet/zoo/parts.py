@@ -87,7 +87,13 @@ def normed(
 
 
 def rectified(
-    window: Sizes, filters: int, stride: int = 1, *, pad: Pad | None = None, groups: int = 1
+    window: Sizes,
+    filters: int,
+    stride: int = 1,
+    *,
+    pad: Pad | None = None,
+    groups: int = 1,
+    cap: float | None = None,
 ) -> list[Piece]:
-    """A convolution without bias, its norm and ReLU."""
-    return [*normed(window, filters, stride, pad=pad, groups=groups), Relu()]
+    """A convolution without bias, its norm and ReLU, up to `cap`."""
+    return [*normed(window, filters, stride, pad=pad, groups=groups), Relu(cap)]

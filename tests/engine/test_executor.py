@@ -20,19 +20,20 @@ from kitnet.layers import LAYERS, Backward, Case, Context, Forward, Kept, Layer,
 from kitnet.net import Graph, Net, usual_loss
 from kitnet.optim import Sgd
 from kitnet.testing import check_executor, check_layer
-from kitnet.testing.compiled import COMPILED
+from kitnet.testing.compiled import COMPILED, Compiled
 from kitnet.train.step import FormulaStep
 
 MANY_CASES = {"conv", "maxpool"}  # which take half a minute
 
 
+@pytest.mark.parametrize("executor", COMPILED, ids=["images", "channels", "unfused"])
 @pytest.mark.parametrize(
     "word", [pytest.param(w, marks=pytest.mark.slow if w in MANY_CASES else ()) for w in LAYERS]
 )
-def test_every_layer_and_case(word: str) -> None:
+@pytest.mark.sample(2)
+def test_every_layer_and_case(word: str, executor: Compiled) -> None:
     for case in LAYERS[word].cases():
-        for executor in COMPILED:
-            check_executor(case, executor)
+        check_executor(case, executor)
 
 
 @pytest.mark.usefixtures("own_layers")

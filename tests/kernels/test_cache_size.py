@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -103,7 +104,7 @@ def test_a_folder_that_can_only_be_read_gives_what_it_has(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    for owner, name in ((cache.tempfile, "mkstemp"), (os, "utime"), (Path, "unlink")):
+    for owner, name in ((tempfile, "mkstemp"), (os, "utime"), (Path, "unlink")):
         monkeypatch.setattr(owner, name, refuse)
     assert cache.read(place, key(0)) == cache.read(place, key(1)) == b"x" * 10_000
     assert not cache._complaints

@@ -57,10 +57,9 @@ def test_norms(cpu: Cpu, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @EACH_LEVEL
 def test_subsampling(cpu: Cpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = test_pool.trials
-    monkeypatch.setattr(test_pool, "CASES", EACH + 3)  # three of them are listed in the other file
+    usual, many = test_pool.trials, EACH + len(test_pool.HARD)  # which are listed in the other file
     monkeypatch.setattr(
-        test_pool, "trials", lambda family, cpu, seed, padding: usual(family, cpu, 100, padding)
+        test_pool, "trials", lambda family, cpu, seed, pools: usual(family, cpu, 100, pools, many)
     )
     test_pool.test_subsampling(cpu)
 

@@ -17,7 +17,6 @@ from kitnet.zoo import MODELS, check, find
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Claim, Published, claimed
 from kitnet.zoo.measure import MEASURES, measure
-from kitnet.zoo.receptive import receptive_fields
 
 
 def failures(name: str) -> list[str]:
@@ -193,24 +192,6 @@ def test_a_part_that_is_unknown() -> None:
     with pytest.raises(KitnetError) as caught:
         measure(NET.graph, "volume of relu2")
     assert str(caught.value) == "no part is called 'relu2' (did you mean 'relu1'?)"
-
-
-@row(31, 136, 137)
-@pytest.mark.parametrize(
-    ("line", "field"),
-    [
-        ("32x32x1 -> conv3-1 -> conv3-1", 5),
-        ("32x32x1 -> conv3-1 -> conv3-1 -> conv3-1", 7),
-        ("32x32x1 -> conv3-1 -> conv3-1 dilation=2 -> conv3-1 dilation=4", 15),
-        ("32x32x1 -> conv3-1 -> maxpool2 -> conv3-1", 8),
-        ("32x32x1 -> residual[conv3-1 same -> conv3-1 same]", 5),
-        ("32x32x1 -> conv3-1 -> flatten -> fc1", 32),
-        ("9 -> fc3", ()),
-    ],
-)
-def test_receptive_fields(line: str, field: object) -> None:
-    graph = kitnet.parse(line).graph
-    assert receptive_fields(graph)[graph.main] == ((field, field) if field else ())
 
 
 # ---------------------------------------------------------------------------------------------------- cards

@@ -79,7 +79,7 @@ CONVOLUTIONS = [
         "engine.lower.transposed:_backward",
         "sums.of_filters",
         "sums.of_positions",
-        "engine/test_executor.py::test_every_layer_and_case[transposed]",
+        "engine/test_executor.py::test_every_layer_and_case[transposed-images]",
     ),
     Mutant(
         "LocallyConnected.forward",
@@ -129,7 +129,7 @@ CONVOLUTIONS = [
         "engine.lower.resample:_backward",
         "line.adjoint",
         "line",
-        "engine/test_executor.py::test_every_layer_and_case[pad]",
+        "engine/test_executor.py::test_every_layer_and_case[pad-images]",
     ),
     Mutant(
         "kernels.resample:_term",

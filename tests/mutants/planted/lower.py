@@ -14,7 +14,7 @@ LOWER = [
         "_activate_backward",
         "i if activation.reads == 'y' else node.inputs[0]",
         "i",
-        "engine/test_executor.py::test_every_layer_and_case[silu]",
+        "engine/test_executor.py::test_every_layer_and_case[silu-images]",
     ),
     Mutant(
         "_same",

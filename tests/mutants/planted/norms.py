@@ -281,7 +281,7 @@ NORMS = [
         "engine.lower.sample_norm:_sets",
         "places > 1",
         "False",
-        "engine/test_executor.py::test_every_layer_and_case[layernorm]",
+        "engine/test_executor.py::test_every_layer_and_case[layernorm-images]",
     ),
     Mutant(
         "engine.lower.sample_norm:_backward",

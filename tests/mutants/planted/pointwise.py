@@ -4,7 +4,7 @@ from mutant import Mutant
 
 ACTIVATIONS = "layers/test_activations_of_all_kinds.py"
 LOSSES = "layers/test_losses_of_all_kinds.py"
-JOINS = "layers/test_joins.py"
+JOINS = "layers/test_products_and_maxima.py"
 KERNELS = "kernels/test_joins.py"
 CONFORM = "layers/test_conformance.py::test_layer"
 

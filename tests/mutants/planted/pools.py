@@ -274,6 +274,6 @@ POOLS = [
         "engine.lower.pooling:_kind",
         "'padded_mean' if counted else 'mean'",
         "'mean'",
-        "engine/test_executor.py::test_every_layer_and_case[meanpool]",
+        "engine/test_executor.py::test_every_layer_and_case[meanpool-images]",
     ),
 ]

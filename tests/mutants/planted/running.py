@@ -104,7 +104,7 @@ RUNNING = [
         "engine.convert:convert",
         "_into_lanes(b, label, _dense(b, label, x, copied=True), y, gradient)",
         "_into_lanes(b, label, _dense(b, label, x, copied=True), y, False)",
-        "engine/test_executor.py::test_every_layer_and_case[conv]",
+        "engine/test_executor.py::test_every_layer_and_case[conv-images]",
     ),
     Mutant(
         "convert_back",

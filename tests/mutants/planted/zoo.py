@@ -52,8 +52,6 @@ ZOO = [
     Mutant("Measured.main", "node.path in paths", "True", MEASURES),
     Mutant("zoo.measure:values", "not isinstance(node.layer, SILENT)", "True", MEASURES),
     Mutant("zoo.measure:first_stride", "axis.stride", "axis.window", MEASURES),
-    Mutant("zoo.receptive:_seen", "f + r * j", "f + r", f"{CLAIMS}::test_receptive_fields"),
-    Mutant("zoo.receptive:_window", "axis.extent - 1", "axis.window - 1", f"{CLAIMS}::test_receptive_fields"),
     Mutant("zoo.vgg:stages", "min(8, 2 ** i)", "2 ** i", holds("vgg16")),
     Mutant("zoo.vgg:vgg16_pooled", "Linear(1000)", "Linear(1001)", holds("vgg16:pooled")),
     Mutant("bottleneck", "rectified(3, filters, stride)", "rectified(3, filters)", holds("resnet50")),
