@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from patterns import patterns, write_folder
 
+from kitnet.kernels.cpu import Cpu, levels
 from kitnet.layers import LAYERS
 
 settings.register_profile(
@@ -26,8 +27,11 @@ settings.load_profile("kitnet")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the cases of a test with the mark `sample(every)` all but each so many-th become slow."""
-    seen = Counter[str]()
+    """Of the cases of a test with the mark `sample(every)` all but each so many-th become slow.
+
+    So do those of lesser instruction sets, but for each seventh, so that all sets take turns.
+    """
+    seen, lesser = Counter[str](), 0
     for item in items:
         mark = item.get_closest_marker("sample")
         if mark is not None:
@@ -35,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if seen[name] % mark.args[0]:
                 item.add_marker(pytest.mark.slow)
             seen[name] += 1
+        given = getattr(item, "callspec", None)
+        cpu = given.params.get("cpu") if given else None
+        if isinstance(cpu, Cpu) and cpu.level != levels()[0]:
+            if lesser % 7:
+                item.add_marker(pytest.mark.slow)
+            lesser += 1
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -118,6 +118,7 @@ def test_a_second_ctrl_c_ends_it_at_once(start, here, easy):
 
 
 @pytest.mark.parametrize("words", ["layers", "layers --json", "models --json", "show lenet5", "--help"])
+@pytest.mark.sample(3)
 def test_a_reader_that_goes_away(start, words):
     read, write = os.pipe()
     os.close(read)
@@ -144,6 +145,7 @@ FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's 
 
 @FULL
 @pytest.mark.parametrize("words", ["layers", "layers --json", "models --json", "show lenet5", "--help"])
+@pytest.mark.sample(3)
 def test_output_that_cannot_be_written(start, words):
     with Path("/dev/full").open("w") as full:
         process = start(*words.split(), stdout=full)

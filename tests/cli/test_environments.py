@@ -65,6 +65,7 @@ def without_a_cache(folder: str, reason: str) -> str:
     ],
     ids=["KITNET_CACHE", "XDG_CACHE_HOME", "HOME"],
 )
+@pytest.mark.sample(3)
 def test_a_place_where_nothing_can_be_kept(train, losses, environment, folder):
     """In /proc not even root can make a folder."""
     found, err, _ = train("hostile", **environment)()
@@ -77,6 +78,7 @@ def test_a_cache_that_is_a_file(train, losses, tmp_path):
     assert (found, err) == (losses, without_a_cache(str(tmp_path / "file"), "Not a directory"))
 
 
+@pytest.mark.slow
 def test_damaged_files_are_told_once_and_mended(train, losses, tmp_path):
     cache = tmp_path / "cache"
     assert train("fills", KITNET_CACHE=str(cache))()[:2] == (losses, "")
@@ -91,6 +93,7 @@ def test_damaged_files_are_told_once_and_mended(train, losses, tmp_path):
     assert train("mended", KITNET_CACHE=str(cache))()[:2] == (losses, "")
 
 
+@pytest.mark.slow
 def test_folders_in_place_of_the_files(train, losses, tmp_path):
     cache = tmp_path / "cache"
     train("fills", KITNET_CACHE=str(cache))()
@@ -192,6 +195,7 @@ def test_no_library_for_threads_comes_into_the_process(train, losses):
 
 
 @pytest.mark.parametrize("level", levels()[1:])
+@pytest.mark.sample(3)
 def test_a_lesser_instruction_set_that_was_asked_for_is_no_news(train, losses, level):
     """Fewer numbers side by side, or no fused multiply-add, round otherwise."""
     found, err, _ = train("lesser", KITNET_CPU=level)()

@@ -30,7 +30,7 @@ MANY_CASES = {"conv", "maxpool"}  # which take half a minute
 @pytest.mark.parametrize(
     "word", [pytest.param(w, marks=pytest.mark.slow if w in MANY_CASES else ()) for w in LAYERS]
 )
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 def test_every_layer_and_case(word: str, executor: Compiled) -> None:
     for case in LAYERS[word].cases():
         check_executor(case, executor)
@@ -138,6 +138,7 @@ def test_scores_by_a_formula_do_not_depend_on_how_many_images_there_are() -> Non
 
 @pytest.mark.usefixtures("own_layers")
 def test_an_error_of_a_layer_reaches_the_caller_and_the_plan_goes_on() -> None:
+    @dataclass(frozen=True)
     class Moody(Layer):
         word = "moody"
 

@@ -59,6 +59,7 @@ def scores_by_formula(net: Net, x: Array) -> Array:
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.sample(2)
 def test_layer_in_a_plan(case: Case) -> None:
     (shape,) = case.shapes
     before = f"conv{'x'.join('1' * (len(shape) - 1))}-{shape[-1]}" if len(shape) > 1 else f"fc{shape[-1]}"

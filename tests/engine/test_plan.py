@@ -105,6 +105,7 @@ def test_training_step_of_whole_networks(name: str, batch: int) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("batch", [1, 20, 300])
+@pytest.mark.sample(3)
 def test_scores_of_whole_networks(name: str, batch: int) -> None:
     net = kitnet.parse(NETS[name]).initialise(3)
     loss = usual_loss(net.graph)

@@ -65,6 +65,7 @@ def test_drawn_convolutions(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(9))
 @pytest.mark.parametrize("kind", FUNCTIONS)
+@pytest.mark.sample(3)
 def test_drawn_pooling(kind: Pool, seed: int) -> None:
     check(pooling(kind, seed))
 

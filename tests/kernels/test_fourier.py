@@ -224,6 +224,7 @@ FORMULAS: dict[str | None, Callable[[Array], Array]] = {
 
 @pytest.mark.parametrize("word", FORMULAS)
 @pytest.mark.parametrize("case", ["one tile", "not square"])
+@pytest.mark.sample(3)
 def test_activations_of_sums(case: str, word: str | None):
     """Of the convolution alone, and of it and what is there, with and without bias."""
     p = CASES[case]

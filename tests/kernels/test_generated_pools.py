@@ -112,22 +112,18 @@ def test_what_is_generated() -> None:
     trials = [drawn(seed)[0] for seed in range(PROBLEMS)]
     shapes = {(type(t.layer), t.window, t.x.sizes, t.x.channels, t.batch, t.shape[0]) for t in trials}
     assert len(shapes) == PROBLEMS == 700
-    layers = [t.layer for t in trials if t.layer.regions is None]
+    windows = [t.layer.axes(t.shape[1:]) for t in trials if t.layer.regions is None]
     found = {
         "odd sizes": [all(n % 2 for n in t.shape[1:-1]) for t in trials],
-        "strides above the window": [
-            any(s > f for s, f in zip(each.stride, each.window, strict=True)) for each in layers
-        ],
-        "overlapping windows": [
-            any(s < f for s, f in zip(each.stride, each.window, strict=True)) for each in layers
-        ],
-        "padding": [any(map(any, each.pad)) for each in layers],
-        "taps apart": [max(each.dilation) > 1 for each in layers],
+        "strides above the window": [any(a.stride > a.window for a in axes) for axes in windows],
+        "overlapping windows": [any(a.stride < a.window for a in axes) for axes in windows],
+        "padding": [any(a.before or a.after > 0 for a in axes) for axes in windows],
+        "taps apart": [any(a.dilation > 1 for a in axes) for axes in windows],
         "regions": [t.layer.regions is not None for t in trials],
         "one channel": [t.x.channels == 1 for t in trials],
         "a batch of one": [t.count == 1 for t in trials],
         "added to what is there": [t.accumulate for t in trials],
-        **{f"{rank} axes": [len(each.window) == rank for each in layers] for rank in (1, 2, 3)},
+        **{f"{rank} axes": [len(axes) == rank for axes in windows] for rank in (1, 2, 3)},
     }
     counts = {what: sum(each) for what, each in found.items()}
     assert min(counts.values()) >= 50, counts

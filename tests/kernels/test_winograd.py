@@ -223,6 +223,7 @@ def test_the_error_of_many_channels_is_some_millionths(filtering: Filtering, mos
     assert (np.abs(got - want) <= forward_bound(p, x, w) + 2 * EPS * np.abs(b)).all()
 
 
+@pytest.mark.slow
 def test_blocks_change_no_bit():
     p = CASES["chunks and blocks"]
     x, w, b, dy = p.arrays()

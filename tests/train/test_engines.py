@@ -34,6 +34,7 @@ RESNETS = [
 
 
 @pytest.mark.parametrize("line", [*SMALL, RESIDUAL, *RESNETS])
+@pytest.mark.sample(2)
 def test_the_first_twenty_losses_agree(line):
     found = {}
     for engine in ("formula", "compiled"):
