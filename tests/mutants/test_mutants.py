@@ -79,7 +79,7 @@ def survivor(mutant: Mutant, copies: SimpleQueue[Path]) -> str:
     finally:
         path.write_text(source, "utf-8")
         copies.put(copy)
-    if done.returncode == FAILED:
+    if done.returncode == FAILED or done.returncode < 0:  # a bug that ends the process fails its test, too
         return ""
     return f"{mutant.where}: {mutant.wrong!r} is not killed by {mutant.test} (status {done.returncode})"
 
