@@ -24,12 +24,6 @@ def _window(b: Builder, i: int) -> Window:
     return kernel_window(layer.axes(shape))
 
 
-def _rows(b: Builder, i: int) -> int:
-    """Rows of the output: what the work on a group is cut into."""
-    depth, height, _ = b.volume(i).sizes
-    return depth * height
-
-
 def _max(b: Builder, i: int) -> Ref | None:
     """The indices of the largest values, where there is a way back."""
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
@@ -41,7 +35,7 @@ def _max(b: Builder, i: int) -> Ref | None:
         x.volume,
         y.volume,
         switches=b.back,
-        blocks=b.blocks(_rows(b, i)),
+        blocks=b.blocks(b.volume(i).rows),
         rectified=b.back and b.take_over_relu(node.inputs[0]),
     )
     writes, indices = {"y": y.ref}, None
@@ -69,7 +63,7 @@ def _kind(b: Builder, i: int) -> sum_pool.Kind:
 
 def _sum(b: Builder, i: int) -> None:
     node, x, y, kind = b.node(i), b.place(b.node(i).inputs[0]), b.place(i), _kind(b, i)
-    blocks, window = b.blocks(_rows(b, i)), _window(b, i)
+    blocks, window = b.blocks(b.volume(i).rows), _window(b, i)
     kernel = sum_pool.sum_pool(f"{kind}_pool", b.cpu, b.batch, window, x.volume, y.volume, blocks, kind=kind)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
@@ -90,7 +84,7 @@ def _backward(b: Builder, i: int, write: Callable[..., Kernel], name: str, kept:
     if dy is None or not b.wants(node.inputs[0]):
         return
     dx, accumulate = b.dx(node.inputs[0])
-    blocks = b.blocks(_rows(b, i))
+    blocks = b.blocks(b.volume(i).rows)
     kernel = write(name, b.cpu, b.batch, _window(b, i), dy.volume, dx.volume, accumulate, blocks)
     b.call(f"{node.path} backward", kernel, {**kept, "dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
 
@@ -106,7 +100,7 @@ def _subsample(b: Builder, i: int) -> None:
         x.volume,
         y.volume,
         b.fused_activation(i),
-        b.blocks(_rows(b, last)),
+        b.blocks(b.volume(last).rows),
     )
     reads = {name: b.weight(i, name) for name in ("coefficient", "bias")}
     b.call(f"{node.path} forward", kernel, {"x": x.ref, **reads}, {"y": y.ref})
@@ -130,7 +124,7 @@ def _subsample_backward(b: Builder, i: int, kept: None) -> None:
         dy.volume,
         dx.volume,
         accumulate,
-        b.sum_blocks(_rows(b, i)),
+        b.sum_blocks(b.volume(i).rows),
     )
     channels = dy.volume.channels
     partial_sums = b.room(f"{node.path}.partial", kernel.tasks * 2 * channels)

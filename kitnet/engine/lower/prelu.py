@@ -10,14 +10,9 @@ from kitnet.kernels import prelu
 from kitnet.layers import ParametricRelu
 
 
-def _rows(b: Builder, i: int) -> int:
-    depth, height, _ = b.volume(i).sizes
-    return depth * height
-
-
 def _forward(b: Builder, i: int) -> None:
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    kernel = prelu.prelu("prelu", b.cpu, b.batch, x.volume, y.volume, b.blocks(_rows(b, i)))
+    kernel = prelu.prelu("prelu", b.cpu, b.batch, x.volume, y.volume, b.blocks(b.volume(i).rows))
     b.call(f"{node.path} forward", kernel, {"x": x.ref, "slope": b.weight(i, "slope")}, {"y": y.ref})
 
 
@@ -30,7 +25,7 @@ def _backward(b: Builder, i: int, kept: None) -> None:
         dx, accumulate = b.dx_over(source, i)
     else:
         dx, accumulate = b.spare(f"d {node.path} input", source), False
-    volumes, blocks = (x.volume, dy.volume, dx.volume), b.sum_blocks(_rows(b, i))
+    volumes, blocks = (x.volume, dy.volume, dx.volume), b.sum_blocks(b.volume(i).rows)
     kernel = prelu.prelu_gradient("prelu_gradient", b.cpu, b.batch, *volumes, accumulate, blocks)
     channels = dy.volume.channels
     partial = b.room(f"{node.path}.partial", kernel.tasks * channels)

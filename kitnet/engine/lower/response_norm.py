@@ -11,7 +11,7 @@ from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Place
 from kitnet.kernels import response_contrast, response_norm, response_within
 from kitnet.kernels.response_norm import Response
-from kitnet.kernels.spec import Volume, Window
+from kitnet.kernels.spec import Window
 from kitnet.layers import Layer, LocalResponseNorm
 
 
@@ -24,12 +24,6 @@ def _layer(b: Builder, i: int) -> LocalResponseNorm:
 def _response(b: Builder, i: int) -> Response:
     layer = _layer(b, i)
     return Response(layer.size, layer.alpha, layer.beta, layer.k)
-
-
-def _rows(volume: Volume) -> int:
-    """What windows within maps are cut into."""
-    depth, height, _ = volume.sizes
-    return depth * height
 
 
 def _across(b: Builder, i: int) -> None:
@@ -78,7 +72,7 @@ def _within(b: Builder, i: int) -> _Kept:
     d = shares = None
     if _layer(b, i).region == "contrast":
         d = _room(b, i, "deviations")
-        volumes, blocks = (x.volume, d.volume), b.blocks(_rows(x.volume))
+        volumes, blocks = (x.volume, d.volume), b.blocks(x.volume.rows)
         kernel = response_contrast.deviations("deviations", b.cpu, b.batch, _window(b, i), *volumes, blocks)
         b.call(f"{node.path} deviations", kernel, reads, {"d": d.ref})
         reads = {**reads, "d": d.ref}
@@ -95,7 +89,7 @@ def _within(b: Builder, i: int) -> _Kept:
         y.volume,
         shares.volume if shares else None,
         d.volume if d else None,
-        b.blocks(_rows(x.volume)),
+        b.blocks(x.volume.rows),
     )
     b.call(f"{node.path} forward", kernel, reads, writes)
     return _Kept(d, shares)
@@ -110,7 +104,7 @@ def _within_backward(b: Builder, i: int, kept: _Kept) -> None:
     volumes, blocks = (x.volume, shares.volume, dy.volume), b.blocks(x.volume.positions)
     kernel = response_within.response_sent("response_sent", b.cpu, b.batch, _response(b, i), *volumes, blocks)
     b.call(f"{node.path} backward to windows", kernel, reads, {"sent": sent})
-    how, blocks = (b.cpu, b.batch, _response(b, i), _window(b, i)), b.blocks(_rows(x.volume))
+    how, blocks = (b.cpu, b.batch, _response(b, i), _window(b, i)), b.blocks(x.volume.rows)
     if kept.d is not None:
         e = _room(b, i, "e").ref
         kernel = response_contrast.contrast_sent("contrast_sent", *how, kept.d.volume, blocks)
