@@ -146,6 +146,27 @@ class Net:
                 self.keep(begin)
         return self
 
+    def adopt(self, weights: Mapping[str, Array], state: State, dtype: Any = np.float32) -> Net:
+        """Copies of these arrays in the place of drawn ones: of every weight by its path, and of what state
+        there is; the rest of the state is as it begins. Raises KeyError for a weight that is missing.
+        """
+        with self.planning:
+            own = Weights(self.graph.params(), dtype)
+            for path, view in own.items():
+                view[...] = weights[path]
+            self._weights, self._state = own, self._beginning(dtype)
+            self.keep(state)
+        return self
+
+    def share(self, other: Net) -> Net:
+        """The very arrays of another network, of equal parameters and state, in the place of own ones. Raises
+        KitnetError where they are not equal."""
+        if other.graph.params() != self.graph.params():
+            raise KitnetError("only networks with equal parameters share their arrays")
+        with self.planning:
+            self._weights, self._state = other.weights, other.state
+        return self
+
     def _beginning(self, dtype: Any) -> State:
         state: State = {}
         for node in self.graph.nodes:
