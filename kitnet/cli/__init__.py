@@ -25,6 +25,7 @@ from kitnet.cli import (
     models,
     predict,
     show,
+    surgery,
     train,
     verify,
 )  # fmt: skip
@@ -37,7 +38,7 @@ app = App(
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
 )
-for module in (train, evaluate, predict, verify, show, check, explain, layers, models, claims, diff):
+for module in (train, evaluate, predict, verify, show, check, explain, layers, models, claims, diff, surgery):
     app.command(module.command, name=module.__name__.rpartition(".")[2])
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from kitnet.base.error import KitnetError, shorten
 from kitnet.net import Net, parse
 from kitnet.net.language import read_volume
-from kitnet.zoo import Card, find
+from kitnet.surgery.sliding import resizing
+from kitnet.train import load_network
+from kitnet.train.model import model_file
+from kitnet.zoo import ALIASES, MODELS, Card, find
 
 
 def usual_training(card: Card) -> dict[str, float]:
@@ -18,10 +23,18 @@ def usual_training(card: Card) -> dict[str, float]:
     }
 
 
+def saved_model(model: str) -> Path | None:
+    """The model file that is meant, where it is no line and no name of the zoo. Raises KitnetError."""
+    if "->" in model or "→" in model or model in MODELS or model in ALIASES:
+        return None
+    return model_file(model) if model.endswith(".safetensors") or Path(model).exists() else None
+
+
 def read_network(
     model: str, input: str | None, optional: bool = True, on_misfit: str | None = None
 ) -> tuple[Net, Card | None]:
-    """The network of a name of the zoo, with its card, or of a line, perhaps with another input volume.
+    """The network of a name of the zoo, with its card, of a line or a saved model, perhaps with another input
+    volume.
 
     Raises KitnetError.
     """
@@ -29,6 +42,10 @@ def read_network(
         volume = None if input is None else read_volume(input)
     except ValueError:
         raise KitnetError(f"--input {shorten(input)} is no volume; write it like 32x32x3") from None
+    file = saved_model(model)
+    if file is not None:
+        net = load_network(file)
+        return (net if volume is None else Net(resizing(net.graph, volume).graph)), None
     card = None if "->" in model or "→" in model else find(model)
     line = card.line if card else model
     return parse(line, input=volume, optional=optional, on_misfit=on_misfit), card

@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kitnet.base.error import KitnetError
+from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.shape import Shape, Sizes, say
 from kitnet.base.spec import Array
 from kitnet.layers import (
@@ -39,6 +39,7 @@ from kitnet.layers.window import Axes, output_sizes
 from kitnet.net import Graph, Net, Node, usual_loss
 from kitnet.net.graph import checked_volume
 from kitnet.net.objective import scores_of
+from kitnet.surgery.borders import reaches
 from kitnet.surgery.edit import Draft, Edit, Made
 
 ELEMENTWISE = (Pointwise, LeakyRelu, Silu, Dropout, Identity, Add)  # whatever the shape of what they read
@@ -117,7 +118,10 @@ def resizing(graph: Graph, input: Shape) -> Edit:
         if node.layer is None:
             draft.operand(i, input)
             continue
-        draft.keep(i)
+        try:
+            draft.keep(i)
+        except ShapeError as error:
+            raise _with_sizes_that_fit(graph, input, node.path, error) from None
         before, now = graph.shapes_into(node), draft.shapes(node.inputs)
         shapes = [{name: p.shape for name, p in node.layer.params(*x).items()} for x in (before, now)]
         if shapes[0] != shapes[1]:
@@ -127,6 +131,26 @@ def resizing(graph: Graph, input: Shape) -> Edit:
                 f"{say(shapes[1][name])}, not {say(shapes[0][name])}; {_remedy(node.layer)}"
             )
     return draft.edit()
+
+
+def _with_sizes_that_fit(graph: Graph, input: Shape, path: str, error: ShapeError) -> ShapeError:
+    """The same error; of a network that slides with the sizes nearby that all strides divide."""
+    own = next(iter(graph.operands.values()))
+    try:
+        jumps = [reach.jump for reach in reaches(graph)[0]]
+    except KitnetError:
+        return error
+    if len(jumps) != len(input) - 1 or any(n < o for n, o in zip(input, own, strict=True)):
+        return error
+    lower = tuple(n - (n - o) % jump for n, o, jump in zip(input, own, jumps, strict=False))
+    upper = tuple(low + jump if low < n else low for low, n, jump in zip(lower, input, jumps, strict=False))
+    if lower == input[:-1]:
+        return error
+    return ShapeError(
+        f"{path}: strides do not divide an input of {say(input)}; sizes go up from {say(own[:-1])} in steps "
+        f"of {say(jumps)}",
+        f"use {say(lower)} or {say(upper)}",
+    )
 
 
 def averaging(graph: Graph, loss: Loss | None = None) -> Edit:
