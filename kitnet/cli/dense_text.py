@@ -108,9 +108,9 @@ def print_dense(found: Found) -> None:
         say(f"  ... {len(rows) - MOST_ROWS} more rows, with --json")
     say("mean of all: " + "  ".join(f"{name} {p:.1%}" for name, p in found.mean[:3]))
     slid, cropped = found.seconds
+    crops = "1 crop" if count == 1 else f"{count} crops"
     say_wrapped(
-        f"{slid * 1e3:.2f} ms by sliding, {cropped * 1e3:.2f} ms for {count} crops: "
-        f"{cropped / slid:.1f} times"
+        f"{slid * 1e3:.2f} ms by sliding, {cropped * 1e3:.2f} ms for {crops}: {cropped / slid:.1f} times"
     )
     say_wrapped(_borders(found))
 
@@ -119,10 +119,8 @@ def _borders(found: Found) -> str:
     """Whether the scores are those of the crops."""
     share, affected = found.differences.relative, int(found.scan.affected.sum())
     if not affected:
-        return (
-            "no padding reaches in: the scores are those of the crops (the largest difference is "
-            f"{share:.1g} of the largest score)"
-        )
+        why = "no padding is where crops have none" if found.scan.causes else "no layer pads"
+        return f"{why}: scores are those of the crops, to {share:.1g} of the largest score"
     layers = found.scan.causes
     named = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
     return (

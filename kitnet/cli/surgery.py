@@ -28,9 +28,10 @@ from kitnet.surgery.folding import folding
 from kitnet.surgery.parts import appending, cutting, heading, renaming
 from kitnet.surgery.pruning import pruning
 from kitnet.surgery.sliding import averaging, convolving, linearising, resizing
-from kitnet.train import Model, save_network
+from kitnet.train import Model, load_network, save_network
+from kitnet.train.model_file import is_model
 
-Several = Parameter(consume_multiple=True)
+SAME_SCORES = ("fold", "rename", "convolve", "linear")  # operations that leave the scores of an image alone
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ class Operations:
     ] = False
     prune: Annotated[
         tuple[str, ...],
-        Parameter(help="PATH=TABLE: only these links of a convolution, such as C3=lenet5 or conv2=0.1/1.2."),
+        Parameter(
+            consume_multiple=True,
+            help="PATH=TABLE: only these links of a convolution, such as C3=lenet5 or conv2=0.1/1.2.",
+        ),
     ] = ()
     cut: Annotated[str | None, Parameter(help="Keep what leads to this path, and nothing else.")] = None
     head: Annotated[
@@ -53,7 +57,8 @@ class Operations:
         ),
     ] = None
     rename: Annotated[
-        tuple[str, ...], Parameter(help="OLD=NEW: another name for a layer or a block; several times.")
+        tuple[str, ...],
+        Parameter(consume_multiple=True, help="OLD=NEW: another name for a layer or a block."),
     ] = ()
     convolve: Annotated[
         bool, Parameter(help="Turn linear layers into convolutions: the network slides over larger images.")
@@ -65,6 +70,11 @@ class Operations:
         str | None, Parameter(help="Another input, such as 384x384; images are enlarged in proportion.")
     ] = None
     average: Annotated[bool, Parameter(help="The mean of the scores of all positions at the end.")] = False
+
+    @property
+    def given(self) -> list[str]:
+        """Those that are asked for."""
+        return [name for name, value in vars(self).items() if value not in (None, False, ())]
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,7 @@ def command(
     """
     thread_count(sliding.threads, "--threads")
     whole("--seed", result.seed, 0)
-    _refuse_what_exists(result.output)
+    _check_flags(operations, result, sliding, matrix)
     net, trained = _read(model, memory)
     if sliding.dense:
         _slide(model, trained, operations, sliding, json)
@@ -145,7 +155,8 @@ def command(
         return
     if trained is None:
         raise KitnetError(f"{shorten(model)} has no classes and no golden images; add --network-only")
-    written = _save(model, trained.with_network(net, _classes(result.classes)), result.output)
+    new = trained.with_network(net, _classes(result.classes))
+    written = _save(model, new, result.output, all(name in SAME_SCORES for name in operations.given))
     _tell(model, net, left, written, json)
 
 
@@ -154,6 +165,8 @@ def _read(model: str, memory: int | None) -> tuple[Net, Model | None]:
     file = saved_model(model)
     if file is None:
         return read_network(model, None)[0], None
+    if not is_model(file):
+        return load_network(file), None
     trained = Model.load(file, memory)
     return trained.net, trained
 
@@ -215,25 +228,44 @@ def _volume(text: str, graph: Graph) -> Shape:
         given = read_volume(text)
     except ValueError:
         raise KitnetError(f"--input {shorten(text)} is no volume; write it like 384x384") from None
-    return (*given, own[-1]) if len(given) == len(own) - 1 else given
+    if len(given) == len(own) - 1:
+        return *given, own[-1]
+    if len(given) != len(own):
+        raise KitnetError(
+            f"--input {text}: the network's own is {say_shape(own)}; write as many numbers, or leave out "
+            "the depth"
+        )
+    return given
 
 
 def _classes(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
-def _refuse_what_exists(path: Path | None) -> None:
-    if path is not None and path.exists():
-        raise KitnetError(f"{path}: it exists; give another name")
+def _check_flags(asked: Operations, result: Result, sliding: Sliding, matrix: str | None) -> None:
+    """Whether the flags go together. Raises KitnetError."""
+    looks = "--dense" if sliding.dense else "--matrix" if matrix is not None else ""
+    goes = ("convolve", "input") if sliding.dense else ()
+    other = [f"--{name}" for name in asked.given if name not in goes]
+    other += ["-o"] if result.output else []
+    if looks and other:
+        raise KitnetError(f"{looks} looks at the model as it is; leave out {' and '.join(other)}")
+    if sliding.stride is not None and not sliding.dense:
+        raise KitnetError("--stride is for --dense IMAGE; add it, or leave out --stride")
+    if not (looks or asked.given):
+        raise KitnetError("say what shall be done, such as --convolve; kitnet surgery --help lists it all")
+    if result.output is not None and result.output.exists():
+        raise KitnetError(f"{result.output}: it exists; give another name")
 
 
-def _save(model: str, new: Model, path: Path) -> dict[str, object]:
-    """Write a whole model with the golden images of the old one; what is to be told of it."""
+def _save(model: str, new: Model, path: Path, same: bool) -> dict[str, object]:
+    """Write a whole model with the golden images of the old one; what is to be told of it. `same`: the scores
+    should be those of the old one."""
     images, recorded = Model.golden(model)
     new.save(path, images)
     _, scores = Model.golden(path)
     told: dict[str, object] = {"file": str(path), "golden_images": len(images)}
-    if scores.shape == recorded.shape:
+    if same:
         told["largest_difference"] = float(abs(scores - recorded).max())
     return told
 

@@ -107,7 +107,7 @@ class Scan:
     def _checked(self, sizes: Shape, stride: Sizes | None) -> list[_Along]:
         if len(sizes) != len(self.crop) or any(n < c for n, c in zip(sizes, self.crop, strict=True)):
             raise ShapeError(
-                f"images of {say(sizes)} are no larger than the network's own input {say(self.crop)}",
+                f"images of {say(sizes)} are smaller than the network's own input {say(self.crop)}",
                 "enlarge them",
             )
         strides = self.jump if stride is None else per_axis(stride, len(sizes), "stride")
