@@ -128,7 +128,8 @@ def resizing(graph: Graph, input: Shape) -> Edit:
             name = next(name for name in shapes[0] if shapes[0][name] != shapes[1][name])
             raise KitnetError(
                 f"{node.path}: on an input of {say(now[0])} in place of {say(before[0])} its {name} would be "
-                f"{say(shapes[1][name])}, not {say(shapes[0][name])}; {_remedy(node.layer)}"
+                f"{say(shapes[1][name])}, not {say(shapes[0][name])}; "
+                f"{_remedy(node.layer, before[0], now[0])}"
             )
     return draft.edit()
 
@@ -246,7 +247,9 @@ def _check_positions(graph: Graph, node: Node, x: Sequence[Shape]) -> None:
         )
 
 
-def _remedy(layer: Layer) -> str:
+def _remedy(layer: Layer, before: Shape, now: Shape) -> str:
     if isinstance(layer, Linear):
         return "turn linear layers into convolutions first"
+    if before[-1] != now[-1]:
+        return "give it an input of the same depth"
     return "it has weights of its own for each position, which others have not"
