@@ -20,6 +20,8 @@ from kitnet.base.spec import Array
 from kitnet.layers import Convolution
 from kitnet.layers.window import positions_and_taps
 
+MOST_ENTRIES = 1 << 26
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -62,6 +64,12 @@ def matrix(layer: Convolution, x: Shape, weights: Mapping[str, Array]) -> Matrix
         if name not in weights or np.shape(weights[name]) != shape:
             given = np.shape(weights[name]) if name in weights else "nothing"
             raise ShapeError(f"{name} of this {layer.word} has shape {shape}, but got {given}")
+    entries = layer.multiply_adds(x)
+    if entries > MOST_ENTRIES:
+        raise KitnetError(
+            f"the matrix would have {entries:,} entries; {MOST_ENTRIES:,} are the most, take a smaller "
+            "input or layer"
+        )
     met = positions_and_taps(axes)
     position, tap, place = (np.array([one[i] for one in met]).reshape(-1, len(axes)) for i in range(3))
     if layer.flip:
