@@ -12,7 +12,7 @@ import numpy as np
 from kitnet.base.shape import Shape
 from kitnet.base.shape import say as say_shape
 from kitnet.base.spec import Array
-from kitnet.cli.screen import say, say_wrapped
+from kitnet.cli.screen import fits, say, say_wrapped
 from kitnet.data import open_image
 from kitnet.net.objective import scores_of
 from kitnet.surgery import Differences, Scan, cut
@@ -102,10 +102,14 @@ def print_dense(found: Found) -> None:
     names = [found.model.classes[k] for k in found.best.ravel()]
     width = max(map(len, names))
     rows = np.asarray([name.rjust(width) for name in names], object).reshape(scan.positions)
-    for row in rows[:MOST_ROWS]:
-        say("  " + " ".join(row))
-    if len(rows) > MOST_ROWS:
-        say(f"  ... {len(rows) - MOST_ROWS} more rows, with --json")
+    lines = ["  " + " ".join(row) for row in rows]
+    if not fits(lines[0]):
+        say_wrapped("(the terminal is too narrow for the map of classes; --json prints it)")
+    else:
+        for line in lines[:MOST_ROWS]:
+            say(line)
+        if len(lines) > MOST_ROWS:
+            say(f"  ... {len(lines) - MOST_ROWS} more rows, with --json")
     say("mean of all: " + "  ".join(f"{name} {p:.1%}" for name, p in found.mean[:3]))
     slid, cropped = found.seconds
     crops = "1 crop" if count == 1 else f"{count} crops"

@@ -16,6 +16,7 @@ from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
 from planted.pools import POOLS
 from planted.running import RUNNING
+from planted.surgery import SURGERY
 from planted.train import TRAIN
 from planted.windows import WINDOWS
 from planted.zoo import ZOO
@@ -36,6 +37,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "running": RUNNING,
     "functional": FUNCTIONAL,
     "norms": NORMS,
+    "surgery": SURGERY,
     "train": TRAIN,
     "zoo": ZOO,
 }
