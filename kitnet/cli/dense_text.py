@@ -110,7 +110,7 @@ def print_dense(found: Found) -> None:
             say(line)
         if len(lines) > MOST_ROWS:
             say(f"  ... {len(lines) - MOST_ROWS} more rows, with --json")
-    say("mean of all: " + "  ".join(f"{name} {p:.1%}" for name, p in found.mean[:3]))
+    say_wrapped("mean of all: " + "  ".join(f"{name} {p:.1%}" for name, p in found.mean[:3]))
     slid, cropped = found.seconds
     crops = "1 crop" if count == 1 else f"{count} crops"
     say_wrapped(

@@ -25,7 +25,9 @@ def _whole(kind: type, tokens: Sequence[Token]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
-Network = Annotated[str, Parameter(help="A name (see `kitnet models`) or a line of the language.")]
+Network = Annotated[
+    str, Parameter(help="A name (see `kitnet models`), a line of the language, or a saved model.")
+]
 Run = Annotated[str, Parameter(help="A run folder or a model file.")]
 Input = Annotated[str | None, Parameter(help="Another input volume, such as 64x64x3.")]
 DATA_SETS = f"{', '.join(NAMES)}, or a folder with idx files"

@@ -27,7 +27,11 @@ def saved_model(model: str) -> Path | None:
     """The model file that is meant, where it is no line and no name of the zoo. Raises KitnetError."""
     if "->" in model or "→" in model or model in MODELS or model in ALIASES:
         return None
-    return model_file(model) if model.endswith(".safetensors") or Path(model).exists() else None
+    try:
+        there = Path(model).exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    return model_file(model) if there or model.endswith(".safetensors") else None
 
 
 def read_network(
@@ -44,6 +48,8 @@ def read_network(
         raise KitnetError(f"--input {shorten(input)} is no volume; write it like 32x32x3") from None
     file = saved_model(model)
     if file is not None:
+        if on_misfit is not None:
+            raise KitnetError(f"--on-misfit is for names and lines; the layers of {shorten(model)} say it")
         net = load_network(file)
         return (net if volume is None else Net(resizing(net.graph, volume).graph)), None
     card = None if "->" in model or "→" in model else find(model)

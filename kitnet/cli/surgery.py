@@ -254,6 +254,10 @@ def _check_flags(asked: Operations, result: Result, sliding: Sliding, matrix: st
         raise KitnetError("--stride is for --dense IMAGE; add it, or leave out --stride")
     if not (looks or asked.given):
         raise KitnetError("say what shall be done, such as --convolve; kitnet surgery --help lists it all")
+    if result.output is None and (result.network_only or result.classes is not None):
+        raise KitnetError("--network-only and --classes are for what -o writes; add -o, or leave them out")
+    if result.network_only and result.classes is not None:
+        raise KitnetError("--network-only writes no classes; leave out --classes")
     if result.output is not None and result.output.exists():
         raise KitnetError(f"{result.output}: it exists; give another name")
 

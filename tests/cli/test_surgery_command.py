@@ -11,7 +11,10 @@ from catalogue import row
 from patterns import patterns
 from PIL import Image
 
+import kitnet
+from kitnet.base.error import KitnetError, shorten
 from kitnet.cli import run
+from kitnet.layers import Add
 from kitnet.train import Model, load_network
 
 PLAIN = "8x8x1 -> conv3-4 -> batchnorm -> tanh -> maxpool2 -> fc12 -> tanh -> fc10"
@@ -78,6 +81,30 @@ def test_another_head_has_other_classes(say, refused, plain):
     )
     assert say("surgery", plain, "--head", "fc2", "--classes", "cat, dog", "-o", "n.safetensors").status == 0
     assert Model.load("n.safetensors").classes == ("cat", "dog")
+
+
+def test_models_of_images(plain):
+    """What a changed network needs to be one."""
+    model = Model.load(plain)
+    g = kitnet.Graph()
+    g.output("sum", g.add("add", Add(), g.operand("a", (10,)), g.operand("b", (10,))))
+    with pytest.raises(KitnetError) as caught:
+        model.with_network(kitnet.Net(g))
+    assert str(caught.value) == "a network of 2 inputs; a model of images has one"
+    with pytest.raises(KitnetError) as caught:
+        model.with_network(kitnet.parse("8x8x3 -> fc10"))
+    assert str(caught.value) == "preparation: it is for inputs of depth 1, not 3"
+    with pytest.raises(KitnetError) as caught:
+        kitnet.parse("8x8x1 -> fc9").share(model.net)
+    assert str(caught.value) == "only networks with equal parameters share their arrays"
+
+
+def test_saved_models_say_their_misfits(refused, plain):
+    assert refused("show", plain, "--on-misfit", "floor") == (
+        f"--on-misfit is for names and lines; the layers of {shorten(plain)} say it"
+    )
+    long = "a" * 5000
+    assert refused("show", long).startswith("unknown model 'aaa")
 
 
 def test_networks_alone(say, say_json, plain):
@@ -196,6 +223,14 @@ def test_75_the_matrix_of_a_convolution(say, say_json):
         (
             "n.safetensors --fold",
             "n.safetensors: no such file; give a run folder such as runs/lenet5-1, or a model file",
+        ),
+        (
+            "lenet5 --convolve --network-only",
+            "--network-only and --classes are for what -o writes; add -o, or leave them out",
+        ),
+        (
+            "lenet5 --convolve --classes a,b -o n --network-only",
+            "--network-only writes no classes; leave out --classes",
         ),
         ("lenet5 --fold --seed -1", "--seed -1 is not possible; use 0 or more"),
     ],
