@@ -8,7 +8,6 @@ own. What is found is only believed if it makes the same graph.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
@@ -74,12 +73,17 @@ class _Reader:
         if last.layer is None:
             raise _NoLineError
         if isinstance(last.layer, Multiply) and "0" not in names:
-            linear = next(node for node in inside if isinstance(node.layer, Linear))
-            return SqueezeExcitation(last.shape[-1] // math.prod(linear.shape))
+            return self.excitation(inside, last)
         chains = [self.chain(group, f"{path}.{head}.") for head, group in branches]
         if isinstance(last.layer, Add) and names in (["body"], ["body", "shortcut"]):
             return Residual(*chains)
         return Join(last.layer, tuple(chains))
+
+    def excitation(self, inside: Sequence[Node], last: Node) -> SqueezeExcitation:
+        for node in inside:
+            if isinstance(node.layer, Linear):
+                return SqueezeExcitation(last.shape[-1] // node.layer.units)
+        raise _NoLineError
 
     def block(self, nodes: Sequence[Node], path: str) -> Part | tuple[Part, int]:
         """A named chain, or one part several times."""

@@ -194,6 +194,15 @@ def test_what_does_not_slide(line: str, sizes: tuple[int, int], how: dict[str, o
     assert str(caught.value) == text
 
 
+def test_weights_of_maps_are_of_the_whole_image() -> None:
+    net = kitnet.parse("6x6x4 -> conv3-4 -> se2 -> fc2")
+    with pytest.raises(KitnetError) as caught:
+        Scan(net, (7, 6), engine="formula")(np.zeros((1, 7, 6, 4)))
+    assert str(caught.value).startswith(
+        "se1: equal volumes can be multiplied, or one number a map, but got 5x4x4 * 2x1x4 (so far: 7x6x4 -> "
+    )
+
+
 def test_images_of_another_size() -> None:
     scan = Scan(kitnet.parse("8x8x1 -> fc3"), (9, 9), engine="formula")
     with pytest.raises(KitnetError) as caught:

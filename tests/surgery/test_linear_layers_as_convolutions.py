@@ -77,6 +77,15 @@ def test_turned_filters_and_tables_become_matrices() -> None:
     assert new.weights["conv1.weight"][1, 0] == 0  # no link
 
 
+def test_squeeze_and_excitation_keeps_its_scores() -> None:
+    """On an image of the old size; it has no line of the language any more."""
+    net = made("6x6x4 -> conv3-4 -> se2 -> relu -> fc2")
+    new, x = convolve(net), images(net)
+    assert new(x).reshape(2, -1) == pytest.approx(net(x), rel=1e-12)
+    assert new.line is None
+    assert str(new) == "a graph of 10 values from input 6x6x4 to output 1x1x2"
+
+
 def shared() -> kitnet.Net:
     """One linear layer on two values, with the same weights."""
     g = kitnet.Graph()
