@@ -84,7 +84,7 @@ def dense_json(found: Found) -> dict[str, Any]:
         "passes": scan.passes,
         "classes": np.asarray(found.model.classes, object)[found.best].tolist(),
         "mean": [{"class": name, "probability": p} for name, p in found.mean],
-        "padding_in": list(scan.causes),
+        "borders_through": list(scan.causes),
         "affected": scan.affected.tolist(),
         "differences": found.differences.largest.tolist(),
         "largest_relative_difference": found.differences.relative,
@@ -123,11 +123,11 @@ def _borders(found: Found) -> str:
     """Whether the scores are those of the crops."""
     share, affected = found.differences.relative, int(found.scan.affected.sum())
     if not affected:
-        why = "no padding is where crops have none" if found.scan.causes else "no layer pads"
+        why = "borders are those of the crops" if found.scan.causes else "no layer pads"
         return f"{why}: scores are those of the crops, to {share:.1g} of the largest score"
     layers = found.scan.causes
     named = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
     return (
-        f"padding of {named} reaches into {affected} of {found.scan.affected.size} positions: crops have "
-        f"zeros where the image goes on; scores differ by up to {share:.0%} of the largest"
+        f"crops have borders where the image goes on: through {named} they reach {affected} of "
+        f"{found.scan.affected.size} positions, and scores differ by up to {share:.0%} of the largest"
     )
