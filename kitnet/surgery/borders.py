@@ -84,7 +84,8 @@ def _through(node: Node, layer: Layer, x: Sequence[Shape], seen: Sequence[Reache
     if isinstance(layer, Pad):
         ones = (1,) * len(seen[0])
         places = padding_of(layer.places, x[0][:-1], ones, ones)
-        return tuple(_padded(r, *pair) for r, pair in zip(seen[0], places, strict=True)), True
+        ring = layer.mode == "circular"
+        return tuple(_padded(r, *pair, ring) for r, pair in zip(seen[0], places, strict=True)), True
     axes = _axes(layer, x[0])
     if axes and not layer.joins and output_sizes(axes) == node.shape[:-1]:
         pads = any(a.start(0) < 0 or a.start(a.output - 1) + a.extent > a.size for a in axes)
@@ -99,11 +100,12 @@ def _through(node: Node, layer: Layer, x: Sequence[Shape], seen: Sequence[Reache
     )
 
 
-def _padded(reach: Reach, before: int, behind: int) -> Reach:
+def _padded(reach: Reach, before: int, behind: int, ring: bool) -> Reach:
+    """With places more; on a ring each of them shows the other end."""
     return Reach(
         reach.jump,
-        (True,) * before + reach.before + (False,) * behind,
-        (False,) * before + reach.behind + (True,) * behind,
+        (True,) * before + reach.before + (ring,) * behind,
+        (ring,) * before + reach.behind + (True,) * behind,
     )
 
 

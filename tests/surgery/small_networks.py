@@ -39,6 +39,38 @@ def random_line(seed: int, padded: bool) -> str:
     return f"{sizes} -> {stage()} -> {stage()} -> {HEADS[seed % len(HEADS)]}"
 
 
+PADS = ("", " same", " pad=1", " pad=1:0x0:1", " pad=0:1x1:0", " full")
+MISFITS = (" floor", " ceil", " pad", " crop")
+OTHERS = (
+    *(
+        "relu",
+        "tanh",
+        "lrn3 within",
+        "pad1 reflect",
+        "pad places=1:0x0:2 circular",
+        "batchnorm",
+        "subsample2 floor",
+    ),
+    *("concat[conv3-2 same | relu]", "residual[conv3-3 same -> tanh | conv1-3]"),
+    *("concat[maxpool3/1 same | conv1-1]", "layernorm over=channels"),
+)
+
+
+def line_with_borders(seed: int) -> str:
+    """A line of few layers that pad, crop and leave out places in all ways, and a linear layer."""
+    random = np.random.default_rng(seed)
+
+    def part() -> str:
+        window, stride = random.integers(1, 4), random.choice(["", "/2"])
+        conv = f"conv{window}-{random.integers(1, 4)}{stride}{random.choice(PADS)}{random.choice(MISFITS)}"
+        dilation = random.choice(["", " dilation=2"])
+        pool = f"{random.choice(['maxpool', 'meanpool'])}{random.integers(2, 4)}/2{random.choice(MISFITS)}"
+        return str(random.choice([conv + dilation, conv, pool, random.choice(OTHERS)]))
+
+    height, width = random.integers(9, 14, 2)
+    return f"{height}x{width}x2 -> {' -> '.join(part() for _ in range(random.integers(1, 4)))} -> fc2"
+
+
 def made(line: str, seed: int = 0) -> kitnet.Net:
     """The network in float64, with biases, scales and statistics drawn as well."""
     net = kitnet.parse(line).initialise(seed, np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from catalogue import row
-from small_networks import images, made, random_line
+from small_networks import images, line_with_borders, made, random_line
 
 import kitnet
 from kitnet.base.error import KitnetError
@@ -83,6 +83,21 @@ def test_positions_whose_padding_is_that_of_the_crop_are_not_affected(
     differences = abs(scan(x) - crops_one_by_one(net, x, 2)).max((0, -1))
     assert (differences[~scan.affected] < 1e-12).all()
     assert (differences[scan.affected] > 1e-6).all()
+
+
+@pytest.mark.sample(10)
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_not_affected_is_exact_however_layers_pad(seed: int) -> None:
+    net = made(line_with_borders(seed))
+    more = np.random.default_rng(seed).integers(0, 9, 2)
+    x = images(net, 1, (int(more[0]), int(more[1])))
+    scan = Scan(net, x.shape[1:3], engine="formula")
+    assert len({*scan.stride}) == 1
+    expected = crops_one_by_one(net, x, scan.stride[0])
+    differences, score = abs(scan(x) - expected).max((0, -1)), abs(expected).max()
+    assert (differences[~scan.affected] <= 1e-11 * score).all()
+    seen = differences[scan.affected] > 1e-13 * score
+    assert seen.all() or seen.mean() > 0.8  # a maximum or a ReLU may hide a border
 
 
 @row(78)

@@ -81,6 +81,12 @@ SURGERY = [
         DENSE + "test_positions_whose_padding_is_that_of_the_crop_are_not_affected",
     ),
     Mutant(
+        "surgery.borders:_through",
+        "layer.mode == 'circular'",
+        "False",
+        DENSE + "test_what_is_not_affected_is_exact_however_layers_pad[19]",
+    ),
+    Mutant(
         "Scan.affected",
         "at > 0",
         "at >= 0",
