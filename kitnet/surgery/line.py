@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from kitnet.base.error import KitnetError
+from kitnet.base.shape import say
 from kitnet.layers import Add, Layer, Linear, Multiply
 from kitnet.net import Chain, Graph, Join, Node, Residual, Shared, Side, SqueezeExcitation, Term
 from kitnet.net.block import Part
 from kitnet.net.graph import OUTPUT
-from kitnet.net.language import MOST_TIMES, write
+from kitnet.net.language import MOST_TIMES, read, write
 
 
 def body_of(graph: Graph) -> Chain | None:
@@ -26,7 +27,8 @@ def body_of(graph: Graph) -> Chain | None:
     if first.layer is not None or len(graph.operands) != 1 or not others:
         return None
     try:
-        body = _Reader(graph).chain(others, "")
+        line = write(_Reader(graph).chain(others, ""))
+        _, body = read(f"{say(first.shape)} -> {line}")  # names that the language has not are refused
         return body if body.graph(first.shape) == graph else None
     except (KitnetError, _NoLineError):
         return None
@@ -45,6 +47,8 @@ class _Reader:
 
     def chain(self, nodes: Sequence[Node], prefix: str) -> Chain:
         """The nodes of one scope, whose paths begin with `prefix`, as parts one behind the other."""
+        if not all(node.path.startswith(prefix) for node in nodes):
+            raise _NoLineError  # one is called as the scope itself
         count: Counter[str] = Counter()
         terms: list[Term] = []
         for head, inside in groupby(nodes, lambda node: node.path[len(prefix) :].split(".")[0]):

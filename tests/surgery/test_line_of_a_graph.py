@@ -44,6 +44,16 @@ def test_a_graph_without_a_line() -> None:
     a = g.add("fc1", Linear(3), x)
     g.add("sum", Add(), g.add("relu1", Relu(), a), x)
     assert body_of(g) is None
+    odd = kitnet.Graph()
+    odd.add("a.b", Relu(), odd.add("a", Relu(), odd.operand("input", (3,))))
+    assert body_of(odd) is None
+    branches = kitnet.Graph()
+    x = branches.operand("input", (3,))
+    branches.add("c", Add(), branches.add("c.0", Relu(), x), branches.add("c.1", Relu(), x))
+    assert body_of(branches) is None
+    digit = kitnet.Graph()
+    digit.add("0", Relu(), digit.operand("input", (3,)))
+    assert body_of(digit) is None
     two = kitnet.Graph()
     two.add("sum", Add(), two.operand("a", (3,)), two.operand("b", (3,)))
     assert body_of(two) is None

@@ -195,6 +195,18 @@ SURGERY = [
         LINE + "test_networks_of_the_zoo[vgg16]",
     ),
     Mutant(
+        "surgery.line:_Reader.chain",
+        "not all(node.path.startswith(prefix) for node in nodes)",
+        "False",
+        LINE + "test_a_graph_without_a_line",
+    ),
+    Mutant(
+        "surgery.line:_Reader.block",
+        "Side(body)",
+        "body",
+        LINE + "test_networks_of_the_zoo[googlenet]",
+    ),
+    Mutant(
         "Preparation.enlarged",
         "replace(self, input=(height, width, depth), resize=resize)",
         "replace(self, input=(height, width, depth))",
