@@ -19,7 +19,7 @@ name once more, with the same weights: `a:conv3-8 same -> relu -> @a`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from kitnet.base.error import KitnetError, cut, shorten
@@ -62,6 +62,22 @@ def read_volume(text: str) -> Shape:
     return shape
 
 
+class _Words(Mapping[str, type[Layer] | type[Block]]):
+    """What a line is made of, by words: blocks, and the layers that are no losses."""
+
+    def __getitem__(self, word: str) -> type[Layer] | type[Block]:
+        kind = BLOCKS[word] if word in BLOCKS else LAYERS[word]
+        if issubclass(kind, Loss):
+            raise KeyError(word)
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return (word for word in (*LAYERS, *BLOCKS) if word in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class _Reader:
     """Recursive descent over the tokens of one line."""
 
@@ -72,7 +88,6 @@ class _Reader:
             counts,
         )
         self._layers = LayerReader(self._line, on_misfit)
-        self._known = {w: kind for w, kind in LAYERS.items() if not issubclass(kind, Loss)} | BLOCKS
         self._tokens = [Token(found[0], found.start()) for found in _TOKEN.finditer(self._line)]
         self._at = 0
         self._depth = 0
@@ -195,7 +210,7 @@ class _Reader:
         others = []
         while self._next and self._next not in _MARKS:
             others.append(self._take(""))
-        layer: Part = self._layers.layer(token, others, self._known)
+        layer: Part = self._layers.layer(token, others, _Words())
         if not (isinstance(layer, Layer) and layer.joins):
             return layer
         if self._next != "[":
