@@ -161,4 +161,40 @@ BASE = [
         "scalars['rate'] * dw",
         "optim/test_sgd.py::test_two_steps_with_momentum",
     ),
+    Mutant(
+        "Nesterov.update",
+        "g + scalars['momentum'] * v",
+        "v + scalars['momentum'] * v",
+        "optim/test_rules.py::test_nesterov",
+    ),
+    Mutant(
+        "Adagrad.update",
+        "memory['squares'] + g * g",
+        "g * g",
+        "optim/test_rules.py::test_adagrad",
+    ),
+    Mutant(
+        "RmsProp.update",
+        "scalars['rest'] * (g * g)",
+        "g * g",
+        "optim/test_rules.py::test_rmsprop",
+    ),
+    Mutant(
+        "optim.adam:_moments",
+        "m / scalars['filled1']",
+        "m",
+        "optim/test_rules.py::test_the_first_step_of_adam_has_the_length_of_the_rate",
+    ),
+    Mutant(
+        "AdamW.update",
+        "direction + scalars['decay'] * w",
+        "direction",
+        "optim/test_rules.py::test_adam[AdamW]",
+    ),
+    Mutant(
+        "Registry.__contains__",
+        "word in self.files or word in self.defined",
+        "word in self.defined",
+        "layers/test_registry.py::test_a_word_is_known_before_its_file_is_read",
+    ),
 ]
