@@ -3,8 +3,10 @@
 from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.optim.adagrad import Adagrad
 from kitnet.optim.adam import Adam, AdamW
+from kitnet.optim.rate import Rate, Schedule
 from kitnet.optim.rmsprop import RmsProp
 from kitnet.optim.rule import Rule
+from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
 from kitnet.optim.sgd import Nesterov, Sgd
 
 RULES: dict[str, type[Rule]] = {  # by the words of commands
@@ -26,4 +28,20 @@ def rule_by_name(word: str) -> type[Rule]:
     return RULES[word]
 
 
-__all__ = ["RULES", "Adagrad", "Adam", "AdamW", "Nesterov", "RmsProp", "Rule", "Sgd", "rule_by_name"]
+__all__ = [
+    "RULES",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Cosine",
+    "Drops",
+    "Linear",
+    "Nesterov",
+    "OneCycle",
+    "Rate",
+    "RmsProp",
+    "Rule",
+    "Schedule",
+    "Sgd",
+    "rule_by_name",
+]

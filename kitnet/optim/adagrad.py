@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kitnet.optim.rate import Rate, rate_at
 from kitnet.optim.rule import Numbers, Rule
 from kitnet.optim.scalar import scalar
 
@@ -20,14 +21,14 @@ from kitnet.optim.scalar import scalar
 class Adagrad(Rule):
     """`rate` is the learning rate, `decay` the weight decay; `eps` keeps the quotient finite."""
 
-    rate: float = scalar(0.01, "a learning rate of", above=0)
+    rate: Rate = scalar(0.01, "a learning rate of", above=0, scheduled=True)
     decay: float = scalar(0.0, "a weight decay of", least=0)
     eps: float = scalar(1e-10, "an eps of", above=0)
 
     memory = ("squares",)
 
     def scalars(self, step: int) -> dict[str, float]:
-        return {"rate": self.rate, "decay": self.decay, "eps": self.eps}
+        return {"rate": rate_at(self.rate, step), "decay": self.decay, "eps": self.eps}
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kitnet.optim.rate import Rate, rate_at
 from kitnet.optim.rule import Numbers, Rule
 from kitnet.optim.scalar import scalar
 
@@ -30,7 +31,7 @@ def _moments(
 
 def _scalars(rule: Adam | AdamW, step: int) -> dict[str, float]:
     return {
-        "rate": rule.rate,
+        "rate": rate_at(rule.rate, step),
         "beta1": rule.beta1,
         "beta2": rule.beta2,
         "rest1": 1 - rule.beta1,
@@ -47,7 +48,7 @@ class Adam(Rule):
     """`rate` is the learning rate, `beta1` and `beta2` the shares of the old means that are kept, `decay` the
     weight decay, as a part of the gradient; `eps` keeps the quotient finite."""
 
-    rate: float = scalar(0.001, "a learning rate of", above=0)
+    rate: Rate = scalar(0.001, "a learning rate of", above=0, scheduled=True)
     beta1: float = scalar(0.9, "a beta1 of", least=0, below=1)
     beta2: float = scalar(0.999, "a beta2 of", least=0, below=1)
     decay: float = scalar(0.0, "a weight decay of", least=0)
@@ -69,7 +70,7 @@ class Adam(Rule):
 class AdamW(Rule):
     """As `Adam`, but `decay` pulls the weights by themselves, whatever the size of their gradients."""
 
-    rate: float = scalar(0.001, "a learning rate of", above=0)
+    rate: Rate = scalar(0.001, "a learning rate of", above=0, scheduled=True)
     beta1: float = scalar(0.9, "a beta1 of", least=0, below=1)
     beta2: float = scalar(0.999, "a beta2 of", least=0, below=1)
     decay: float = scalar(0.01, "a weight decay of", least=0)

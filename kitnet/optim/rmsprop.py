@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kitnet.optim.rate import Rate, rate_at
 from kitnet.optim.rule import Numbers, Rule
 from kitnet.optim.scalar import scalar
 
@@ -20,7 +21,7 @@ class RmsProp(Rule):
     """`rate` is the learning rate, `keep` the share of the old mean that is kept, `decay` the weight decay;
     `eps` keeps the quotient finite."""
 
-    rate: float = scalar(0.001, "a learning rate of", above=0)
+    rate: Rate = scalar(0.001, "a learning rate of", above=0, scheduled=True)
     keep: float = scalar(0.9, "a keep of", least=0, below=1)
     decay: float = scalar(0.0, "a weight decay of", least=0)
     eps: float = scalar(1e-8, "an eps of", above=0)
@@ -29,7 +30,7 @@ class RmsProp(Rule):
 
     def scalars(self, step: int) -> dict[str, float]:
         return {
-            "rate": self.rate,
+            "rate": rate_at(self.rate, step),
             "keep": self.keep,
             "rest": 1 - self.keep,
             "decay": self.decay,

@@ -19,7 +19,8 @@ class Rule(ABC):
 
     `update` is written once: NumPy computes it on arrays, and the kernel of compiled plans is generated from
     it. So it may use arithmetic, `** 2`, `** 0.5`, `abs`, and NumPy's `sqrt`, `square`, `absolute`,
-    `maximum` and `minimum`; it cannot branch on numbers.
+    `maximum` and `minimum`; it cannot branch on numbers. The learning rate of kitnet's own rules is a number
+    or a `Schedule`.
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the weights' layout that it carries from step to step

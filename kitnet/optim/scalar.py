@@ -8,16 +8,19 @@ from typing import Any
 
 from kitnet.base.argument import real
 from kitnet.base.error import KitnetError
+from kitnet.optim.rate import Schedule
 
 
 @dataclass(frozen=True)
 class Range:
-    """`called`, such as "a momentum of", and what it lies between: `least` or `above`, and `below`."""
+    """`called`, such as "a momentum of", and what it lies between: `least` or `above`, and `below`. In its
+    place may stand a schedule where it is `scheduled`."""
 
     called: str
     least: float | None
     above: float | None
     below: float
+    scheduled: bool
 
     def check(self, value: float) -> None:
         """Raises KitnetError for NaN and for a number outside."""
@@ -38,19 +41,23 @@ def scalar(
     least: float | None = None,
     above: float | None = None,
     below: float = float("inf"),
+    scheduled: bool = False,
 ) -> Any:
     """A field of a rule that reaches the formula as a scalar of the step, so that another value needs no
     other kernel."""
-    return dataclasses.field(default=default, metadata={"range": Range(called, least, above, below)})
+    return dataclasses.field(
+        default=default, metadata={"range": Range(called, least, above, below, scheduled)}
+    )
 
 
 def check_scalars(rule: Any) -> None:
     """The scalar fields become floats. Raises KitnetError for one that is no number, or outside its range."""
     for field in dataclasses.fields(rule):
-        if "range" in field.metadata:
-            bounds = field.metadata["range"]
-            object.__setattr__(rule, field.name, real(bounds.called, getattr(rule, field.name)))
-            bounds.check(getattr(rule, field.name))
+        bounds, value = field.metadata.get("range"), getattr(rule, field.name)
+        if bounds is None or (bounds.scheduled and isinstance(value, Schedule)):
+            continue
+        object.__setattr__(rule, field.name, real(bounds.called, value))
+        bounds.check(getattr(rule, field.name))
 
 
 def form_of(rule: Any) -> tuple[Any, ...]:

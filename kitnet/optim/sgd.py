@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kitnet.optim.rate import Rate, rate_at
 from kitnet.optim.rule import Numbers, Rule
 from kitnet.optim.scalar import scalar
 
@@ -24,14 +25,14 @@ class Sgd(Rule):
     """`rate` is the learning rate, `momentum` the share of the old velocity that is kept, `decay` the weight
     decay."""
 
-    rate: float = scalar(0.05, "a learning rate of", above=0)
+    rate: Rate = scalar(0.05, "a learning rate of", above=0, scheduled=True)
     momentum: float = scalar(0.9, "a momentum of", least=0, below=1)
     decay: float = scalar(0.0, "a weight decay of", least=0)
 
     memory = ("velocity",)
 
     def scalars(self, step: int) -> dict[str, float]:
-        return {"rate": self.rate, "momentum": self.momentum, "decay": self.decay}
+        return {"rate": rate_at(self.rate, step), "momentum": self.momentum, "decay": self.decay}
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
@@ -44,14 +45,14 @@ class Sgd(Rule):
 class Nesterov(Rule):
     """As `Sgd`, but the step looks ahead along the new velocity."""
 
-    rate: float = scalar(0.05, "a learning rate of", above=0)
+    rate: Rate = scalar(0.05, "a learning rate of", above=0, scheduled=True)
     momentum: float = scalar(0.9, "a momentum of", least=0, below=1)
     decay: float = scalar(0.0, "a weight decay of", least=0)
 
     memory = ("velocity",)
 
     def scalars(self, step: int) -> dict[str, float]:
-        return {"rate": self.rate, "momentum": self.momentum, "decay": self.decay}
+        return {"rate": rate_at(self.rate, step), "momentum": self.momentum, "decay": self.decay}
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]

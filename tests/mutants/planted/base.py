@@ -197,4 +197,28 @@ BASE = [
         "word in self.defined",
         "layers/test_registry.py::test_a_word_is_known_before_its_file_is_read",
     ),
+    Mutant(
+        "_Planned.at",
+        "self.steps - 1 - self.warmup",
+        "self.steps - self.warmup",
+        "optim/test_schedules.py::test_linear",
+    ),
+    Mutant(
+        "OneCycle.after",
+        "(share - self.rise) / (1 - self.rise)",
+        "share",
+        "optim/test_schedules.py::test_one_cycle_rises_and_falls",
+    ),
+    Mutant(
+        "Drops.at",
+        "step >= drop",
+        "step > drop",
+        "optim/test_schedules.py::test_drops",
+    ),
+    Mutant(
+        "optim.rate:rate_at",
+        "rate.at(step)",
+        "rate.at(0)",
+        "optim/test_schedules.py::test_a_rule_takes_a_schedule_for_its_rate_compiled_or_not",
+    ),
 ]
