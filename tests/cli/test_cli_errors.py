@@ -207,12 +207,13 @@ def test_one_file_is_missing(copied, refused):
 
 def test_a_data_set_that_is_none(refused, here):
     assert refused("train", LINE, "--data", "mnits") == (
-        "unknown data set 'mnits' (did you mean 'mnist'?); known: digits, mnist, fashion-mnist, kmnist, or a "
-        "folder with idx files"
+        "unknown data set 'mnits' (did you mean 'mnist'?); known: digits, mnist, fashion-mnist, kmnist, "
+        "cifar10, cifar100, or a folder with idx files or CIFAR's binary files"
     )
     assert refused("train", LINE, "--data", "no/where") == "no/where: there is no such folder"
     assert refused("train", LINE, "--data", "digits", "--data-dir", ".") == (
-        "digits: --data-dir is for mnist, fashion-mnist, kmnist only; leave it out, or name one of these"
+        "digits: --data-dir is for mnist, fashion-mnist, kmnist, cifar10, cifar100 only; leave it out, or "
+        "name one of these"
     )
     assert refused("train", LINE, "--data", "mnist", "--data-dir", "no") == "no: there is no such folder"
     assert names(here) == []

@@ -221,4 +221,16 @@ BASE = [
         "rate.at(0)",
         "optim/test_schedules.py::test_a_rule_takes_a_schedule_for_its_rate_compiled_or_not",
     ),
+    Mutant(
+        "data.cifar:_records",
+        "rows[:, kind.labels - 1]",
+        "rows[:, 0]",
+        "data/test_cifar.py::test_the_fine_label_of_cifar100_counts",
+    ),
+    Mutant(
+        "data.cifar:_archived",
+        "member.isfile()",
+        "True",
+        "data/test_cifar.py::test_a_link_in_an_archive_is_not_followed",
+    ),
 ]
