@@ -15,6 +15,7 @@ from kitnet.data.cifar import CIFAR, looks_like, read_cifar
 from kitnet.data.digits import read_digits
 from kitnet.data.download import PUBLISHED, download, download_cifar
 from kitnet.data.folder import read_folder
+from kitnet.data.npz import read_npz
 from kitnet.data.place import place
 
 NAMES = ("digits", *PUBLISHED, *CIFAR)
@@ -50,8 +51,8 @@ class Dataset:
 def load(
     name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[Dataset, Dataset]:
-    """(train, test) of `digits`, `mnist`, `fashion-mnist`, `kmnist`, `cifar10`, `cifar100`, or a folder with
-    idx files or the binary files of CIFAR.
+    """(train, test) of `digits`, `mnist`, `fashion-mnist`, `kmnist`, `cifar10`, `cifar100`, a folder with
+    idx files or the binary files of CIFAR, or a `.npz` file (see `npz.py`).
 
     `digits` comes with kitnet. `data_dir` is a folder that has the files of one of the others, or has a
     folder of the set's name with them; without it they are downloaded once, to the user's cache. The classes
@@ -72,6 +73,8 @@ def load(
     elif name == "digits":
         classes = tuple("0123456789")
         train, test = read_digits()
+    elif name.endswith(".npz"):
+        train, test, classes = read_npz(Path(name))
     elif _is_path(name) and (kind := looks_like(Path(name))):
         train, test, classes = read_cifar(kind, Path(name))
     elif _is_path(name):
@@ -80,7 +83,7 @@ def load(
     else:
         raise DataError(
             f"unknown data set {shorten(name)}{nearest(name, NAMES)}; "
-            f"known: {', '.join(NAMES)}, or a folder with idx files or CIFAR's binary files"
+            f"known: {', '.join(NAMES)}, a folder with idx files or CIFAR's binary files, or a .npz file"
         )
     return Dataset(name, *train, classes), Dataset(name, *test, classes)
 

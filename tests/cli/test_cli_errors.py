@@ -208,7 +208,7 @@ def test_one_file_is_missing(copied, refused):
 def test_a_data_set_that_is_none(refused, here):
     assert refused("train", LINE, "--data", "mnits") == (
         "unknown data set 'mnits' (did you mean 'mnist'?); known: digits, mnist, fashion-mnist, kmnist, "
-        "cifar10, cifar100, or a folder with idx files or CIFAR's binary files"
+        "cifar10, cifar100, a folder with idx files or CIFAR's binary files, or a .npz file"
     )
     assert refused("train", LINE, "--data", "no/where") == "no/where: there is no such folder"
     assert refused("train", LINE, "--data", "digits", "--data-dir", ".") == (

@@ -139,8 +139,8 @@ def test_a_published_set_is_downloaded_without_a_folder(tmp_path, monkeypatch):
 
 
 KNOWN = (
-    "known: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100, or a folder with idx files or CIFAR's "
-    "binary files"
+    "known: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100, a folder with idx files or CIFAR's "
+    "binary files, or a .npz file"
 )
 
 
