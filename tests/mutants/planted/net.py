@@ -4,6 +4,48 @@ from mutant import Mutant
 
 NET = [
     Mutant(
+        "Template.times",
+        "range(MOST_TIMES + 1)",
+        "range(1, MOST_TIMES + 1)",
+        "net/test_template.py::test_the_pattern_of_the_material[0-0-0]",
+    ),
+    Mutant(
+        "Template.layer",
+        "self._given.get(word, USUAL.get(word))",
+        "USUAL.get(word)",
+        "net/test_template.py::test_every_word_may_be_another_layer",
+    ),
+    Mutant(
+        "Template.check_used",
+        "name not in self._open",
+        "not self._open",
+        "net/test_template.py::test_what_the_line_does_not_leave_open",
+    ),
+    Mutant(
+        "_Reader._last_fc",
+        "depth == 0",
+        "True",
+        "net/test_template.py::test_the_last_fc_is_the_one_outside_brackets",
+    ),
+    Mutant(
+        "MOST_CONVOLUTIONS",
+        "3",
+        "4",
+        "net/test_sizing.py::test_unusual_numbers_of_the_pattern",
+    ),
+    Mutant(
+        "advice_on_pattern",
+        "not _has_pool(term.part)",
+        "True",
+        "net/test_sizing.py::test_unusual_numbers_of_the_pattern",
+    ),
+    Mutant(
+        "_concrete",
+        "input is None and not given",
+        "True",
+        "cli/test_open_lines.py::test_a_run_remembers_the_line_with_nothing_left_open",
+    ),
+    Mutant(
         "net.formula:_check",
         "np.shape(given) != shape",
         "np.ndim(given) != len(shape)",
