@@ -4,6 +4,18 @@ from mutant import Mutant
 
 NET = [
     Mutant(
+        "Sgd.update",
+        "w - scalars['rate'] * v",
+        "w - v",
+        "net/test_structure.py::test_then_every_parameter_is_updated",
+    ),
+    Mutant(
+        "base.spec:INITIALISERS",
+        "(2.0 / i) ** 0.5",
+        "2.0 / i",
+        "train/test_experiments.py::test_relus_learn_in_half_the_steps_of_tanh[0]",
+    ),
+    Mutant(
         "Template.times",
         "range(MOST_TIMES + 1)",
         "range(1, MOST_TIMES + 1)",
