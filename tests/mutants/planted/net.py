@@ -209,7 +209,7 @@ NET = [
         "_Reader._term",
         "dropped or not times or part == Chain(())",
         "dropped or part == Chain(())",
-        "net/test_language.py::TestLetters::test_the_grammar_of_the_material",
+        "net/test_template.py::test_the_pattern_of_the_material",
     ),
     Mutant(
         "_Reader._marks", "not self._optional", "self._optional", "net/test_language.py::TestOptionalParts"
