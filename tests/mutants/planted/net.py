@@ -4,6 +4,12 @@ from mutant import Mutant
 
 NET = [
     Mutant(
+        "Block.__post_init__",
+        "value is not None or one.default is not None",
+        "value is not None",
+        "net/test_given_layers.py::test_what_is_no_part_of_a_block",
+    ),
+    Mutant(
         "Sgd.update",
         "w - scalars['rate'] * v",
         "w - v",
