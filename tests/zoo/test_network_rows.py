@@ -6,6 +6,7 @@ import pytest
 from built import built
 from catalogue import row
 
+import kitnet
 from kitnet.layers import Add, BatchNorm, Concatenate, Convolution, Layer, Linear, MaxPool, MeanPool
 from kitnet.zoo import find
 
@@ -51,6 +52,27 @@ def test_vgg16_has_16_layers_with_weights_3x3_filters_and_2x2_pools() -> None:
     assert sizes == {(3, 1, 1)}
     assert len(pools) == 5 and {one.axes((8, 8, 3))[0].stride for one in pools} == {2}  # type: ignore[attr-defined]
     assert {one.window for one in pools} == {2}  # type: ignore[attr-defined]
+
+
+@row(77)
+def test_vgg16_on_384_has_36_windows_32_places_apart() -> None:
+    """384 / 32 = 12, (12 - 7) / 1 + 1 = 6."""
+    body = find("vgg16").line.partition(" -> [fc")[0]
+    head = "conv7-4096 -> relu -> conv1-4096 -> relu -> conv1-1000"
+    dense = kitnet.parse(f"{body} -> {head}", input="384x384x3")
+    rows = {row.path: row for row in dense.ledger().rows}
+    assert [row.output for row in rows.values() if row.kind == "maxpool"][-1] == (12, 12, 512)
+    assert dense.output_shape == (6, 6, 1000) and 6 * 6 == 36
+    assert list(rows.values())[-1].jump == (32, 32)
+
+
+@row(134)
+def test_vgg16_with_a_mean_in_the_place_of_its_large_layers() -> None:
+    rows = built("vgg16:pooled").ledger().rows
+    convolutions = sum(row.parameters for row in rows if row.kind == "conv")
+    (last,) = (row.parameters for row in rows if row.kind == "fc")
+    assert (convolutions, last, convolutions + last) == (14_714_688, 513_000, 15_227_688)
+    assert "meanpool" in {row.kind for row in rows}
 
 
 @row(107)
