@@ -43,7 +43,7 @@ def test_without_its_pools() -> None:
 @pytest.mark.parametrize(
     ("line", "given", "printed"),
     [
-        ("INPUT -> FC", {}, "32x32x3 -> fc10"),
+        ("INPUT->FC", {}, "32x32x3 -> fc10"),
         ("INPUT -> CONV -> RELU -> FC", {}, "32x32x3 -> conv3-32 same -> relu -> fc10"),
         (
             "INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC",

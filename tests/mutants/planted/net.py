@@ -4,6 +4,24 @@ from mutant import Mutant
 
 NET = [
     Mutant(
+        "Tape.backward",
+        "reversed(list(enumerate(graph.nodes)))",
+        "enumerate(graph.nodes)",
+        "net/test_structure.py::test_forward_goes_from_1_to_l_and_backward_from_l_to_1",
+    ),
+    Mutant(
+        "convolve_backward",
+        "backward(layer, dy, x, {'weight': w}, algorithm or 'direct')",
+        "backward(layer, dy / len(x), x, {'weight': w}, algorithm or 'direct')",
+        "net/test_structure.py::test_shares_of_the_images_give_the_bits_of_all_and_gradients_that_add",
+    ),
+    Mutant(
+        "Sliding.padding",
+        "(total // 2, total - total // 2)",
+        "(0, total)",
+        "train/test_experiments.py::test_how_many_windows_see_a_corner[same-windows0]",
+    ),
+    Mutant(
         "Block.__post_init__",
         "value is not None or one.default is not None",
         "value is not None",
