@@ -24,7 +24,8 @@ def command(
     """Read a network and warn where its sizes do not follow the usual rules.
 
     Sizes that do not fit are an error (exit status 2). Filters, strides, padding, pools and inputs of unusual
-    sizes are warnings, one line each (exit status 1). Otherwise nothing is printed (exit status 0).
+    sizes, and unusual numbers of repetitions, are warnings, one line each (exit status 1). Otherwise nothing
+    is printed (exit status 0).
     """
     net, _ = read_network(model, input, on_misfit=on_misfit, given=given)
     found = advice(net.graph)

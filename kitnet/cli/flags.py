@@ -33,6 +33,7 @@ Given = Annotated[
     Parameter(
         name="--set",
         consume_multiple=True,
+        show_default=False,
         help="What a line leaves open: N=2 for [...]*N, CONV='conv5-16 same', POOL=..., FC=... for a word in "
         "capitals, classes=10 for the last FC; several may follow each other.",
     ),

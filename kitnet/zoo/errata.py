@@ -176,7 +176,7 @@ def ways_back() -> list[Any]:
 
 @erratum_of(
     "conv",
-    "dC/dw(a, b) = delta(a, b) * ...",
+    "dC/dw(a, b) is the sum of delta(a, b) times the input",
     "delta has the output's places x, y, over which the sum runs; a, b are places of the filter: dw(a, b) = "
     "sum over x, y of delta(x, y) input(x + a, y + b).",
     [[9, 10], [13, 14]],
