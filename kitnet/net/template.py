@@ -21,7 +21,7 @@ from kitnet.net.notation import read_layer
 USUAL = {"CONV": "conv3-32 same", "POOL": "maxpool2", "FC": "fc128"}
 CLASSES, USUAL_CLASSES = "classes", 10
 MOST_TIMES = 1000
-_NAME = re.compile(r"[A-Za-z]\w*")
+_NAME = re.compile(r"[A-Za-z]\w{0,19}")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -83,5 +83,5 @@ class Template:
         """Raises KitnetError where something is given that the line does not leave open."""
         for name in self._given:
             if name not in self._open:
-                places = f"; it leaves open {', '.join(self._open)}" if self._open else ""
-                raise KitnetError(f"{name} is given, but the line has no {name}{places}")
+                places = f"; it leaves open {cut(', '.join(self._open))}" if self._open else ""
+                raise KitnetError(f"{cut(name)} is given, but the line has no {cut(name)}{places}")
