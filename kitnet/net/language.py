@@ -79,12 +79,13 @@ class _Reader:
         self._at = 0
         self._depth = 0
 
-    def _last_fc(self) -> Token | None:
-        """The last FC outside brackets."""
-        depth, last = 0, None
+    def _last_fc(self) -> int:
+        """The column of the last FC outside brackets, which may have a name; -1 where there is none."""
+        depth, last = 0, -1
         for token in self._tokens:
             depth += (token.text == "[") - (token.text == "]")
-            last = token if token.text == "FC" and depth == 0 else last
+            if depth == 0 and token.text.rpartition(":")[2] == "FC":
+                last = token.column + len(token.text) - len("FC")
         return last
 
     def read(self, given: Shape | None) -> tuple[Shape, Chain]:
@@ -211,7 +212,7 @@ class _Reader:
     def _standing_for(self, token: Token) -> Part | None:
         """The layer that a word in capitals stands for."""
         try:
-            return self._template.layer(token.text, token is self._last, self._layers.on_misfit)
+            return self._template.layer(token.text, token.column == self._last, self._layers.on_misfit)
         except LanguageError:
             raise
         except KitnetError as error:

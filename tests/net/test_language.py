@@ -359,6 +359,8 @@ WORDS = [
     "*2",
     "*0",
     "*N",
+    "CONV",
+    "FC",
     "conv3-4",
     "conv",
     "relu",

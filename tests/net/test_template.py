@@ -96,6 +96,8 @@ def test_words_with_numbers_are_layers() -> None:
 def test_the_last_fc_is_the_one_outside_brackets() -> None:
     assert str(parse("8x8x1 -> FC -> softmax", classes=4)) == "8x8x1 -> fc4 -> softmax"
     assert str(parse("8x8x1 -> [FC -> RELU]*2", FC="fc5")) == "8x8x1 -> [fc5 -> relu]*2"
+    for named in ("a:FC -> b:FC", "a: FC -> b: FC"):
+        assert str(parse(f"8x8x1 -> {named}", FC="fc5")) == "8x8x1 -> a:fc5 -> b:fc10"
     line = "8x8x1 -> side[FC => early] -> FC"
     assert parse(line, FC="fc5").outputs == {"output": (10,), "early": (5,)}
 
