@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from kitnet.cli.flags import Json
 from kitnet.cli.screen import FAILED, Column, print_json, print_table, say, say_wrapped
 from kitnet.zoo import MODELS, Card, Checked, Claim, check, find
-from kitnet.zoo.errata import ERRATA, LayerErratum
+
+if TYPE_CHECKING:
+    from kitnet.zoo.errata import LayerErratum
 
 COLUMNS = (
     Column("claim"),
@@ -40,6 +42,8 @@ def command(
     """
     cards = [find(name)] if name is not None else list(MODELS.values())
     if errata:
+        from kitnet.zoo.errata import ERRATA
+
         rows = [row for card in cards for row in _errata_of(card)]
         return _say_errata([*rows, *(map(_erratum_of, ERRATA) if name is None else ())], json)
     checked = {card.name: check(card) for card in cards}

@@ -20,7 +20,7 @@ name once more, with the same weights: `a:conv3-8 same -> relu -> @a`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from kitnet.base.error import KitnetError, LanguageError, shorten
@@ -66,6 +66,22 @@ def read_volume(text: str) -> Shape:
     return shape
 
 
+class _Words(Mapping[str, type[Layer] | type[Block]]):
+    """What a line is made of, by words: blocks, and the layers that are no losses."""
+
+    def __getitem__(self, word: str) -> type[Layer] | type[Block]:
+        kind = BLOCKS[word] if word in BLOCKS else LAYERS[word]
+        if issubclass(kind, Loss):
+            raise KeyError(word)
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return (word for word in (*LAYERS, *BLOCKS) if word in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class _Reader:
     """Recursive descent over the tokens of one line."""
 
@@ -73,7 +89,6 @@ class _Reader:
         self._line = line.replace("\n", " ").replace("\t", " ")
         self._optional, self._template = optional, template
         self._layers = LayerReader(self._line, on_misfit)
-        self._known = {w: kind for w, kind in LAYERS.items() if not issubclass(kind, Loss)} | BLOCKS
         self._tokens = [Token(found[0], found.start()) for found in _TOKEN.finditer(self._line)]
         self._last = self._last_fc()
         self._at = 0
@@ -201,7 +216,7 @@ class _Reader:
             others.append(self._take(""))
         layer = None if others else self._standing_for(token)
         if layer is None:
-            layer = self._layers.layer(token, others, self._known)
+            layer = self._layers.layer(token, others, _Words())
         if not (isinstance(layer, Layer) and layer.joins):
             return layer
         if self._next != "[":

@@ -106,7 +106,9 @@ def test_errata_of_layers(zoo, say, say_json):
 
 
 def test_an_erratum_of_a_layer_that_does_not_hold(zoo, say, monkeypatch):
-    monkeypatch.setattr(command, "ERRATA", [LayerErratum("fc", "1 + 1 is 3", "It is 2.", 3, lambda: 2)])
+    monkeypatch.setattr(
+        "kitnet.zoo.errata.ERRATA", [LayerErratum("fc", "1 + 1 is 3", "It is 2.", 3, lambda: 2)]
+    )
     said = say("claims", "--errata")
     assert said.status == 1
     assert "    : 2, NOT as noted\n" in said.out
