@@ -117,20 +117,18 @@ def test_relus_learn_in_half_the_steps_of_tanh(seed: int) -> None:
 
 @row(143)
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_maxima_beat_means_and_stride_1_beats_stride_2(seed: int) -> None:
-    """Test digits after four epochs: with maxima 90, with means 83, with strides for pools 87 of 100, on
-    average of the seeds."""
+def test_maxima_beat_means_and_stride_1_beats_stride_2() -> None:
+    """Test digits after four epochs, as the mean of four seeds: with maxima 90, with means 83, with strides in
+    the place of pools 87 of 100."""
     train, test = digits()
 
     def found(stride: str, pool: str) -> float:
         line = f"8x8x1 -> conv3-8{stride} same -> relu{pool} -> conv3-16{stride} same -> relu{pool} -> fc10"
-        return right(learn(line, train, seed, 4)[0], test)
+        return float(np.mean([right(learn(line, train, seed, 4)[0], test) for seed in range(4)]))
 
     most, mean, strided = found("", " -> maxpool2"), found("", " -> meanpool2"), found("/2", "")
     assert most > mean + 0.04
-    assert most > strided
-    assert most > 0.87
+    assert most > strided + 0.01
 
 
 def strokes(count: int, seed: int) -> Data:
@@ -149,16 +147,16 @@ def strokes(count: int, seed: int) -> Data:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_padding_keeps_what_lies_at_the_border(seed: int) -> None:
-    """With padding four of five strokes along the border are told apart; three layers without it guess."""
-    train, test = strokes(1000, 0), strokes(500, 1)
+    """With padding nine of ten strokes along the border are told apart; three layers without it guess."""
+    train, test = strokes(2000, 0), strokes(500, 1)
 
     def found(pad: str) -> float:
         line = f"8x8x1 -> [conv3-8 {pad} -> relu]*3 -> maxpool global -> fc2"
-        net, _ = learn(line, train, seed, 8, 0.05)
+        net, _ = learn(line, train, seed, 8)
         return right(net, test)
 
-    assert found("same") > 0.8
-    assert found("valid") < 0.6
+    assert found("same") > 0.85
+    assert found("valid") < 0.65
 
 
 @row(143)
