@@ -124,7 +124,8 @@ class _Run:
         self.epochs = settings.epochs or card.epochs
         self.batch = settings.batch or card.batch
         momentum = card.momentum if settings.momentum is None else settings.momentum
-        self.rule = Sgd(card.rate if settings.lr is None else settings.lr, momentum, settings.decay)
+        rate = card.rate if settings.lr is None else settings.lr
+        self.rule = Sgd(rate, momentum, settings.decay)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
         goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         self.data = _Data(*load(settings.data, settings.data_dir))
@@ -144,7 +145,7 @@ class _Run:
             data_dir=None if settings.data_dir is None else _absolute(settings.data_dir),
             epochs=self.epochs,
             batch=self.batch,
-            lr=self.rule.rate,
+            lr=rate,
             momentum=momentum,
             loss=write_layer(loss),
             engine=pick_engine(settings.engine),

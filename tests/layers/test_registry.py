@@ -29,6 +29,12 @@ def test_a_line_imports_the_layers_that_it_names() -> None:
     assert python(f"import sys; from kitnet.layers import Elu; {LOADED}") == "kitnet.layers.elu"
 
 
+def test_a_word_is_known_before_its_file_is_read() -> None:
+    assert (
+        python("from kitnet.layers import LAYERS; print('elu' in LAYERS, 'elus' in LAYERS)") == "True False"
+    )
+
+
 def test_a_word_is_taken_before_its_file_is_read() -> None:
     code = """
 import kitnet

@@ -389,7 +389,10 @@ def test_an_unknown_dtype_and_optimizer() -> None:
     assert str(caught.value) == ("unknown dtype 'float16' (did you mean 'float64'?); known: float32, float64")
     with pytest.raises(KitnetError) as caught:
         net.ledger(optimizer="momentum")
-    assert str(caught.value) == "unknown optimizer 'momentum'; known: sgd"
+    assert (
+        str(caught.value)
+        == "unknown optimizer 'momentum'; known: sgd, nesterov, adagrad, rmsprop, adam, adamw"
+    )
 
 
 def test_state_and_what_forward_saves_are_counted_as_they_are() -> None:
