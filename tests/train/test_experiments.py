@@ -118,8 +118,8 @@ def test_relus_learn_in_half_the_steps_of_tanh(seed: int) -> None:
 @row(143)
 @pytest.mark.slow
 def test_maxima_beat_means_and_stride_1_beats_stride_2() -> None:
-    """Test digits after four epochs, as the mean of four seeds: with maxima 90, with means 83, with strides in
-    the place of pools 87 of 100."""
+    """Test digits after four epochs, as the mean of four seeds: with maxima 90, with means 83, with strides
+    in the place of pools 87 of 100."""
     train, test = digits()
 
     def found(stride: str, pool: str) -> float:
