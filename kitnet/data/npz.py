@@ -33,7 +33,7 @@ def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...]]:
         if path.exists() and not path.is_file():
             raise DataError("it is not a file; expected a .npz file")
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 names = next((line for line in NAMES if set(line) <= set(file.files)), None)
                 if names is None:
                     wanted = ", or ".join(", ".join(line) for line in NAMES)

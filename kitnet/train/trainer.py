@@ -35,7 +35,7 @@ from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, make_step, pick_engine
-from kitnet.zoo import Card, find
+from kitnet.zoo import MODELS, Card, find
 
 AUXILIARY = 0.3  # the weight of auxiliary losses, as in Szegedy et al. 2014, section 5
 
@@ -140,6 +140,7 @@ class _Run:
         self.loader = Loader(self.data.train, preparation, self.batch, settings.seed)
         self.settings = replace(
             settings,
+            model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
             data=settings.data if settings.data in NAMES else _absolute(settings.data),
             data_dir=None if settings.data_dir is None else _absolute(settings.data_dir),
             epochs=self.epochs,

@@ -45,7 +45,7 @@ def test_an_unknown_model(refused, here, command):
         ("28x28x1 -> relu ->", "the line ends where a layer should follow", 19),
         ("28x28x1 -> conv5-6 strid=2 -> fc10", "conv has no 'strid' (did you mean 'stride'?)", 19),
         ("conv5-6 -> fc10", "a line begins with its input volume, such as 28x28x1, not 'conv5-6'", 0),
-        ("INPUT -> fc10", "the size of INPUT is not given; write it, such as 28x28x1", 0),
+        ("INPUT -> fc10", "the size of INPUT is not given; write 28x28x1, or say --input 28x28x1", 0),
         (
             "28x28x1 -> __import__('os') -> fc10",
             "unknown layer \"__import__('os')\"; kitnet layers lists them all",
