@@ -73,7 +73,7 @@ def test_the_help_of_train_tells_what_is_usual(say):
         "Times that every training image is seen; by the model's card, 20 for a line.",
         "kept; by the model's card, 0.9 for a line.",
         "Weight decay; usually 0.",
-        "idx files; usually digits.",
+        ".npz file; usually digits.",
     ):
         assert text in told
 
