@@ -18,7 +18,8 @@ from kitnet.layers import Add, Layer, Linear, Multiply
 from kitnet.net import Chain, Graph, Join, Node, Residual, Shared, Side, SqueezeExcitation, Term
 from kitnet.net.block import Part
 from kitnet.net.graph import OUTPUT
-from kitnet.net.language import MOST_TIMES, read, write
+from kitnet.net.language import read, write
+from kitnet.net.template import MOST_TIMES
 
 
 def body_of(graph: Graph) -> Chain | None:

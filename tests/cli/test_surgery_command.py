@@ -102,7 +102,10 @@ def test_models_of_images(plain):
 
 def test_saved_models_say_their_misfits(refused, plain):
     assert refused("show", plain, "--on-misfit", "floor") == (
-        f"--on-misfit is for names and lines; the layers of {shorten(plain)} say it"
+        f"--on-misfit is for names and lines; {shorten(plain)} is a saved model"
+    )
+    assert refused("show", plain, "--set", "N=2") == (
+        f"--set is for names and lines; {shorten(plain)} is a saved model"
     )
     long = "a" * 5000
     assert refused("show", long).startswith("unknown model 'aaa")
