@@ -21,6 +21,7 @@ from kitnet.cli import (
     diff,
     evaluate,
     explain,
+    lab,
     layers,
     models,
     predict,
@@ -37,7 +38,7 @@ app = App(
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
 )
-for module in (train, evaluate, predict, verify, show, check, explain, layers, models, claims, diff):
+for module in (train, evaluate, predict, verify, show, check, explain, layers, models, claims, diff, lab):
     app.command(module.command, name=module.__name__.rpartition(".")[2])
 
 

@@ -23,6 +23,7 @@ from kitnet.lab.generated import generated
 from kitnet.lab.im2col import IM2COL
 from kitnet.lab.loops import LOOPS
 from kitnet.lab.matrix import MATRIX
+from kitnet.lab.multiplications import multiplications
 from kitnet.lab.problem import InapplicableError, Pass, Problem, read_problem
 from kitnet.lab.spectra import FOURIER
 
@@ -70,7 +71,9 @@ class Comparison:
     batch: int
     threads: int
     processor: str
+    lanes: int  # float32 numbers of a vector
     operations: int  # of a pass
+    multiplications: dict[str, int]  # forward, by algorithms
     rows: dict[Pass, tuple[Row, ...]]
 
     def winner(self, which: Pass) -> Row:
@@ -83,7 +86,9 @@ class Comparison:
             "batch": self.batch,
             "threads": self.threads,
             "processor": self.processor,
+            "lanes": self.lanes,
             "operations": self.operations,
+            "multiplications": self.multiplications,
             "passes": {
                 which: {"winner": self.winner(which).name, "algorithms": [row.to_json() for row in rows]}
                 for which, rows in self.rows.items()
@@ -113,7 +118,9 @@ def compare(
         which: _compared(problem, which, algorithms, seconds / len(problem.passes), progress)
         for which in problem.passes
     }
-    return Comparison(problem.line, batch, count, str(detect()), problem.operations, rows)
+    cpu = detect()
+    about = problem.line, batch, count, str(cpu), cpu.lanes, problem.operations, multiplications(problem)
+    return Comparison(*about, rows)
 
 
 def _compared(

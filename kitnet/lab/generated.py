@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.engine.bind import Machine, arrays_outside, code_of
@@ -34,7 +32,7 @@ MARKS = "winograd", "fourier", "depthwise"  # what the kernels of an algorithm o
 
 
 def plan_of_pass(problem: Problem, which: Pass, threads: int, force: Implementation | None = None) -> Plan:
-    """The plan of one pass of the layer, by the implementation that is forced, or else the engine's choice."""
+    """The plan of one pass, by this implementation where it can be, or by the one that the engine chooses."""
     graph = Graph()
     graph.add("y", problem.layer, graph.operand("x", problem.shape))
     return make_plan(

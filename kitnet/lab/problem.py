@@ -94,8 +94,8 @@ class Problem:
         return np.sum(found, 0) if which == "weights" else np.stack(found)
 
     def _expected(self, which: Pass, n: int) -> Array:
-        x, dy = (np.float64(array[n : n + 1]) for array in (self.x, self.dy))
-        w = {} if self.w is None else {"weight": np.float64(self.w)}
+        x, dy = (array[n : n + 1].astype(np.float64) for array in (self.x, self.dy))
+        w = {} if self.w is None else {"weight": self.w.astype(np.float64)}
         made = self.layer.forward(w, {}, Context(), x)
         if which == "forward":
             return made.y[0]
@@ -154,7 +154,7 @@ def _refuse_large(layer: Operation, shape: Shape, output: Shape, batch: int) -> 
     each = max(layer.multiply_adds(shape), layer.connections(shape))
     if each * batch > MOST_WORK:
         what = "multiply-adds" if isinstance(layer, Convolution) else "numbers to look at"
-        remedy = f"--batch {MOST_WORK // each}" if each <= MOST_WORK else "a smaller layer"
+        remedy = f"a batch of {MOST_WORK // each}" if each <= MOST_WORK else "a smaller layer"
         raise KitnetError(
             f"this layer has {each * batch:,} {what} in a pass; the laboratory takes {MOST_WORK:,} at most, "
             f"so use {remedy}"

@@ -7,9 +7,9 @@ complex conjugate, which turns a signal:
 
     Y[f] = X[f] conj(W[f])      dX[f] = D[f] W[f]^T      dW[f] = X[f]^T conj(D[f])
 
-as products of matrices: X (samples, maps), W (maps, filters), D (samples, filters). The places between strides, and between the taps of a dilated
-window, are 0 or are thrown away. Filters are transformed once in the forward pass, and in every run of the
-gradient of the data, since training changes them.
+as products of matrices: X (samples, maps), W (maps, filters), D (samples, filters). The places between
+strides, and between the taps of a dilated window, are 0 or are thrown away. Filters are transformed once in
+the forward pass, and in every run of the gradient of the data, since training changes them.
 """
 
 from __future__ import annotations
