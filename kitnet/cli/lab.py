@@ -61,13 +61,17 @@ def command(
         Print the instructions of the innermost loop of the kernel that the engine chooses, instead.
     """
     if example is not None:
-        _examples(line, example, json)
+        if line is not None or plot is not None or code:
+            raise KitnetError("--example takes a row and --json alone; leave the rest out")
+        _examples(example, json)
         return
     batch_size(batch, "--batch")
     thread_count(threads, "--threads")
     if line is None:
         raise KitnetError("lab takes a volume and a layer, as in: kitnet lab '28x28x128 conv3-128 same'")
     if code:
+        if plot is not None:
+            raise KitnetError("--code measures nothing that --plot could show; leave one of the two out")
         from kitnet.lab import instructions
 
         found = instructions(line, batch, threads=threads)
@@ -83,8 +87,24 @@ def command(
     print_json(measured.to_json()) if json else _say_comparison(measured)
 
 
-def _examples(line: str | None, rows: list[str], json: bool) -> None:
-    raise KitnetError("not yet")
+def _examples(rows: list[str], json: bool) -> None:
+    from kitnet.lab import example, examples
+
+    if len(rows) > 1:
+        raise KitnetError("--example takes one row; give the others in further calls")
+    if rows:
+        found = example(rows[0])
+        if json:
+            print_json(found.to_json())
+        else:
+            for text in found.lines:
+                say_wrapped(text)
+    elif json:
+        print_json(examples())
+    else:
+        print_table(
+            (Column("row", right=True), Column("example")), [[str(k), v] for k, v in examples().items()]
+        )
 
 
 def _say_comparison(found: Comparison) -> None:

@@ -37,6 +37,8 @@ def save_chart(found: Comparison, path: str) -> None:
     panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False, height_ratios=heights)
     for panel, (which, rows) in zip(panels[:, 0], shown.items(), strict=True):
         _draw(panel, TITLES[which], rows)
+    times = [1000 * row.seconds for rows in shown.values() for row in rows]
+    panels[0, 0].set_xlim(min(times) / 3, max(times) * 100)  # of all panels, with room for the labels
     panels[-1, 0].set_xlabel("milliseconds on a logarithmic scale")
     patches = [_patch()(color=colour, label=kind) for kind, colour in COLOURS.items()]
     figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False)
@@ -55,7 +57,6 @@ def _draw(panel: Any, title: str, rows: list[Row]) -> None:
     panel.bar_label(bars, labels, padding=3, fontsize=8)
     panel.set_xscale("log")
     panel.invert_yaxis()
-    panel.set_xlim(min(times) / 3, max(times) * 100)  # with room for the labels
     panel.set_title(title, loc="left", fontsize=10)
     panel.spines[["top", "right"]].set_visible(False)
 

@@ -17,7 +17,7 @@ from kitnet.lab.algorithm import Algorithm, Ready
 from kitnet.lab.problem import InapplicableError, Pass, Problem
 from kitnet.layers import Context
 from kitnet.layers.convolution import correlate, filter_gradient, input_gradient_by_col2im
-from kitnet.layers.window import area, output_sizes
+from kitnet.layers.window import Axes, area, output_sizes, windows
 
 MOST_BYTES = 1 << 30  # of the matrix
 
@@ -25,6 +25,12 @@ MOST_BYTES = 1 << 30  # of the matrix
 def matrix_numbers(problem: Problem) -> int:
     """Numbers of the matrix of all windows."""
     return len(problem.x) * math.prod(output_sizes(problem.axes)) * area(problem.axes) * problem.shape[-1]
+
+
+def matrix_of_windows(x: Array, axes: Axes) -> Array:
+    """x (N, *sizes, C) -> (N * positions, taps * C): a row for each window, for each tap its C maps."""
+    seen = windows(x, axes)
+    return seen.reshape(math.prod(seen.shape[: 1 + len(axes)]), -1)
 
 
 def _prepare(problem: Problem, which: Pass) -> Ready:
