@@ -113,7 +113,7 @@ def compare(
     """
     problem = read_problem(line, batch, seed)
     count = thread_count(threads) or cores()
-    algorithms = [LOOPS, IM2COL, FOURIER, MATRIX, *generated(problem.layer, count)]
+    algorithms = algorithms_for(problem, count)
     rows = {
         which: _compared(problem, which, algorithms, seconds / len(problem.passes), progress)
         for which in problem.passes
@@ -121,6 +121,11 @@ def compare(
     cpu = detect()
     about = problem.line, batch, count, str(cpu), cpu.lanes, problem.operations, multiplications(problem)
     return Comparison(*about, rows)
+
+
+def algorithms_for(problem: Problem, threads: int) -> list[Algorithm]:
+    """All that compute such a layer, or say why they do not."""
+    return [LOOPS, IM2COL, FOURIER, MATRIX, *generated(problem.layer, threads)]
 
 
 def _compared(

@@ -54,6 +54,12 @@ def generated(layer: Operation, threads: int) -> list[Algorithm]:
 
 
 def _prepare(one: Implementation, threads: int, problem: Problem, which: Pass) -> Ready:
+    plan = planned(one, threads, problem, which)
+    return _bound(plan, problem, which, threads)
+
+
+def planned(one: Implementation, threads: int, problem: Problem, which: Pass) -> Plan:
+    """The plan of a pass by this implementation. Raises InapplicableError where it would be another one."""
     if (one.id, which) in LEFT:
         raise InapplicableError(LEFT[one.id, which])
     try:
@@ -64,14 +70,18 @@ def _prepare(one: Implementation, threads: int, problem: Problem, which: Pass) -
     if choice.one.id != one.id:
         (reason,) = [refusal.reason for refusal in choice.refusals if refusal.id == one.id]
         raise InapplicableError(reason)
-    kernels = tuple(dict.fromkeys(s.kernel.name for s in plan.steps if isinstance(s, KernelStep)))
     for mark in MARKS:
-        if mark in one.id and not any(mark in kernel for kernel in kernels):
+        if mark in one.id and not any(mark in kernel for kernel in kernels_of(plan)):
             raise InapplicableError("only for filters that fill the lanes; else it is the direct sum")
-    return _bound(plan, problem, which, threads, kernels)
+    return plan
 
 
-def _bound(plan: Plan, problem: Problem, which: Pass, threads: int, kernels: tuple[str, ...]) -> Ready:
+def kernels_of(plan: Plan) -> tuple[str, ...]:
+    """The names of the kernels in the order in which they first run."""
+    return tuple(dict.fromkeys(step.kernel.name for step in plan.steps if isinstance(step, KernelStep)))
+
+
+def _bound(plan: Plan, problem: Problem, which: Pass, threads: int) -> Ready:
     code = code_of(plan)
     weights = Weights(plan.graph.params())
     if problem.w is not None:
@@ -90,4 +100,4 @@ def _bound(plan: Plan, problem: Problem, which: Pass, threads: int, kernels: tup
 
     # Values between the steps and filters made ready, and what each thread has to itself.
     workspace = plan.arena.size + threads * machine.scratch_bytes
-    return Ready(run, workspace=workspace, kernels=kernels)
+    return Ready(run, workspace=workspace, kernels=kernels_of(plan))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from kitnet.base.argument import thread_count
+from kitnet.base.error import KitnetError
 from kitnet.engine.step import KernelStep
 from kitnet.kernels.cpu import cores, detect
 from kitnet.kernels.jit import assembly
 from kitnet.lab.generated import plan_of_pass
 from kitnet.lab.problem import Pass, read_problem
 
-FUSED = re.compile(r"\s*v?f(n?m(add|sub)|mla|mls)")  # fused multiply-adds of x86 and ARM
+FUSED = re.compile(r"\s+v?f(n?m(add|sub)|mla|mls)")  # fused multiply-adds of x86 and ARM
 LABEL = re.compile(r"(\.?L\w+):")
 # The labels of the steps that do the work of a pass, of a convolution and of a pool.
 STEPS: dict[Pass, tuple[str, ...]] = {
@@ -55,6 +56,8 @@ def instructions(
 ) -> Instructions:
     """Those of a pass of the layer of such a line, for so many samples. Raises KitnetError."""
     problem = read_problem(line, batch)
+    if which not in problem.passes:
+        raise KitnetError(f"{problem.layer.word} has no pass {which!r}; it has {', '.join(problem.passes)}")
     plan = plan_of_pass(problem, which, thread_count(threads) or cores())
     (choice,) = [choice for choice in plan.choices if choice.path == "y"]
     labelled = {step.label: step for step in plan.steps if isinstance(step, KernelStep)}
