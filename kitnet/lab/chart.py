@@ -24,6 +24,8 @@ def check_chart(path: str) -> None:
     place = Path(path)
     if place.suffix not in (".png", ".svg", ".pdf"):
         raise KitnetError(f"{path}: a chart is a .png, .svg or .pdf file; name it so")
+    if place.is_dir():
+        raise KitnetError(f"{path}: this is a folder; name a file")
     if not place.parent.is_dir():
         raise KitnetError(f"{path}: there is no folder {place.parent}; make it first")
 

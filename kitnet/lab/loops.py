@@ -20,7 +20,7 @@ from kitnet.lab.problem import Pass, Problem
 from kitnet.layers import MaxPool, MeanPool
 from kitnet.layers.window import Axes, Index, area
 
-STEPS = 30_000  # of the innermost loop that are timed, tens of milliseconds
+STEPS = 10_000  # of the innermost loop that are timed, tens of milliseconds
 
 
 def convolve_by_loops(x: Array, w: Array, axes: Axes) -> Array:

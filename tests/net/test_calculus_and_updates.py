@@ -10,7 +10,7 @@ from scipy import signal
 
 import kitnet
 from kitnet.base.spec import Array
-from kitnet.layers import Context, Convolution, Kept, Linear, Quadratic
+from kitnet.layers import Context, Convolution, Kept, Layer, Linear, Quadratic
 from kitnet.net import Ledger, Net, Tape
 from kitnet.optim import Sgd
 
@@ -23,7 +23,7 @@ def numbers(seed: int, *shape: int) -> Array:
 
 @row(54)
 def test_the_differential_is_the_trace_of_the_gradient_and_the_step() -> None:
-    """df = tr((df/dX^T) dX), where df/dX has the layout of X: f is a loss of a linear layer with weights X."""
+    """df = tr((df/dX^T) dX), where df/dX has the layout of X: f is a loss of a linear layer of weights X."""
     x, target, dx = numbers(0, 2, 4), numbers(1, 2, 3), numbers(2, 4, 3)
     layer, loss = Linear(3, bias=False), Quadratic()
 
@@ -46,23 +46,38 @@ def test_the_layout_of_a_jacobian() -> None:
     matrix whose rows are the windows' weights."""
     weight = numbers(0, 4, 3)
     x = numbers(1, 1, 4)
-    rows = [
-        Linear(3, bias=False).backward({"weight": weight}, Kept((x.shape,), (x,)), dy)
-        for dy in np.eye(3)[:, None]
-    ]
-    jacobian = np.concatenate([found.dx[0] for found in rows])
-    assert np.array_equal(jacobian, weight.T)
+    assert np.array_equal(jacobian(Linear(3, bias=False), weight, x, np.eye(3)[:, None]), weight.T)
     taps = np.array([1.0, 2, 3])
-    conv, signal_ = Convolution(3, 1, bias=False), numbers(2, 1, 5, 1)
-    units = np.eye(3)[:, None, :, None]
-    found = [
-        conv.backward({"weight": taps[:, None, None]}, Kept((signal_.shape,), (signal_,)), dy) for dy in units
-    ]
-    assert np.concatenate([each.dx[0] for each in found])[..., 0].tolist() == [
+    layer, units = Convolution(3, 1, bias=False), np.eye(3)[:, None, :, None]
+    assert jacobian(layer, taps[:, None, None], numbers(2, 1, 5, 1), units)[..., 0].tolist() == [
         [1, 2, 3, 0, 0],
         [0, 1, 2, 3, 0],
         [0, 0, 1, 2, 3],
     ]
+
+
+def jacobian(layer: Layer, weight: Array, x: Array, units: Array) -> Array:
+    """A row for each unit vector dy."""
+    found = [layer.backward({"weight": weight}, Kept((x.shape,), (x,)), dy) for dy in units]
+    return np.concatenate([each.dx[0] for each in found])
+
+
+@row(74)
+def test_a_fully_connected_layer_is_a_product_of_matrices() -> None:
+    """Y = X W + B, dX = dY W^T, dW = X^T dY: samples are rows, and a volume is a row of its numbers."""
+    net = kitnet.parse("2x3x4 -> fc5")
+    x, dy = numbers(0, 3, 2, 3, 4).astype(np.float32), numbers(1, 3, 5).astype(np.float32)
+    w, b = net.weights["fc1.weight"], net.weights["fc1.bias"]
+    b[...] = [1, 2, 3, 4, 5]
+    rows = x.reshape(3, 24)
+    y = np.einsum("ni,ik->nk", rows, w) + b
+    tape = net.tape(x)
+    np.testing.assert_allclose(tape["fc1"], y, atol=1e-5)
+    np.testing.assert_allclose(net.compile(3)(x), y, atol=1e-5)
+    found = tape.backward(dy)
+    np.testing.assert_allclose(found["input"].reshape(3, 24), np.einsum("nk,ik->ni", dy, w), atol=1e-5)
+    np.testing.assert_allclose(found["fc1.weight"], np.einsum("ni,nk->ik", rows, dy), atol=1e-5)
+    np.testing.assert_allclose(found["fc1.bias"], dy.sum(0), atol=1e-5)
 
 
 # The four problems of LeNet-5
