@@ -49,7 +49,8 @@ def command(
 
     Algorithms take turns; `ms` is the median. GFLOP/s count the operations of the definition, whatever an
     algorithm really does. Values are the float32 numbers that it needs beyond operands and result. Errors are
-    the largest difference from float64, as a share of the largest number.
+    the largest difference from float64, as a share of the largest number. Products of NumPy take as many
+    threads as its BLAS does.
 
     Parameters
     ----------
@@ -81,7 +82,10 @@ def command(
 
     if plot is not None:
         check_chart(plot)
-    measured = compare(line, batch, threads=threads, progress=_show)
+    try:
+        measured = compare(line, batch, threads=threads, progress=_show)
+    finally:
+        _show("")
     if plot is not None:
         save_chart(measured, plot)
     print_json(measured.to_json()) if json else _say_comparison(measured)

@@ -149,7 +149,6 @@ def _compared(
         errors[one.name] = _error(result, expected, made)
     tell(f"{which}: taking turns")
     times = _measured({name: made.run for name, made in ready.items()}, seconds)
-    tell("")
     largest = float(np.abs(expected).max())
 
     def row(one: Algorithm) -> Row:

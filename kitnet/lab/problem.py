@@ -16,7 +16,7 @@ from kitnet.base.shape import say as say_shape
 from kitnet.base.spec import Array
 from kitnet.layers import Context, Convolution, MaxPool, MeanPool, SumPool
 from kitnet.layers.convolution import half_turn
-from kitnet.layers.window import Axes
+from kitnet.layers.window import Axes, padded, unpadded
 from kitnet.net import parse
 from kitnet.net.notation import write_layer
 
@@ -25,6 +25,7 @@ Pass = Literal["forward", "data", "weights"]
 PASSES: tuple[Pass, ...] = get_args(Pass)
 
 MOST_WORK = 4_000_000_000  # multiply-adds of a pass: a second or so by each algorithm on two cores
+MOST_SEEN = 100_000_000  # numbers that a pool looks at, which NumPy copies
 MOST_NUMBERS = 1 << 28  # of the input or the output of a batch: 1 GiB
 EXAMPLE = "28x28x128 conv3-128 same"
 
@@ -89,21 +90,36 @@ class Problem:
         return self.work * (2 if self.w is not None else 1)
 
     def expected(self, which: Pass) -> Array:
-        """The result of a pass in float64 by the layer's formula, sample by sample."""
-        found = [self._expected(which, n) for n in range(len(self.x))]
-        return np.sum(found, 0) if which == "weights" else np.stack(found)
+        """The result of a pass in float64: of a convolution tap by tap, of a pool by the layer's formula."""
+        x, dy = self.x.astype(np.float64), self.dy.astype(np.float64)
+        if self.w is None:
+            made = self.layer.forward({}, {}, Context(), x)
+            (dx,) = self.layer.backward({}, self.layer.kept((x,), made), dy).dx
+            return made.y if which == "forward" or dx is None else dx
+        xs, ws, dys = (np.split(each, self.groups, -1) for each in (x, self.filters.astype(np.float64), dy))
+        parts = [by_taps(which, *each, self.axes) for each in zip(xs, ws, dys, strict=True)]
+        whole = np.concatenate(parts, -1)
+        return self.turned(whole) if which == "weights" else whole
 
-    def _expected(self, which: Pass, n: int) -> Array:
-        x, dy = (array[n : n + 1].astype(np.float64) for array in (self.x, self.dy))
-        w = {} if self.w is None else {"weight": self.w.astype(np.float64)}
-        made = self.layer.forward(w, {}, Context(), x)
-        if which == "forward":
-            return made.y[0]
-        back = self.layer.backward(w, self.layer.kept((x,), made), dy)
-        if which == "weights":
-            return back.dw["weight"]
-        assert back.dx[0] is not None
-        return back.dx[0][0]
+
+def by_taps(which: Pass, x: Array, w: Array, dy: Array, axes: Axes) -> Array:
+    """y, dx or dw of a convolution, as the sum of what each tap of the window does: it multiplies the places
+    that it sees, all positions at once.
+    """
+    places, every = padded(x, axes), tuple(range(1 + len(axes)))
+    y, dx, dw = np.zeros_like(dy), np.zeros_like(places), np.zeros_like(w)
+    for tap in np.ndindex(w.shape[:-2]):
+        begins = [t * a.dilation for t, a in zip(tap, axes, strict=True)]
+        ends = [t + (a.output - 1) * a.stride + 1 for t, a in zip(begins, axes, strict=True)]
+        seen = (slice(None), *(slice(t, e, a.stride) for t, e, a in zip(begins, ends, axes, strict=True)))
+        match which:
+            case "forward":
+                y += places[seen] @ w[tap]
+            case "data":
+                dx[seen] += dy @ w[tap].T
+            case "weights":
+                dw[tap] = np.tensordot(places[seen], dy, (every, every))
+    return {"forward": y, "data": unpadded(dx, axes), "weights": dw}[which]
 
 
 def read_problem(line: str, batch: int = 1, seed: int = 0) -> Problem:
@@ -151,12 +167,13 @@ def _read(line: str) -> tuple[Operation, Shape]:
 
 
 def _refuse_large(layer: Operation, shape: Shape, output: Shape, batch: int) -> None:
-    each = max(layer.multiply_adds(shape), layer.connections(shape))
-    if each * batch > MOST_WORK:
-        what = "multiply-adds" if isinstance(layer, Convolution) else "numbers to look at"
-        remedy = f"a batch of {MOST_WORK // each}" if each <= MOST_WORK else "a smaller layer"
+    convolution = isinstance(layer, Convolution)
+    each = layer.multiply_adds(shape) if convolution else layer.connections(shape)
+    what, most = ("multiply-adds", MOST_WORK) if convolution else ("numbers to look at", MOST_SEEN)
+    if each * batch > most:
+        remedy = f"a batch of {most // each}" if each <= most else "a smaller layer"
         raise KitnetError(
-            f"this layer has {each * batch:,} {what} in a pass; the laboratory takes {MOST_WORK:,} at most, "
+            f"this layer has {each * batch:,} {what} in a pass; the laboratory takes {most:,} at most, "
             f"so use {remedy}"
         )
     numbers = batch * max(math.prod(shape), math.prod(output))

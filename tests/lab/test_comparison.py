@@ -191,7 +191,12 @@ def test_when_fourier_transforms_pay() -> None:
             "most, so use a smaller layer",
         ),
         (
-            "20000x20000x1 maxpool1",
+            "10000x10000x2 maxpool1",
+            "this layer has 200,000,000 numbers to look at in a pass; the laboratory takes 100,000,000 at "
+            "most, so use a smaller layer",
+        ),
+        (
+            "20000x20000x1 conv1-1",
             "the arrays of this layer have up to 400,000,000 numbers; the laboratory takes 268,435,456 at "
             "most, so use a smaller layer or batch",
         ),
