@@ -135,9 +135,8 @@ def _say_comparison(found: Comparison) -> None:
     if any(row.share < 1 for rows in found.rows.values() for row in rows):
         say_wrapped("The loops computed only a part of a result; their time is scaled to the whole.")
     if found.batch < found.lanes:
-        say_wrapped(
-            f"Of the {found.lanes} lanes that .images algorithms fill with images, {found.batch} are filled."
-        )
+        filled = "1 is" if found.batch == 1 else f"{found.batch} are"
+        say_wrapped(f"Of the {found.lanes} lanes that .images algorithms fill with images, {filled} filled.")
 
 
 def _cells(row: Row, best: Row) -> list[str]:

@@ -29,7 +29,7 @@ from kitnet.lab.spectra import FOURIER
 
 ROUNDS = 7
 LEAST = 0.01  # seconds of one measurement at least, of several runs where they are shorter
-SECONDS = 12.0  # for the rounds of all passes
+SECONDS = 9.0  # for the rounds of all passes
 FLOAT = 4  # bytes
 Progress = Callable[[str], None]  # what is being done
 
@@ -136,7 +136,7 @@ def _compared(
     expected = problem.expected(which)
     ready: dict[str, Ready] = {}
     reasons: dict[str, str] = {}
-    values, errors = {}, {}
+    values, errors, first = {}, {}, {}
     for one in algorithms:
         tell(f"{which}: {one.name}")
         try:
@@ -144,11 +144,13 @@ def _compared(
         except InapplicableError as error:
             reasons[one.name] = str(error)
             continue
+        start = time.perf_counter()
         result, workspace = _first_run(made)
+        first[one.name] = time.perf_counter() - start
         values[one.name] = (made.held + workspace) // FLOAT
         errors[one.name] = _error(result, expected, made)
     tell(f"{which}: taking turns")
-    times = _measured({name: made.run for name, made in ready.items()}, seconds)
+    times = _measured({name: made.run for name, made in ready.items()}, seconds, first)
     largest = float(np.abs(expected).max())
 
     def row(one: Algorithm) -> Row:
@@ -182,19 +184,22 @@ def _error(result: Array, expected: Array, made: Ready) -> float:
     return float(np.abs(result - wanted).max())
 
 
-def _measured(runs: dict[str, Callable[[], Array]], seconds: float) -> dict[str, float]:
-    """The median time of a run of each, in rounds in which they take turns. Each has the same share of the
-    time: what is slow is measured in fewer rounds, once at least.
+def _measured(
+    runs: dict[str, Callable[[], Array]], seconds: float, first: dict[str, float]
+) -> dict[str, float]:
+    """The median time of a run of each, in rounds in which they take turns. `first` is what their first runs
+    took. Each has the same share of the time: what is slow is measured in fewer rounds, or not again.
     """
     names, share = list(runs), seconds / max(len(runs), 1)
-    found = {name: [_time(run, 1)] for name, run in runs.items()}
+    slow = {name for name in names if 2 * first[name] > share}
+    found = {name: [first[name] if name in slow else _time(runs[name], 1)] for name in names}
     repeats = {name: max(1, math.ceil(LEAST / times[0])) for name, times in found.items()}
     spent = {name: times[0] for name, times in found.items()}
     for i in range(ROUNDS):
-        first = i % max(len(names), 1)  # every round begins with another one
-        for name in names[first:] + names[:first]:
+        begin = i % max(len(names), 1)  # every round begins with another one
+        for name in names[begin:] + names[:begin]:
             expected = repeats[name] * min(found[name])
-            if spent[name] + expected <= share:
+            if name not in slow and spent[name] + expected <= share:
                 found[name].append(_time(runs[name], repeats[name]))
                 spent[name] += repeats[name] * found[name][-1]
     return {name: statistics.median(times[1:] or times) for name, times in found.items()}

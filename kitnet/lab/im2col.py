@@ -19,7 +19,7 @@ from kitnet.layers import Context
 from kitnet.layers.convolution import correlate, filter_gradient, input_gradient_by_col2im
 from kitnet.layers.window import Axes, area, output_sizes, windows
 
-MOST_BYTES = 1 << 30  # of the matrix
+MOST_BYTES = 512 << 20  # of the matrix
 
 
 def matrix_numbers(problem: Problem) -> int:

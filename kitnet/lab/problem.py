@@ -24,7 +24,7 @@ Operation = Convolution | MaxPool | MeanPool | SumPool
 Pass = Literal["forward", "data", "weights"]
 PASSES: tuple[Pass, ...] = get_args(Pass)
 
-MOST_WORK = 4_000_000_000  # multiply-adds of a pass: a second or so by each algorithm on two cores
+MOST_WORK = 2_000_000_000  # multiply-adds of a pass: a second or so by each algorithm on two cores
 MOST_SEEN = 100_000_000  # numbers that a pool looks at, which NumPy copies
 MOST_NUMBERS = 1 << 28  # of the input or the output of a batch: 1 GiB
 EXAMPLE = "28x28x128 conv3-128 same"

@@ -25,7 +25,7 @@ from kitnet.lab.algorithm import Algorithm, Ready
 from kitnet.lab.problem import InapplicableError, Pass, Problem
 from kitnet.layers.window import Axes, padded, unpadded
 
-MOST_BYTES = 1 << 30  # of the spectra
+MOST_BYTES = 256 << 20  # of the spectra
 
 
 def ring(axes: Axes) -> Shape:

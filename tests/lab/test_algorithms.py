@@ -210,13 +210,13 @@ def test_the_two_sizes_of_winograd_are_two_kernels() -> None:
             "220x220x64 conv11-4",
             "forward",
             "im2col",
-            "the matrix would take 1,303 MiB, of 1,024 at most",
+            "the matrix would take 1,303 MiB, of 512 at most",
         ),
         (
             "96x96x128 conv1-256",
             "forward",
             "fourier",
-            "the spectra would take 1,166 MiB, of 1,024 at most",
+            "the spectra would take 1,166 MiB, of 256 at most",
         ),
     ],
 )

@@ -100,7 +100,7 @@ LABORATORY = [
     # Measuring
     Mutant(
         "_measured",
-        "names[first:] + names[:first]",
+        "names[begin:] + names[:begin]",
         "names",
         COMPARISON + "test_algorithms_take_turns_and_the_median_counts",
     ),
