@@ -62,7 +62,7 @@ def command(
         Print the instructions of the innermost loop of the kernel that the engine chooses, instead.
     """
     if example is not None:
-        if line is not None or plot is not None or code:
+        if line is not None or plot is not None or code or batch != 1 or threads is not None:
             raise KitnetError("--example takes a row and --json alone; leave the rest out")
         _examples(example, json)
         return

@@ -1,6 +1,10 @@
 """One layer by every algorithm: time, memory and error of each pass, side by side.
 
 Algorithms take turns, so that what else the machine does falls on all of them alike; the median counts.
+
+A time is that of a caller whose arrays are dense: generated code that wants images or channels in the vector
+lanes has to put them there. In the forward pass what is made of the filters alone is made before, as a plan
+for scores does it; in the gradients it counts, since training changes the filters.
 """
 
 from __future__ import annotations
