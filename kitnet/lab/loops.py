@@ -16,11 +16,12 @@ import numpy as np
 
 from kitnet.base.spec import Array
 from kitnet.lab.algorithm import Algorithm, Ready
-from kitnet.lab.problem import Pass, Problem
+from kitnet.lab.problem import InapplicableError, Pass, Problem
 from kitnet.layers import MaxPool, MeanPool
 from kitnet.layers.window import Axes, Index, area
 
-STEPS = 10_000  # of the innermost loop that are timed, tens of milliseconds
+STEPS = 10_000  # of the innermost loop that are timed, a few milliseconds
+MOST_STEPS = 2_000_000  # for a single number: a second
 
 
 def convolve_by_loops(x: Array, w: Array, axes: Axes) -> Array:
@@ -142,6 +143,10 @@ def _number(problem: Problem, which: Pass) -> tuple[Callable[[Index], float], tu
 def _prepare(problem: Problem, which: Pass) -> Ready:
     number, shape = _number(problem, which)
     size = math.prod(shape)
+    if problem.work // size > MOST_STEPS:
+        raise InapplicableError(
+            f"a single number would take {problem.work // size:,} steps, of {MOST_STEPS:,} at most"
+        )
     count = max(1, min(size, STEPS * size // max(problem.work, 1)))
     sampled = np.linspace(0, size - 1, count).astype(np.int64)
     flat = np.arange(size).reshape(shape)

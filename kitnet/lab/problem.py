@@ -26,7 +26,7 @@ PASSES: tuple[Pass, ...] = get_args(Pass)
 
 MOST_WORK = 2_000_000_000  # multiply-adds of a pass: a second or so by each algorithm on two cores
 MOST_SEEN = 100_000_000  # numbers that a pool looks at, which NumPy copies
-MOST_NUMBERS = 1 << 28  # of the input or the output of a batch: 1 GiB
+MOST_NUMBERS = 1 << 26  # of the input or the output of a batch: 256 MiB
 EXAMPLE = "28x28x128 conv3-128 same"
 
 

@@ -199,6 +199,12 @@ def test_the_two_sizes_of_winograd_are_two_kernels() -> None:
         ),
         ("8x8x4 conv3-4 groups=2", "forward", "fourier", "written without groups; the layer has 2"),
         ("8x8x4 maxpool2", "forward", "fourier", "only for convolutions"),
+        (
+            "2000x1500x1 conv1-1",
+            "weights",
+            "loops",
+            "a single number would take 3,000,000 steps, of 2,000,000 at most",
+        ),
         ("8x8x4 maxpool2", "forward", "matrix", "only for convolutions"),
         (
             "28x28x128 conv3-128 same",

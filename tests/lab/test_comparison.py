@@ -200,7 +200,7 @@ def test_when_fourier_transforms_pay() -> None:
         ),
         (
             "20000x20000x1 conv1-1",
-            "the arrays of this layer have up to 400,000,000 numbers; the laboratory takes 268,435,456 at "
+            "the arrays of this layer have up to 400,000,000 numbers; the laboratory takes 67,108,864 at "
             "most, so use a smaller layer or batch",
         ),
     ],

@@ -21,6 +21,12 @@ LABORATORY = [
         SUMS + "[8x9x3 conv3-2 dilation=2 full-2]",
     ),
     Mutant(
+        "lab.loops:MOST_STEPS",
+        "2_000_000",
+        "4_000_000",
+        ALGORITHMS + "test_why_an_algorithm_does_not_apply",
+    ),
+    Mutant(
         "lab.loops:_covering",
         "rest == 0 and 0 <= o < a.output",
         "0 <= o < a.output",
@@ -141,8 +147,8 @@ LABORATORY = [
     ),
     Mutant(
         "_refuse_large",
-        "each * batch > MOST_WORK",
-        "each > MOST_WORK",
+        "each * batch > most",
+        "each > most",
         COMPARISON + "test_batches_that_are_refused",
     ),
     # Instructions
