@@ -119,18 +119,20 @@ def _say_comparison(found: Comparison) -> None:
         counts = "; ".join(f"{name} {count:,}" for name, count in found.multiplications.items())
         say_wrapped(f"Multiplications forward: {counts}")
     for which, rows in found.rows.items():
+        able = sorted((row for row in rows if row.reason is None), key=lambda row: row.seconds)
         best = found.winner(which)
         say("")
         title = {"forward": "Forward", "data": "Gradient of the data", "weights": "Gradient of the weights"}
         say(title[which], len(title[which]))
-        print_table(COLUMNS, [_cells(row, best) for row in rows if row.reason is None])
+        print_table(COLUMNS, [_cells(row, best) for row in rows if row in able])
         reasons = defaultdict(list)
         for row in rows:
             if row.reason is not None:
                 reasons[row.reason].append(row.name)
         for reason, names in reasons.items():
             say_wrapped(f"- {', '.join(names)}: {reason}")
-        say_wrapped(f"The winner is {best.name}, {best.sentence}.")
+        faster = [f", {_digits(row.seconds / best.seconds)} times as fast as {row.name}" for row in able[1:2]]
+        say_wrapped(f"The winner is {best.name} ({best.sentence}){''.join(faster)}.")
     say("")
     if any(row.share < 1 for rows in found.rows.values() for row in rows):
         say_wrapped("The loops computed only a part of a result; their time is scaled to the whole.")

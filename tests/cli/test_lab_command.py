@@ -42,6 +42,8 @@ def test_for_people(say, monkeypatch):
         shown = [line for line in lines if re.fullmatch(rf"{re.escape(name)}(\s+{number}){{5}}", line)]
         assert len(shown) == 3, name
     assert sum(line.startswith("The winner is ") for line in lines) == 3
+    winner = r"^The winner is [a-z0-9.]+ \(.+\), [0-9.]+ times as fast as [a-z0-9.]+\.$"
+    assert len(re.findall(winner, said.out.replace("\n  ", " "), re.M)) == 3
     assert "scaled to the whole" not in said.out
     assert re.fullmatch(
         r"Of the \d+ lanes that \.images algorithms fill with images, 2 are filled\.", lines[-1]

@@ -61,7 +61,7 @@ def test_fused_multiply_adds(line: str, does: bool) -> None:
 
 def test_the_loop_of_a_convolution() -> None:
     """As many rows of filters as the tile has are multiplied by one vector in every turn."""
-    found = instructions("9x9x3 conv5-6", 4)
+    found = instructions("9x9x3 conv5-6", 2)
     assert found.line == "9x9x3 -> conv5-6 bias=no"
     assert (found.implementation, found.kernel) == ("conv.direct.channels", "convolution")
     assert found.ir.startswith("declare") and "define void @convolution(" in found.ir
