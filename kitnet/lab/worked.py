@@ -21,6 +21,7 @@ EXAMPLES: dict[int, tuple[str, Callable[[Board], Example]]] = {
     34: ("convolution by six loops", worked_convolution.six_loops),
     35: ("im2col and a product of matrices", worked_convolution.windows_as_rows),
     36: ("what im2col costs in memory", worked_convolution.windows_as_rows),
+    37: ("a product of spectra", worked_convolution.spectra),
     48: ("back-propagation through 3 hidden and 2 output units", worked_networks.back_propagation),
     51: ("the way back through a mean pool", worked_networks.mean_pool_back),
 }

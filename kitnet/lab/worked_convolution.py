@@ -236,3 +236,27 @@ def _memory(board: Board) -> None:
         f"  filters 96x{weights // 96}, output 96x{columns}, folded to {'x'.join(map(str, output))}",
     )
     board.results["AlexNet"] = np.array([taps, columns, columns * taps, image.size])
+
+
+def spectra(board: Board) -> Example:
+    f, g = np.array([0, 1, 2, -1, 3]), np.array([1, 1, 0])
+    board.write("Operands")
+    board.array("f", f)
+    board.array("g", g)
+    full = Sliding(f, g, flip=True, pad="full").y
+    board.write("Convolution by the sum, over all m where they meet (full)")
+    board.result("full", full)
+    for places, name in ((len(f), "as long as f"), (len(f) + len(g) - 1, "padded to M + N - 1 places")):
+        board.write(f"Product of the spectra on {places} places, {name}")
+        product = np.fft.rfft(f, places) * np.fft.rfft(g, places)
+        board.array("spectrum of f, real", np.fft.rfft(f, places).real)
+        board.array("spectrum of f, imaginary", np.fft.rfft(f, places).imag)
+        board.result(f"product on {places}", np.fft.irfft(product, places).round(12))
+    board.write("On a ring of 5 places what lies beyond the end comes round to the front")
+    for m in range(2):
+        board.sum(f"ring[{m}]", [(full[m], 1), (full[m + len(f)], 1)], full[m] + full[m + len(f)])
+    board.write(
+        "Note: texts say that a product of spectra is the convolution. It is the circular one, and the true "
+        "one where the signals are padded to M + N - 1 places."
+    )
+    return board.done()

@@ -185,7 +185,7 @@ def test_a_chart_without_matplotlib(refused, monkeypatch):
         (
             ("--example", "2"),
             "there is no worked example of row '2'; there are 1, 13, 14, 15, 17, 25, 30, 31, 32, 34, 35, 36, "
-            "48, 51",
+            "37, 48, 51",
         ),
     ],
 )

@@ -186,6 +186,7 @@ LABORATORY = [
     Mutant("shaded", "picture - low", "high - picture", WORKED + "test_shades"),
     Mutant("six_loops", "w.astype(float)", "-w.astype(float)", WORKED + "test_34"),
     Mutant("lab.worked_convolution:_memory", "stride=4", "stride=1", WORKED + "test_35_and_36"),
+    Mutant("lab.worked_convolution:spectra", "len(f) + len(g) - 1", "len(f) + 1", WORKED + "test_37"),
     Mutant("lab.worked_networks:back_propagation", "np.ones(1)", "np.full(1, 2.0)", WORKED + "test_48"),
     Mutant("mean_pool_back", "delta[None, ..., None]", "2 * delta[None, ..., None]", WORKED + "test_51"),
     Mutant(
