@@ -21,6 +21,7 @@ from kitnet.cli import (
     diff,
     evaluate,
     explain,
+    lab,
     layers,
     models,
     predict,
@@ -38,7 +39,22 @@ app = App(
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
 )
-for module in (train, evaluate, predict, verify, show, check, explain, layers, models, claims, diff, surgery):
+COMMANDS = (
+    train,
+    evaluate,
+    predict,
+    verify,
+    show,
+    check,
+    explain,
+    layers,
+    models,
+    claims,
+    diff,
+    lab,
+    surgery,
+)
+for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2])
 
 

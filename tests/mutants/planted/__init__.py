@@ -7,6 +7,7 @@ from planted.channels import CHANNELS
 from planted.convolutions import CONVOLUTIONS
 from planted.functional import FUNCTIONAL
 from planted.kernels import KERNELS
+from planted.laboratory import LABORATORY
 from planted.layers import LAYERS
 from planted.ledger import LEDGER
 from planted.lower import LOWER
@@ -36,6 +37,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "lower": LOWER,
     "running": RUNNING,
     "functional": FUNCTIONAL,
+    "laboratory": LABORATORY,
     "norms": NORMS,
     "surgery": SURGERY,
     "train": TRAIN,
