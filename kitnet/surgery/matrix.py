@@ -1,10 +1,5 @@
-"""A convolution as the fully connected layer that it is: a large matrix, of which most is 0.
-
-The output at position o is the sum over taps and maps of x[s o + d r - p, c] w[r, c, k], a linear function of
-all numbers of the input: y = x M + b, with x and y as rows, channels innermost. M has w[r, c, k] in the row
-of (s o + d r - p, c) and the column of (o, k), and 0 where no tap falls: blocks that are equal for all
-positions (CS231n, "Converting FC layers to CONV layers").
-"""
+"""A convolution as the fully connected layer that it is: a large matrix M, of which most is 0, and a bias, in
+y = x M + b with x and y as rows, channels innermost (`kitnet.layers.equivalent_matrix`)."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers import Convolution
-from kitnet.layers.window import positions_and_taps
+from kitnet.layers.equivalent_matrix import count_entries, entries
 
 MOST_ENTRIES = 1 << 26
 
@@ -58,35 +53,20 @@ def matrix(layer: Convolution, x: Shape, weights: Mapping[str, Array]) -> Matrix
     """
     if not isinstance(layer, Convolution):
         raise KitnetError(f"only a convolution is a matrix with equal blocks, not {layer.word}")
-    output, axes = layer.output_shape(x), layer.axes(x)
     expected = {name: param.shape for name, param in layer.params(x).items()}
     for name, shape in expected.items():
         if name not in weights or np.shape(weights[name]) != shape:
             given = np.shape(weights[name]) if name in weights else "nothing"
             raise ShapeError(f"{name} of this {layer.word} has shape {shape}, but got {given}")
-    entries = layer.multiply_adds(x)
-    if entries > MOST_ENTRIES:
+    count = count_entries(layer, x)
+    if count > MOST_ENTRIES:
         raise KitnetError(
-            f"the matrix would have {entries:,} entries; {MOST_ENTRIES:,} are the most, take a smaller "
+            f"the matrix would have {count:,} entries; {MOST_ENTRIES:,} are the most, take a smaller "
             "input or layer"
         )
-    met = positions_and_taps(axes)
-    position, tap, place = (np.array([one[i] for one in met]).reshape(-1, len(axes)) for i in range(3))
-    if layer.flip:
-        tap = np.array([a.window - 1 for a in axes]) - tap
-    rows, columns, values = [], [], []
-    for k in range(layer.filters):
-        for c, plane in layer.planes(x[-1], k):
-            rows.append(_row(place, x[:-1]) * x[-1] + c)
-            columns.append(_row(position, output[:-1]) * layer.filters + k)
-            values.append(np.asarray(weights["weight"])[(*tap.T, *plane)])
-    row, column, value = map(np.concatenate, (rows, columns, values))
-    order = np.lexsort((row, column))
-    bias = np.asarray(weights["bias"]) if layer.bias else np.zeros(layer.filters, value.dtype)
-    shape = math.prod(x), math.prod(output)
-    return Matrix(shape, row[order], column[order], value[order], np.tile(bias, shape[1] // layer.filters))
-
-
-def _row(index: Array, sizes: Shape) -> Array:
-    """The numbers of places in a volume of these sizes."""
-    return np.ravel_multi_index(tuple(index.T), sizes)
+    found, weight = entries(layer, x), np.asarray(weights["weight"])
+    order = np.lexsort((found.rows, found.columns))
+    rows, columns, which = (each[order] for each in (found.rows, found.columns, found.which))
+    bias = np.asarray(weights["bias"]) if layer.bias else np.zeros(layer.filters, weight.dtype)
+    positions = found.shape[1] // layer.filters
+    return Matrix(found.shape, rows, columns, weight.reshape(-1)[which], np.tile(bias, positions))

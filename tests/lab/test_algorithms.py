@@ -17,10 +17,10 @@ from kitnet.lab.comparison import algorithms_for
 from kitnet.lab.generated import generated, kernels_of, planned
 from kitnet.lab.im2col import matrix_of_windows
 from kitnet.lab.loops import convolve_by_loops
-from kitnet.lab.matrix import sparse_matrix
 from kitnet.lab.problem import InapplicableError, Problem, read_problem
 from kitnet.lab.spectra import convolve_by_fourier
 from kitnet.layers import Convolution
+from kitnet.layers.equivalent_matrix import count_entries, entries
 
 EPS = float(np.finfo(np.float32).eps)
 LINES = [  # the first of five is quickly compiled
@@ -114,11 +114,11 @@ def test_loops_and_spectra_in_float64() -> None:
 @row(75)
 def test_the_sparse_matrix_has_every_filter_at_every_position() -> None:
     problem = read_problem("4x5x2 conv3-3 same", 1)
-    made = sparse_matrix(problem.axes, 2, 3)
-    assert made.shape == (60, 40)
+    made = entries(problem.layer, problem.shape)
+    assert made.shape == (40, 60)
     inside = (3 * 4 - 2) * (3 * 5 - 2)  # taps of all windows that lie on the image
-    assert made.entries == inside * 2 * 3
-    dense = made.dense(problem.filters)
+    assert len(made.which) == count_entries(problem.layer, problem.shape) == inside * 2 * 3
+    dense = made.dense(problem.w).T
     x = np.arange(40.0)
     expected = [
         signal.correlate2d(x.reshape(4, 5, 2)[..., c], problem.w[..., c, 0], "same") for c in range(2)

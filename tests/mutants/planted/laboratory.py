@@ -66,12 +66,17 @@ LABORATORY = [
     ),
     Mutant("lab.spectra:ring", "_smooth", "(lambda n: n - 1)", SUMS + "[9x3 conv3-4/2 flip=yes-2]"),
     Mutant(
-        "sparse_matrix",
-        "place[:, None] * channels",
+        "layers.equivalent_matrix:entries",
+        "place[:, None] * x[-1]",
         "place[:, None]",
         ALGORITHMS + "test_the_sparse_matrix_has_every_filter_at_every_position",
     ),
-    Mutant("sparse_matrix", "k // each * depth", "0", SUMS + "[6x6x6 conv3-6 groups=6-2]"),
+    Mutant(
+        "layers.equivalent_matrix:entries",
+        "a.window - 1 - t if layer.flip else t",
+        "t",
+        SUMS + "[9x3 conv3-4/2 flip=yes-2]",
+    ),
     Mutant(
         "matrix_of_windows", "1 + len(axes)", "len(axes)", ALGORITHMS + "test_a_row_of_im2col_is_a_window"
     ),

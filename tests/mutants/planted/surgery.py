@@ -177,9 +177,9 @@ SURGERY = [
         PRUNED + "test_layers_of_the_same_weights_are_pruned_together",
     ),
     Mutant(
-        "surgery.matrix:matrix",
-        "layer.flip",
-        "False",
+        "layers.equivalent_matrix:entries",
+        "tap[:, None] * math.prod(planes) + weight",
+        "tap[:, None] + weight",
         MATRIX + "test_75_its_columns_are_what_the_definition_makes_of_single_numbers",
     ),
     Mutant(
