@@ -11,6 +11,7 @@ from kitnet.zoo import (  # noqa: F401  # each registers its networks
     googlenet,
     inception,
     lenet,
+    lenet1989,
     mobilenet,
     resnet,
     resnet_cifar,
