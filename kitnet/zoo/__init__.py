@@ -13,6 +13,7 @@ from kitnet.zoo import (  # noqa: F401  # each registers its networks
     lenet,
     lenet1989,
     mobilenet,
+    neocognitron,
     resnet,
     resnet_cifar,
     small,
@@ -21,6 +22,7 @@ from kitnet.zoo import (  # noqa: F401  # each registers its networks
 )
 from kitnet.zoo.card import ALIASES, MODELS, Card, Checked, check
 from kitnet.zoo.claim import Claim, Erratum, Published
+from kitnet.zoo.learning import Learning, Stage, finish
 
 
 def find(name: str) -> Card:
@@ -35,4 +37,17 @@ def find(name: str) -> Card:
     return MODELS[own]
 
 
-__all__ = ["ALIASES", "MODELS", "Card", "Checked", "Claim", "Erratum", "Published", "check", "find"]
+__all__ = [
+    "ALIASES",
+    "MODELS",
+    "Card",
+    "Checked",
+    "Claim",
+    "Erratum",
+    "Learning",
+    "Published",
+    "Stage",
+    "check",
+    "find",
+    "finish",
+]

@@ -1,0 +1,88 @@
+"""How networks learn that are older than back-propagation: each by a rule of its own, without gradients.
+
+A rule is a generator: it yields a `Stage` again and again, so that whoever listens can show how far it is, and
+returns the network with its weights set. The card of a network has it as `learn`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kitnet.base.spec import Array
+from kitnet.net import Net
+
+CHUNK = 256  # images at once, so that the values of a layer stay small
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far a rule has come: `done` of `all` of `what` it works on."""
+
+    what: str
+    done: int
+    all: int
+
+
+Learning = Generator[Stage, None, Net]
+# Of prepared images (N, *input), their class numbers (N,), the number of classes, and a seed.
+OwnRule = Callable[[Array, Array, int, int], Learning]
+
+
+def finish(learning: Learning) -> Net:
+    """The network, when all is learned."""
+    while True:
+        try:
+            next(learning)
+        except StopIteration as end:
+            net: Net = end.value
+            return net
+
+
+def chunks(x: Array) -> Iterator[slice]:
+    """Slices of so many images that together are all of them."""
+    return (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
+
+
+def take_over(net: Net, other: Net) -> None:
+    """Copy the weights that another network has at the same paths."""
+    for path, view in net.weights.items():
+        if path in other.weights:
+            view[...] = other.weights[path]
+
+
+class LeastSquares:
+    """Linear scores by least squares with a penalty on the weights (ridge regression, Hoerl & Kennard 1970).
+
+    Features f, each brought to mean 0 and deviation 1, and targets t, 1 for the class and 0 for the others:
+    W = (sum of f f' + penalty N I)^-1 sum of f t'. Images are added chunk by chunk.
+    """
+
+    def __init__(self, features: int, classes: int) -> None:
+        self.images = 0
+        self.classes = np.eye(classes)
+        self.sums, self.squares = np.zeros(features), np.zeros((features, features))
+        self.targets, self.products = np.zeros(classes), np.zeros((features, classes))
+
+    def add(self, features: Array, labels: Array) -> None:
+        """features (N, F) and class numbers (N,)."""
+        f, t = features.astype(float), self.classes[labels]
+        self.images += len(f)
+        self.sums += f.sum(0)
+        self.squares += f.T @ f
+        self.targets += t.sum(0)
+        self.products += f.T @ t
+
+    def solve(self, penalty: float) -> tuple[Array, Array]:
+        """weight (F, classes) and bias (classes,) for the features as they were given."""
+        n = self.images
+        mean, target = self.sums / n, self.targets / n
+        covariance = self.squares / n - np.outer(mean, mean)
+        deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+        deviation[deviation < 1e-6] = 1  # a feature that is constant says nothing
+        correlation = covariance / np.outer(deviation, deviation)
+        answers = (self.products / n - np.outer(mean, target)) / deviation[:, None]
+        weight = np.linalg.solve(correlation + penalty * np.eye(len(mean)), answers) / deviation[:, None]
+        return weight, target - mean @ weight
