@@ -8,8 +8,11 @@ from kitnet.net.language import read_volume
 from kitnet.zoo import Card, find
 
 
-def usual_training(card: Card) -> dict[str, float]:
-    """What training does with the network where nothing else is said."""
+def usual_training(card: Card) -> dict[str, float] | None:
+    """What training does with the network where nothing else is said; None where it learns by a rule of its
+    own."""
+    if card.learn is not None:
+        return None
     return {
         "learning_rate": card.rate,
         "momentum": card.momentum,

@@ -58,7 +58,7 @@ LENET5_C3 = _columns(
     *("0134", "1245", "0235"),
     "012345",
 )
-# LeCun et al., "Backpropagation applied to handwritten zip code recognition", 1989, section 3.2: each map of H2
+# LeCun et al., "Backpropagation applied to handwritten zip code recognition", 1989, section 3: each map of H2
 # sees eight of the twelve of H1, by a scheme that is not published. Here map k sees eight in a row from map k
 # on, around the ring of the twelve, so that each map of H1 is seen by eight of H2, too.
 LENET1989_H2 = ConnectionTable(tuple(tuple(sorted((k + i) % 12 for i in range(8))) for k in range(12)))

@@ -2,9 +2,9 @@
 
     y[o, k] = sum over r, c of  x[o + r - p, c] w[r, c, k] / (|x at o| |w_k|)
 
-with |x at o| the root of the sum of the squares of the window, |w_k| that of the template; 0 where one of the
-two is 0. `kitnet.functional.normalised_correlation` is the same as a function. Source: Lewis, "Fast normalized
-cross-correlation", 1995, equation 1, without the means. With de = dy / (|x at o| |w_k|):
+with |x at o| the root of the sum of the squares of the window, |w_k| that of the template; 0 where one of
+them is 0. `kitnet.functional.normalised_correlation` is the same as a function. Source: Lewis, "Fast
+normalized cross-correlation", 1995, equation 1, without the means. With de = dy / (|x at o| |w_k|):
 
     dx = sum of w de - x times the sum of dy y / |x at o|^2 over the windows that cover it
     dw = sum of x de - w sum of dy y / |w|^2

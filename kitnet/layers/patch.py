@@ -4,8 +4,8 @@
     y[o, k] = e^(-sharpness d[o, k])
 
 (Serre, Wolf & Poggio, "Object recognition with features inspired by visual cortex", 2005, section 2: m = 1.)
-With `sparse` a mask m is stored with each patch, 1 for the numbers that count: Mutch & Lowe, "Multiclass object
-recognition with sparse, localized features", 2006, section 3.2, keep the strongest orientation at each
+With `sparse` a mask m is stored with each patch, 1 for the numbers that count: Mutch & Lowe, "Multiclass
+object recognition with sparse, localized features", 2006, section 3.2, keep the strongest orientation at each
 position alone. With dd = -sharpness y dy:
 
     dx = 2 sum of m (x - w) dd,   dw = -2 sum of m (x - w) dd,   dm = sum of (x - w)^2 dd

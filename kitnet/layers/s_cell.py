@@ -5,9 +5,8 @@
     y[o, k] = q max(0, (1 + e[o, k]) / (1 + 2q / (1 + q) max(0, b[k]) v[o]) - 1),  q the selectivity
 
 (Fukushima, "Neocognitron: a self-organizing neural network model for a mechanism of pattern recognition
-unaffected by shift in position", 1980, equations 1 to 3, with equal weights in v.) A cell whose seed window is
-s learns w = g s / size and b = g |s| / (2 sqrt(size)), equations 8 and 9 with all of the reinforcement g at
-once. As g grows y becomes
+unaffected by shift in position", 1980, with equal weights in v.) A cell whose seed is the window s learns
+w = g s / size and b = g |s| / (2 sqrt(size)), the reinforcement g all at once. As g grows y becomes
 
     max(0, (cos - t) / (1 - t)),  t = q / (1 + q)
 
@@ -36,8 +35,8 @@ from kitnet.layers.window import output_sizes, positions_and_taps, send_back
 
 @dataclass(frozen=True)
 class SCell(Template):
-    """`scell5-24 selectivity=4`: 24 planes of S cells with windows of 5x5, each 1 where its window is like its seed,
-    0 where the cosine of their angle is below 4/5."""
+    """`scell5-24 selectivity=4`: 24 planes of S cells with windows of 5x5, each 1 where its window is like
+    its seed, 0 where the cosine of their angle is below 4/5."""
 
     word = "scell"
 

@@ -50,4 +50,4 @@ class Template(Layer):
 
     def squares(self, x: Array) -> Array:
         """(N, *output, 1): the sum of the squares of each window."""
-        return sums(x * x, self.axes(x.shape[1:])).sum(-1, keepdims=True)
+        return sums((x * x).sum(-1, keepdims=True), self.axes(x.shape[1:]))

@@ -9,9 +9,9 @@ the offset is 0. A window of extent E with stride S and p places of padding befo
     jump   <- S * jump
 
 (Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", Distill 2019.) A fully
-connected layer is a window over all positions. A padding layer moves the offset as the padding of a window does,
-whatever it shows there. Where branches meet, a number sees from the first place to the
-last that any of them sees, and the largest jump counts.
+connected layer is a window over all positions. A padding layer moves the offset as the padding of a window
+does, whatever it shows there. Where branches meet, a number sees from the first place to the last that any of
+them sees, and the largest jump counts.
 """
 
 from __future__ import annotations

@@ -8,7 +8,9 @@ from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.zoo import (  # noqa: F401  # each registers its networks
     alexnet,
     densenet,
+    fragments,
     googlenet,
+    hmax,
     inception,
     lenet,
     lenet1989,

@@ -36,7 +36,8 @@ class Card:
     errata: tuple[Erratum, ...] = ()
     differences: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
-    learn: OwnRule | None = field(default=None, repr=False)  # for networks that learn without gradients
+    learn: OwnRule | None = field(default=None, repr=False)  # of networks that learn without gradients
+    loss: str = ""  # that judges what was learned so, where it is not the usual one
     rate: float = 0.05
     momentum: float = 0.9
     batch: int = 64

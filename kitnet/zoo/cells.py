@@ -1,4 +1,4 @@
-"""Cells of the visual cortex by hand: oriented edges, Gabor filters, and what an S cell learns from a seed."""
+"""Cells of the visual cortex by hand: oriented edges, Gabor filters, and what S cells learn from seeds."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def edges(count: int, size: int) -> Array:
 
 
 def gabors(count: int, size: int) -> Array:
-    """(size, size, 1, count): filters e^(-(u^2 + 0.09 v^2) / 2 s^2) cos(2 pi u / l) at the angles pi i / count,
-    with mean 0 and length 1.
+    """(size, size, 1, count): filters e^(-(u^2 + 0.09 v^2) / 2 s^2) cos(2 pi u / l), filter i at the
+    angle pi i / count, with mean 0 and length 1.
 
     s = 0.0036 size^2 + 0.35 size + 0.18 and l = s / 0.8, as Serre et al. 2007, table 1, were tuned to cells.
     """
@@ -47,7 +47,7 @@ def gabors(count: int, size: int) -> Array:
 
 def reinforced(seeds: Array) -> dict[str, Array]:
     """The weights of S cells that have learned windows (*window, C, K): excitation and inhibition grow
-    together, the first in proportion to the seed (Fukushima 1980, equations 8 and 9). A seed of zeros makes a
+    together, the first in proportion to the seed (Fukushima 1980). A seed of zeros makes a
     cell that is always silent."""
     axes = tuple(range(seeds.ndim - 1))
     size = seeds[..., 0].size
@@ -66,8 +66,8 @@ def set_weights(net: Net, path: str, arrays: dict[str, Array]) -> None:
 
 
 def hubel_wiesel(orientations: int = 8) -> Net:
-    """Simple and complex cells (Hubel & Wiesel 1962): each plane of S answers to an edge of its orientation at
-    its place, and C to the same edge anywhere in 4x4 places."""
+    """Simple and complex cells (Hubel & Wiesel 1962): each plane of S answers to an edge of its orientation
+    at its place, and C to the same edge anywhere in 4x4 places."""
     net = parse(f"16x16x1 -> S:scell5-{orientations} same -> C:maxpool4")
     set_weights(net, "S", reinforced(edges(orientations, 5)))
     return net

@@ -1,7 +1,7 @@
 """How networks learn that are older than back-propagation: each by a rule of its own, without gradients.
 
-A rule is a generator: it yields a `Stage` again and again, so that whoever listens can show how far it is, and
-returns the network with its weights set. The card of a network has it as `learn`.
+A rule is a generator: it yields a `Stage` again and again, so that whoever listens can show how far it is,
+and returns the network with its weights set. The card of a network has it as `learn`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.net import Net
+from kitnet.net import Graph, Net
 
 CHUNK = 256  # images at once, so that the values of a layer stay small
 
@@ -46,11 +46,29 @@ def chunks(x: Array) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
 
 
-def take_over(net: Net, other: Net) -> None:
-    """Copy the weights that another network has at the same paths."""
-    for path, view in net.weights.items():
-        if path in other.weights:
-            view[...] = other.weights[path]
+def up_to(net: Net, path: str) -> Net:
+    """What leads to one value of a network, as a network of its own, with copies of the weights."""
+    graph, last = net.graph, net.graph.find(path)
+    needed = {last}
+    for i in reversed(range(last + 1)):
+        needed |= set(graph.nodes[i].inputs if i in needed else ())
+    part, place = Graph(), {}
+    for i in sorted(needed):
+        node = graph.nodes[i]
+        if node.layer is None:
+            place[i] = part.operand(node.path, node.shape)
+            continue
+        owner = None if node.owner == node.path else node.owner
+        place[i] = part.add(node.path, node.layer, *(place[j] for j in node.inputs), owner=owner)
+    found = Net(part)
+    for name, view in found.weights.items():
+        view[...] = net.weights[name]
+    return found
+
+
+def answers(net: Net, x: Array) -> Array:
+    """The main output for images (N, *input), by the formulas."""
+    return np.concatenate([net.tape(x[some]).output for some in chunks(x)])
 
 
 class LeastSquares:
@@ -86,3 +104,14 @@ class LeastSquares:
         answers = (self.products / n - np.outer(mean, target)) / deviation[:, None]
         weight = np.linalg.solve(correlation + penalty * np.eye(len(mean)), answers) / deviation[:, None]
         return weight, target - mean @ weight
+
+
+def solve(
+    net: Net, path: str, front: Net, x: Array, labels: Array, penalty: float = 0.1
+) -> Generator[Stage, None, None]:
+    """Fill a linear layer by least squares on what `front` makes of all images."""
+    fit = LeastSquares(*net.weights[f"{path}.weight"].shape)
+    for some in chunks(x):
+        fit.add(answers(front, x[some]).reshape(len(x[some]), -1), labels[some])
+        yield Stage("images", min(some.stop, len(x)), len(x))
+    net.weights[f"{path}.weight"][...], net.weights[f"{path}.bias"][...] = fit.solve(penalty)

@@ -13,7 +13,7 @@ SOURCE = (
     "code recognition, Neural Computation 1 (1989) 541-551"
 )
 SECTION = f"{SOURCE}, section 3"
-# Beyond the border lies a background of -1. Zeros are what `pad` sets, so that it stands between x + 1 and - 1.
+# Beyond the border lies a background of -1. A pad sets zeros, so that it stands between + 1 and - 1.
 BORDER = "scale shift=1 -> pad places=2:1x2:1 -> scale shift=-1"
 
 
@@ -52,8 +52,8 @@ BORDER = "scale shift=1 -> pad places=2:1x2:1 -> scale shift=-1"
     differences=(
         "Which eight maps of H1 a map of H2 sees is not published; here map k sees eight in a row from map k "
         "on, around a ring.",
-        "Of the three places of padding that 16 places need for 8, two lie before the image and one behind it; "
-        "the paper does not say.",
+        "Of the three places of padding that 16 places need for 8, two lie before the image and one behind "
+        "it; the paper does not say.",
         "The output is ten units with softmax and cross-entropy in place of squashed units and the mean "
         "squared error.",
         "Weights begin with a deviation of 1/sqrt(fan-in), as the same authors advise in Efficient BackProp; "

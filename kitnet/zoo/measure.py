@@ -65,8 +65,11 @@ def weights(m: Measured) -> int:
 
 def multiply_adds(m: Measured) -> int:
     """Of convolutions, linear layers and those that compare with templates, as papers and libraries count."""
-    kinds = (Convolution, Linear, Template)
-    return sum(layer.multiply_adds(*m.graph.shapes_into(node)) for node, layer in m.layers(*kinds))
+    return sum(
+        layer.multiply_adds(*m.graph.shapes_into(node))
+        for node, layer in m.layers()
+        if isinstance(layer, Convolution | Linear | Template)
+    )
 
 
 def connections(m: Measured) -> int:

@@ -21,8 +21,8 @@ from kitnet.net import Net, parse
 from kitnet.zoo.card import model
 from kitnet.zoo.cells import edges, reinforced, set_weights
 from kitnet.zoo.claim import Published
+from kitnet.zoo.learning import Learning, Stage, answers, chunks, up_to
 from kitnet.zoo.sources import FIELD_BY_HAND
-from kitnet.zoo.learning import Learning, Stage, chunks, take_over
 
 SOURCE = (
     "Fukushima: Neocognitron: a self-organizing neural network model for a mechanism of pattern recognition "
@@ -35,34 +35,28 @@ NEAR = 0.92  # an image whose cosine with every prototype is smaller begins a pl
 FAINT = 0.3  # windows with less than this share of the strongest one's length are no seeds
 ROUNDS = 3  # of S3 through all images, at most
 
-FRONT = f"28x28x1 -> S1:scell5-{EDGES} same selectivity=3 -> C1:normpool3/2 same"
-MIDDLE = f"{FRONT} -> S2:scell3-{{planes}} same selectivity=0.5 -> C2:normpool5/2 same"
-
 
 def learn(x: Array, labels: Array, classes: int, seed: int) -> Learning:
     """S1 is given edges, S2 grows without a teacher, S3 with one."""
     random = stream(seed, "neocognitron")
     net = neocognitron(classes=classes)
     set_weights(net, "S1", reinforced(edges(EDGES, 5)))
-    first = parse(FRONT)
-    take_over(first, net)
-    seeds = yield from _grow(first, x, net.weights["S2.weight"].shape, random)
+    seeds = yield from _grow(up_to(net, "C1"), x, net.weights["S2.weight"].shape, random)
     set_weights(net, "S2", reinforced(seeds))
-    second = parse(MIDDLE.format(planes=seeds.shape[-1]))
-    take_over(second, net)
-    prototypes = yield from _compete(second, x, labels, net.weights["S3.weight"].shape, classes, random)
+    shape = net.weights["S3.weight"].shape
+    prototypes = yield from _compete(up_to(net, "C2"), x, labels, shape, classes, random)
     set_weights(net, "S3", reinforced(prototypes))
     return net
 
 
 def _grow(first: Net, x: Array, shape: Shape, random: np.random.Generator) -> Generator[Stage, None, Array]:
-    """The seeds of S2 (*window, C, planes), by the rule add-if-silent: where an image has a window to which no
-    plane answers, it becomes the seed of a new one. Seeds that no image gives stay 0."""
+    """The seeds of S2 (*window, C, planes), by the rule add-if-silent: where an image has a window to which
+    no plane answers, it becomes the seed of a new one. Seeds that no image gives stay 0."""
     *window, _, planes = shape
     seeds = np.zeros((math.prod(shape[:-1]), planes), np.float32)
     count = 0
     for i in random.permutation(len(x)):
-        seen = _directions(first(x[i : i + 1]), window[0])
+        seen = _directions(answers(first, x[i : i + 1]), window[0])
         silent = np.flatnonzero((seen @ seeds[:, :count]).max(1, initial=0) < SILENT)
         while len(silent) and count < planes:
             seeds[:, count] = seen[random.choice(silent)]
@@ -88,9 +82,9 @@ def _compete(
 ) -> Generator[Stage, None, Array]:
     """The prototypes of S3 (*window, C, planes), as many planes for each class side by side.
 
-    The plane whose prototype is nearest to an image wins. Where it is of the image's class, and near enough in
-    the first round, it is reinforced by the image; otherwise the image begins a plane of its class, or, where
-    all of these are taken, reinforces the nearest of them.
+    The plane whose prototype is nearest to an image wins. Where it is of the image's class, and near enough
+    in the first round, it is reinforced by the image; otherwise the image begins a plane of its class, or,
+    where all of these are taken, reinforces the nearest of them.
     """
     each = shape[-1] // classes
     sums = np.zeros((classes, each, math.prod(shape[:-1])), np.float32)
@@ -100,7 +94,7 @@ def _compete(
         before, order = used.sum(), random.permutation(len(x))
         for some in chunks(x):
             chosen = order[some]
-            values = second(x[chosen]).reshape(len(chosen), -1)
+            values = answers(second, x[chosen]).reshape(len(chosen), -1)
             values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.finfo(np.float32).tiny)
             for value, k in zip(values, labels[chosen], strict=True):
                 like = np.full((classes, each), -1.0)
@@ -137,20 +131,26 @@ def _compete(
         FIELD_BY_HAND: {"receptive field of C1": 7, "receptive field of C2": 19},
     },
     differences=(
-        "It learns by its own rules, without gradients: S1 is given 16 edges; planes of S2 are added where all "
-        "are silent; planes of S3 are added and reinforced where their class is told. These are the rules of "
-        "Fukushima 2003; those of 1980 have no teacher at all, and as many planes as were set before.",
-        "The paper of 1980 has 16x16 places and 24 planes in each layer of S; this one has 28x28 and 16, 120 and "
-        "32 for each class.",
+        "It learns by its own rules, without gradients: S1 is given 16 edges, planes of S2 are added where "
+        "all are silent, planes of S3 are added and reinforced where their class is told. These are the rules "
+        "of Fukushima 2003; those of 1980 have no teacher, and as many planes as were set before.",
+        "The paper of 1980 has 16x16 places and 24 planes in each layer of S; this one has 28x28, and 16, "
+        "120 and for each class 32 planes.",
         "C cells take the root of the sum of squares of their window, all places alike; the papers' weights "
         "fall off towards the rim, and their answers are squashed.",
-        "S cells divide by the root mean square of their window, all places alike; the papers' weights fall off.",
+        "S cells divide by the root mean square of their window, all places alike; the papers' weights fall "
+        "off, too.",
         "An S cell learns its seed with one strong reinforcement; the paper's learn by many small ones.",
+        "The answers of C3, from 0 to 1, times 20 are read as scores of a softmax, so that a prediction has "
+        "probabilities; the largest stays the largest.",
         "On the digits that come with kitnet it has 96 % of the test part right.",
     ),
     published=(Published("3,000 test digits of ETL-1, four stages", HANDWRITTEN, 1.4),),
 )
 def neocognitron(planes: int = 120, cells: int = 32, classes: int = 10) -> Net:
     """With so many planes in S2, and so many in S3 for each class."""
-    line = MIDDLE.format(planes=planes)
-    return parse(f"{line} -> S3:scell7-{cells * classes} selectivity=0.5 -> C3:maxout{cells} -> flatten")
+    return parse(
+        f"28x28x1 -> S1:scell5-{EDGES} same selectivity=3 -> C1:normpool3/2 same "
+        f"-> S2:scell3-{planes} same selectivity=0.5 -> C2:normpool5/2 same "
+        f"-> S3:scell7-{cells * classes} selectivity=0.5 -> C3:maxout{cells} -> flatten -> scale factor=20"
+    )
