@@ -27,7 +27,8 @@ from kitnet.layers.window import output_sizes, positions_and_taps, send_back
 
 @dataclass(frozen=True)
 class Cosine(Template):
-    """`cosine5-24`: how alike each window of 5x5 is to each of 24 templates, from -1 to 1, however bright."""
+    """`cosine5-24`: y = sum of x w / (|x| |w|), the cosine of the angle between each window of 5x5 and each
+    of 24 templates."""
 
     word = "cosine"
     keeps = frozenset({"x", "y"})

@@ -21,8 +21,8 @@ from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kep
 
 @dataclass(frozen=True)
 class Inhibition(Layer):
-    """`inhibit share=0.5`: of the numbers of a position those stay that are in the upper half of their span,
-    the others become 0."""
+    """`inhibit share=0.5`: y = x where x >= low + 0.5 (high - low), 0 elsewhere: of the maps at a position
+    those stay that are in the upper half of their span."""
 
     word = "inhibit"
 

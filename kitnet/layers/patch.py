@@ -29,8 +29,8 @@ from kitnet.layers.window import output_sizes, positions_and_taps
 
 @dataclass(frozen=True)
 class Patch(Template):
-    """`patch4-200 sharpness=2`: how near each window of 4x4 is to each of 200 patches, 1 for the patch
-    itself; `sparse=yes`: only the numbers of a patch count that its mask names."""
+    """`patch4-200 sharpness=2`: y = e^(-2 sum of (x - w)^2), how near each window of 4x4 is to each of 200
+    patches; with `sparse=yes` only the numbers of a patch count that its mask names."""
 
     word = "patch"
     keeps = frozenset({"x", "y"})

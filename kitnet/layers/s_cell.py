@@ -35,8 +35,9 @@ from kitnet.layers.window import output_sizes, positions_and_taps, send_back
 
 @dataclass(frozen=True)
 class SCell(Template):
-    """`scell5-24 selectivity=4`: 24 planes of S cells with windows of 5x5, each 1 where its window is like
-    its seed, 0 where the cosine of their angle is below 4/5."""
+    """`scell5-24 selectivity=4`: y = q max(0, (1 + e) / (1 + 2q / (1 + q) b v) - 1) with e = sum of w x and v
+    the root mean square of a window of 5x5: 24 planes of S cells, each 1 where its window is like its seed, 0
+    where the cosine of their angle is below q / (1 + q)."""
 
     word = "scell"
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 from kitnet.base.error import ShapeError
-from kitnet.base.shape import Pad, Shape, Sizes, slide
+from kitnet.base.shape import Axis, Pad, Shape, Sizes, slide
 from kitnet.base.spec import INITIALISERS, Array, Param
 from kitnet.layers.contract import Layer
 from kitnet.layers.value import INTEGER, PAD, SIZES, argument, choice
@@ -50,4 +50,9 @@ class Template(Layer):
 
     def squares(self, x: Array) -> Array:
         """(N, *output, 1): the sum of the squares of each window."""
-        return sums((x * x).sum(-1, keepdims=True), self.axes(x.shape[1:]))
+        total = (x * x).sum(-1, keepdims=True)
+        for i, axis in enumerate(self.axes(x.shape[1:])):  # along one axis after the other
+            along = [Axis(n, 1, 1, 1, 0, 0, n) for n in total.shape[1:-1]]
+            along[i] = axis
+            total = sums(total, tuple(along))
+        return total

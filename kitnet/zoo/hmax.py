@@ -24,7 +24,6 @@ from kitnet.zoo.sources import FIELD_BY_HAND
 SERRE = "Serre, Wolf, Poggio: Object recognition with features inspired by visual cortex, CVPR 2005"
 LOWE = "Mutch, Lowe: Multiclass object recognition with sparse, localized features, CVPR 2006"
 BANDS = ((7, 9, "4/2"), (11, 13, "6/3 ceil"))  # two sizes of Gabor filters, and the pool over both
-TRIES = 20  # for each patch
 BLANK = 0.05  # patches whose numbers deviate less show nothing
 
 
@@ -60,20 +59,21 @@ def learn(build: Builder, x: Array, labels: Array, classes: int, seed: int) -> L
 
 
 def _sample(front: Net, x: Array, shape: Shape, random: np.random.Generator) -> Generator[Stage, None, Array]:
-    """Patches (*window, C, number) of the maps of random images at random places; one that is blank is
-    refused, up to so many times in a row."""
+    """Patches (*window, C, number) of the maps of random images at random places; blank ones are refused, as
+    long as there are others."""
     window, number = shape[0], shape[-1]
     found: list[Array] = []
-    for tries in range(TRIES * number):
-        maps = answers(front, x[random.integers(len(x))][None])[0]
-        i, j = (random.integers(n - window + 1) for n in maps.shape[:2])
-        patch = maps[i : i + window, j : j + window]
-        if patch.std() > BLANK or tries >= (TRIES - 1) * number:
-            found.append(patch)
-            yield Stage("patches of S2", len(found), number)
-        if len(found) == number:
-            break
-    return np.stack(found, -1)
+    while len(found) < number:
+        before = len(found)
+        for maps in answers(front, x[random.integers(len(x), size=max(number - len(found), 16))]):
+            i, j = (random.integers(n - window + 1) for n in maps.shape[:2])
+            patch = maps[i : i + window, j : j + window]
+            if patch.std() > BLANK:
+                found.append(patch)
+        if len(found) == before:
+            found += [patch] * number
+        yield Stage("patches of S2", min(len(found), number), number)
+    return np.stack(found[:number], -1)
 
 
 COMMON = (

@@ -132,8 +132,8 @@ def _compete(
     },
     differences=(
         "It learns by its own rules, without gradients: S1 is given 16 edges, planes of S2 are added where "
-        "all are silent, planes of S3 are added and reinforced where their class is told. These are the rules "
-        "of Fukushima 2003; those of 1980 have no teacher, and as many planes as were set before.",
+        "all are silent, planes of S3 are added and reinforced where their class is told. These are the "
+        "rules of Fukushima 2003; those of 1980 have no teacher, and as many planes as were set before.",
         "The paper of 1980 has 16x16 places and 24 planes in each layer of S; this one has 28x28, and 16, "
         "120 and for each class 32 planes.",
         "C cells take the root of the sum of squares of their window, all places alike; the papers' weights "
