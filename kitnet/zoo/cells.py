@@ -20,8 +20,8 @@ def _places(size: int, angle: float) -> tuple[Array, Array, Array]:
 
 
 def edges(count: int, size: int) -> Array:
-    """(size, size, 1, count): discs that are 1 on one side of an edge through the centre and 0 on the other; edge
-    i is bright towards the angle 2 pi i / count, with 0 to the right and pi / 2 downwards."""
+    """(size, size, 1, count): discs that are 1 on one side of an edge through the centre and 0 on the other;
+    edge i is bright towards the angle 2 pi i / count, with 0 to the right and pi / 2 downwards."""
     found = []
     for i in range(count):
         u, _, inside = _places(size, 2 * np.pi * i / count)
