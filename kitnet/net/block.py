@@ -141,7 +141,7 @@ class Scope:
             term = replace(self.everywhere[name], name=own, output="")
             return term.wire(Scope(self.graph, self.prefix, self, (path, name)), x)
         scope: Scope | None = self
-        known: list[str] = []
+        known = [*self.everywhere] if "." in name else []
         while scope and name not in scope.named:
             known += scope.named
             scope = scope.outer
