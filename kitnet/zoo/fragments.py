@@ -48,7 +48,7 @@ def of_detections(detected: Array, targets: Array) -> Array:
     return information(np.stack([targets.sum(0) - present, present], -2))
 
 
-def learn(x: Array, labels: Array, classes: int, seed: int) -> Learning:
+def learn(x: Array, labels: Array, classes: int, seed: int, candidates: int = CANDIDATES) -> Learning:
     """Both levels by mutual information, and the classifier solved for."""
     random = stream(seed, "fragments")
     net = fragments(classes=classes)
@@ -56,40 +56,40 @@ def learn(x: Array, labels: Array, classes: int, seed: int) -> Learning:
     targets = np.eye(classes, dtype=np.float32)[labels]
     for level, source in (("1", None), ("2", "D1")):
         values = x[judges] if source is None else answers(up_to(net, source), x[judges])
-        yield from _level(net, level, values, targets[judges], random)
+        yield from _level(net, level, values, targets[judges], candidates, random)
     yield from solve(net, "fc1", up_to(net, "D2"), x, labels)
     return net
 
 
 def _level(
-    net: Net, level: str, values: Array, targets: Array, random: np.random.Generator
+    net: Net, level: str, values: Array, targets: Array, number: int, random: np.random.Generator
 ) -> Generator[Stage, None, None]:
-    """Choose the fragments of one level, and the threshold of each."""
+    """Choose the fragments of one level among so many windows, and the threshold of each."""
     graph = net.graph
     window = net.weights[f"F{level}.weight"].shape[:2]
-    candidates = _windows(values, window[0], random)
+    candidates = _windows(values, window[0], number, random)
     inner = [graph.nodes[i].layer for i in range(graph.find(f"F{level}"), graph.find(f"D{level}"))]
-    layers = [replace(one, filters=CANDIDATES) if isinstance(one, Cosine) else one for one in inner]
+    layers = [replace(one, filters=number) if isinstance(one, Cosine) else one for one in inner]
     detector = Net.of(values.shape[1:], *filter(None, layers))
     set_weights(detector, "cosine1", {"weight": candidates})
     found = answers(detector, values)
     detected, thresholds = _thresholds(found.reshape(len(found), -1, candidates.shape[-1]), targets)
-    number = net.weights[f"D{level}.threshold"].size
+    wanted = net.weights[f"D{level}.threshold"].size
     chosen: list[int] = []
     for one in _additions(detected, targets):
         chosen.append(one)
-        yield Stage(f"fragments of level {level}", len(chosen), number)
-        if len(chosen) == number:
+        yield Stage(f"fragments of level {level}", len(chosen), wanted)
+        if len(chosen) == wanted:
             break
     set_weights(net, f"F{level}", {"weight": candidates[..., chosen]})
     set_weights(net, f"D{level}", {"threshold": thresholds[chosen]})
 
 
-def _windows(values: Array, size: int, random: np.random.Generator) -> Array:
+def _windows(values: Array, size: int, number: int, random: np.random.Generator) -> Array:
     """Windows (size, size, C, number) of random images at random places, none of them faint."""
     found: list[Array] = []
     least = FAINT * size * float(np.sqrt((values**2).mean() * values.shape[-1]))
-    while len(found) < CANDIDATES:
+    while len(found) < number:
         image = values[random.integers(len(values))]
         i, j = (random.integers(n - size + 1) for n in image.shape[:2])
         one = image[i : i + size, j : j + size]

@@ -44,7 +44,7 @@ def learn(x: Array, labels: Array, classes: int, seed: int) -> Learning:
     seeds = yield from _grow(up_to(net, "C1"), x, net.weights["S2.weight"].shape, random)
     set_weights(net, "S2", reinforced(seeds))
     shape = net.weights["S3.weight"].shape
-    prototypes = yield from _compete(up_to(net, "C2"), x, labels, shape, classes, random)
+    prototypes = yield from compete(up_to(net, "C2"), x, labels, shape, classes, random)
     set_weights(net, "S3", reinforced(prototypes))
     return net
 
@@ -77,7 +77,7 @@ def _directions(y: Array, window: int) -> Array:
     return found
 
 
-def _compete(
+def compete(
     second: Net, x: Array, labels: Array, shape: Shape, classes: int, random: np.random.Generator
 ) -> Generator[Stage, None, Array]:
     """The prototypes of S3 (*window, C, planes), as many planes for each class side by side.

@@ -15,11 +15,13 @@ from kitnet.data import load
 from kitnet.net import Net
 from kitnet.zoo import Stage, find, finish
 from kitnet.zoo.fragments import information, of_detections
+from kitnet.zoo.fragments import learn as learn_fragments
 from kitnet.zoo.hmax import hmax, hmax_lowe
 from kitnet.zoo.hmax import learn as learn_hmax
 from kitnet.zoo.learning import LeastSquares, answers, up_to
+from kitnet.zoo.neocognitron import compete
 
-IMAGES = 150
+IMAGES = 100
 
 
 @cache
@@ -33,6 +35,7 @@ def digits(size: int, images: int = IMAGES) -> tuple[Array, Array]:
 RULES = {
     "hmax": partial(learn_hmax, partial(hmax, 40)),
     "hmax:lowe": partial(learn_hmax, partial(hmax_lowe, 40)),
+    "fragments": partial(learn_fragments, candidates=150),
 }
 
 
@@ -41,6 +44,7 @@ def learned(name: str, seed: int = 0) -> Net:
     rules = {
         "hmax": partial(learn_hmax, partial(hmax, 40)),
         "hmax:lowe": partial(learn_hmax, partial(hmax_lowe, 40)),
+        "fragments": partial(learn_fragments, candidates=150),
     }
     rule = rules.get(name, find(name).learn)
     return finish(rule(*digits(find(name).build().input_shape[0]), 10, seed))
@@ -51,7 +55,7 @@ OLD = ["neocognitron", "hmax", "hmax:lowe", "fragments"]
 
 @pytest.mark.parametrize("name", OLD)
 def test_what_it_has_learned_it_knows(name: str) -> None:
-    """A guess would be right for 15 of the 150 images."""
+    """A guess would be right for 10 of the 100 images."""
     x, labels = digits(find(name).build().input_shape[0])
     found = answers(learned(name), x)
     assert found.shape == (IMAGES, 10)
@@ -106,6 +110,18 @@ def test_planes_of_s3_belong_to_classes() -> None:
     assert (planes.max(2).argmax(1) == labels).all()
     used = net.weights["S3.inhibition"].reshape(10, -1) > 0
     assert used.any(1).all() and not used.all()
+
+
+@row(93)
+def test_an_image_that_another_class_would_win_begins_a_plane() -> None:
+    """Of two classes, three images: (1, 0) is of the first, (0, 1) and (1, 0.2) are of the second."""
+    x = np.array([[1, 0], [0, 1], [1, 0.2]], np.float32).reshape(3, 1, 1, 2)
+    same, labels = kitnet.parse("1x1x2 -> identity"), np.array([0, 1, 1])
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        planes = finish(compete(same, x, labels, (1, 1, 2, 6), 2, random)).reshape(2, 2, 3)
+        assert (np.abs(planes).max(0) > 0).tolist() == [[True, False, False], [True, True, False]]
+        np.testing.assert_allclose(planes[:, 0, 0], [1, 0])
 
 
 # ----------------------------------------------------------------------------------------------------- HMAX

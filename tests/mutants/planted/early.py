@@ -109,10 +109,10 @@ EARLY = [
         f"{RULES}::test_each_plane_was_silent_before_it_was_added",
     ),
     Mutant(
-        "_compete",
+        "compete",
         "like.max(1).argmax() == k",
         "True",
-        f"{RULES}::test_planes_of_s3_belong_to_classes",
+        f"{RULES}::test_an_image_that_another_class_would_win_begins_a_plane",
     ),
     Mutant(
         "zoo.hmax:learn",
