@@ -190,6 +190,12 @@ EARLY = [
         f"{OF_1989}::test_the_papers_numbers",
     ),
     Mutant(
+        "zfnet_contrast",
+        "[ContrastNorm(5)]",
+        "[]",
+        "zoo/test_claims.py::test_every_claim_holds[zfnet:contrast]",
+    ),
+    Mutant(
         "net.receptive:_through",
         "field.offset - before * field.jump",
         "field.offset - before",
