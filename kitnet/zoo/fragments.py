@@ -93,7 +93,7 @@ def _windows(values: Array, size: int, number: int, random: np.random.Generator)
         image = values[random.integers(len(values))]
         i, j = (random.integers(n - size + 1) for n in image.shape[:2])
         one = image[i : i + size, j : j + size]
-        if np.linalg.norm(one) > least:
+        if np.linalg.norm(one) >= least:
             found.append(one)
     return np.stack(found, -1)
 

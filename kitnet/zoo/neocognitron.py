@@ -33,6 +33,7 @@ EDGES = 16  # planes of S1
 SILENT = 0.6  # a window of S2 whose cosine with every seed is smaller leaves all planes silent
 NEAR = 0.92  # an image whose cosine with every prototype is smaller begins a plane of its own
 FAINT = 0.3  # windows with less than this share of the strongest one's length are no seeds
+TINY = float(np.finfo(np.float32).tiny)  # in the place of a length of 0
 ROUNDS = 3  # of S3 through all images, at most
 
 
@@ -73,7 +74,7 @@ def _directions(y: Array, window: int) -> Array:
     axes = slide(y.shape[1:], window)
     seen = windows(y, axes).reshape(-1, window * window * y.shape[-1])
     lengths = np.linalg.norm(seen, axis=1, keepdims=True)
-    found: Array = (seen / np.maximum(lengths, np.finfo(y.dtype).tiny))[lengths[:, 0] > FAINT * lengths.max()]
+    found: Array = (seen / np.maximum(lengths, TINY))[lengths[:, 0] > FAINT * lengths.max()]
     return found
 
 
@@ -95,7 +96,7 @@ def compete(
         for some in chunks(x):
             chosen = order[some]
             values = answers(second, x[chosen]).reshape(len(chosen), -1)
-            values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+            values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), TINY)
             for value, k in zip(values, labels[chosen], strict=True):
                 like = np.full((classes, each), -1.0)
                 for c in range(classes):
@@ -104,7 +105,7 @@ def compete(
                 plane = like[k].argmax() if won or used[k] == each else used[k]
                 used[k] = max(used[k], plane + 1)
                 sums[k, plane] += value
-                prototypes[k, plane] = sums[k, plane] / np.linalg.norm(sums[k, plane])
+                prototypes[k, plane] = sums[k, plane] / max(np.linalg.norm(sums[k, plane]), TINY)
             yield Stage(f"images, round {number + 1} of {ROUNDS}", min(some.stop, len(x)), len(x))
         if used.sum() == before:
             break

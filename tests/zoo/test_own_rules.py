@@ -62,6 +62,15 @@ def test_what_it_has_learned_it_knows(name: str) -> None:
     assert (found.argmax(1) == labels).mean() > 0.95
 
 
+@pytest.mark.parametrize("name", OLD)
+def test_images_without_light_teach_nothing_and_stop_nothing(name: str) -> None:
+    size = find(name).build().input_shape[0]
+    dark = np.zeros((4, size, size, 1), np.float32)
+    net = finish(RULES.get(name, find(name).learn)(dark, np.arange(4) % 2, 2, 0))
+    found = answers(net, dark)
+    assert found.shape == (4, 2) and np.isfinite(found).all() and np.ptp(found, 0).max() == 0
+
+
 def test_the_seed_decides() -> None:
     rule = partial(learn_hmax, partial(hmax, 4))
     one, again, other = (finish(rule(*digits(28, 20), 10, seed)) for seed in (1, 1, 2))
