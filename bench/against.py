@@ -13,10 +13,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from networks import BENCHES, Bench
 from outcome import RefusedError, difference, digits, geometric, other_counts
 from process import BUSY, ROOT, Options, commit, machine, say, tell_disturbed, work
 from side import NotYetError
+from table import BENCHES, Bench
 
 TURNS = ("old", "new", "old again")
 SLOWER = 0.97  # of the old speed; a ratio below counts unless the old one was as far from itself

@@ -22,11 +22,11 @@ from typing import Any
 import against
 import numpy as np
 from layers import LAYERS
-from networks import BENCHES, Bench
 from outcome import RefusedError, columns_of, difference, digits, geometric, other_counts, write
 from process import BUSY, ROOT, Options, machine, say, tell_disturbed, work
 from rivals import rivals_of
 from side import NotYetError
+from table import BENCHES, Bench
 
 RESULTS = ROOT / "results" / "compare.csv"
 HOPELESS = 1.5  # a rival this much slower than the best after two rounds is measured no more

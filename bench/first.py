@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ours
-from networks import BENCHES
+from table import BENCHES
 
 import kitnet
 

@@ -1,4 +1,4 @@
-"""What is measured: each network once as kitnet's line and once as PyTorch code, and the table of names.
+"""Networks that are measured, each once as kitnet's line and once as PyTorch code.
 
 Both definitions list their layers in the same order, so that weights are handed over by counting; every run
 checks that both count the same operations and compute the same numbers. A builder is given `torch.nn`.
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Build = Callable[[Any], Any]  # torch.nn -> module
-Task = Literal["train", "gradient", "infer", "layers"]
 
 
 @dataclass(frozen=True)
@@ -31,21 +30,6 @@ class Network:
     classes: int
     note: str = ""
     apart: float = 1e-3
-
-
-@dataclass(frozen=True)
-class Bench:
-    """One name of the table. `goal` is the ratio to the best rival that is to be reached.
-
-    `train` is a whole training step, `gradient` one without the update of the weights, as in
-    convnet-benchmarks; `infer` is the scores alone; `layers` are single convolutions, listed in layers.py.
-    """
-
-    name: str
-    network: Network | None
-    task: Task
-    batch: int
-    goal: float
 
 
 def _convolutions(nn: Any, depth: int, plan: str) -> list[Any]:
@@ -325,25 +309,3 @@ RESNET18 = _Resnet(((2, 64), (2, 128), (2, 256), (2, 512)), (7, 2)).network("He 
 RESNET50 = _Resnet(((3, 64), (4, 128), (6, 256), (3, 512)), (7, 2), wide=True).network(
     "He et al. 2015, the stride on the 3x3 filter as in torchvision (V1.5)"
 )
-
-_TABLE = [
-    Bench("lenet5-train-64", LENET5, "train", 64, 5.0),
-    Bench("lenet5-train-512", LENET5, "train", 512, 3.0),
-    Bench("lenet5-infer-1", LENET5, "infer", 1, 1.3),
-    Bench("lenet5-infer-512", LENET5, "infer", 512, 1.8),
-    Bench("resnet20-train-128", RESNET20, "train", 128, 1.5),
-    Bench("resnet20-infer-128", RESNET20, "infer", 128, 1.2),
-    Bench("alexnet", ALEXNET, "gradient", 32, 1.3),
-    Bench("overfeat", OVERFEAT, "gradient", 16, 1.3),
-    Bench("vgg-a", VGG_A, "gradient", 16, 1.6),
-    Bench("googlenet", GOOGLENET, "gradient", 32, 1.4),
-    Bench("alexnet-infer-32", ALEXNET, "infer", 32, 1.2),
-    Bench("vgg-a-infer-8", VGG_A, "infer", 8, 1.5),
-    Bench("resnet18-train-16", RESNET18, "train", 16, 1.4),
-    Bench("resnet18-infer-1", RESNET18, "infer", 1, 1.2),
-    Bench("resnet50-infer-1", RESNET50, "infer", 1, 1.1),
-    Bench("resnet50-infer-16", RESNET50, "infer", 16, 1.1),
-    Bench("conv", None, "layers", 0, 1.5),
-    Bench("depthwise", None, "layers", 0, 1.5),
-]
-BENCHES = {bench.name: bench for bench in _TABLE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import cycle
 from typing import Any
@@ -19,8 +20,8 @@ from material import (
     labels,
     vector,
 )
-from networks import Bench
 from side import CHECKED_STEPS, THREADS, Answers, NotYetError, Side, Step
+from table import Bench
 
 import kitnet
 from kitnet.base.error import KitnetError
@@ -37,11 +38,15 @@ from kitnet.kernels.jit import build
 from kitnet.kernels.program import Call, Program
 from kitnet.net.objective import usual_loss
 from kitnet.optim import Sgd
+from kitnet.zoo import find
 
 
 def _parse(line: str) -> Any:
-    """The network. Raises NotYetError where a layer is missing."""
+    """The network of a line, or of a name of the zoo without its auxiliary heads. Raises NotYetError where a
+    layer or the network is missing."""
     try:
+        if "->" not in line:
+            line = re.sub(r" -> (\w+:)?side\[.*?=> \w+\]", "", str(find(line).build()))
         return kitnet.parse(line)
     except KitnetError as error:
         raise NotYetError(f"kitnet cannot build this network yet: {str(error).splitlines()[0]}") from None

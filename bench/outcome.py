@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from networks import BENCHES, Bench
+from table import BENCHES, Bench
 
 # Difference that is allowed, relative to the largest number; gradients of networks have one of their own.
 TOLERANCE = 1e-4

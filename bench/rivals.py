@@ -27,8 +27,8 @@ from material import (
     labels,
     vector,
 )
-from networks import Bench
 from side import CHECKED_STEPS, THREADS, Answers, Side, Step
+from table import Bench
 
 TORCH = ("torch-eager", "torch-eager-last", "torch-compile", "torch-compile-last")
 WHOLE_STEP = ("torch-compile-step", "torch-compile-step-last")  # the optimiser compiled with the rest

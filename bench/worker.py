@@ -11,8 +11,8 @@ import sys
 from typing import Any
 
 import numpy as np
-from networks import BENCHES
 from side import THREADS, NotYetError, Side, forget_peak, peak, resident, seconds_per_call
+from table import BENCHES
 
 
 def _side(bench: str, name: str) -> Side:

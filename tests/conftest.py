@@ -68,7 +68,7 @@ def easy(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def own_layers() -> Iterator[None]:
     """Layers that the test registers are taken out of the registry again."""
-    before = dict(LAYERS)
+    before = set(LAYERS)
     yield
-    LAYERS.clear()
-    LAYERS.update(before)
+    for word in set(LAYERS) - before:
+        del LAYERS[word]

@@ -19,7 +19,7 @@ FLOORS = {
     **dict.fromkeys(["layers", "kernels", "data", "optim", "files"], 1),
     **dict.fromkeys(["net"], 2),
     **dict.fromkeys(["engine", "zoo"], 3),
-    **dict.fromkeys(["train", "functional", "testing", "interop", "look"], 4),
+    **dict.fromkeys(["train", "functional", "lab", "surgery", "testing", "interop", "look"], 4),
     **dict.fromkeys(["distributed", "studio"], 5),
     **dict.fromkeys(["cli"], 6),
 }

@@ -21,10 +21,12 @@ from kitnet.cli import (
     diff,
     evaluate,
     explain,
+    lab,
     layers,
     models,
     predict,
     show,
+    surgery,
     train,
     verify,
 )  # fmt: skip
@@ -37,7 +39,22 @@ app = App(
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
 )
-for module in (train, evaluate, predict, verify, show, check, explain, layers, models, claims, diff):
+COMMANDS = (
+    train,
+    evaluate,
+    predict,
+    verify,
+    show,
+    check,
+    explain,
+    layers,
+    models,
+    claims,
+    diff,
+    lab,
+    surgery,
+)
+for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2])
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from kitnet.cli.flags import Json
 from kitnet.cli.screen import FAILED, Column, print_json, print_table, say, say_wrapped
 from kitnet.zoo import MODELS, Card, Checked, Claim, check, find
+
+if TYPE_CHECKING:
+    from kitnet.zoo.errata import LayerErratum
 
 COLUMNS = (
     Column("claim"),
@@ -18,6 +21,7 @@ COLUMNS = (
     Column("holds"),
 )
 TEST = "tests/zoo/test_claims.py::test_errata"
+TEST_OF_LAYERS = "tests/zoo/test_errata_of_layers.py::test_what_was_computed"
 
 
 def command(
@@ -33,11 +37,15 @@ def command(
     Parameters
     ----------
     errata
-        What texts print of these networks that is not so, what was computed, and the test that does.
+        What texts print of these networks, and of layers, that is not so, what was computed, and the test
+        that does.
     """
     cards = [find(name)] if name is not None else list(MODELS.values())
     if errata:
-        return _errata(cards, json)
+        from kitnet.zoo.errata import ERRATA
+
+        rows = [row for card in cards for row in _errata_of(card)]
+        return _say_errata([*rows, *(map(_erratum_of, ERRATA) if name is None else ())], json)
     checked = {card.name: check(card) for card in cards}
     every = [one for found in checked.values() for one in found]
     if json:
@@ -106,28 +114,36 @@ def _expected(claim: Claim) -> str:
     return f"{_number(claim.expected)}{within}"
 
 
-def _number(number: float | str) -> str:
-    return number if isinstance(number, str) else f"{number:,.0f}"
+def _number(number: Any) -> str:
+    """A count with separators, in lists, too; a text as it is."""
+    if isinstance(number, str):
+        return number
+    if isinstance(number, list):
+        return f"[{' '.join(map(_number, number))}]"
+    return f"{number:,.0f}" if number == int(number) else f"{number:g}"
 
 
-def _errata(cards: list[Card], json: bool) -> int:
-    rows = [row for card in cards if card.errata for row in _errata_of(card)]
+def _say_errata(rows: list[dict[str, Any]], json: bool) -> int:
     if json:
         print_json(rows)
     for row in () if json else rows:
-        say_wrapped(f"{row['network']}: {row['printed']}", len(row["network"]))
+        subject = row.get("network") or row["layer"]
+        say_wrapped(f"{subject}: {row['printed']}", len(subject))
         say_wrapped(f"    {row['note']}")
         for one in row["computed"]:
             say_wrapped(
                 f"    {one['claim']}: {_number(one['found'])}{'' if one['holds'] else ', NOT as noted'}"
             )
-        say_wrapped(f"    {row['test']}")
+        if row["test"]:
+            say_wrapped(f"    {row['test']}")
     return 0 if all(row["holds"] for row in rows) else FAILED
 
 
 def _errata_of(card: Card) -> Iterator[dict[str, Any]]:
-    net = card.build()
+    """What texts print of a network."""
+    net = card.build() if card.errata else None
     for one in card.errata:
+        assert net is not None
         computed = [Checked.of(card, claim, net) for claim in one.computed]
         yield {
             "network": card.name,
@@ -137,3 +153,21 @@ def _errata_of(card: Card) -> Iterator[dict[str, Any]]:
             "test": f"{TEST}[{card.name}]",
             "holds": all(each.holds for each in computed),
         }
+
+
+def _erratum_of(one: LayerErratum) -> dict[str, Any]:
+    """What texts print of a layer."""
+    computed = []
+    if one.compute is not None:
+        found = one.compute()
+        computed = [
+            {"claim": one.what, "expected": one.expected, "found": found, "holds": found == one.expected}
+        ]
+    return {
+        "layer": one.word,
+        "printed": one.printed,
+        "note": one.note,
+        "computed": computed,
+        "test": f"{TEST_OF_LAYERS}[{one.name}]" if computed else "",
+        "holds": all(each["holds"] for each in computed),
+    }

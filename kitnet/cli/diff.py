@@ -7,7 +7,7 @@ from typing import Any
 
 from kitnet.base.argument import batch_size
 from kitnet.base.shape import say as say_shape
-from kitnet.cli.flags import Input, Json, Network, Whole
+from kitnet.cli.flags import Given, Input, Json, Network, Whole
 from kitnet.cli.network import read_network
 from kitnet.cli.screen import Column, print_json, print_table, say
 from kitnet.net import Ledger
@@ -25,7 +25,14 @@ TOTALS = ("layers", "parameters", "multiply_adds", "activation_bytes")
 
 
 def command(
-    one: Network, other: Network, /, *, input: Input = None, batch: Whole = 1, json: Json = False
+    one: Network,
+    other: Network,
+    /,
+    *,
+    input: Input = None,
+    given: Given = (),
+    batch: Whole = 1,
+    json: Json = False,
 ) -> None:
     """Where two networks differ: which layers stand in whose place, and what that costs. Layers are the same
     that are written alike and give the same volume, whatever their names.
@@ -36,7 +43,7 @@ def command(
         Images at once, for the bytes of the activations.
     """
     batch_size(batch, "--batch")
-    nets = [read_network(model, input)[0] for model in (one, other)]
+    nets = [read_network(model, input, given=given)[0] for model in (one, other)]
     found = differences(nets[0].graph, nets[1].graph, batch)
     totals = [_totals(net.ledger(batch)) for net in nets]
     if json:

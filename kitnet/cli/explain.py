@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from kitnet.base.argument import batch_size
-from kitnet.cli.flags import Input, Json, Network, OnMisfit, Whole
+from kitnet.cli.flags import Given, Input, Json, Network, OnMisfit, Whole
 from kitnet.cli.network import read_network
 from kitnet.cli.screen import Column, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
@@ -23,6 +23,7 @@ def command(
     /,
     *,
     input: Input = None,
+    given: Given = (),
     on_misfit: OnMisfit = None,
     batch: Whole = 1,
     train: bool = False,
@@ -56,7 +57,7 @@ def command(
     from kitnet.kernels.cpu import detect
 
     batch_size(batch, "--batch")
-    net, _ = read_network(model, input, on_misfit=on_misfit)
+    net, _ = read_network(model, input, on_misfit=on_misfit, given=given)
     cpu = detect()
     mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
 

@@ -25,10 +25,22 @@ def _whole(kind: type, tokens: Sequence[Token]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
-Network = Annotated[str, Parameter(help="A name (see `kitnet models`) or a line of the language.")]
+Network = Annotated[
+    str, Parameter(help="A name (see `kitnet models`), a line of the language, or a saved model.")
+]
 Run = Annotated[str, Parameter(help="A run folder or a model file.")]
 Input = Annotated[str | None, Parameter(help="Another input volume, such as 64x64x3.")]
-DATA_SETS = f"{', '.join(NAMES)}, or a folder with idx files"
+Given = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set",
+        consume_multiple=True,
+        show_default=False,
+        help="What a line leaves open: N=2 for [...]*N, CONV='conv5-16 same', POOL=..., FC=... for a word in "
+        "capitals, classes=10 for the last FC; several may follow each other.",
+    ),
+]
+DATA_SETS = f"{', '.join(NAMES)}, a folder with idx files or CIFAR's binary files, or a .npz file"
 DataDir = Annotated[
     str | None,
     Parameter(help="Where the files of a named data set lie; without it they are downloaded once."),

@@ -87,6 +87,7 @@ def _params(case: Case) -> dict[str, str]:
 def _described(layer: type[Layer]) -> dict[str, Any]:
     """All of one layer. Shapes are those of its first example with the most parameters."""
     from kitnet.engine.lower import FORMULAS, IMPLEMENTATIONS
+    from kitnet.zoo.errata import ERRATA
 
     cases = list(layer.cases())
     case = max(cases, key=lambda one: len(_params(one)))
@@ -109,6 +110,7 @@ def _described(layer: type[Layer]) -> dict[str, Any]:
             "kept": [*sorted(layer.keeps), *case.layer.extras(*case.shapes)],
         },
         "implementations": found,
+        "errata": [{"printed": one.printed, "note": one.note} for one in ERRATA if one.word == layer.word],
     }
 
 
@@ -168,3 +170,6 @@ def _parts(found: dict[str, Any], example: dict[str, Any]) -> Iterator[tuple[str
         "Implementations",
         [f"{one['implementation']}: {one['sentence']}" for one in found["implementations"]],
     )
+    errata = [f"- {one['printed']}. {one['note']}" for one in found["errata"]]
+    if errata:
+        yield "Texts print", errata

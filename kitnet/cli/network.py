@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from kitnet.base.error import KitnetError, shorten
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kitnet.base.error import KitnetError, cut, shorten
+from kitnet.layers.value import DIGITS
 from kitnet.net import Net, parse
 from kitnet.net.language import read_volume
-from kitnet.zoo import Card, find
+from kitnet.net.template import CLASSES
+from kitnet.surgery.sliding import resizing
+from kitnet.train import load_network
+from kitnet.train.model import model_file
+from kitnet.zoo import ALIASES, MODELS, Card, find
 
 
 def usual_training(card: Card) -> dict[str, float] | None:
@@ -21,10 +31,26 @@ def usual_training(card: Card) -> dict[str, float] | None:
     }
 
 
+def saved_model(model: str) -> Path | None:
+    """The model file that is meant, where it is no line and no name of the zoo. Raises KitnetError."""
+    if "->" in model or "→" in model or model in MODELS or model in ALIASES:
+        return None
+    try:
+        there = Path(model).exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    return model_file(model) if there or model.endswith(".safetensors") else None
+
+
 def read_network(
-    model: str, input: str | None, optional: bool = True, on_misfit: str | None = None
+    model: str,
+    input: str | None,
+    optional: bool = True,
+    on_misfit: str | None = None,
+    given: Sequence[str] = (),
 ) -> tuple[Net, Card | None]:
-    """The network of a name of the zoo, with its card, or of a line, perhaps with another input volume.
+    """The network of a name of the zoo, with its card, of a line or a saved model, perhaps with another input
+    volume; `given` are texts such as N=2 for what a line leaves open.
 
     Raises KitnetError.
     """
@@ -32,6 +58,29 @@ def read_network(
         volume = None if input is None else read_volume(input)
     except ValueError:
         raise KitnetError(f"--input {shorten(input)} is no volume; write it like 32x32x3") from None
+    file = saved_model(model)
+    if file is not None:
+        if on_misfit is not None or given:
+            flag = "--set" if given else "--on-misfit"
+            raise KitnetError(f"{flag} is for names and lines; {shorten(model)} is a saved model")
+        net = load_network(file)
+        return (net if volume is None else Net(resizing(net.graph, volume).graph)), None
     card = None if "->" in model or "→" in model else find(model)
     line = card.line if card else model
-    return parse(line, input=volume, optional=optional, on_misfit=on_misfit), card
+    return parse(line, input=volume, optional=optional, on_misfit=on_misfit, **_read_given(given)), card
+
+
+def _read_given(texts: Sequence[str]) -> dict[str, Any]:
+    """('N=2', 'CONV=conv3-8 same') -> {'N': 2, 'CONV': 'conv3-8 same'}."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not (name == CLASSES or re.fullmatch(r"[A-Z]\w*", name)):
+            raise KitnetError(
+                f"--set {shorten(text)} sets nothing; write --set N=2, --set CONV='conv3-8 same' or --set "
+                "classes=10"
+            )
+        if name in found:
+            raise KitnetError(f"--set gives {cut(name)} twice; leave one out")
+        found[name] = int(value) if value.isdecimal() and len(value) <= DIGITS else value
+    return found

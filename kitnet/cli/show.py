@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from kitnet.base.argument import batch_size, thread_count, whole
 from kitnet.cli.columns import COLUMNS, cells, chosen
-from kitnet.cli.flags import Input, Json, Memory, Network, OnMisfit, Threads, Whole
+from kitnet.cli.flags import Given, Input, Json, Memory, Network, OnMisfit, Threads, Whole
 from kitnet.cli.ledger_text import say_memory, say_where, total_of
 from kitnet.cli.measured import print_measured
 from kitnet.cli.network import read_network, usual_training
@@ -56,6 +56,7 @@ def command(
     /,
     *,
     input: Input = None,
+    given: Given = (),
     on_misfit: OnMisfit = None,
     batch: Whole = 1,
     dtype: str = "float32",
@@ -85,7 +86,7 @@ def command(
     if look.depth is not None:
         whole("--depth", look.depth, 0)
     shown = chosen(look.columns)
-    net, card = read_network(model, input, optional, on_misfit)
+    net, card = read_network(model, input, optional, on_misfit, given)
     ledger = net.ledger(batch, dtype, optimizer)
     rows = [*ledger.operands, *ledger.blocks(ledger.usual_depth if look.depth is None else look.depth)]
     if trial.verify:

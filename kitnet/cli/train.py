@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, OnMisfit, Threads, Whole
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Given, Input, OnMisfit, Threads, Whole
+from kitnet.cli.network import read_network, usual_training
 from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
 from kitnet.net.objective import losses
 from kitnet.train import (
@@ -38,6 +39,7 @@ from kitnet.zoo import Card
 
 CLASS_LOSSES = [word for word, loss in losses().items() if "classes" in loss.targets]
 
+FLAGS = {"model": "MODEL", "given": "--set"}  # of arguments that are called otherwise
 CARD = "by the model's card"
 
 
@@ -67,6 +69,8 @@ class Arguments:
             "smooth=0.1'; usually what suits the last layer."
         ),
     ] = None
+    input: Input = None
+    given: Given = ()
     on_misfit: OnMisfit = None
     seed: Annotated[
         Whole | None,
@@ -106,19 +110,37 @@ def command(
         A run folder: go on where it was stopped; only --epochs may be given with it.
     """
     given = {"model": model, **vars(arguments)}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value not in (None, ())}
     with _interruptible() as stop:
         return _show(_begin(given, stop) if resume is None else _go_on(resume, given, stop))
 
 
 def _begin(given: dict[str, Any], stop: threading.Event) -> Iterator[Event]:
-    return train(Settings(**given), stop, show_compiling)
+    return train(Settings(**_concrete(**given)), stop, show_compiling)
+
+
+def _concrete(
+    model: str = Settings.model, input: str | None = None, given: Sequence[str] = (), **others: Any
+) -> dict[str, Any]:
+    """The settings with the network that comes of another input and of what a line leaves open."""
+    if input is None and not given:
+        return {"model": model, **others}
+    net, card = read_network(model, input, on_misfit=others.get("on_misfit"), given=given)
+    usual = {} if card is None else usual_training(card)
+    if usual is None:
+        raise KitnetError(
+            f"{model} learns by a rule of its own, on images of its own size; leave out --input, or give a "
+            "line"
+        )
+    if usual:
+        usual["lr"] = usual.pop("learning_rate")
+    return {**usual, **others, "model": str(net)}
 
 
 def _go_on(folder: Path, given: dict[str, Any], stop: threading.Event) -> Iterator[Event]:
     epochs = given.pop("epochs", None)
     if given:
-        flags = ("MODEL" if name == "model" else "--" + name.replace("_", "-") for name in given)
+        flags = (FLAGS.get(name) or "--" + name.replace("_", "-") for name in given)
         raise KitnetError(f"--resume goes on with the run's own arguments; leave out {', '.join(flags)}")
     return resume(folder, epochs, stop, show_compiling)
 

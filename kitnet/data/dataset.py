@@ -11,12 +11,14 @@ import numpy as np
 from kitnet.base.error import DataError, nearest, shorten
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images, check_labels
+from kitnet.data.cifar import CIFAR, looks_like, read_cifar
 from kitnet.data.digits import read_digits
-from kitnet.data.download import PUBLISHED, download
+from kitnet.data.download import PUBLISHED, download, download_cifar
 from kitnet.data.folder import read_folder
+from kitnet.data.npz import read_npz
 from kitnet.data.place import place
 
-NAMES = ("digits", *PUBLISHED)
+NAMES = ("digits", *PUBLISHED, *CIFAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +51,12 @@ class Dataset:
 def load(
     name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[Dataset, Dataset]:
-    """(train, test) of `digits`, `mnist`, `fashion-mnist`, `kmnist`, or a folder with idx files.
+    """(train, test) of `digits`, `mnist`, `fashion-mnist`, `kmnist`, `cifar10`, `cifar100`, a folder with
+    idx files or the binary files of CIFAR, or a `.npz` file (see `npz.py`).
 
-    `digits` comes with kitnet. `data_dir` is a folder that has the four idx files of one of the three others,
-    or has a folder of the set's name with them; without it they are downloaded once, to the user's cache. The
-    classes of a folder's set are the numbers from 0 to its largest training label. Raises DataError for an
+    `digits` comes with kitnet. `data_dir` is a folder that has the files of one of the others, or has a
+    folder of the set's name with them; without it they are downloaded once, to the user's cache. The classes
+    of a folder with idx files are the numbers from 0 to its largest training label. Raises DataError for an
     unknown name, and for files that are missing or damaged.
     """
     name = os.fspath(name)
@@ -61,20 +64,26 @@ def load(
         classes = PUBLISHED[name].classes
         folder = download(name) if data_dir is None else _inside(Path(data_dir), name)
         train, test, _ = read_folder(folder, len(classes))
+    elif name in CIFAR:
+        where = download_cifar(name) if data_dir is None else _inside(Path(data_dir), name)
+        train, test, classes = read_cifar(name, where)
     elif data_dir is not None:
-        raise DataError(
-            f"{name}: --data-dir is for {', '.join(PUBLISHED)} only; leave it out, or name one of these"
-        )
+        known = ", ".join((*PUBLISHED, *CIFAR))
+        raise DataError(f"{name}: --data-dir is for {known} only; leave it out, or name one of these")
     elif name == "digits":
         classes = tuple("0123456789")
         train, test = read_digits()
+    elif name.endswith(".npz"):
+        train, test, classes = read_npz(Path(name))
+    elif _is_path(name) and (kind := looks_like(Path(name))):
+        train, test, classes = read_cifar(kind, Path(name))
     elif _is_path(name):
         train, test, count = read_folder(name)
         classes = tuple(map(str, range(count)))
     else:
         raise DataError(
             f"unknown data set {shorten(name)}{nearest(name, NAMES)}; "
-            f"known: {', '.join(NAMES)}, or a folder with idx files"
+            f"known: {', '.join(NAMES)}, a folder with idx files or CIFAR's binary files, or a .npz file"
         )
     return Dataset(name, *train, classes), Dataset(name, *test, classes)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from kitnet.base.cache_folder import cache_folder
 from kitnet.base.error import DataError
+from kitnet.data.cifar import CIFAR
 from kitnet.data.folder import FILES
 from kitnet.data.place import place
 
@@ -79,26 +80,41 @@ def download(name: str) -> Path:
     """
     published = PUBLISHED[name]
     with place(name):
-        cache = cache_folder()
-        if cache is None:
-            raise DataError(
-                "there is no home directory to keep the files in; name a folder in KITNET_CACHE, "
-                "or one with the four files of the set with --data-dir"
-            )
-        folder = cache / "data" / name
-        try:
-            cache.mkdir(mode=0o700, parents=True, exist_ok=True)  # compiled kernels will lie there too
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(
-                f"the cache folder {folder} cannot be made ({error.strerror}); name another in KITNET_CACHE"
-            ) from None
+        folder = _folder(name, "the four files of the set")
         for file, sha256 in zip(FILES, published.sha256, strict=True):
-            _fetch(f"{file}.gz", sha256, published.mirrors, folder)
+            _fetch(f"{file}.gz", sha256, published.mirrors, folder, "the four files of the set")
     return folder
 
 
-def _fetch(file: str, sha256: str, mirrors: tuple[str, ...], folder: Path) -> None:
+def download_cifar(name: str) -> Path:
+    """The archive of `cifar10` or `cifar100` in the cache, fetched unless it is there. Raises DataError."""
+    kind = CIFAR[name]
+    with place(name):
+        folder = _folder(name, kind.archive)
+        _fetch(kind.archive, kind.sha256, kind.mirrors, folder, kind.archive)
+    return folder / kind.archive
+
+
+def _folder(name: str, files: str) -> Path:
+    """The folder of a set in the cache, made."""
+    cache = cache_folder()
+    if cache is None:
+        raise DataError(
+            "there is no home directory to keep the files in; name a folder in KITNET_CACHE, "
+            f"or one with {files} with --data-dir"
+        )
+    folder = cache / "data" / name
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)  # compiled kernels will lie there too
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"the cache folder {folder} cannot be made ({error.strerror}); name another in KITNET_CACHE"
+        ) from None
+    return folder
+
+
+def _fetch(file: str, sha256: str, mirrors: tuple[str, ...], folder: Path, files: str) -> None:
     import pooch
 
     failures = []
@@ -112,7 +128,7 @@ def _fetch(file: str, sha256: str, mirrors: tuple[str, ...], folder: Path) -> No
             failures.append(f"{address.scheme}://{address.netloc} ({_why(error)})")
     raise DataError(
         f"{file} could not be downloaded from {', '.join(failures)}; "
-        f"get the four files of the set another way and name their folder with --data-dir"
+        f"get {files} another way and name the folder with --data-dir"
     )
 
 

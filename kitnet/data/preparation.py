@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -65,6 +65,20 @@ class Preparation:
         plain = cls((height, width, channels), size, (0.0,) * channels, (1.0,) * channels)
         moments = [_moments(counts) for counts in plain._histograms(dataset.images)]
         return cls(plain.input, size, tuple(mean for mean, _ in moments), tuple(std for _, std in moments))
+
+    def enlarged(self, input_shape: Shape) -> Self:
+        """The same for another size of the input: what a picture is resized to grows in proportion. Raises
+        DataError for an input that is not height x width x the same channels."""
+        with place("preparation"):
+            _check_input(input_shape)
+            if input_shape[2] != self.input[2]:
+                raise DataError(f"it is for inputs of depth {self.input[2]}, not {input_shape[2]}")
+        height, width, depth = input_shape
+        resize = (
+            max(1, round(self.resize[0] * height / self.input[0])),
+            max(1, round(self.resize[1] * width / self.input[1])),
+        )
+        return replace(self, input=(height, width, depth), resize=resize)
 
     def prepare(self, images: Array) -> Array:
         """uint8 (N,h,w,c), c 1 or 3, to float32 (N,H,W,C). Raises DataError for what is not that."""

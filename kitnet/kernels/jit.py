@@ -19,7 +19,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import llvmlite
@@ -33,7 +33,7 @@ from kitnet.kernels import cache
 from kitnet.kernels.cpu import Cpu, cores
 from kitnet.kernels.emit import Kernel
 
-_PIPELINE = "O2, no vectorisers, pic, small"  # part of the key: change it with what _assemble() makes
+_PIPELINE = "O2, no vectorisers, pic, small"  # part of the key: change it with what _optimised() makes
 
 
 class Source(Protocol):
@@ -242,6 +242,20 @@ _assembly = _Assembly()
 
 def _assemble(source: Source) -> bytes:
     """An object file of the source."""
+    with _optimised(source) as (machine, module):
+        return _object_file(source.name, machine, module)
+
+
+def assembly(source: Source) -> str:
+    """The machine code of the source as text in the processor's assembly language."""
+    _initialise()
+    with _assembly, _optimised(source) as (machine, module):
+        return str(machine.emit_assembly(module))
+
+
+@contextlib.contextmanager
+def _optimised(source: Source) -> Iterator[tuple[Any, Any]]:
+    """LLVM's machine, and the source as a module that all passes went over."""
     triple = llvm.get_process_triple()
     machine = llvm.Target.from_triple(triple).create_target_machine(
         cpu=source.cpu.target, features=source.cpu.llvm_features, opt=3, reloc="pic", codemodel="small"
@@ -266,7 +280,7 @@ def _assemble(source: Source) -> bytes:
                 builder.getModulePassManager() as passes,
             ):
                 _past_the_lock("LLVMPY_RunNewModulePassManager")(passes, module, builder)
-            return _object_file(source.name, machine, module)
+            yield machine, module
 
 
 def _object_file(name: str, machine: Any, module: Any) -> bytes:

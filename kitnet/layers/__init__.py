@@ -1,10 +1,12 @@
 """Floor 1: every layer as its formula, one file a layer or small family.
 
-Importing this package registers them all; `LAYERS` holds them by their word.
+`LAYERS` holds them by their word; `kitnet.layers.Convolution` and the others are imported when they are read.
 """
 
-from kitnet.layers.batch_norm import BatchNorm
-from kitnet.layers.bias import Bias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kitnet.base.importing import IMPORTING
 from kitnet.layers.contract import (
     LAYERS,
     Backward,
@@ -15,57 +17,62 @@ from kitnet.layers.contract import (
     Layer,
     Loss,
 )
-from kitnet.layers.contrast_norm import ContrastNorm
-from kitnet.layers.convolution import Convolution
-from kitnet.layers.cosine import Cosine
-from kitnet.layers.distance import AbsoluteError, Huber
-from kitnet.layers.dropout import Dropout
-from kitnet.layers.elu import Elu
-from kitnet.layers.flatten import Flatten
-from kitnet.layers.gaussian import Gaussian
-from kitnet.layers.gelu import Gelu
-from kitnet.layers.hard import HardSigmoid, HardSwish, HardTanh
-from kitnet.layers.hinge import Hinge, MulticlassHinge
-from kitnet.layers.inhibition import Inhibition
-from kitnet.layers.join import Add, Concatenate, Identity
-from kitnet.layers.l2_pool import L2Pool
-from kitnet.layers.leaky_relu import LeakyRelu
-from kitnet.layers.linear import Linear
-from kitnet.layers.locally_connected import LocallyConnected
-from kitnet.layers.max_pool import MaxPool
-from kitnet.layers.maximum import Maximum
-from kitnet.layers.maxout import Maxout
-from kitnet.layers.mean_pool import MeanPool
-from kitnet.layers.multiply import Multiply
-from kitnet.layers.pad import Pad
-from kitnet.layers.pad_channels import PadChannels
-from kitnet.layers.patch import Patch
-from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
-from kitnet.layers.prelu import ParametricRelu
-from kitnet.layers.quadratic import Quadratic
-from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
-from kitnet.layers.relu import Relu
-from kitnet.layers.response_norm import LocalResponseNorm
-from kitnet.layers.s_cell import SCell
-from kitnet.layers.sample_norm import GroupNorm, InstanceNorm, LayerNorm, SampleNorm
-from kitnet.layers.shuffle import Shuffle
-from kitnet.layers.sigmoid import Sigmoid
-from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
-from kitnet.layers.silu import Silu
-from kitnet.layers.softmax import Softmax
-from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
-from kitnet.layers.softplus import Softplus
-from kitnet.layers.softsign import Softsign
-from kitnet.layers.square_pool import SquarePool
-from kitnet.layers.step import Step
-from kitnet.layers.stochastic_pool import StochasticPool
-from kitnet.layers.subsampling import Subsampling
-from kitnet.layers.sum_pool import SumPool
-from kitnet.layers.tanh import LecunTanh, Tanh
 from kitnet.layers.terms import At, Number, Pass, Term, Terms
-from kitnet.layers.transposed_convolution import TransposedConvolution
-from kitnet.layers.unpool import Unpool
-from kitnet.layers.upsample import Upsample
+from kitnet.layers.words import FILES, LOSS_FILES
+
+if TYPE_CHECKING:
+    from kitnet.layers.batch_norm import BatchNorm
+    from kitnet.layers.bias import Bias
+    from kitnet.layers.contrast_norm import ContrastNorm
+    from kitnet.layers.convolution import Convolution
+    from kitnet.layers.cosine import Cosine
+    from kitnet.layers.distance import AbsoluteError, Huber
+    from kitnet.layers.dropout import Dropout
+    from kitnet.layers.elu import Elu
+    from kitnet.layers.flatten import Flatten
+    from kitnet.layers.gaussian import Gaussian
+    from kitnet.layers.gelu import Gelu
+    from kitnet.layers.hard import HardSigmoid, HardSwish, HardTanh
+    from kitnet.layers.hinge import Hinge, MulticlassHinge
+    from kitnet.layers.inhibition import Inhibition
+    from kitnet.layers.join import Add, Concatenate, Identity
+    from kitnet.layers.l2_pool import L2Pool
+    from kitnet.layers.leaky_relu import LeakyRelu
+    from kitnet.layers.linear import Linear
+    from kitnet.layers.locally_connected import LocallyConnected
+    from kitnet.layers.max_pool import MaxPool
+    from kitnet.layers.maximum import Maximum
+    from kitnet.layers.maxout import Maxout
+    from kitnet.layers.mean_pool import MeanPool
+    from kitnet.layers.multiply import Multiply
+    from kitnet.layers.pad import Pad
+    from kitnet.layers.pad_channels import PadChannels
+    from kitnet.layers.patch import Patch
+    from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
+    from kitnet.layers.prelu import ParametricRelu
+    from kitnet.layers.quadratic import Quadratic
+    from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
+    from kitnet.layers.relu import Relu
+    from kitnet.layers.response_norm import LocalResponseNorm
+    from kitnet.layers.s_cell import SCell
+    from kitnet.layers.sample_norm import GroupNorm, InstanceNorm, LayerNorm, SampleNorm
+    from kitnet.layers.shuffle import Shuffle
+    from kitnet.layers.sigmoid import Sigmoid
+    from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
+    from kitnet.layers.silu import Silu
+    from kitnet.layers.softmax import Softmax
+    from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
+    from kitnet.layers.softplus import Softplus
+    from kitnet.layers.softsign import Softsign
+    from kitnet.layers.square_pool import SquarePool
+    from kitnet.layers.step import Step
+    from kitnet.layers.stochastic_pool import StochasticPool
+    from kitnet.layers.subsampling import Subsampling
+    from kitnet.layers.sum_pool import SumPool
+    from kitnet.layers.tanh import LecunTanh, Tanh
+    from kitnet.layers.transposed_convolution import TransposedConvolution
+    from kitnet.layers.unpool import Unpool
+    from kitnet.layers.upsample import Upsample
 
 __all__ = [
     "LAYERS",
@@ -148,3 +155,19 @@ __all__ = [
     "Unpool",
     "Upsample",
 ]
+
+_PLACES = {
+    place.partition(".")[2]: place.partition(".")[0] for place in (*FILES.values(), *LOSS_FILES.values())
+}
+_PLACES["SampleNorm"] = "sample_norm"  # a family without a word
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with IMPORTING:
+        return getattr(import_module(f"kitnet.layers.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

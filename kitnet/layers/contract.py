@@ -22,9 +22,11 @@ from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.random import sample_bits
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array, Buffer, Param
+from kitnet.layers.registry import Registry
 from kitnet.layers.terms import At, Pass, Terms
 from kitnet.layers.tracing import found_terms
 from kitnet.layers.value import settle
+from kitnet.layers.words import FILES, LOSS_FILES
 
 FARTHEST = 2**40  # first sample: its random bits are counted in 64 bits
 Arrays = Mapping[str, Array]
@@ -103,7 +105,7 @@ class Case:
     draw: Draw | None = None
 
 
-LAYERS: dict[str, type[Layer]] = {}  # every registered layer by its word
+LAYERS = Registry({**FILES, **LOSS_FILES})  # every layer by its word
 WORD = re.compile("[a-z]+(_[a-z]+)*")
 
 

@@ -6,6 +6,7 @@ that joins operands needs no block of its own: `multiply[a | b]` is a `Join`.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import ClassVar
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.shape import Shape
 from kitnet.layers import Add, Layer
+from kitnet.layers.value import settle
 from kitnet.net.graph import Graph, checked_name, checked_volume
 
 BLOCKS: dict[str, type[Block]] = {}  # every registered block by its word
@@ -32,6 +34,16 @@ class Block(ABC):
     def __init_subclass__(cls) -> None:
         if "form" in vars(cls):
             BLOCKS[cls.word] = cls
+
+    def __post_init__(self) -> None:
+        """Raises KitnetError for a field that the language could not write."""
+        if not self.chains[1]:
+            settle(self)
+            return
+        for one in dataclasses.fields(self):  # type: ignore[arg-type]  # a block is a dataclass
+            value = getattr(self, one.name)
+            if value is not None or one.default is not None:
+                _check_chain(f"{type(self).__name__}: {one.name}", value)
 
     @abstractmethod
     def wire(self, scope: Scope, path: str, x: int) -> int:
@@ -158,6 +170,12 @@ class Chain(Block):
     terms: tuple[Term, ...]
     word = "chain"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.terms, tuple) or not all(isinstance(term, Term) for term in self.terms):
+            raise KitnetError(
+                f"Chain takes a tuple of terms, not {shorten(self.terms)}; Chain.of(Relu(), ...) takes layers"
+            )
+
     @classmethod
     def of(cls, *parts: Term | Part) -> Chain:
         """Parts as they are or as terms."""
@@ -178,6 +196,11 @@ class Chain(Block):
         for term in self.terms:
             x = term.wire(scope, x)
         return x
+
+
+def _check_chain(what: str, value: object) -> None:
+    if not isinstance(value, Chain):
+        raise KitnetError(f"{what} is a Chain, not {shorten(value)}; write Chain.of(Relu(), ...)")
 
 
 @dataclass(frozen=True)
@@ -220,6 +243,18 @@ class Join(Block):
 
     layer: Layer
     branches: tuple[Chain, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layer, Layer) or not self.layer.joins:
+            raise KitnetError(
+                f"Join: layer is one that joins branches, such as Add(), not {shorten(self.layer)}"
+            )
+        if not isinstance(self.branches, tuple) or len(self.branches) < 2:
+            raise KitnetError(
+                f"Join: branches are a tuple of two chains or more, not {shorten(self.branches)}"
+            )
+        for branch in self.branches:
+            _check_chain("Join: a branch", branch)
 
     @property
     def word(self) -> str:  # type: ignore[override]  # a class attribute elsewhere; here the layer decides

@@ -6,12 +6,13 @@
     input   = 28x28x1, or INPUT for one that is given elsewhere
     chain   = term ("->" term)*
     term    = [name ":"] item ["*" count] ["?"] ["=>" output]
-    item    = layer | "[" chain "]" | block | join | "@" name
+    item    = layer | "[" chain "]" | block | join | "@" name | CAPITALS
     block   = word "[" chain ("|" chain)* "]"            residual[body | shortcut], side[body => name]
     join    = layer "[" chain ("|" chain)+ "]"           concat[a | b], add[a | b], one's own
     layer   = word [numbers] ["/" stride] (text | name "=" value)*      (`notation.py`; and se16)
 
-`?` marks what may be left out; `count` is a number or a letter. `=> output` makes the term's result an output
+`?` marks what may be left out; `count` is a number, 0 too, or a letter; the last and words in CAPITALS are
+given elsewhere (`template.py`). `=> output` makes the term's result an output
 of that name beside the line's end, which is the main output: `fc10 => classes`. `@name` is the part of that
 name once more, with the same weights: `a:conv3-8 same -> relu -> @a`.
 """
@@ -19,18 +20,18 @@ name once more, with the same weights: `a:conv3-8 same -> relu -> @a`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
-from kitnet.base.error import KitnetError, cut, shorten
+from kitnet.base.error import KitnetError, LanguageError, shorten
 from kitnet.base.shape import Shape
 from kitnet.layers import LAYERS, Identity, Layer, Loss
 from kitnet.layers.value import whole
 from kitnet.net.block import BLOCKS, Block, Chain, Join, Part, Shared, Term
 from kitnet.net.notation import LayerReader, Token, word_of, write_layer
+from kitnet.net.template import MOST_TIMES, Template
 
 DEEPEST = 50  # brackets within brackets
-MOST_TIMES = 1000
 MOST_BRANCHES = 10**6
 _TOKEN = re.compile(r"->|=>|→|[\[\]|?*]|(?:(?!->|=>)[^\s\[\]|?*→])+")
 _VOLUME = re.compile(r"\d+([x×]\d+){0,3}")
@@ -43,13 +44,16 @@ def read(
     *,
     input: Shape | None = None,
     optional: bool = True,
-    counts: Mapping[str, int] | None = None,
+    given: Mapping[str, int | str] | None = None,
     on_misfit: str | None = None,
 ) -> tuple[Shape, Chain]:
     """A line -> its input volume and its chain. Raises LanguageError; see `kitnet.parse`."""
     if not isinstance(line, str):
         raise KitnetError(f"a network's line is a text such as '28x28x1 -> fc10', not {shorten(line)}")
-    return _Reader(line, optional, counts or {}, on_misfit).read(input)
+    template = Template(given or {})
+    found = _Reader(line, optional, template, on_misfit).read(input)
+    template.check_used()
+    return found
 
 
 def read_volume(text: str) -> Shape:
@@ -62,20 +66,42 @@ def read_volume(text: str) -> Shape:
     return shape
 
 
+class _Words(Mapping[str, type[Layer] | type[Block]]):
+    """What a line is made of, by words: blocks, and the layers that are no losses."""
+
+    def __getitem__(self, word: str) -> type[Layer] | type[Block]:
+        kind = BLOCKS[word] if word in BLOCKS else LAYERS[word]
+        if issubclass(kind, Loss):
+            raise KeyError(word)
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return (word for word in (*LAYERS, *BLOCKS) if word in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class _Reader:
     """Recursive descent over the tokens of one line."""
 
-    def __init__(self, line: str, optional: bool, counts: Mapping[str, int], on_misfit: str | None) -> None:
-        self._line, self._optional, self._counts = (
-            line.replace("\n", " ").replace("\t", " "),
-            optional,
-            counts,
-        )
+    def __init__(self, line: str, optional: bool, template: Template, on_misfit: str | None) -> None:
+        self._line = line.replace("\n", " ").replace("\t", " ")
+        self._optional, self._template = optional, template
         self._layers = LayerReader(self._line, on_misfit)
-        self._known = {w: kind for w, kind in LAYERS.items() if not issubclass(kind, Loss)} | BLOCKS
         self._tokens = [Token(found[0], found.start()) for found in _TOKEN.finditer(self._line)]
+        self._last = self._last_fc()
         self._at = 0
         self._depth = 0
+
+    def _last_fc(self) -> int:
+        """The column of the last FC outside brackets, which may have a name; -1 where there is none."""
+        depth, last = 0, -1
+        for token in self._tokens:
+            depth += (token.text == "[") - (token.text == "]")
+            if depth == 0 and token.text.rpartition(":")[2] == "FC":
+                last = token.column + len(token.text) - len("FC")
+        return last
 
     def read(self, given: Shape | None) -> tuple[Shape, Chain]:
         first = self._take("an input volume such as 28x28x1")
@@ -86,7 +112,7 @@ class _Reader:
                 reason = f"a line begins with its input volume, such as 28x28x1, not {shorten(first.text)}"
                 self._fail(reason, first)
             if given is None:
-                self._fail("the size of INPUT is not given; write it, such as 28x28x1", first)
+                self._fail("the size of INPUT is not given; write 28x28x1, or say --input 28x28x1", first)
             shape = given
         self._arrow("the input volume")
         chain = self._chain()
@@ -94,7 +120,7 @@ class _Reader:
             reason = f"expected -> or the end of the line, not {shorten(self._next)}"
             self._fail(reason, self._tokens[self._at])
         if not chain.terms:
-            self._fail("nothing is left of this network without its optional layers", first)
+            self._fail("nothing is left of this network: its layers are left out or repeated 0 times", first)
         return given or shape, chain
 
     @property
@@ -151,7 +177,7 @@ class _Reader:
             token = self._take("how often")
             times *= self._times(token)
             if times > MOST_TIMES:
-                self._fail(f"a part is repeated 1 to {MOST_TIMES} times, not {times}", token)
+                self._fail(f"a part is repeated 0 to {MOST_TIMES} times, not {times}", token)
         return times, dropped
 
     def _output(self) -> str:
@@ -162,17 +188,10 @@ class _Reader:
         return token.text
 
     def _times(self, token: Token) -> int:
-        text = token.text
-        if text in self._counts:
-            count = self._counts[text]
-            if count not in range(MOST_TIMES + 1):
-                self._fail(f"a part is repeated 0 to {MOST_TIMES} times, but {text} is {count}", token)
-            return int(count)
-        if not text.isdecimal():
-            self._fail(f"expected a number of repetitions after *, not {shorten(text)}", token)
-        if not 1 <= int(text[:9]) <= MOST_TIMES:
-            self._fail(f"a part is repeated 1 to {MOST_TIMES} times, not {cut(text)}", token)
-        return int(text)
+        try:
+            return self._template.times(token.text)
+        except KitnetError as error:
+            self._fail(str(error), token)
 
     def _item(self, token: Token) -> Part:
         if token.text == "[":
@@ -195,13 +214,24 @@ class _Reader:
         others = []
         while self._next and self._next not in _MARKS:
             others.append(self._take(""))
-        layer: Part = self._layers.layer(token, others, self._known)
+        layer = None if others else self._standing_for(token)
+        if layer is None:
+            layer = self._layers.layer(token, others, _Words())
         if not (isinstance(layer, Layer) and layer.joins):
             return layer
         if self._next != "[":
             self._fail(f"{word} joins branches; write {word}[one | other]", token)
         chains = self._branches(self._take("["), f"{word}[one | other]", 2, MOST_BRANCHES)
         return Join(layer, tuple(map(_passing_on, chains)))
+
+    def _standing_for(self, token: Token) -> Part | None:
+        """The layer that a word in capitals stands for."""
+        try:
+            return self._template.layer(token.text, token.column == self._last, self._layers.on_misfit)
+        except LanguageError:
+            raise
+        except KitnetError as error:
+            self._fail(str(error), token)
 
     def _branches(self, opening: Token, form: str, least: int, most: int) -> list[Chain]:
         """The chains up to the closing bracket; the opening one has been read."""

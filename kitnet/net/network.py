@@ -15,7 +15,7 @@ from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net.block import Chain, Part, Term
 from kitnet.net.graph import Graph, checked_volume
-from kitnet.net.language import in_rows, read, write
+from kitnet.net.language import in_rows, read, read_volume, write
 from kitnet.net.ledger import Ledger
 from kitnet.net.reference import State, Tape, by_operand
 from kitnet.net.weights import Weights
@@ -146,6 +146,27 @@ class Net:
                 self.keep(begin)
         return self
 
+    def adopt(self, weights: Mapping[str, Array], state: State, dtype: Any = np.float32) -> Net:
+        """Copies of these arrays in the place of drawn ones: of every weight by its path, and of what state
+        there is; the rest of the state is as it begins. Raises KeyError for a weight that is missing.
+        """
+        with self.planning:
+            own = Weights(self.graph.params(), dtype)
+            for path, view in own.items():
+                view[...] = weights[path]
+            self._weights, self._state = own, self._beginning(dtype)
+            self.keep(state)
+        return self
+
+    def share(self, other: Net) -> Net:
+        """The very arrays of another network, of equal parameters and state, in the place of own ones. Raises
+        KitnetError where they are not equal."""
+        if other.graph.params() != self.graph.params():
+            raise KitnetError("only networks with equal parameters share their arrays")
+        with self.planning:
+            self._weights, self._state = other.weights, other.state
+        return self
+
     def _beginning(self, dtype: Any) -> State:
         state: State = {}
         for node in self.graph.nodes:
@@ -205,23 +226,32 @@ class Net:
 def parse(
     line: str,
     *,
-    input: Shape | None = None,
+    input: Shape | str | None = None,
     optional: bool = True,
     on_misfit: str | None = None,
-    **counts: int,
+    **given: int | str,
 ) -> Net:
     """The network that a line describes: `parse('28x28x1 -> [conv5-6 same -> tanh -> maxpool2]*2 -> fc10')`.
 
-    `input` replaces the line's own input volume, or the word INPUT; `optional` False leaves out the parts
-    marked `?`; `on_misfit` is that of all layers that do not say their own; `counts` give a number to each
-    letter in `[...]*N`. Raises LanguageError where the line cannot be read, ShapeError where sizes do not fit
-    or `input` is no volume, and KitnetError for an unknown `on_misfit`. `parse(str(net)) == net` for every
+    `input`, (32, 32, 3) or "32x32x3", replaces the line's own input volume, or the word INPUT; `optional`
+    False leaves out the parts marked `?`; `on_misfit` is that of all layers that do not say their own;
+    `given` is what the line leaves open (`template.py`): N=2 for `[...]*N`, CONV="conv5-16 same" for a word
+    in capitals, `classes` for the units of the last FC. Raises LanguageError where the line cannot be read,
+    ShapeError where sizes do not fit or `input` is no volume, and KitnetError for an unknown `on_misfit` and
+    for what the line does not leave open. `parse(str(net)) == net` for every
     network.
     """
     check_misfit(on_misfit)
-    volume = None if input is None else checked_volume(input)
-    shape, body = read(line, input=volume, optional=optional, counts=counts, on_misfit=on_misfit)
+    volume = None if input is None else _volume(input)
+    shape, body = read(line, input=volume, optional=optional, given=given, on_misfit=on_misfit)
     return Net.of(shape, body)
+
+
+def _volume(given: Shape | str) -> Shape:
+    try:
+        return checked_volume(read_volume(given) if isinstance(given, str) else given)
+    except ValueError:
+        raise ShapeError(f"input {shorten(given)} is no volume", "write it like 32x32x3") from None
 
 
 def check_misfit(word: str | None) -> None:

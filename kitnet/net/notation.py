@@ -36,9 +36,9 @@ def word_of(token: Token) -> str:
     return form[1].lower() if form else re.split(r"[\d/]", token.text.lower())[0]
 
 
-def read_layer(text: str) -> Layer:
+def read_layer(text: str, on_misfit: str | None = None) -> Any:
     """'conv3-16 same' -> the layer. Raises LanguageError."""
-    reader = LayerReader(text)
+    reader = LayerReader(text, on_misfit)
     tokens = [Token(found[0], found.start()) for found in re.finditer(r"\S+", text)]
     if not tokens:
         reader.fail("expected a layer, such as conv3-16", Token("", 0))

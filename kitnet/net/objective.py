@@ -14,6 +14,7 @@ from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers import LAYERS, Flatten, Loss, SoftmaxCrossEntropy
+from kitnet.layers.words import LOSS_FILES
 from kitnet.net.graph import Graph
 from kitnet.net.notation import read_layer
 
@@ -98,7 +99,8 @@ def one_hot(numbers: Array, classes: int, dtype: Any) -> Array:
 
 def losses() -> dict[str, type[Loss]]:
     """Every registered loss by its word."""
-    return {word: layer for word, layer in LAYERS.items() if issubclass(layer, Loss)}
+    known = {word: LAYERS[word] for word in (*LOSS_FILES, *LAYERS.defined)}
+    return {word: layer for word, layer in known.items() if issubclass(layer, Loss)}
 
 
 def loss_by_name(text: str) -> Loss:

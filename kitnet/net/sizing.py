@@ -6,6 +6,7 @@
               ZFNet, 11x11 with stride 4 in AlexNet)
     padding   keeps the size, which pooling alone makes smaller
     pooling   2x2 or 3x3 with stride 2; larger windows lose too much
+    pattern   INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC with N of 3 and K of 2 at most
 
 1x1 filters mix maps only, and a window over the whole input is a fully connected layer or a global mean: no
 rule speaks of them. The rules say what is usual, not what is right.
@@ -18,12 +19,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kitnet.base.shape import Axis, say, with_article
-from kitnet.layers import Convolution, Layer
+from kitnet.layers import Convolution, Layer, Linear
 from kitnet.layers.window import Windowed
+from kitnet.net.block import Chain
 from kitnet.net.graph import Graph, Node
+from kitnet.net.language import write
 
 LARGEST_FILTER, LARGEST_FIRST, LARGEST_POOL = 5, 11, 3
 POOL_STRIDE = 2
+MOST_CONVOLUTIONS, MOST_HIDDEN = 3, 2
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,30 @@ def advice(graph: Graph) -> list[Advice]:
             found += [Advice(node.path, rule, text) for rule, text in rules]
         first = first and not convolution
     return found
+
+
+def advice_on_pattern(body: Chain) -> Iterator[Advice]:
+    """What the pattern says of the repeated chains of a line: convolutions without a pool, or hidden fully
+    connected layers."""
+    for term in body.terms:
+        if not isinstance(term.part, Chain):
+            continue
+        kinds = {type(inner.part) for inner in term.part.terms}
+        if Convolution in kinds and not kinds & {Linear, Chain} and not _has_pool(term.part):
+            most, what = MOST_CONVOLUTIONS, "convolutions before a pool"
+        elif Linear in kinds:
+            most, what = MOST_HIDDEN, "hidden fully connected layers"
+        else:
+            yield from advice_on_pattern(term.part)
+            continue
+        if term.times > most:
+            text = f"{term.times} times are many for {what}; usual are 0 to {most}"
+            yield Advice(write(term), "pattern", text)
+
+
+def _has_pool(chain: Chain) -> bool:
+    parts = [term.part for term in chain.terms]
+    return any(isinstance(part, Windowed) and not isinstance(part, Convolution) for part in parts)
 
 
 def _whole(axes: Sequence[Axis]) -> bool:

@@ -1,10 +1,22 @@
 """Floor 1: update rules. A rule reads and writes flat buffers; it knows nothing of networks."""
 
 from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.optim.adagrad import Adagrad
+from kitnet.optim.adam import Adam, AdamW
+from kitnet.optim.rate import Rate, Schedule
+from kitnet.optim.rmsprop import RmsProp
 from kitnet.optim.rule import Rule
-from kitnet.optim.sgd import Sgd
+from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
+from kitnet.optim.sgd import Nesterov, Sgd
 
-RULES: dict[str, type[Rule]] = {"sgd": Sgd}  # by the words of commands
+RULES: dict[str, type[Rule]] = {  # by the words of commands
+    "sgd": Sgd,
+    "nesterov": Nesterov,
+    "adagrad": Adagrad,
+    "rmsprop": RmsProp,
+    "adam": Adam,
+    "adamw": AdamW,
+}
 
 
 def rule_by_name(word: str) -> type[Rule]:
@@ -16,4 +28,20 @@ def rule_by_name(word: str) -> type[Rule]:
     return RULES[word]
 
 
-__all__ = ["RULES", "Rule", "Sgd", "rule_by_name"]
+__all__ = [
+    "RULES",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Cosine",
+    "Drops",
+    "Linear",
+    "Nesterov",
+    "OneCycle",
+    "Rate",
+    "RmsProp",
+    "Rule",
+    "Schedule",
+    "Sgd",
+    "rule_by_name",
+]

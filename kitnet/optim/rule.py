@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
+from kitnet.optim.scalar import check_scalars, form_of
 
 Numbers = Any  # an array of NumPy, or a vector of a kernel: both have +, -, * and /
 
 
 class Rule(ABC):
-    """How weights follow their gradient. A rule is a frozen description; what it remembers lies outside.
+    """How weights follow their gradient. A rule is a frozen dataclass; what it remembers lies outside.
 
     `update` is written once: NumPy computes it on arrays, and the kernel of compiled plans is generated from
     it. So it may use arithmetic, `** 2`, `** 0.5`, `abs`, and NumPy's `sqrt`, `square`, `absolute`,
-    `maximum` and `minimum`; it cannot branch on numbers.
+    `maximum` and `minimum`; it cannot branch on numbers. The learning rate of kitnet's own rules is a number
+    or a `Schedule`.
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the weights' layout that it carries from step to step
+
+    def __post_init__(self) -> None:
+        """Raises KitnetError for a `scalar` field outside its range."""
+        if dataclasses.is_dataclass(self):
+            check_scalars(self)
 
     @abstractmethod
     def scalars(self, step: int) -> dict[str, float]:
@@ -30,7 +38,7 @@ class Rule(ABC):
     @property
     def form(self) -> Hashable:
         """What the formula depends on besides its scalars: rules of one form share a kernel."""
-        return self
+        return form_of(self) if dataclasses.is_dataclass(self) else self
 
     @abstractmethod
     def update(

@@ -4,17 +4,20 @@
     w <- w - rate * v
 
 Momentum 0 is the plain rule w <- w - rate * dw. (Polyak 1964; the form in which the rate scales v as a whole,
-as Sutskever et al. 2013 discuss it, so that a change of rate acts at once.)
+as Sutskever et al. 2013 discuss it, so that a change of rate acts at once.) Nesterov's form goes on from
+where the new velocity leads (Nesterov 1983; Bengio, Boulanger-Lewandowski & Pascanu 2013, equation 7):
+
+    w <- w - rate * (dw + decay * w + momentum * v)
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kitnet.base.argument import real
-from kitnet.base.error import KitnetError
+from kitnet.optim.rate import Rate, rate_at
 from kitnet.optim.rule import Numbers, Rule
+from kitnet.optim.scalar import scalar
 
 
 @dataclass(frozen=True)
@@ -22,34 +25,38 @@ class Sgd(Rule):
     """`rate` is the learning rate, `momentum` the share of the old velocity that is kept, `decay` the weight
     decay."""
 
-    rate: float = 0.05
-    momentum: float = 0.9
-    decay: float = 0.0
+    rate: Rate = scalar(0.05, "a learning rate of", above=0, scheduled=True)
+    momentum: float = scalar(0.9, "a momentum of", least=0, below=1)
+    decay: float = scalar(0.0, "a weight decay of", least=0)
 
     memory = ("velocity",)
 
-    def __post_init__(self) -> None:
-        told = {"rate": "a learning rate of", "momentum": "a momentum of", "decay": "a weight decay of"}
-        for name, what in told.items():
-            object.__setattr__(self, name, real(what, getattr(self, name)))
-        if not 0 < self.rate < float("inf"):
-            raise KitnetError(f"a learning rate of {self.rate:g} is not possible; use a number above 0")
-        if not 0 <= self.momentum < 1:
-            raise KitnetError(
-                f"a momentum of {self.momentum:g} is not possible; use 0 or more, and less than 1"
-            )
-        if not 0 <= self.decay < float("inf"):
-            raise KitnetError(f"a weight decay of {self.decay:g} is not possible; use 0 or more")
-
     def scalars(self, step: int) -> dict[str, float]:
-        return {"rate": self.rate, "momentum": self.momentum, "decay": self.decay}
-
-    @property
-    def form(self) -> Hashable:
-        return Sgd
+        return {"rate": rate_at(self.rate, step), "momentum": self.momentum, "decay": self.decay}
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
     ) -> tuple[Numbers, dict[str, Numbers]]:
         v = scalars["momentum"] * memory["velocity"] + dw + scalars["decay"] * w
         return w - scalars["rate"] * v, {"velocity": v}
+
+
+@dataclass(frozen=True)
+class Nesterov(Rule):
+    """As `Sgd`, but the step looks ahead along the new velocity."""
+
+    rate: Rate = scalar(0.05, "a learning rate of", above=0, scheduled=True)
+    momentum: float = scalar(0.9, "a momentum of", least=0, below=1)
+    decay: float = scalar(0.0, "a weight decay of", least=0)
+
+    memory = ("velocity",)
+
+    def scalars(self, step: int) -> dict[str, float]:
+        return {"rate": rate_at(self.rate, step), "momentum": self.momentum, "decay": self.decay}
+
+    def update(
+        self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
+    ) -> tuple[Numbers, dict[str, Numbers]]:
+        g = dw + scalars["decay"] * w
+        v = scalars["momentum"] * memory["velocity"] + g
+        return w - scalars["rate"] * (g + scalars["momentum"] * v), {"velocity": v}

@@ -6,14 +6,16 @@ when the file was written, so that it can be verified.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kitnet.base.error import ModelFileError
+from kitnet.base.error import KitnetError, ModelFileError
+from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data import Preparation
 from kitnet.layers import Context, Loss
@@ -93,6 +95,28 @@ class Model:
             for row, order in zip(probabilities, best, strict=True)
         ]
 
+    def with_network(self, net: Net, classes: Sequence[str] | None = None) -> Model:
+        """The same use of another network: images are brought to its input in proportion. `classes` are
+        other names. Raises KitnetError where the network does not give one score a class."""
+        names, output = tuple(self.classes if classes is None else classes), net.output_shape
+        if len(net.operands) != 1:
+            raise KitnetError(f"a network of {len(net.operands)} inputs; a model of images has one")
+        if output[-1] == len(names) < math.prod(output):
+            raise KitnetError(
+                f"an output of {say(output)} is {math.prod(output[:-1])} positions of {len(names)} classes; "
+                "a model of images has one score a class, such as their average"
+            )
+        if math.prod(output) != len(names):
+            raise KitnetError(
+                f"an output of {say(output)} is not one score for each of {len(names)} classes; name as many "
+                "classes as it has"
+            )
+        preparation = self.preparation
+        if net.input_shape != preparation.input:
+            preparation = preparation.enlarged(net.input_shape)
+        auxiliary = {name: goal for name, goal in self.auxiliary.items() if name in net.outputs}
+        return Model(net, self.loss, names, preparation, auxiliary)
+
     def save(self, path: Path, images: Array) -> None:
         """Write the file, with the first eight of uint8 `images` (N, h, w, c) as golden inputs. Raises
         RunError, and ModelFileError for a network that is not of float32."""
@@ -112,11 +136,18 @@ class Model:
     def load(cls, where: str | Path, memory: int | None = None) -> Model:
         """A model file, or the best model of a run folder. Raises ModelFileError, also for a network that
         needs more than `memory` bytes to run, by default 80 % of what is free."""
-        return cls._of(read_model(_file(where), memory))
+        return cls._of(read_model(model_file(where), memory))
 
     @classmethod
     def _of(cls, found: Contents) -> Model:
         return cls(found.net, found.loss, found.classes, found.preparation, found.auxiliary)
+
+    @classmethod
+    def golden(cls, where: str | Path) -> tuple[Array, Array]:
+        """The golden images of a model file, uint8 (N, h, w, c), and the scores that it records. Raises
+        ModelFileError."""
+        found = read_model(model_file(where), None)
+        return found.images, found.scores
 
     @classmethod
     def verify(cls, where: str | Path, memory: int | None = None) -> tuple[int, float]:
@@ -125,7 +156,7 @@ class Model:
 
         Raises ModelFileError when the file is damaged or the scores are not those that it records.
         """
-        path = _file(where)
+        path = model_file(where)
         found = read_model(path, memory)
         scores = cls._of(found)._golden_scores(found.images)
         difference = float(np.abs(scores - found.scores).max())
@@ -138,7 +169,7 @@ class Model:
         return len(found.images), difference
 
 
-def _file(where: str | Path) -> Path:
+def model_file(where: str | Path) -> Path:
     """The model file that is meant: itself, or the best one of a run folder."""
     path = Path(where)
     if path.is_dir():

@@ -99,6 +99,13 @@ def read_model(path: Path, memory: int | None = None) -> Contents:
         return _contents(memory, network(data["graph"]), data, arrays)
 
 
+def is_model(path: str | Path) -> bool:
+    """Whether a file holds a model of images, not a network alone. Raises ModelFileError."""
+    path = Path(path)
+    with _reading(path), opened(path) as file:
+        return file.metadata.get(FORMAT) == model_format1.FORMAT or file.metadata.keys() >= {*USE}
+
+
 def load_network(path: str | Path) -> Net:
     """The network of a model file, or one that `save_network` wrote. Raises ModelFileError."""
     path = Path(path)

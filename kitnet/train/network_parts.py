@@ -125,9 +125,8 @@ def check_arrays(expected: Mapping[str, tuple[Shape, str]], arrays: Arrays) -> N
 def fill(net: Net, weights: Arrays, state: Arrays) -> Net:
     """Copy arrays into a network, after checking all of them. Raises KitnetError."""
     check_network_arrays(net.graph, weights, state)
-    for path, view in net.weights.items():
-        view[...] = weights[path]
-    for node, held in net.state.items():
-        for name, buffer in held.items():
-            buffer[...] = state[f"{node}.{name}"]
-    return net
+    by_node: dict[str, dict[str, Array]] = {}
+    for path, array in state.items():
+        node, _, name = path.rpartition(".")
+        by_node.setdefault(node, {})[name] = array
+    return net.adopt(weights, by_node)

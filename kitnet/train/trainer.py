@@ -36,7 +36,7 @@ from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, make_step, pick_engine
-from kitnet.zoo import Card, find
+from kitnet.zoo import MODELS, Card, find
 
 AUXILIARY = 0.3  # the weight of auxiliary losses, as in Szegedy et al. 2014, section 5
 
@@ -132,7 +132,8 @@ class _Run:
         self.epochs = settings.epochs or card.epochs
         self.batch = settings.batch or card.batch
         momentum = card.momentum if settings.momentum is None else settings.momentum
-        self.rule = Sgd(card.rate if settings.lr is None else settings.lr, momentum, settings.decay)
+        rate = card.rate if settings.lr is None else settings.lr
+        self.rule = Sgd(rate, momentum, settings.decay)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
         goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         self.data = _Data(*load(settings.data, settings.data_dir))
@@ -147,11 +148,12 @@ class _Run:
         self.loader = Loader(self.data.train, preparation, self.batch, settings.seed)
         self.settings = replace(
             settings,
+            model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
             data=settings.data if settings.data in NAMES else absolute(settings.data),
             data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
             epochs=self.epochs,
             batch=self.batch,
-            lr=self.rule.rate,
+            lr=rate,
             momentum=momentum,
             loss=write_layer(loss),
             engine=pick_engine(settings.engine),

@@ -60,6 +60,11 @@ ERRATA = (
         "25 weights and a bias: 26 for each of 6 maps, 156 in all.",
         {SECTION: {"parameters of C1": 156, "weights of C1": 150}},
     ),
+    erratum(
+        "convolutional networks trained by back-propagation are of 1988 (LeCun)",
+        "They were published in 1989: LeCun et al., Backpropagation applied to handwritten zip code "
+        "recognition, Neural Computation 1, 541-551.",
+    ),
 )
 COMMON = (
     "Weights begin with a deviation of 1/sqrt(fan-in), as the same authors advise in Efficient BackProp; the "

@@ -9,6 +9,7 @@ import pytest
 from kitnet.cli import claims as command
 from kitnet.zoo import MODELS, find
 from kitnet.zoo.claim import Claim
+from kitnet.zoo.errata import ERRATA, LayerErratum
 
 KEYS = ["network", "claim", "expected", "tolerance", "found", "source", "holds"]
 
@@ -69,17 +70,48 @@ def test_a_claim_that_does_not_hold(zoo, say):
 
 def test_errata(zoo, say, say_json):
     rows = say_json("claims", "lenet5", "--errata")
-    assert [list(row) for row in rows] == [["network", "printed", "note", "computed", "test", "holds"]] * 3
+    assert [list(row) for row in rows] == [["network", "printed", "note", "computed", "test", "holds"]] * 4
     assert rows[0]["printed"] == "S4 has 12 parameters"
     assert [(one["claim"], one["found"]) for one in rows[0]["computed"]] == [("parameters of S4", 32)]
     assert {row["test"] for row in rows} == {"tests/zoo/test_claims.py::test_errata[lenet5]"}
-    said = say("claims", "--errata")
+    said = say("claims", "lenet5", "--errata")
     assert (said.status, said.err) == (0, "")
     lines = said.out.splitlines()
     assert lines[0] == "lenet5: S4 has 12 parameters"
     assert lines[2] == "    parameters of S4: 32"
     assert lines[3] == "    tests/zoo/test_claims.py::test_errata[lenet5]"
     assert len(lines) == sum(3 + len(row["computed"]) for row in rows)
+
+
+def test_errata_of_layers(zoo, say, say_json):
+    rows = [row for row in say_json("claims", "--errata") if "layer" in row]
+    assert len(rows) == len(ERRATA) and all(row["holds"] for row in rows)
+    assert rows[0]["computed"] == [
+        {
+            "claim": "weights 1, 2, 3 on 1, 10, 100, 1000, 10000 with dilation 1 and 2",
+            "expected": [321, 30201],
+            "found": [321, 30201],
+            "holds": True,
+        }
+    ]
+    assert rows[0]["test"] == "tests/zoo/test_errata_of_layers.py::test_what_was_computed[dilation]"
+    said = say("claims", "--errata")
+    assert (said.status, said.err) == (0, "")
+    assert (
+        "fc: z_j = sum over k of w_kj a_k + b_k\n"
+        "    The bias is the unit's own, b_j.\n"
+        "    z of two units without weights and with biases 5 and 7, on three inputs: [5 7]\n"
+        "    tests/zoo/test_errata_of_layers.py::test_what_was_computed[biases]\n"
+    ) in said.out
+
+
+def test_an_erratum_of_a_layer_that_does_not_hold(zoo, say, monkeypatch):
+    monkeypatch.setattr(
+        "kitnet.zoo.errata.ERRATA", [LayerErratum("fc", "1 + 1 is 3", "It is 2.", 3, lambda: 2)]
+    )
+    said = say("claims", "--errata")
+    assert said.status == 1
+    assert "    : 2, NOT as noted\n" in said.out
 
 
 def test_an_unknown_network(refused):

@@ -40,15 +40,15 @@ def test_the_version(say):
 
 OPTIONS = {
     "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
-    "--engine --threads --resume --on-misfit",
+    "--engine --threads --resume --on-misfit --input --set",
     "evaluate": "RUN --data --data-dir --engine --threads --memory --json",
-    "explain": "MODEL --input --on-misfit --batch --train --forbid --force --why --steps --json",
+    "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --json",
     "verify": "FILE --memory --json",
-    "show": "MODEL --input --on-misfit --batch --dtype --optimizer --no-optional --depth --columns "
+    "show": "MODEL --input --set --on-misfit --batch --dtype --optimizer --no-optional --depth --columns "
     "--verify --train "
     "--threads --memory --html --json",
-    "check": "MODEL --input --on-misfit --json",
+    "check": "MODEL --input --set --on-misfit --json",
     "layers": "WORD --json",
     "models": "--json",
 }  # fmt: skip
@@ -73,7 +73,7 @@ def test_the_help_of_train_tells_what_is_usual(say):
         "Times that every training image is seen; by the model's card, 20 for a line.",
         "kept; by the model's card, 0.9 for a line.",
         "Weight decay; usually 0.",
-        "idx files; usually digits.",
+        ".npz file; usually digits.",
     ):
         assert text in told
 

@@ -45,7 +45,7 @@ def test_an_unknown_model(refused, here, command):
         ("28x28x1 -> relu ->", "the line ends where a layer should follow", 19),
         ("28x28x1 -> conv5-6 strid=2 -> fc10", "conv has no 'strid' (did you mean 'stride'?)", 19),
         ("conv5-6 -> fc10", "a line begins with its input volume, such as 28x28x1, not 'conv5-6'", 0),
-        ("INPUT -> fc10", "the size of INPUT is not given; write it, such as 28x28x1", 0),
+        ("INPUT -> fc10", "the size of INPUT is not given; write 28x28x1, or say --input 28x28x1", 0),
         (
             "28x28x1 -> __import__('os') -> fc10",
             "unknown layer \"__import__('os')\"; kitnet layers lists them all",
@@ -207,12 +207,13 @@ def test_one_file_is_missing(copied, refused):
 
 def test_a_data_set_that_is_none(refused, here):
     assert refused("train", LINE, "--data", "mnits") == (
-        "unknown data set 'mnits' (did you mean 'mnist'?); known: digits, mnist, fashion-mnist, kmnist, or a "
-        "folder with idx files"
+        "unknown data set 'mnits' (did you mean 'mnist'?); known: digits, mnist, fashion-mnist, kmnist, "
+        "cifar10, cifar100, a folder with idx files or CIFAR's binary files, or a .npz file"
     )
     assert refused("train", LINE, "--data", "no/where") == "no/where: there is no such folder"
     assert refused("train", LINE, "--data", "digits", "--data-dir", ".") == (
-        "digits: --data-dir is for mnist, fashion-mnist, kmnist only; leave it out, or name one of these"
+        "digits: --data-dir is for mnist, fashion-mnist, kmnist, cifar10, cifar100 only; leave it out, or "
+        "name one of these"
     )
     assert refused("train", LINE, "--data", "mnist", "--data-dir", "no") == "no: there is no such folder"
     assert names(here) == []

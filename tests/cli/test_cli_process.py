@@ -5,12 +5,16 @@ import os
 import re
 import shlex
 import signal
+import sys
 import time
+import tomllib
+import types
 from pathlib import Path
 
 import pytest
 
 import kitnet
+import kitnet.__main__
 
 SECONDS = 60  # far more than anything here takes
 
@@ -265,3 +269,17 @@ def test_train_alone_reads_digits_in_less_than_a_minute(start, here):
     assert (summary["model"], summary["data"], summary["epochs"]) == ("lenet5", "digits", 20)
     assert summary["test_accuracy"] > 0.85
     assert out.splitlines()[-1].endswith("try: kitnet predict runs/lenet5-1 IMAGE.png")
+
+
+def test_ctrl_c_before_the_command_line_is_imported(monkeypatch, capsys):
+    class Importing(types.ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "kitnet.cli", Importing("kitnet.cli"))
+    with pytest.raises(SystemExit) as caught:
+        kitnet.__main__.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr() == ("", "kitnet: stopped by Ctrl-C\n")
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    assert tomllib.loads(project.read_text())["project"]["scripts"] == {"kitnet": "kitnet.__main__:main"}

@@ -8,6 +8,7 @@ from catalogue import row
 from kitnet.engine.lower import IMPLEMENTATIONS
 from kitnet.layers import LAYERS, Loss
 from kitnet.net import parse
+from kitnet.zoo.errata import ERRATA
 
 
 @pytest.fixture
@@ -87,6 +88,11 @@ def test_one_word(say):
         "    conv.direct.channels: direct\n"
         "    formula.images: formula\n"
         "    formula.channels: formula\n"
+        "\n"
+        "Texts print\n"
+        "    - z_j = sum over k of w_kj a_k + b_k. The bias is the unit's own, b_j.\n"
+        "    - delta(l) = delta(l + 1) W f' where z = W a + b. The shapes of that do not fit. It is (W^T "
+        "delta) f', place by place; kitnet's z = a W + b goes back by delta W^T.\n"
     )
 
 
@@ -109,6 +115,10 @@ def test_one_word_as_json(say_json):
     ids = [one["implementation"] for one in found["implementations"]]
     assert {"conv.winograd4.images", "conv.direct.channels", "conv.fourier.images"} <= set(ids)
     assert ids[-2:] == ["formula.images", "formula.channels"]
+    assert found["errata"] == [
+        {"printed": one.printed, "note": one.note} for one in ERRATA if one.word == "conv"
+    ]
+    assert len(found["errata"]) == 14
 
 
 @pytest.mark.parametrize("word", LAYERS)

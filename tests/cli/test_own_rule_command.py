@@ -64,6 +64,12 @@ def test_flags_of_steps_are_refused(refused):
     )
 
 
+def test_another_input_is_refused(refused):
+    assert refused("train", "hmax", "--input", "32x32x1") == (
+        "hmax learns by a rule of its own, on images of its own size; leave out --input, or give a line"
+    )
+
+
 def test_show_says_how_it_learns(say, say_json):
     said = say("show", "neocognitron")
     assert "Training: by a rule of its own, without gradients" in said.out.splitlines()

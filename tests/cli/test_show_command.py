@@ -139,7 +139,9 @@ def test_numbers_that_are_none(refused):
     assert refused("show", SMALL, "--dtype", "float16") == (
         "unknown dtype 'float16' (did you mean 'float64'?); known: float32, float64"
     )
-    assert refused("show", SMALL, "--optimizer", "adam") == "unknown optimizer 'adam'; known: sgd"
+    assert refused("show", SMALL, "--optimizer", "lion") == (
+        "unknown optimizer 'lion'; known: sgd, nesterov, adagrad, rmsprop, adam, adamw"
+    )
     assert refused("show", SMALL, "--on-misfit", "flor") == (
         "unknown on_misfit 'flor' (did you mean 'floor'?); known: error, floor, ceil, pad, crop"
     )

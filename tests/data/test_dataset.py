@@ -138,7 +138,10 @@ def test_a_published_set_is_downloaded_without_a_folder(tmp_path, monkeypatch):
     assert train.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 
-KNOWN = "known: digits, mnist, fashion-mnist, kmnist, or a folder with idx files"
+KNOWN = (
+    "known: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100, a folder with idx files or CIFAR's "
+    "binary files, or a .npz file"
+)
 
 
 def test_names_that_are_not_known(tmp_path, monkeypatch):
@@ -161,7 +164,8 @@ def test_names_that_are_not_known(tmp_path, monkeypatch):
 
 
 def test_a_data_dir_where_none_is_taken():
-    told = "--data-dir is for mnist, fashion-mnist, kmnist only; leave it out, or name one of these"
+    known = "mnist, fashion-mnist, kmnist, cifar10, cifar100"
+    told = f"--data-dir is for {known} only; leave it out, or name one of these"
     assert refusal("digits", "somewhere") == f"digits: {told}"
     assert refusal("./mine", "somewhere") == f"./mine: {told}"
 

@@ -98,7 +98,7 @@ def test_no_mirror_has_it(world):
     assert refusal() == (
         f"mnist: train-images-idx3-ubyte.gz could not be downloaded from {host} (status 404), "
         f"{host} (another SHA-256), http://127.0.0.1:1 (no connection); "
-        "get the four files of the set another way and name their folder with --data-dir"
+        "get the four files of the set another way and name the folder with --data-dir"
     )
     assert list((tmp_path / "cache" / "data" / "mnist").iterdir()) == []
 

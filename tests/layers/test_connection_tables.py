@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from catalogue import row
 
 from kitnet.base.error import ShapeError
 from kitnet.layers import Context, Convolution, Kept
 from kitnet.layers.connection_table import LENET5_C3, TABLE, ConnectionTable
 
 
+@row(98)
 def test_98_lenets_table() -> None:
     columns = LENET5_C3.columns
     assert LENET5_C3.links == 60
@@ -20,6 +22,7 @@ def test_98_lenets_table() -> None:
     assert seen == [10] * 6  # every input map goes to ten filters
 
 
+@row(98)
 def test_98_neighbours_wrap_around() -> None:
     for k in range(6):
         assert set(LENET5_C3.columns[k]) == {(k + i) % 6 for i in range(3)}
@@ -28,6 +31,7 @@ def test_98_neighbours_wrap_around() -> None:
         assert set(LENET5_C3.columns[12 + k]) == {(k + i) % 6 for i in (0, 1, 3, 4)}
 
 
+@row(98)
 def test_98_counts_of_c3() -> None:
     layer = Convolution(5, 16, table=LENET5_C3)
     assert sum(p.size for p in layer.params((14, 14, 6)).values()) == 1516

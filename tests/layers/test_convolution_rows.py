@@ -164,6 +164,39 @@ def test_image_filters() -> None:
     assert convolve(step, sharpen[..., None, None])[0, 0, :, 0].tolist() == [0, -24, 32, 8]
 
 
+@row(32)
+@pytest.mark.parametrize("axis", ["horizontal", "vertical", "45 degrees"])
+def test_edge_filters_see_edges_of_their_direction_alone(axis: str) -> None:
+    """Filters that sum to 0 answer with 0 where nothing changes, or changes along the edge only."""
+    above = np.array([[1.0, 1, 1], [0, 0, 0], [-1, -1, -1]])
+    oblique = np.array([[2.0, 1, 0], [1, 0, -1], [0, -1, -2]])
+    filters = {"horizontal": above, "vertical": above.T, "45 degrees": oblique}
+    i, j = np.mgrid[:9, :9]
+    images = {"horizontal": i, "vertical": j, "45 degrees": i + j}  # darker across the edge
+    x = -images[axis].astype(float)[None, ..., None]
+    answers = {name: convolve(x, w[..., None, None])[0, ..., 0] for name, w in filters.items()}
+    assert {len(np.unique(y)) for y in answers.values()} == {1}  # the same everywhere
+    strength = {name: y[0, 0] / np.linalg.norm(filters[name]) for name, y in answers.items()}
+    assert max(strength, key=strength.__getitem__) == axis
+    flat = np.full((1, 5, 5, 1), 7.0)
+    assert not convolve(flat, filters[axis][..., None, None]).any()
+
+
+@row(32)
+def test_embossing_casts_a_shadow_and_wide_sharpening_keeps_the_mean() -> None:
+    """A bright square has a bright upper left and a dark lower right border; 5x5 of -1 with 25 in the middle
+    leaves what is flat as it is."""
+    x = np.zeros((1, 9, 9, 1))
+    x[0, 3:6, 3:6, 0] = 1
+    emboss = np.array([[-1.0, -1, 0], [-1, 0, 1], [0, 1, 1]])
+    y = convolve(x, emboss[..., None, None], pad="same")[0, ..., 0]
+    assert (y[2, 2], y[6, 6], y[4, 4], y[0, 0]) == (1, -1, 0, 0)
+    wide = -np.ones((5, 5))
+    wide[2, 2] = 25
+    flat = np.full((1, 7, 7, 1), 3.0)
+    assert np.array_equal(convolve(flat, wide[..., None, None]), np.full((1, 3, 3, 1), 3.0))
+
+
 @row(37)
 def test_a_product_of_spectra_is_the_circular_convolution() -> None:
     f, g = np.array([0.0, 1, 2, -1, 3]), np.array([1.0, 1, 0])

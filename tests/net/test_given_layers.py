@@ -28,7 +28,7 @@ from kitnet.layers import (
     SoftmaxCrossEntropy,
 )
 from kitnet.layers.connection_table import ConnectionTable
-from kitnet.net import Graph, Net, parse
+from kitnet.net import Chain, Graph, Join, Net, Residual, Side, SqueezeExcitation, parse
 from kitnet.train import load_network, save_network
 
 VOLUME = "an input volume is one to four whole numbers of 1 or more, channels last, not"
@@ -110,6 +110,29 @@ def test_what_is_no_layer_no_value_and_no_operand() -> None:
     for text, wrong in told.items():
         assert refusal(wrong) == text
     assert list(graph.operands) == ["a"] and len(graph.nodes) == 1
+
+
+def test_what_is_no_part_of_a_block() -> None:
+    chain, linear = Chain.of(Relu()), "Linear(units=3, bias=True, init='he')"
+    write = "write Chain.of(Relu(), ...)"
+    told: dict[str, Any] = {
+        f"Residual: body is a Chain, not {linear}; {write}": lambda: Residual(Linear(3)),  # type: ignore[arg-type]
+        f"Residual: body is a Chain, not None; {write}": lambda: Residual(None),  # type: ignore[arg-type]
+        f"Residual: shortcut is a Chain, not {linear}; {write}": lambda: Residual(chain, Linear(3)),  # type: ignore[arg-type]
+        f"Side: body is a Chain, not 'fc3'; {write}": lambda: Side("fc3"),  # type: ignore[arg-type]
+        f"Join: a branch is a Chain, not {linear}; {write}": lambda: Join(Add(), (chain, Linear(3))),  # type: ignore[arg-type]
+        "Join: branches are a tuple of two chains or more, not ()": lambda: Join(Add(), ()),
+        f"Join: layer is one that joins branches, such as Add(), not {linear}": lambda: Join(
+            Linear(3), (chain, chain)
+        ),
+        f"Chain takes a tuple of terms, not ({linear},); Chain.of(Relu(), ...) takes layers": lambda: Chain(
+            (Linear(3),)  # type: ignore[arg-type]
+        ),
+        "SqueezeExcitation: reduction is a whole number, not 'x'": lambda: SqueezeExcitation("x"),  # type: ignore[arg-type]
+    }
+    for text, wrong in told.items():
+        assert refusal(wrong) == text
+    assert Residual(chain).shortcut is None
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,10 @@ def test_small_filters_one_behind_the_other_see_as_much_as_a_large_one() -> None
         for rest in (f"[conv3-{c}]*3", f"conv7-{c}")
     ]
     assert weights == [27 * 16, 49 * 16, 27 * 100, 49 * 100]
+    pair = [
+        kitnet.parse(f"32x32x1 -> {rest}").ledger().totals["weights"] for rest in ("[conv3-1]*2", "conv5-1")
+    ]
+    assert pair == [18, 25]
 
 
 @row(136)

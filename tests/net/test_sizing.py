@@ -6,7 +6,7 @@ import pytest
 from catalogue import row
 
 from kitnet.net import Graph, parse
-from kitnet.net.sizing import advice
+from kitnet.net.sizing import advice, advice_on_pattern
 
 KEEPS = "{0}x{0}x3 -> [conv3-8 same -> relu -> conv3-8 same -> relu -> maxpool2]*2 -> fc10"
 
@@ -123,3 +123,26 @@ def test_a_stride_of_4_halves_twice() -> None:
     assert said("34x34x3 -> conv7-8/4 pad=2 floor -> fc2") == [
         "input: a size of 34 is not divisible by 4, but the layers halve it twice; use 32 or 36 (input)"
     ]
+
+
+PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
+
+
+def said_of_pattern(line: str, **given: int) -> list[str]:
+    return [str(one) for one in advice_on_pattern(parse(line, input="32x32x3", **given).body)]
+
+
+@row(83)
+@pytest.mark.parametrize(("n", "k"), [(0, 0), (1, 1), (3, 2)])
+def test_usual_numbers_of_the_pattern(n: int, k: int) -> None:
+    assert said_of_pattern(PATTERN, N=n, M=4, K=k) == []
+
+
+@row(83)
+def test_unusual_numbers_of_the_pattern() -> None:
+    convolutions = (
+        "[conv3-32 same -> relu]*4: 4 times are many for convolutions before a pool; usual are 0 to 3"
+    )
+    hidden = "[fc128 -> relu]*3: 3 times are many for hidden fully connected layers; usual are 0 to 2"
+    assert said_of_pattern(PATTERN, N=4, M=2, K=3) == [f"{convolutions} (pattern)", f"{hidden} (pattern)"]
+    assert said_of_pattern("INPUT -> [CONV -> RELU -> POOL]*5 -> FC") == []

@@ -338,8 +338,8 @@ def test_other_mistakes_in_the_settings(settings):
     text = "the loss huber takes values as target, not classes"
     assert refused(settings(loss="huber delta=0.5")) == text
     assert refused(settings(data="digit"), DataError) == (
-        "unknown data set 'digit' (did you mean 'digits'?); known: digits, mnist, fashion-mnist, kmnist, or "
-        "a folder with idx files"
+        "unknown data set 'digit' (did you mean 'digits'?); known: digits, mnist, fashion-mnist, kmnist, "
+        "cifar10, cifar100, a folder with idx files or CIFAR's binary files, or a .npz file"
     )
     assert refused(settings(model="8x8 -> fc10"), DataError) == (
         "preparation: pictures do not fit an input of 8x8; expected height x width x 1 or 3 channels"

@@ -8,6 +8,7 @@ from planted.convolutions import CONVOLUTIONS
 from planted.early import EARLY
 from planted.functional import FUNCTIONAL
 from planted.kernels import KERNELS
+from planted.laboratory import LABORATORY
 from planted.layers import LAYERS
 from planted.ledger import LEDGER
 from planted.lower import LOWER
@@ -17,6 +18,7 @@ from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
 from planted.pools import POOLS
 from planted.running import RUNNING
+from planted.surgery import SURGERY
 from planted.train import TRAIN
 from planted.windows import WINDOWS
 from planted.zoo import ZOO
@@ -36,7 +38,9 @@ FLOORS: dict[str, list[Mutant]] = {
     "lower": LOWER,
     "running": RUNNING,
     "functional": FUNCTIONAL,
+    "laboratory": LABORATORY,
     "norms": NORMS,
+    "surgery": SURGERY,
     "train": TRAIN,
     "zoo": ZOO,
     "early": EARLY,

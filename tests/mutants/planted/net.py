@@ -4,6 +4,84 @@ from mutant import Mutant
 
 NET = [
     Mutant(
+        "Tape.backward",
+        "reversed(list(enumerate(graph.nodes)))",
+        "enumerate(graph.nodes)",
+        "net/test_structure.py::test_forward_goes_from_1_to_l_and_backward_from_l_to_1",
+    ),
+    Mutant(
+        "convolve_backward",
+        "backward(layer, dy, x, {'weight': w}, algorithm or 'direct')",
+        "backward(layer, dy / len(x), x, {'weight': w}, algorithm or 'direct')",
+        "net/test_structure.py::test_shares_of_the_images_give_the_bits_of_all_and_gradients_that_add",
+    ),
+    Mutant(
+        "Sliding.padding",
+        "(total // 2, total - total // 2)",
+        "(0, total)",
+        "train/test_experiments.py::test_how_many_windows_see_a_corner[same-windows0]",
+    ),
+    Mutant(
+        "Block.__post_init__",
+        "value is not None or one.default is not None",
+        "value is not None",
+        "net/test_given_layers.py::test_what_is_no_part_of_a_block",
+    ),
+    Mutant(
+        "Sgd.update",
+        "w - scalars['rate'] * v",
+        "w - v",
+        "net/test_structure.py::test_then_every_parameter_is_updated",
+    ),
+    Mutant(
+        "base.spec:INITIALISERS",
+        "(2.0 / i) ** 0.5",
+        "2.0 / i",
+        "train/test_experiments.py::test_relus_learn_in_half_the_steps_of_tanh[0]",
+    ),
+    Mutant(
+        "Template.times",
+        "range(MOST_TIMES + 1)",
+        "range(1, MOST_TIMES + 1)",
+        "net/test_template.py::test_the_pattern_of_the_material[0-0-0]",
+    ),
+    Mutant(
+        "Template.layer",
+        "self._given.get(word, USUAL.get(word))",
+        "USUAL.get(word)",
+        "net/test_template.py::test_every_word_may_be_another_layer",
+    ),
+    Mutant(
+        "Template.check_used",
+        "name not in self._open",
+        "not self._open",
+        "net/test_template.py::test_what_the_line_does_not_leave_open",
+    ),
+    Mutant(
+        "_Reader._last_fc",
+        "depth == 0",
+        "True",
+        "net/test_template.py::test_the_last_fc_is_the_one_outside_brackets",
+    ),
+    Mutant(
+        "MOST_CONVOLUTIONS",
+        "3",
+        "4",
+        "net/test_sizing.py::test_unusual_numbers_of_the_pattern",
+    ),
+    Mutant(
+        "advice_on_pattern",
+        "not _has_pool(term.part)",
+        "True",
+        "net/test_sizing.py::test_unusual_numbers_of_the_pattern",
+    ),
+    Mutant(
+        "_concrete",
+        "input is None and not given",
+        "True",
+        "cli/test_open_lines.py::test_a_run_remembers_the_line_with_nothing_left_open",
+    ),
+    Mutant(
         "net.formula:_check",
         "np.shape(given) != shape",
         "np.ndim(given) != len(shape)",
@@ -155,7 +233,7 @@ NET = [
         "_Reader._term",
         "dropped or not times or part == Chain(())",
         "dropped or part == Chain(())",
-        "net/test_language.py::TestLetters::test_the_grammar_of_the_material",
+        "net/test_template.py::test_the_pattern_of_the_material",
     ),
     Mutant(
         "_Reader._marks", "not self._optional", "self._optional", "net/test_language.py::TestOptionalParts"

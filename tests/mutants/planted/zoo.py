@@ -112,4 +112,28 @@ ZOO = [
         "(line.row.path, line.row.output)",
         "cli/test_diff_command.py::test_the_same_network_under_other_names",
     ),
+    Mutant(
+        "dilation",
+        "dilation=count",
+        "dilation=1",
+        "zoo/test_errata_of_layers.py::test_what_was_computed[dilation]",
+    ),
+    Mutant(
+        "Linear.backward",
+        "dy @ w['weight'].T",
+        "dy @ w['weight'][:, ::-1].T",
+        "zoo/test_errata_of_layers.py::test_what_was_computed[through_the_weights]",
+    ),
+    Mutant(
+        "_erratum_of",
+        "found == one.expected",
+        "True",
+        "cli/test_claims_command.py::test_an_erratum_of_a_layer_that_does_not_hold",
+    ),
+    Mutant(
+        "all_cnn_c",
+        "conv(3, filters, 2)",
+        "conv(3, filters)",
+        "zoo/test_network_rows.py::test_the_all_convolutional_net_has_strides_in_the_place_of_pools",
+    ),
 ]

@@ -1,0 +1,83 @@
+"""A data set in one NumPy `.npz` file: four arrays, under the names of Keras' files or plain ones."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from kitnet.base.error import DataError
+from kitnet.base.shape import say
+from kitnet.base.spec import Array
+from kitnet.data.check import check_images, check_labels
+from kitnet.data.folder import MOST_CLASSES, Part
+from kitnet.data.place import place
+
+NAMES = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("train_images", "train_labels", "test_images", "test_labels"),
+)
+CLASSES = "classes"  # the names, where there are some
+
+
+def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...]]:
+    """(train, test, classes) of a `.npz` file with the arrays of one line of `NAMES`, and perhaps `classes`.
+
+    Images are uint8 (N,H,W), (N,H,W,1) or (N,H,W,3); labels integers (N,), or (N,1) as Keras keeps those of
+    CIFAR. Without names the classes are the numbers from 0 to the largest training label. Raises DataError
+    for a file that is none, for arrays of objects, and for arrays that do not fit each other.
+    """
+    with place(path):
+        if path.exists() and not path.is_file():
+            raise DataError("it is not a file; expected a .npz file")
+        try:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                names = next((line for line in NAMES if set(line) <= set(file.files)), None)
+                if names is None:
+                    wanted = ", or ".join(", ".join(line) for line in NAMES)
+                    raise DataError(f"it has {', '.join(file.files) or 'no arrays'}; expected {wanted}")
+                arrays = [_array(file, name) for name in names]
+                told = _array(file, CLASSES) if CLASSES in file.files else None
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, AttributeError):
+            raise DataError("it is no whole .npz file; take a fresh copy") from None
+        train, test = (_part(*arrays[i : i + 2]) for i in (0, 2))
+        if train[0].shape[1:] != test[0].shape[1:]:
+            raise DataError(
+                f"the test pictures are {say(test[0].shape[1:])} but those for training "
+                f"{say(train[0].shape[1:])}"
+            )
+        classes = _classes(told, train[1])
+        for images, labels in (train, test):
+            check_labels(labels, len(images), len(classes))
+    return train, test, classes
+
+
+def _array(file: np.lib.npyio.NpzFile, name: str) -> Array:
+    try:
+        found = file[name]
+    except ValueError as error:
+        if "pickle" in str(error):  # what NumPy says of arrays of objects
+            raise DataError(f"{name} holds Python objects, not numbers; save it as an array") from None
+        raise
+    if not isinstance(found, np.ndarray):  # bytes, of a member that begins as no array does
+        raise DataError(f"{name} is no array; take a fresh copy")
+    return found
+
+
+def _part(images: Array, labels: Array) -> Part:
+    images = images[..., None] if images.ndim == 3 else images
+    check_images(images)
+    return images, labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+
+def _classes(told: Array | None, labels: Array) -> tuple[str, ...]:
+    if told is not None:
+        if told.ndim != 1 or told.dtype.kind != "U" or not len(told):
+            raise DataError(
+                f"{CLASSES} of shape {say(told.shape)}, type {told.dtype}; expected a row of names"
+            )
+        return tuple(told.tolist())
+    integers = labels.dtype.kind in "iu" and labels.size > 0  # anything else is for check_labels to refuse
+    return tuple(map(str, range(min(max(int(labels.max()) + 1, 1), MOST_CLASSES) if integers else 1)))

@@ -1,0 +1,131 @@
+"""Parts of a network cut off, put on, and called otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from kitnet.base.error import KitnetError, nearest
+from kitnet.base.shape import say
+from kitnet.layers import Convolution, Linear, LocallyConnected, RadialBasis
+from kitnet.net import Graph, Net
+from kitnet.net.block import Scope
+from kitnet.net.graph import OUTPUT
+from kitnet.net.language import read
+from kitnet.surgery.edit import Draft, Edit
+
+HEADS = (Linear, Convolution, LocallyConnected, RadialBasis)  # whose units or filters are the classes
+
+
+def cut(net: Net, path: str) -> Net:
+    """The network up to the value with this path, which becomes its only output. Raises KitnetError."""
+    return cutting(net.graph, path).of(net)
+
+
+def head(net: Net, line: str, seed: int = 0) -> Net:
+    """The network with other layers, such as 'fc100 -> relu -> fc10', in the place of its last linear layer
+    or convolution and of all behind it; new weights are drawn from the seed. Other outputs are left out.
+
+    Raises LanguageError, and KitnetError where no such layer leads to the main output alone.
+    """
+    return heading(net.graph, line).of(net, seed)
+
+
+def append(net: Net, line: str, seed: int = 0) -> Net:
+    """The network with other layers behind its main output, which are drawn from the seed. Other outputs are
+    left out. Raises LanguageError."""
+    return appending(net.graph, net.graph.main, line).of(net, seed)
+
+
+def rename(net: Net, names: Mapping[str, str]) -> Net:
+    """The network with other paths: {'fc1': 'conv6'}, or those of all that lies in a block. Raises
+    KitnetError."""
+    return renaming(net.graph, names).of(net)
+
+
+def cutting(graph: Graph, path: str) -> Edit:
+    """`cut`, of a graph."""
+    end = _find(graph, path)
+    if graph.nodes[end].layer is None:
+        raise KitnetError(f"{path}: it is the input of the network; cut behind one of its layers")
+    return _up_to(graph, end).edit({OUTPUT: end})
+
+
+def heading(graph: Graph, line: str) -> Edit:
+    """`head`, of a graph."""
+    end = graph.main
+    while not isinstance(graph.nodes[end].layer, HEADS):
+        if len(graph.nodes[end].inputs) != 1:
+            raise KitnetError(
+                f"{graph.nodes[end].path}: several values lead here, so that there is no last layer to put "
+                "another in the place of; cut the network at a path first"
+            )
+        end = graph.nodes[end].inputs[0]
+    return appending(graph, graph.nodes[end].inputs[0], line)
+
+
+def appending(graph: Graph, end: int, line: str) -> Edit:
+    """The graph up to value `end`, and the layers of a line behind it."""
+    _, chain = read(f"{say(graph.nodes[end].shape)} -> {line}")
+    draft = _up_to(graph, end)
+    scope = Scope(draft.graph)
+    for word, number in _numbers(draft.graph).items():  # new names go on behind those of the network
+        for _ in range(number):
+            scope.path(word)
+    draft.graph.output(OUTPUT, chain.run(scope, draft.at[end]))
+    return draft.edit({})
+
+
+def renaming(graph: Graph, names: Mapping[str, str]) -> Edit:
+    """`rename`, of a graph."""
+    blocks = {
+        ".".join(parts[:i])
+        for node in graph.nodes
+        for parts in [node.path.split(".")]
+        for i in range(1, len(parts) + 1)
+    }
+    for old in names:
+        if old not in blocks:
+            raise KitnetError(f"nothing is called {old!r}{nearest(old, blocks)}")
+
+    def name(path: str) -> str:
+        parts = path.split(".")
+        for i in range(len(parts), 0, -1):  # the longest name that is given counts
+            known = ".".join(parts[:i])
+            if known in names:
+                return ".".join([names[known], *parts[i:]])
+        return path
+
+    draft = Draft(graph, name)
+    for i in range(len(graph.nodes)):
+        draft.keep(i)
+    return draft.edit()
+
+
+def _numbers(graph: Graph) -> dict[str, int]:
+    """The largest number behind each word in the names of layers that have no other: conv3, fc1."""
+    found: dict[str, int] = {}
+    for node in graph.nodes:
+        numbered = re.fullmatch(r"([a-z_]+)(\d{1,6})", node.path.split(".")[0])
+        if numbered:
+            found[numbered[1]] = max(found.get(numbered[1], 0), int(numbered[2]))
+    return found
+
+
+def _find(graph: Graph, path: str) -> int:
+    try:
+        return graph.find(path)
+    except KeyError as error:
+        raise KitnetError(error.args[0]) from None
+
+
+def _up_to(graph: Graph, end: int) -> Draft:
+    """A draft with the values that value `end` depends on, and no others."""
+    wanted = {end}
+    for i in range(end, -1, -1):
+        if i in wanted:
+            wanted.update(graph.nodes[i].inputs)
+    draft = Draft(graph)
+    for i in sorted(wanted):
+        draft.keep(i)
+    return draft

@@ -1,0 +1,101 @@
+"""Writes docs/catalogue.md: every row of the catalogue with its tests and its code.
+
+    python tests/catalogue_page.py
+
+What a row says stands in docs/catalogue.toml, which tests show it in their marks `@row(14)`.
+"""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parent
+DOCS = TESTS.parent / "docs"
+PAGE = DOCS / "catalogue.md"
+LATER = "no part of kitnet yet"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row says, files of kitnet/ that it shows, a page that tells it, whether it is no part yet."""
+
+    says: str
+    code: tuple[str, ...] = ()
+    told: str = ""
+    later: bool = False
+
+
+def parts() -> dict[str, dict[int, Row]]:
+    """The rows by the title of their part and their number."""
+    given: list[dict[str, Any]] = tomllib.loads((DOCS / "catalogue.toml").read_text("utf-8"))["part"]
+    return {
+        part["title"]: {
+            int(number): Row(**{**said, "code": tuple(said.get("code", ()))})
+            for number, said in part["rows"].items()
+        }
+        for part in given
+    }
+
+
+@cache
+def marked() -> dict[int, list[tuple[str, str]]]:
+    """The tests of each row: a path in tests/ and a name."""
+    found: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for path in sorted(TESTS.rglob("test_*.py")):
+        text = path.read_text("utf-8")
+        for node in ast.walk(ast.parse(text if "@row(" in text else "")):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                for number in _rows(node):
+                    found[number].append((path.relative_to(TESTS).as_posix(), node.name))
+    return found
+
+
+def _rows(node: ast.FunctionDef | ast.ClassDef) -> Iterator[int]:
+    for mark in node.decorator_list:
+        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "row":
+            for given in mark.args:
+                match given:
+                    case ast.Starred(ast.Call(ast.Name("range"), bounds)):
+                        yield from range(*map(ast.literal_eval, bounds))
+                    case _:
+                        yield ast.literal_eval(given)
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    tests = marked()
+    lines = [
+        "# The catalogue",
+        "",
+        "What teaching material on convolutional networks describes, row by row, with the tests that compare",
+        "kitnet with its numbers, and the code that they show. `python tests/catalogue_page.py` makes this",
+        "page of the tests' marks and of [catalogue.toml](catalogue.toml).",
+    ]
+    for title, rows in parts().items():
+        lines += ["", f"## {title}", "", "| row | what it says | tests | code |", "|---:|---|---|---|"]
+        for number, row in rows.items():
+            says = row.says.replace("|", "\\|")
+            lines.append(f"| {number} | {says} | {_shown(row, tests[number])} | {_code(row)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(row: Row, tests: list[tuple[str, str]]) -> str:
+    links = [f"[{name}](../tests/{path})" for path, name in tests]
+    if row.told:
+        links.append(f"[told]({row.told})")
+    return ", ".join(links) or (LATER if row.later else "")
+
+
+def _code(row: Row) -> str:
+    return ", ".join(f"[{path}](../kitnet/{path})" for path in row.code)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

@@ -1,0 +1,168 @@
+"""CIFAR's binary files, from folders and archives."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kitnet.base.error import DataError
+from kitnet.data import dataset as module
+from kitnet.data import load
+from kitnet.data.cifar import CIFAR
+
+NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+
+
+def made(folder: Path, name: str = "cifar10", each: int = 3) -> dict[str, bytes]:
+    """The files of a set with `each` records a file, written there; by their names."""
+    kind, draw = CIFAR[name], np.random.default_rng(0)
+    files = {
+        file: draw.integers(0, 10, (each, kind.labels + 3072), np.uint8).tobytes()
+        for file in (*kind.train, *kind.test)
+    }
+    names = NAMES if name == "cifar10" else [f"class{i}" for i in range(100)]
+    files[kind.names] = ("\n".join(names) + "\n\n").encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in files.items():
+        (folder / file).write_bytes(content)
+    return files
+
+
+def archived(path: Path, files: dict[str, bytes], folder: str) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"{folder}/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def refusal(*arguments: object) -> str:
+    with pytest.raises(DataError) as caught:
+        load(*arguments)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_every_pixel_is_where_the_records_have_it(tmp_path: Path) -> None:
+    files = made(tmp_path)
+    train, test = load("cifar10", tmp_path)
+    assert (train.images.shape, test.images.shape) == ((15, 32, 32, 3), (3, 32, 32, 3))
+    assert train.classes == test.classes == tuple(NAMES)
+    record = files["data_batch_2.bin"][3073:6146]  # the second of the second file
+    assert train.labels[4] == record[0]
+    for row, column, colour in [(0, 0, 0), (0, 31, 0), (5, 7, 1), (31, 31, 2)]:
+        assert train.images[4, row, column, colour] == record[1 + colour * 1024 + row * 32 + column]
+
+
+def test_the_fine_label_of_cifar100_counts(tmp_path: Path) -> None:
+    files = made(tmp_path, "cifar100")
+    train, _ = load("cifar100", tmp_path)
+    assert train.labels.tolist() == [files["train.bin"][3074 * i + 1] for i in range(3)]
+    assert train.images[0, 0, 0, 0] == files["train.bin"][2]
+    assert len(train.classes) == 100
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_folders_and_archives_give_the_same(tmp_path: Path, name: str) -> None:
+    kind = CIFAR[name]
+    files = made(tmp_path / "plain" / kind.folder, name)
+    archived(tmp_path / kind.archive, files, kind.folder)
+    (tmp_path / "whole").mkdir()
+    archived(tmp_path / "whole" / kind.archive, files, kind.folder)
+    ways = [
+        load(name, tmp_path / "plain"),
+        load(name, tmp_path / "plain" / kind.folder),
+        load(name, tmp_path / kind.archive),
+        load(name, tmp_path / "whole"),
+        load(tmp_path / "plain" / kind.folder),
+    ]
+    for train, test in ways[1:]:
+        np.testing.assert_array_equal(train.images, ways[0][0].images)
+        np.testing.assert_array_equal(test.labels, ways[0][1].labels)
+
+
+def test_the_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = CIFAR["cifar10"]
+    files = made(tmp_path / "files")
+    (tmp_path / "www").mkdir()
+    archive = archived(tmp_path / "www" / kind.archive, files, kind.folder)
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    asked = []
+
+    def retrieve(url: str, known_hash: str, fname: str, path: Path) -> str:
+        asked.append((url, known_hash))
+        (path / fname).write_bytes(archive.read_bytes())
+        return str(path / fname)
+
+    monkeypatch.setenv("KITNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(CIFAR, "cifar10", replace(kind, sha256=sha256))
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    assert len(load("cifar10")[0]) == 15
+    assert asked == [(f"{kind.mirrors[0]}/{kind.archive}", f"sha256:{sha256}")]
+
+
+def test_what_is_missing_or_damaged(tmp_path: Path) -> None:
+    kind = CIFAR["cifar10"]
+    files = made(tmp_path / "a")
+    assert refusal("cifar10", tmp_path / "no") == f"{tmp_path / 'no'}: there is no such folder or file"
+    assert refusal("cifar10", tmp_path) == (
+        f"{tmp_path}: it has neither data_batch_1.bin nor cifar-10-batches-bin nor cifar-10-binary.tar.gz; "
+        "the binary version of the set is read"
+    )
+    (tmp_path / "a" / "data_batch_3.bin").unlink()
+    assert refusal("cifar10", tmp_path / "a") == (
+        f"{tmp_path / 'a'}: data_batch_3.bin: No such file or directory"
+    )
+    made(tmp_path / "b")
+    where = tmp_path / "b" / "test_batch.bin"
+    where.write_bytes(files["test_batch.bin"][:-1])
+    text = "9218 bytes are no whole number of records of 3073 bytes; take a fresh copy"
+    assert refusal("cifar10", tmp_path / "b") == f"{where}: {text}"
+    where.write_bytes(b"\x0a" + files["test_batch.bin"][1:])
+    text = "label 10 of sample 0 is outside the 10 classes; expected 0 to 9"
+    assert refusal("cifar10", tmp_path / "b") == f"{where}: {text}"
+    made(tmp_path / "b")
+    (tmp_path / "b" / kind.names).write_bytes(b"one\none\n")
+    text = "expected the names of 10 classes, one a line"
+    assert refusal("cifar10", tmp_path / "b") == f"{tmp_path / 'b' / kind.names}: {text}"
+
+
+def test_archives_that_are_none(tmp_path: Path) -> None:
+    kind = CIFAR["cifar10"]
+    files = made(tmp_path / "a")
+    archive = archived(tmp_path / "a.tar.gz", files, kind.folder)
+    archive.write_bytes(archive.read_bytes()[:2000])
+    assert refusal("cifar10", archive).startswith(f"{archive}: the archive is damaged or none (")
+    archive.write_bytes(b"no archive")
+    assert refusal("cifar10", archive).startswith(f"{archive}: the archive is damaged or none (")
+    del files["test_batch.bin"]
+    archived(archive, files, kind.folder)
+    assert refusal("cifar10", archive) == (
+        f"{archive}: the archive has no test_batch.bin; expected cifar-10-binary.tar.gz"
+    )
+
+
+def test_a_link_in_an_archive_is_not_followed(tmp_path: Path) -> None:
+    kind = CIFAR["cifar10"]
+    files = made(tmp_path / "a")
+    archive = tmp_path / "a.tar.gz"
+    with tarfile.open(archive, "w:gz") as made_archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"{kind.folder}/{name}")
+            if name == "test_batch.bin":
+                member.type, member.linkname = tarfile.SYMTYPE, str(tmp_path / "a" / name)
+            member.size = 0 if member.issym() else len(content)
+            made_archive.addfile(member, io.BytesIO(content))
+    assert "the archive has no test_batch.bin" in refusal("cifar10", archive)
+
+
+def test_a_name_knows_where_its_archive_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path / "cifar10")
+    monkeypatch.setattr(module, "download_cifar", lambda name: tmp_path / name)
+    assert len(load("cifar10")[1]) == 3

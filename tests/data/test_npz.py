@@ -1,0 +1,98 @@
+"""Data sets in one .npz file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kitnet.base.error import DataError
+from kitnet.data import load
+
+KERAS = ("x_train", "y_train", "x_test", "y_test")
+PLAIN = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+def arrays(names: tuple[str, ...] = KERAS, shape: tuple[int, ...] = (4, 5)) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(0)
+    made = [
+        draw.integers(0, 256, (6, *shape), np.uint8),
+        np.array([0, 1, 2, 2, 1, 0], np.uint8),
+        draw.integers(0, 256, (3, *shape), np.uint8),
+        np.array([2, 0, 1], np.uint8),
+    ]
+    return dict(zip(names, made, strict=True))
+
+
+def saved(path: Path, **given: np.ndarray) -> Path:
+    np.savez_compressed(path, **given)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        load(path)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    return text.removeprefix(f"{path}: ")
+
+
+@pytest.mark.parametrize("names", [KERAS, PLAIN], ids=["keras", "plain"])
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)], ids=["grey", "colour"])
+def test_what_was_saved_is_read(tmp_path: Path, names: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    given = arrays(names, shape)
+    train, test = load(saved(tmp_path / "set.npz", **given, other=np.zeros(2)))
+    np.testing.assert_array_equal(train.images.reshape(given[names[0]].shape), given[names[0]])
+    np.testing.assert_array_equal(test.images.reshape(given[names[2]].shape), given[names[2]])
+    assert train.images.ndim == 4
+    assert train.labels.tolist() == [0, 1, 2, 2, 1, 0]
+    assert test.labels.tolist() == [2, 0, 1]
+    assert train.classes == ("0", "1", "2")
+
+
+def test_names_and_labels_in_a_column(tmp_path: Path) -> None:
+    given = arrays()
+    given["y_train"] = given["y_train"][:, None]
+    train, _ = load(saved(tmp_path / "set.npz", **given, classes=np.array(["a", "b", "c", "d"])))
+    assert train.classes == ("a", "b", "c", "d")
+    assert train.labels.shape == (6,)
+
+
+def test_what_is_no_such_file(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    assert refusal(path) == "No such file or directory"
+    path.write_bytes(b"PK\x03\x04 and no more")
+    assert refusal(path) == "it is no whole .npz file; take a fresh copy"
+    path.write_bytes(b"")
+    assert refusal(path) == "it is no whole .npz file; take a fresh copy"
+    saved(path, **arrays())
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert refusal(path) == "it is no whole .npz file; take a fresh copy"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in KERAS:
+            archive.writestr(f"{name}.npy", b"no array")
+    assert refusal(path) == "x_train is no array; take a fresh copy"
+
+
+def test_arrays_that_are_no_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    saved(path, weights=np.zeros(3))
+    assert refusal(path) == f"it has weights; expected {', '.join(KERAS)}, or {', '.join(PLAIN)}"
+    saved(path, **(arrays() | {"y_test": np.array([2, 0, 3], np.uint8)}))
+    assert refusal(path) == "label 3 of sample 2 is outside the 3 classes; expected 0 to 2"
+    saved(path, **(arrays() | {"x_test": np.zeros((3, 4, 4), np.uint8)}))
+    assert refusal(path) == "the test pictures are 4x4x1 but those for training 4x5x1"
+    saved(path, **(arrays() | {"x_train": np.zeros((6, 4, 5), np.float32)}))
+    assert refusal(path) == "pixels of type float32; pictures must be unsigned bytes, 0 to 255"
+    saved(path, **arrays(), classes=np.arange(3))
+    assert refusal(path) == "classes of shape 3, type int64; expected a row of names"
+
+
+def test_objects_are_never_unpickled(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    labels = np.array([0, 1, 2, 2, 1, "x"], object)
+    np.savez(path, **(arrays() | {"y_train": labels}))
+    assert refusal(path) == "y_train holds Python objects, not numbers; save it as an array"

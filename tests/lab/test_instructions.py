@@ -1,0 +1,105 @@
+"""The instructions of a kernel and of its innermost loop."""
+
+from __future__ import annotations
+
+import pytest
+
+from kitnet.base.error import KitnetError
+from kitnet.kernels.cpu import detect
+from kitnet.kernels.emit import Kernel
+from kitnet.kernels.jit import assembly
+from kitnet.kernels.types import F32
+from kitnet.lab import instructions
+from kitnet.lab.instructions import fused, innermost_loops
+
+NESTED = """
+name:
+	movq	%rsi, %r8
+.LBB0_1:
+	xorl	%eax, %eax
+.LBB0_2:
+	vfmadd231ps	(%rdi), %zmm1, %zmm0
+	jne	.LBB0_2
+	incq	%r8
+	jl	.LBB0_1
+	jmp	.LBB0_4
+.LBB0_3:
+	addq	$4, %rdi
+	jb	.LBB0_3
+.LBB0_4:
+	retq
+"""
+
+
+def test_innermost_loops_hold_no_loop() -> None:
+    assert innermost_loops(NESTED) == [
+        (".LBB0_2:", "\tvfmadd231ps\t(%rdi), %zmm1, %zmm0", "\tjne\t.LBB0_2"),
+        (".LBB0_3:", "\taddq\t$4, %rdi", "\tjb\t.LBB0_3"),
+    ]
+
+
+def test_loops_of_another_processor() -> None:
+    text = ".LBB0_1:\n\tfmla\tv0.4s, v1.4s, v2.s[0]\n\tsubs\tx9, x9, #1\n\tb.ne\t.LBB0_1\n"
+    assert innermost_loops(text) == [tuple(text.splitlines())]
+
+
+@pytest.mark.parametrize(
+    ("line", "does"),
+    [
+        ("\tvfmadd231ps\t(%rdi), %zmm1, %zmm0", True),
+        ("\tvfnmadd213ps\t%zmm2, %zmm1, %zmm0", True),
+        ("\tvfmsub132ps\t%zmm2, %zmm1, %zmm0", True),
+        ("\tfmla\tv0.4s, v1.4s, v2.s[0]", True),
+        ("\tvmulps\t%zmm2, %zmm1, %zmm0", False),
+        ("\tfmul\tv0.4s, v1.4s, v2.4s", False),
+        ("vfmadd:", False),
+    ],
+)
+def test_fused_multiply_adds(line: str, does: bool) -> None:
+    assert fused(line) == does
+
+
+def test_the_loop_of_a_convolution() -> None:
+    """As many rows of filters as the tile has are multiplied by one vector in every turn."""
+    found = instructions("9x9x3 conv5-6", 2)
+    assert found.line == "9x9x3 -> conv5-6 bias=no"
+    assert (found.implementation, found.kernel) == ("conv.direct.channels", "convolution")
+    assert found.ir.startswith("declare") and "define void @convolution(" in found.ir
+    assert "convolution:" in found.assembly
+    assert found.loop[0].endswith(":") and found.loop[-1].split()[-1] == found.loop[0].rstrip(":")
+    if detect().has_fma:
+        assert found.fused == sum(" fma" in line or "fmadd" in line for line in found.loop) > 4
+    assert set(found.loop) <= set(found.assembly.splitlines())
+    document = found.to_json()
+    assert document["loop"] == list(found.loop) and document["fused"] == found.fused
+
+
+@pytest.mark.parametrize(
+    ("line", "which", "kernel"),
+    [
+        ("9x9x3 conv5-6", "data", "input_gradient"),
+        ("9x9x3 conv5-6", "weights", "filter_gradient"),
+        ("8x8x4 maxpool2", "forward", "max_pool"),
+        ("8x8x4 maxpool2", "data", "max_pool_gradient"),
+        ("12x12x4 sumpool2", "data", "sum_pool_gradient"),
+    ],
+)
+def test_the_kernel_of_a_pass(line: str, which: str, kernel: str) -> None:
+    found = instructions(line, 3, which)
+    assert found.kernel == kernel and f"{kernel}:" in found.assembly
+
+
+def test_a_pool_has_no_gradient_of_weights() -> None:
+    with pytest.raises(KitnetError) as caught:
+        instructions("8x8x4 maxpool2", 1, "weights")
+    assert str(caught.value) == "maxpool has no pass 'weights'; it has forward, data"
+
+
+def test_assembly_of_a_kernel() -> None:
+    k = Kernel("twice", detect(), 1, x=F32)
+    (x,) = k.pointers
+    value = k.scalar(x)
+    k.store(value + value, x)
+    text = assembly(k)
+    assert "twice:" in text and "ret" in text
+    assert any("add" in line for line in text.splitlines())
