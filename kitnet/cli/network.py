@@ -18,8 +18,11 @@ from kitnet.train.model import model_file
 from kitnet.zoo import ALIASES, MODELS, Card, find
 
 
-def usual_training(card: Card) -> dict[str, float]:
-    """What training does with the network where nothing else is said."""
+def usual_training(card: Card) -> dict[str, float] | None:
+    """What training does with the network where nothing else is said; None where it learns by a rule of its
+    own."""
+    if card.learn is not None:
+        return None
     return {
         "learning_rate": card.rate,
         "momentum": card.momentum,

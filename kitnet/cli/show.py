@@ -126,13 +126,19 @@ def _about(card: Card | None) -> dict[str, object]:
 def _say_source(card: Card) -> None:
     say("")
     say_wrapped(f"Source: {card.source}")
-    say_wrapped(
-        f"Usual training: learning rate {card.rate:g}, momentum {card.momentum:g}, batches of {card.batch}, "
-        f"{card.epochs} epochs"
-    )
+    say_wrapped(_training(card))
     _say_list("Differences:", card.differences)
     _say_list("Published, not measured here:", map(str, card.published))
     _say_list("Texts print:", (f"{one.printed}. {one.note}" for one in card.errata))
+
+
+def _training(card: Card) -> str:
+    if card.learn is not None:
+        return "Training: by a rule of its own, without gradients"
+    return (
+        f"Usual training: learning rate {card.rate:g}, momentum {card.momentum:g}, batches of {card.batch}, "
+        f"{card.epochs} epochs"
+    )
 
 
 def _say_list(title: str, texts: Iterable[str]) -> None:

@@ -22,9 +22,11 @@ from kitnet.cli.network import read_network, usual_training
 from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
 from kitnet.net.objective import losses
 from kitnet.train import (
+    Abandoned,
     EpochEnded,
     Event,
     Finished,
+    Learned,
     Settings,
     Started,
     Stepped,
@@ -125,6 +127,11 @@ def _concrete(
         return {"model": model, **others}
     net, card = read_network(model, input, on_misfit=others.get("on_misfit"), given=given)
     usual = {} if card is None else usual_training(card)
+    if usual is None:
+        raise KitnetError(
+            f"{model} learns by a rule of its own, on images of its own size; leave out --input, or give a "
+            "line"
+        )
     if usual:
         usual["lr"] = usual.pop("learning_rate")
     return {**usual, **others, "model": str(net)}
@@ -163,20 +170,27 @@ def _show(events: Iterable[Event]) -> int:
                     print(f"kitnet: {text}", file=sys.stderr)
                 case Started():
                     _say_start(event)
+                    epochs = event.epochs
                     _start_bar(bar, event)
                 case Stepped(epoch, step, loss, accuracy, speed):
                     bar.update(
                         bar.task_ids[0],
-                        epoch=epoch,
                         completed=step,
-                        loss=loss,
-                        accuracy=accuracy,
-                        speed=speed,
+                        description=f"epoch {epoch}/{epochs}",
+                        said=f"loss {loss:.4f}  {accuracy:.2%}  {speed:,.0f} images/s",
                     )
+                case Learned(what, done, all):
+                    bar.update(bar.task_ids[0], description=what, completed=done, total=all)
                 case EpochEnded():
                     _say_epoch(event)
                 case Finished():
                     _say_end(event)
+    if isinstance(event, Abandoned):
+        print(
+            f"kitnet: stopped; {event.model} is learned at one go, so that nothing is saved; train it anew",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
     if not isinstance(event, Stopped):
         return 0
     print(
@@ -193,12 +207,10 @@ def _bar() -> Progress:
     """
     console = out if sys.stdout.isatty() else Console(stderr=True)
     return Progress(
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        TextColumn("{task.description}"),
         BarColumn(bar_width=12),
         MofNCompleteColumn(),
-        TextColumn(
-            "loss {task.fields[loss]:.4f}  {task.fields[accuracy]:.2%}  {task.fields[speed]:,.0f} images/s"
-        ),
+        TextColumn("{task.fields[said]}"),
         TimeRemainingColumn(),
         console=console,
         transient=True,
@@ -208,14 +220,10 @@ def _bar() -> Progress:
 
 def _start_bar(bar: Progress, started: Started) -> None:
     bar.add_task(
-        "",
+        f"epoch {started.epoch}/{started.epochs}",
         total=started.steps,
         completed=started.first_step,
-        epoch=started.epoch,
-        epochs=started.epochs,
-        loss=0.0,
-        accuracy=0.0,
-        speed=0.0,
+        said="",
     )
 
 

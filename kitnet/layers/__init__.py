@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kitnet.layers.bias import Bias
     from kitnet.layers.contrast_norm import ContrastNorm
     from kitnet.layers.convolution import Convolution
+    from kitnet.layers.cosine import Cosine
     from kitnet.layers.distance import AbsoluteError, Huber
     from kitnet.layers.dropout import Dropout
     from kitnet.layers.elu import Elu
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from kitnet.layers.gelu import Gelu
     from kitnet.layers.hard import HardSigmoid, HardSwish, HardTanh
     from kitnet.layers.hinge import Hinge, MulticlassHinge
+    from kitnet.layers.inhibition import Inhibition
     from kitnet.layers.join import Add, Concatenate, Identity
     from kitnet.layers.l2_pool import L2Pool
     from kitnet.layers.leaky_relu import LeakyRelu
@@ -45,12 +47,14 @@ if TYPE_CHECKING:
     from kitnet.layers.multiply import Multiply
     from kitnet.layers.pad import Pad
     from kitnet.layers.pad_channels import PadChannels
+    from kitnet.layers.patch import Patch
     from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
     from kitnet.layers.prelu import ParametricRelu
     from kitnet.layers.quadratic import Quadratic
     from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
     from kitnet.layers.relu import Relu
     from kitnet.layers.response_norm import LocalResponseNorm
+    from kitnet.layers.s_cell import SCell
     from kitnet.layers.sample_norm import GroupNorm, InstanceNorm, LayerNorm, SampleNorm
     from kitnet.layers.shuffle import Shuffle
     from kitnet.layers.sigmoid import Sigmoid
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
     from kitnet.layers.softplus import Softplus
     from kitnet.layers.softsign import Softsign
     from kitnet.layers.square_pool import SquarePool
+    from kitnet.layers.step import Step
     from kitnet.layers.stochastic_pool import StochasticPool
     from kitnet.layers.subsampling import Subsampling
     from kitnet.layers.sum_pool import SumPool
@@ -83,6 +88,7 @@ __all__ = [
     "Context",
     "ContrastNorm",
     "Convolution",
+    "Cosine",
     "Dropout",
     "Elu",
     "Flatten",
@@ -96,6 +102,7 @@ __all__ = [
     "Hinge",
     "Huber",
     "Identity",
+    "Inhibition",
     "InstanceNorm",
     "Kept",
     "L2Pool",
@@ -118,10 +125,12 @@ __all__ = [
     "PadChannels",
     "ParametricRelu",
     "Pass",
+    "Patch",
     "Quadratic",
     "RadialBasis",
     "RadialBasisPenalty",
     "Relu",
+    "SCell",
     "SampleNorm",
     "Scale",
     "Shuffle",
@@ -135,6 +144,7 @@ __all__ = [
     "Square",
     "SquarePool",
     "SquareRoot",
+    "Step",
     "StochasticPool",
     "Subsampling",
     "SumPool",

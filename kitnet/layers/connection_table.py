@@ -58,7 +58,11 @@ LENET5_C3 = _columns(
     *("0134", "1245", "0235"),
     "012345",
 )
-NAMED = {"lenet5": LENET5_C3}
+# LeCun et al., "Backpropagation applied to handwritten zip code recognition", 1989, section 3: each map of H2
+# sees eight of the twelve of H1, by a scheme that is not published. Here map k sees eight in a row from map k
+# on, around the ring of the twelve, so that each map of H1 is seen by eight of H2, too.
+LENET1989_H2 = ConnectionTable(tuple(tuple(sorted((k + i) % 12 for i in range(8))) for k in range(12)))
+NAMED = {"lenet5": LENET5_C3, "lenet1989": LENET1989_H2}
 
 
 def _read(text: str) -> ConnectionTable:
@@ -80,4 +84,4 @@ def _write(table: ConnectionTable | tuple[tuple[int, ...], ...]) -> str:
     return "/".join(".".join(map(str, column)) for column in columns)
 
 
-TABLE = Value(_read, _write, "lenet5, or the input maps of each filter such as 0.1.2/1.2.3/0.2")
+TABLE = Value(_read, _write, "lenet5, lenet1989, or the input maps of each filter such as 0.1.2/1.2.3/0.2")

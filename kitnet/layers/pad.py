@@ -43,7 +43,7 @@ class Pad(Resampling):
     mode: str = argument(choice(*MODES, bare=True), "zero")
 
     def sizes(self, x: Shape) -> Shape:
-        for n, pair in zip(x[:-1], self._pads(x), strict=True):
+        for n, pair in zip(x[:-1], self.around(x), strict=True):
             most = {"reflect": n - 1, "circular": n}.get(self.mode)
             if most is not None and max(pair) > most:
                 raise ShapeError(
@@ -51,14 +51,15 @@ class Pad(Resampling):
                     "input",
                     f"use at most {most}",
                 )
-        return tuple(n + sum(pair) for n, pair in zip(x[:-1], self._pads(x), strict=True))
+        return tuple(n + sum(pair) for n, pair in zip(x[:-1], self.around(x), strict=True))
 
-    def _pads(self, x: Shape) -> list[tuple[int, int]]:
+    def around(self, x: Shape) -> list[tuple[int, int]]:
+        """The places before and behind each axis."""
         ones = (1,) * (len(x) - 1)
         return padding_of(self.places, x[:-1], ones, ones)
 
     def lines(self, x: Shape) -> tuple[Line, ...]:
-        return tuple(self._line(n, *pair) for n, pair in zip(x[:-1], self._pads(x), strict=True))
+        return tuple(self._line(n, *pair) for n, pair in zip(x[:-1], self.around(x), strict=True))
 
     def _line(self, n: int, before: int, after: int) -> Line:
         places = (self._source(i, n) for i in range(-before, n + after))
@@ -77,7 +78,7 @@ class Pad(Resampling):
         return None
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
-        pads = self._pads(x[0].shape[1:])
+        pads = self.around(x[0].shape[1:])
         return np.pad(x[0], [(0, 0), *pads, (0, 0)], mode=MODES[self.mode])  # type: ignore[call-overload]
 
     @classmethod

@@ -52,7 +52,8 @@ class Block(ABC):
 
 @dataclass(frozen=True)
 class Shared:
-    """`@name`: the part with this name, which stands before, once more and with the same weights."""
+    """`@name`: the part with this name, which stands before, once more and with the same weights. Of a part
+    that stands in a branch or a side the name is the whole path, `@C2.0.S2`."""
 
     name: str
     word: ClassVar[str] = "shared"
@@ -80,7 +81,7 @@ class Term:
 
     def wire(self, scope: Scope, x: int) -> int:
         if self.name and not isinstance(self.part, Shared):
-            scope.named[self.name] = self
+            scope.named[self.name] = scope.everywhere[f"{scope.prefix}{self.name}"] = self
         x = self._parts(scope, x)
         if self.output:
             scope.graph.output(self.output, x)
@@ -118,6 +119,7 @@ class Scope:
     ) -> None:
         self.graph, self.prefix, self.outer, self.shared = graph, prefix, outer, shared
         self.named: dict[str, Term] = {}
+        self.everywhere: dict[str, Term] = {} if outer is None else outer.everywhere  # by their paths
         self._count: Counter[str] = Counter()
 
     def path(self, word: str, name: str = "") -> str:
@@ -146,14 +148,18 @@ class Scope:
         return self.graph.add(path, layer, *inputs, owner=owner)
 
     def _again(self, name: str, path: str, x: int) -> int:
+        own = path[len(self.prefix) :]
+        if name in self.everywhere and "." in name:
+            term = replace(self.everywhere[name], name=own, output="")
+            return term.wire(Scope(self.graph, self.prefix, self, (path, name)), x)
         scope: Scope | None = self
-        known: list[str] = []
+        known = [*self.everywhere] if "." in name else []
         while scope and name not in scope.named:
             known += scope.named
             scope = scope.outer
         if scope is None:
             raise ShapeError(f"{path}: no part named {name!r} stands before @{name}{nearest(name, known)}")
-        term = replace(scope.named[name], name=path[len(self.prefix) :], output="")
+        term = replace(scope.named[name], name=own, output="")
         return term.wire(Scope(self.graph, self.prefix, self, (path, f"{scope.prefix}{name}")), x)
 
 

@@ -9,8 +9,9 @@ the offset is 0. A window of extent E with stride S and p places of padding befo
     jump   <- S * jump
 
 (Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", Distill 2019.) A fully
-connected layer is a window over all positions. Where branches meet, a number sees from the first place to the
-last that any of them sees, and the largest jump counts.
+connected layer is a window over all positions. A padding layer moves the offset as the padding of a window
+does, whatever it shows there. Where branches meet, a number sees from the first place to the last that any of
+them sees, and the largest jump counts.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kitnet.base.shape import Axis, Shape
-from kitnet.layers import Dropout, Flatten, Identity, Layer
+from kitnet.layers import Dropout, Flatten, Identity, Layer, Pad
 from kitnet.layers.pointwise import Pointwise
 from kitnet.layers.window import Windowed, output_sizes
 from kitnet.net.graph import Graph
@@ -60,6 +61,11 @@ def fields(graph: Graph) -> list[Fields]:
 def _through(layer: Layer, x: Sequence[Shape], y: Shape, seen: Fields) -> Fields:
     if in_place(layer) or layer.joins:
         return seen
+    if isinstance(layer, Pad):
+        return tuple(
+            replace(field, offset=field.offset - before * field.jump, positions=positions)
+            for field, (before, _), positions in zip(seen, layer.around(x[0]), y, strict=False)
+        )
     if isinstance(layer, Windowed):
         axes = layer.axes(x[0])
         if output_sizes(axes) == y[:-1] and len(axes) == len(seen):

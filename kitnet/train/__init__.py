@@ -1,6 +1,16 @@
 """Floor 4: training a network on data, and the files that come of it."""
 
-from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped, Warned
+from kitnet.train.events import (
+    Abandoned,
+    EpochEnded,
+    Event,
+    Finished,
+    Learned,
+    Started,
+    Stepped,
+    Stopped,
+    Warned,
+)
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import Model, Prediction
 from kitnet.train.model_file import load_network, save_network
@@ -9,9 +19,11 @@ from kitnet.train.step import pick_engine
 from kitnet.train.trainer import resume, train
 
 __all__ = [
+    "Abandoned",
     "EpochEnded",
     "Event",
     "Finished",
+    "Learned",
     "Model",
     "Prediction",
     "Score",

@@ -41,6 +41,22 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """A rule without gradients has done `done` of `all` of what it works on."""
+
+    what: str
+    done: int
+    all: int
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """A rule without gradients was stopped before it had a network; nothing is left of the run."""
+
+    model: str
+
+
+@dataclass(frozen=True)
 class EpochEnded:
     """A row of results.csv."""
 
@@ -70,4 +86,4 @@ class Finished:
     summary: dict[str, Any]
 
 
-Event = Warned | Started | Stepped | EpochEnded | Stopped | Finished
+Event = Warned | Started | Stepped | Learned | EpochEnded | Stopped | Abandoned | Finished

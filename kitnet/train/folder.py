@@ -118,6 +118,11 @@ class RunFolder:
         write_whole(self.summary, json.dumps(summary, indent=2) + "\n")
 
 
+def absolute(folder: str) -> str:
+    """The whole path, so that the run can be resumed from any folder."""
+    return str(Path(folder).absolute())
+
+
 def _make(runs: Path, name: str, numbered: bool) -> Path:
     if not numbered and re.search(r"-\d+$", name):
         (runs / name).mkdir()

@@ -26,9 +26,10 @@ from kitnet.net import Net, parse, usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import goals_of, loss_by_name
 from kitnet.optim import Sgd
+from kitnet.train import own_rule
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped, Warned
-from kitnet.train.folder import RunFolder
+from kitnet.train.folder import RunFolder, absolute
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import GOLDEN, Model
 from kitnet.train.saves import Saves
@@ -49,6 +50,9 @@ def train(
     Raises KitnetError before anything is written where the settings, the data or the network do not fit, and
     TrainingError when the loss is no longer a number.
     """
+    card = _own_rule(settings.model)
+    if card is not None:
+        return own_rule.learn(settings, card, stop or threading.Event(), compiling)
     run = _Run(settings)
     given = run.settings.name or None
     name = run.name.replace(":", "-") if given is None else given
@@ -65,6 +69,9 @@ def resume(
 ) -> Iterator[Event]:
     """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended."""
     folder, settings = RunFolder.open(where)
+    card = _own_rule(settings.model)
+    if card is not None:
+        raise own_rule.refuse_to_resume(str(folder.path), card)
     lock = folder.lock()
     try:
         run = _Run(settings if epochs is None else replace(settings, epochs=epochs))
@@ -80,6 +87,12 @@ def resume(
     return run.go(saves, progress, stop or threading.Event(), compiling)
 
 
+def _own_rule(model: str) -> Card | None:
+    """The card of a network that learns without gradients."""
+    card = None if "->" in model or "→" in model else find(model)
+    return card if card is not None and card.learn is not None else None
+
+
 def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card]:
     """A zoo name or a line -> the network and a card, for a line one with the usual numbers."""
     if "->" in model or "→" in model:
@@ -87,11 +100,6 @@ def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card]:
         return net, Card("net", "", lambda: net)
     card = find(model)
     return card.build(), card
-
-
-def _absolute(folder: str) -> str:
-    """The whole path, so that the run can be resumed from any folder."""
-    return str(Path(folder).absolute())
 
 
 def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:
@@ -141,8 +149,8 @@ class _Run:
         self.settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
-            data=settings.data if settings.data in NAMES else _absolute(settings.data),
-            data_dir=None if settings.data_dir is None else _absolute(settings.data_dir),
+            data=settings.data if settings.data in NAMES else absolute(settings.data),
+            data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
             epochs=self.epochs,
             batch=self.batch,
             lr=rate,

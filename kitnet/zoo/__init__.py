@@ -8,10 +8,14 @@ from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.zoo import (  # noqa: F401  # each registers its networks
     alexnet,
     densenet,
+    fragments,
     googlenet,
+    hmax,
     inception,
     lenet,
+    lenet1989,
     mobilenet,
+    neocognitron,
     resnet,
     resnet_cifar,
     small,
@@ -20,6 +24,7 @@ from kitnet.zoo import (  # noqa: F401  # each registers its networks
 )
 from kitnet.zoo.card import ALIASES, MODELS, Card, Checked, check
 from kitnet.zoo.claim import Claim, Erratum, Published
+from kitnet.zoo.learning import Learning, Stage, finish
 
 
 def find(name: str) -> Card:
@@ -34,4 +39,17 @@ def find(name: str) -> Card:
     return MODELS[own]
 
 
-__all__ = ["ALIASES", "MODELS", "Card", "Checked", "Claim", "Erratum", "Published", "check", "find"]
+__all__ = [
+    "ALIASES",
+    "MODELS",
+    "Card",
+    "Checked",
+    "Claim",
+    "Erratum",
+    "Learning",
+    "Published",
+    "Stage",
+    "check",
+    "find",
+    "finish",
+]

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from kitnet.layers import Convolution, Dropout, Linear, LocalResponseNorm, MaxPool, Relu
+from kitnet.layers import ContrastNorm, Convolution, Dropout, Linear, LocalResponseNorm, MaxPool, Relu
 from kitnet.net import Net
 from kitnet.zoo.card import model
-from kitnet.zoo.claim import About, Expected, Published, erratum
+from kitnet.zoo.claim import About, Claims, Expected, Published, erratum
 from kitnet.zoo.parts import Piece, conv, network
 from kitnet.zoo.sources import ARAUJO, COUNTED, CS231N, FIELD_BY_HAND, PYTORCHCV, TORCHVISION
 
@@ -164,27 +164,31 @@ def alexnet_one_tower(width: int = 32, size: int = 227, units: int = 4096) -> Ne
     return towers(1, width, size, units)
 
 
+ZF_CLAIMS: Claims = {
+    f"{PYTORCHCV}, zfnet": {"parameters": 62_357_608},
+    f"{ZF}, figure 3": {
+        "volume of conv1": "110x110x96",
+        "volume of maxpool1": "55x55x96",
+        "volume of conv2": "26x26x256",
+        "volume of maxpool2": "13x13x256",
+        "volume of conv3": "13x13x384",
+        "volume of conv4": "13x13x384",
+        "volume of conv5": "13x13x256",
+        "volume of maxpool3": "6x6x256",
+    },
+    "by hand: 110^2 x 147 x 96 + 26^2 x 25 x 96 x 256 + 13^2 x 9 x (256 x 384 + 384^2 + 384 x 256) "
+    "+ 9216 x 4096 + 4096^2 + 4,096,000": {"multiply-adds": 1_168_032_896},
+    FIELD_BY_HAND: {"receptive field of maxpool3": 171},
+}
+ZF_PUBLISHED = (Published(VALIDATION, f"{ZF}, table 2", 38.4, 16.5),)
+
+
 @alexnet_model(
     "zfnet",
     "ZFNet: AlexNet with a smaller first filter and stride",
     source=ZF,
     year=2014,
-    claims={
-        f"{PYTORCHCV}, zfnet": {"parameters": 62_357_608},
-        f"{ZF}, figure 3": {
-            "volume of conv1": "110x110x96",
-            "volume of maxpool1": "55x55x96",
-            "volume of conv2": "26x26x256",
-            "volume of maxpool2": "13x13x256",
-            "volume of conv3": "13x13x384",
-            "volume of conv4": "13x13x384",
-            "volume of conv5": "13x13x256",
-            "volume of maxpool3": "6x6x256",
-        },
-        "by hand: 110^2 x 147 x 96 + 26^2 x 25 x 96 x 256 + 13^2 x 9 x (256 x 384 + 384^2 + 384 x 256) "
-        "+ 9216 x 4096 + 4096^2 + 4,096,000": {"multiply-adds": 1_168_032_896},
-        FIELD_BY_HAND: {"receptive field of maxpool3": 171},
-    },
+    claims=ZF_CLAIMS,
     errata=(
         erratum(
             "ZFNet won ILSVRC-2013",
@@ -197,15 +201,35 @@ def alexnet_one_tower(width: int = 32, size: int = 227, units: int = 4096) -> Ne
             {f"{ZF}, figure 3": {"first stride": 2, "largest stride": 2}},
         ),
     ),
-    differences=("Contrast normalisation behind the first two pools is left out.",),
-    published=(Published(VALIDATION, f"{ZF}, table 2", 38.4, 16.5),),
+    differences=("Contrast normalisation behind the first two pools is left out; zfnet:contrast has it.",),
+    published=ZF_PUBLISHED,
 )
 def zfnet(width: int = 32, size: int = 224, units: int = 4096) -> Net:
+    return _zfnet([], width, size, units)
+
+
+@alexnet_model(
+    "zfnet:contrast",
+    "ZFNet with contrast normalisation behind the first two pools",
+    source=ZF,
+    year=2014,
+    claims={**ZF_CLAIMS, f"{ZF}, figure 3, contrast normalised": {"contrastnorm layers": 2}},
+    differences=(
+        "The paper gives neither the window of its contrast normalisation nor its formula; here it is that "
+        "of Jarrett et al. 2009 with 5x5 places.",
+    ),
+    published=ZF_PUBLISHED,
+)
+def zfnet_contrast(width: int = 32, size: int = 224, units: int = 4096) -> Net:
+    return _zfnet([ContrastNorm(5)], width, size, units)
+
+
+def _zfnet(norm: list[Piece], width: int, size: int, units: int) -> Net:
     w = width
     return network(
         (size, size, 3),
-        [Convolution(7, 3 * w, 2, 1, on_misfit="floor"), Relu(), MaxPool(3, 2, "same")],
-        [Convolution(5, 8 * w, 2), Relu(), MaxPool(3, 2, "same")],
+        [Convolution(7, 3 * w, 2, 1, on_misfit="floor"), Relu(), MaxPool(3, 2, "same"), *norm],
+        [Convolution(5, 8 * w, 2), Relu(), MaxPool(3, 2, "same"), *norm],
         [conv(3, 12 * w), Relu(), conv(3, 12 * w), Relu(), conv(3, 8 * w), Relu(), MaxPool(3, 2)],
         classifier(units, units),
     )

@@ -17,6 +17,7 @@ from typing import Any
 from kitnet.base.error import KitnetError
 from kitnet.net import Net
 from kitnet.zoo.claim import Claim, Claims, Erratum, Found, Published, claimed
+from kitnet.zoo.learning import OwnRule
 from kitnet.zoo.measure import measure
 
 Builder = Callable[..., Net]
@@ -35,6 +36,8 @@ class Card:
     errata: tuple[Erratum, ...] = ()
     differences: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+    learn: OwnRule | None = field(default=None, repr=False)  # of networks that learn without gradients
+    loss: str = ""  # that judges what was learned so, where it is not the usual one
     rate: float = 0.05
     momentum: float = 0.9
     batch: int = 64

@@ -17,7 +17,7 @@ from kitnet.net.language import write
 from kitnet.net.objective import scores_of
 from kitnet.zoo import MODELS
 
-FORMULAS = ("stochasticpool",)  # which no kernel computes
+FORMULAS = ("stochasticpool", "scell", "cosine", "patch", "inhibit", "step")  # which no kernel computes
 CASES = [
     pytest.param(case, id=f"{word}-{i}")
     for word, layer in LAYERS.items()

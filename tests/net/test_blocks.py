@@ -204,3 +204,20 @@ def test_a_graph_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ShapeError) as caught:
         parse("4 -> relu*3")
     assert str(caught.value) == "relu3: more than 3 layers; repeat fewer times"
+
+
+def test_a_part_in_another_branch_is_shared_by_its_whole_path() -> None:
+    line = "8x8x2 -> a:concat[conv1-3 -> b:conv3-4 same | conv1-3 -> @a.0.b]"
+    net = parse(line)
+    assert parse(str(net)) == net and str(net) == line
+    shared = net.graph.nodes[net.graph.find("a.1.shared1")]
+    assert shared.owner == "a.0.b" and net.weights.of("a.1.shared1") == {}
+    assert net.ledger().totals["parameters"] == 2 * (2 * 3 + 3) + 27 * 4 + 4
+
+
+def test_a_path_that_stands_nowhere() -> None:
+    with pytest.raises(ShapeError) as caught:
+        parse("8x8x2 -> a:concat[b:conv1-3 | @a.0.c]")
+    assert str(caught.value) == (
+        "a.1.shared1: no part named 'a.0.c' stands before @a.0.c (did you mean 'a.0.b'?)"
+    )

@@ -189,7 +189,7 @@ def test_a_number_of_numpy_compiles_and_spoils_nothing() -> None:
         np.testing.assert_allclose(net.compile(2)(x), net(x), atol=1e-5)
 
 
-TABLE = "lenet5, or the input maps of each filter such as 0.1.2/1.2.3/0.2"
+TABLE = "lenet5, lenet1989, or the input maps of each filter such as 0.1.2/1.2.3/0.2"
 PAD = "valid, same, full, a number, or one an axis such as 1x2 or 0:1x1:2"
 
 

@@ -211,7 +211,8 @@ REFUSED = [
     ),
     (
         "8x8x1 -> conv3-5 table=0.0",
-        "table of conv is lenet5, or the input maps of each filter such as 0.1.2/1.2.3/0.2, not '0.0'",
+        "table of conv is lenet5, lenet1989, or the input maps of each filter such as 0.1.2/1.2.3/0.2, "
+        "not '0.0'",
         17,
     ),
     ("8x8x1 -> add", "add joins branches; write add[one | other]", 9),

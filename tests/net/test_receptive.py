@@ -77,6 +77,13 @@ def test_each_axis_has_its_own() -> None:
     assert (one.receptive_field, one.jump, one.offset) == ((), (), ())
 
 
+def test_a_padding_layer_moves_the_offset_alone() -> None:
+    apart = kitnet.parse("9x9x1 -> maxpool3 -> pad places=2:1x0:3 -> conv3-1").ledger().rows[-1]
+    inside = kitnet.parse("9x9x1 -> maxpool3 -> conv3-1 pad=2:1x0:3").ledger().rows[-1]
+    assert (apart.receptive_field, apart.jump, apart.offset) == ((9, 9), (3, 3), (-6, 0))
+    assert (inside.receptive_field, inside.jump, inside.offset) == ((9, 9), (3, 3), (-6, 0))
+
+
 def test_where_branches_meet_the_union_counts() -> None:
     assert field("32x32x1 -> concat[conv1-2 | conv3-2 same | conv5-2 same]") == (5, 5)
     assert field("32x32x1 -> residual[conv3-1 same -> conv3-1 same]") == (5, 5)
@@ -95,6 +102,7 @@ LINES = [
     "12x12x1 -> residual[conv3-1 same -> conv3-1 same dilation=2] -> meanpool3/2 floor",
     "12x12x1 -> concat[conv1-2 | conv5-2 same] -> conv3-1",
     "12x12x1 -> maxpool2 -> flatten -> fc3",
+    "12x13x1 -> conv2-1/2 floor -> pad places=2:1x1:0 -> conv3-2/2 floor",
 ]
 
 

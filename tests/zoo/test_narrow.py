@@ -17,6 +17,7 @@ from kitnet.zoo import (
     densenet,
     googlenet,
     inception,
+    lenet1989,
     mobilenet,
     resnet,
     resnet_cifar,
@@ -26,6 +27,7 @@ from kitnet.zoo import (
 )
 
 NETS: dict[str, Callable[[], Net]] = {
+    "lenet-1989": lenet1989.lenet1989,
     "vgg": lambda: vgg.vgg((1, 1, 2, 2, 2), last=1, width=4, size=32, units=16),
     "vgg pooled": lambda: vgg.vgg16_pooled(width=4, size=64),
     "resnet basic": lambda: resnet.resnet(resnet.basic, (1, 2, 1, 1), 1, width=4, size=64),
@@ -43,6 +45,7 @@ NETS: dict[str, Callable[[], Net]] = {
     "alexnet": lambda: alexnet.alexnet(width=4, size=64, units=16),
     "alexnet towers": lambda: alexnet.alexnet_paper(width=2, size=67, units=16),
     "zfnet": lambda: alexnet.zfnet(width=2, size=64, units=16),
+    "zfnet contrast": lambda: alexnet.zfnet_contrast(width=2, size=64, units=16),
     "overfeat": lambda: alexnet.overfeat(width=1, size=71, units=8),
     "googlenet": lambda: googlenet.googlenet(width=8, size=128),
     "inception-v2": lambda: inception.inception_v2(width=8, size=64),
@@ -92,7 +95,7 @@ def by_formula(net: Net, x: Array, labels: Mapping[str, Array]) -> tuple[Tape, W
     return tape, gradient
 
 
-@row(66, 103, 105, 106, 107, 108, 109, 110, 111, 112)
+@row(66, 103, 105, 106, 107, 108, 109, 110, 111, 112, 132)
 @EACH
 def test_plan_and_formula_agree(name: str) -> None:
     net = smooth(NETS[name]()).initialise(1)

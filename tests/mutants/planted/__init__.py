@@ -5,6 +5,7 @@ from mutant import Mutant
 from planted.base import BASE
 from planted.channels import CHANNELS
 from planted.convolutions import CONVOLUTIONS
+from planted.early import EARLY
 from planted.functional import FUNCTIONAL
 from planted.kernels import KERNELS
 from planted.laboratory import LABORATORY
@@ -42,4 +43,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "surgery": SURGERY,
     "train": TRAIN,
     "zoo": ZOO,
+    "early": EARLY,
 }

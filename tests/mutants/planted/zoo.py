@@ -66,7 +66,7 @@ ZOO = [
     Mutant("mlpconv", "(1, second)", "(1, third)", holds("nin")),
     Mutant("all_cnn_c", "'valid'", "'same'", holds("all-cnn-c")),
     Mutant("towers", "conv(3, 8 * w, groups=groups)", "conv(3, 8 * w)", holds("alexnet:paper")),
-    Mutant("zfnet", "Convolution(5, 8 * w, 2)", "Convolution(5, 8 * w)", holds("zfnet")),
+    Mutant("_zfnet", "Convolution(5, 8 * w, 2)", "Convolution(5, 8 * w)", holds("zfnet")),
     Mutant("zoo.googlenet:inception", "conv(5, five)", "conv(3, five)", holds("googlenet")),
     Mutant(
         "inception_v2_module", "rectified(3, double, stride)", "rectified(3, double)", holds("inception-v2")

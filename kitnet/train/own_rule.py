@@ -1,0 +1,140 @@
+"""Runs of networks that learn by a rule of their own, without gradients: once through the rule, one model."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from kitnet.base.error import KitnetError, RunError
+from kitnet.data import NAMES, Dataset, Preparation, load
+from kitnet.files import remove
+from kitnet.net import usual_loss
+from kitnet.net.notation import write_layer
+from kitnet.net.objective import loss_by_name
+from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Started
+from kitnet.train.folder import RunFolder, absolute
+from kitnet.train.metrics import evaluate
+from kitnet.train.model import Model
+from kitnet.train.saves import Saves
+from kitnet.train.settings import Settings
+from kitnet.train.step import Progress as Compiling
+from kitnet.train.step import pick_engine
+from kitnet.zoo import Card, Learning
+
+OF_STEPS = ("epochs", "batch", "lr", "momentum", "decay", "loss")  # what such a rule has not
+
+
+def learn(
+    settings: Settings, card: Card, stop: threading.Event, compiling: Compiling | None
+) -> Iterator[Event]:
+    """Learn as the card says; yields what happens. `stop` ends it, and nothing stays.
+
+    Raises KitnetError before anything is written where the settings or the data do not fit.
+    """
+    for name in OF_STEPS:
+        if getattr(settings, name) not in (None, 0.0):
+            raise KitnetError(
+                f"{card.name} learns by a rule of its own, without steps along a gradient; leave out --{name}"
+            )
+    data, test = load(settings.data, settings.data_dir)
+    fitted = Preparation.fitted(data, card.build().input_shape)
+    # As much light as there is, from 0 to 1: these networks know no brightness below 0.
+    preparation = replace(fitted, mean=(0.0,) * len(fitted.mean), std=(1.0,) * len(fitted.std))
+    settings = replace(
+        settings,
+        data=settings.data if settings.data in NAMES else absolute(settings.data),
+        data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
+        engine=pick_engine(settings.engine),
+    )
+    given = settings.name
+    folder = RunFolder.create(settings, given or card.name.replace(":", "-"), numbered=given is None)
+    return _learn(settings, card, (data, test), preparation, folder, stop, compiling)
+
+
+def refuse_to_resume(where: str, card: Card) -> RunError:
+    return RunError(
+        f"{where}: {card.name} learns by a rule of its own at one go, which cannot be resumed; train it anew"
+    )
+
+
+def _learn(
+    settings: Settings,
+    card: Card,
+    data: tuple[Dataset, Dataset],
+    preparation: Preparation,
+    folder: RunFolder,
+    stop: threading.Event,
+    compiling: Compiling | None,
+) -> Iterator[Event]:
+    whole = False
+    try:
+        with folder.lock() as lock:
+            yield Started(folder.path, card.line, data[0].name, len(data[0]), len(data[1]), 1, 1, 0, 1)
+            begun = time.perf_counter()
+            assert card.learn is not None
+            x, labels, classes = preparation.prepare(data[0].images), data[0].labels, data[0].classes
+            net = yield from _stages(card.learn(x, labels, len(classes), settings.seed), stop)
+            if net is not None:
+                seconds = time.perf_counter() - begun
+                loss = loss_by_name(card.loss) if card.loss else usual_loss(net.graph)
+                model = Model(net, loss, classes, preparation)
+                if settings.engine == "compiled":
+                    model.compile(threads=settings.threads, progress=compiling)
+                row = _row(model, data, seconds)
+                folder.write_rows([row])
+                Saves(folder, lock, 1).save_model(model, data[1].images, [row])
+                whole = True
+                yield row
+                yield Finished(folder.path, _summary(settings, folder, model, row))
+    finally:
+        if not whole:
+            _clear(folder)
+    if not whole:
+        yield Abandoned(card.name)
+
+
+def _row(model: Model, data: tuple[Dataset, Dataset], seconds: float) -> EpochEnded:
+    found, tested = (evaluate(model, one) for one in data)
+    speed = len(data[0]) / seconds
+    return EpochEnded(1, found.loss, found.accuracy, tested.loss, tested.accuracy, seconds, speed)
+
+
+def _stages(learning: Learning, stop: threading.Event) -> Any:
+    """The stages of a rule as events; the network, or None where it was stopped."""
+    while not stop.is_set():
+        try:
+            stage = next(learning)
+        except StopIteration as end:
+            return end.value
+        yield Learned(stage.what, stage.done, stage.all)
+    learning.close()
+    return None
+
+
+def _clear(folder: RunFolder) -> None:
+    """Leave nothing of a run that has learned nothing."""
+    for path in folder.path.iterdir():
+        remove(path)
+    folder.path.rmdir()
+
+
+def _summary(settings: Settings, folder: RunFolder, model: Model, row: EpochEnded) -> dict[str, Any]:
+    from kitnet import __version__  # the package imports this module
+
+    summary = {
+        "model": settings.model,
+        "network": str(model.net),
+        "data": settings.data,
+        "epochs": 1,
+        "loss": write_layer(model.loss),
+        "seed": settings.seed,
+        "parameters": model.net.ledger().totals["parameters"],
+        **{name: value for name, value in vars(row).items() if name != "epoch"},
+        "engine": settings.engine,
+        "kitnet": __version__,
+    }
+    folder.write_summary(summary)
+    return summary
