@@ -194,8 +194,8 @@ def test_models(say, say_json):
     )
     said = say("models")
     assert (said.status, said.err) == (0, "")
-    for name, row in rows.items():
-        assert row["training"] == say_json("show", name)["training"]
+    for name in ("alexnet", "hmax", "lenet5", "nin"):
+        assert rows[name]["training"] == say_json("show", name)["training"]
     lines = said.out.splitlines()
     assert lines[0].split() == ["name", "year", "parameters", "multiply-adds", "input", "source"]
     assert [line.split()[0] for line in lines[1:]] == list(rows)

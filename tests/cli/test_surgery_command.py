@@ -214,7 +214,8 @@ def test_75_the_matrix_of_a_convolution(say, say_json):
         ),
         (
             "lenet5 --prune C3=x",
-            "--prune 'C3=x': a table is lenet5, lenet1989, or the input maps of each filter such as 0.1.2/1.2.3/0.2",
+            "--prune 'C3=x': a table is lenet5, lenet1989, or the input maps of each filter such as "
+            "0.1.2/1.2.3/0.2",
         ),
         ("lenet5 --rename C3=", "--rename 'C3=': write it like fc1=conv6"),
         ("lenet5 --stride 2 --fold", "--stride is for --dense IMAGE; add it, or leave out --stride"),

@@ -253,7 +253,7 @@ def test_a_wrong_image_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("mode", ["infer", "train"])
+@pytest.mark.parametrize("mode", ["infer", pytest.param("train", marks=pytest.mark.slow)])
 def test_planning_takes_time_in_proportion_to_the_nodes(mode: str) -> None:
     def seconds(repeats: int) -> float:
         net = kitnet.parse(

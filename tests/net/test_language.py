@@ -428,7 +428,12 @@ def test_any_text_is_a_network_or_an_error_with_words(text: str) -> None:
         ("9" * 100_000 + "x1 -> relu", LanguageError, "a line begins with its input volume"),
         ("8x8x1 -> zz" + "9x" * 100_000 + "z", LanguageError, "unknown layer 'zz'"),
         ("8x8x1 -> fc" + "9" * 100_000, LanguageError, "units of fc is a whole number"),
-        ("8x8x1 -> " + "->".join(["relu"] * 100_001), ShapeError, "relu100000: more than 100,000 layers"),
+        pytest.param(
+            "8x8x1 -> " + "->".join(["relu"] * 100_001),
+            ShapeError,
+            "relu100000: more than 100,000 layers",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_bombs_end_quickly(line: str, kind: type[KitnetError], reason: str) -> None:
