@@ -8,12 +8,16 @@ from networks import Network
 
 
 def _torchvision(name: str, **settings: Any) -> Any:
-    """A builder of torchvision's network of this name."""
+    """A builder of torchvision's network of this name, with the same eps in every norm as kitnet has."""
 
-    def build(_: Any) -> Any:
+    def build(nn: Any) -> Any:
         import torchvision
 
-        return getattr(torchvision.models, name)(**settings)
+        module = getattr(torchvision.models, name)(**settings)
+        for part in module.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eps = 1e-5
+        return module
 
     return build
 

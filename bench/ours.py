@@ -47,6 +47,7 @@ def _parse(line: str) -> Any:
     try:
         if "->" not in line:
             line = re.sub(r" -> (\w+:)?side\[.*?=> \w+\]", "", str(find(line).build()))
+            line = line.replace("meanpool3/1 same", "meanpool3/1 same count_pad=yes")  # as in torchvision
         return kitnet.parse(line)
     except KitnetError as error:
         raise NotYetError(f"kitnet cannot build this network yet: {str(error).splitlines()[0]}") from None
