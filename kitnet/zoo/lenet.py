@@ -139,7 +139,7 @@ def lenet5_1998() -> Net:
         "ReLU in place of the scaled tanh, max pooling in place of trainable subsampling, no connection "
         "table, softmax in place of radial basis units.",
     ),
-    rate=0.05,
+    rate=0.01,
 )
 def lenet5_modern() -> Net:
     return parse(

@@ -185,8 +185,9 @@ def test_a_parameter_takes_three_numbers_or_more_in_training() -> None:
     for remembered in (0, 1, 2):
         memory = Ledger.of(net.graph, optimiser_arrays=remembered).training_memory
         assert sum(memory[kind] for kind in kinds) == (2 + remembered) * 4 * parameters
-    momentum = net.ledger(optimizer="sgd").training_memory
-    assert sum(momentum[kind] for kind in kinds) == 3 * 4 * parameters
+    for optimizer, times in {"sgd": 3, "adagrad": 3, "rmsprop": 3, "adam": 4}.items():
+        memory = net.ledger(optimizer=optimizer).training_memory
+        assert sum(memory[kind] for kind in kinds) == times * 4 * parameters
     doubles = net.ledger(1, "float64", "sgd").training_memory
     assert sum(doubles[kind] for kind in kinds) == 3 * 8 * parameters
 
