@@ -19,34 +19,9 @@ from kitnet.optim.rule import Numbers, Rule
 from kitnet.optim.scalar import scalar
 
 
-def _moments(
-    g: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
-) -> tuple[Numbers, dict[str, Numbers]]:
-    """The direction of the step, and the new running means."""
-    m = scalars["beta1"] * memory["mean"] + scalars["rest1"] * g
-    a = scalars["beta2"] * memory["squares"] + scalars["rest2"] * (g * g)
-    direction = m / scalars["filled1"] / ((a / scalars["filled2"]) ** 0.5 + scalars["eps"])
-    return direction, {"mean": m, "squares": a}
-
-
-def _scalars(rule: Adam | AdamW, step: int) -> dict[str, float]:
-    return {
-        "rate": rate_at(rule.rate, step),
-        "beta1": rule.beta1,
-        "beta2": rule.beta2,
-        "rest1": 1 - rule.beta1,
-        "rest2": 1 - rule.beta2,
-        "filled1": 1 - rule.beta1 ** (step + 1),  # the share of a mean that began at 0
-        "filled2": 1 - rule.beta2 ** (step + 1),
-        "decay": rule.decay,
-        "eps": rule.eps,
-    }
-
-
 @dataclass(frozen=True)
-class Adam(Rule):
-    """`rate` is the learning rate, `beta1` and `beta2` the shares of the old means that are kept, `decay` the
-    weight decay, as a part of the gradient; `eps` keeps the quotient finite."""
+class _Moments(Rule):
+    """What both share: running means of the gradient and of its square."""
 
     rate: Rate = scalar(0.001, "a learning rate of", above=0, scheduled=True)
     beta1: float = scalar(0.9, "a beta1 of", least=0, below=1)
@@ -57,32 +32,49 @@ class Adam(Rule):
     memory = ("mean", "squares")
 
     def scalars(self, step: int) -> dict[str, float]:
-        return _scalars(self, step)
+        return {
+            "rate": rate_at(self.rate, step),
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "rest1": 1 - self.beta1,
+            "rest2": 1 - self.beta2,
+            "filled1": 1 - self.beta1 ** (step + 1),  # the share of a mean that began at 0
+            "filled2": 1 - self.beta2 ** (step + 1),
+            "decay": self.decay,
+            "eps": self.eps,
+        }
+
+    @staticmethod
+    def direction(
+        g: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
+    ) -> tuple[Numbers, dict[str, Numbers]]:
+        """The direction of the step, and the new running means."""
+        m = scalars["beta1"] * memory["mean"] + scalars["rest1"] * g
+        a = scalars["beta2"] * memory["squares"] + scalars["rest2"] * (g * g)
+        direction = m / scalars["filled1"] / ((a / scalars["filled2"]) ** 0.5 + scalars["eps"])
+        return direction, {"mean": m, "squares": a}
+
+
+@dataclass(frozen=True)
+class Adam(_Moments):
+    """`rate` is the learning rate, `beta1` and `beta2` the shares of the old means that are kept, `decay` the
+    weight decay, as a part of the gradient; `eps` keeps the quotient finite."""
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
     ) -> tuple[Numbers, dict[str, Numbers]]:
-        direction, changed = _moments(dw + scalars["decay"] * w, memory, scalars)
+        direction, changed = self.direction(dw + scalars["decay"] * w, memory, scalars)
         return w - scalars["rate"] * direction, changed
 
 
 @dataclass(frozen=True)
-class AdamW(Rule):
+class AdamW(_Moments):
     """As `Adam`, but `decay` pulls the weights by themselves, whatever the size of their gradients."""
 
-    rate: Rate = scalar(0.001, "a learning rate of", above=0, scheduled=True)
-    beta1: float = scalar(0.9, "a beta1 of", least=0, below=1)
-    beta2: float = scalar(0.999, "a beta2 of", least=0, below=1)
     decay: float = scalar(0.01, "a weight decay of", least=0)
-    eps: float = scalar(1e-8, "an eps of", above=0)
-
-    memory = ("mean", "squares")
-
-    def scalars(self, step: int) -> dict[str, float]:
-        return _scalars(self, step)
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
     ) -> tuple[Numbers, dict[str, Numbers]]:
-        direction, changed = _moments(dw, memory, scalars)
+        direction, changed = self.direction(dw, memory, scalars)
         return w - scalars["rate"] * (direction + scalars["decay"] * w), changed

@@ -21,9 +21,8 @@ from kitnet.optim.scalar import scalar
 
 
 @dataclass(frozen=True)
-class Sgd(Rule):
-    """`rate` is the learning rate, `momentum` the share of the old velocity that is kept, `decay` the weight
-    decay."""
+class _Momentum(Rule):
+    """What both share: a velocity that keeps a part of the old one."""
 
     rate: Rate = scalar(0.05, "a learning rate of", above=0, scheduled=True)
     momentum: float = scalar(0.9, "a momentum of", least=0, below=1)
@@ -33,6 +32,12 @@ class Sgd(Rule):
 
     def scalars(self, step: int) -> dict[str, float]:
         return {"rate": rate_at(self.rate, step), "momentum": self.momentum, "decay": self.decay}
+
+
+@dataclass(frozen=True)
+class Sgd(_Momentum):
+    """`rate` is the learning rate, `momentum` the share of the old velocity that is kept, `decay` the weight
+    decay."""
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
@@ -42,17 +47,8 @@ class Sgd(Rule):
 
 
 @dataclass(frozen=True)
-class Nesterov(Rule):
+class Nesterov(_Momentum):
     """As `Sgd`, but the step looks ahead along the new velocity."""
-
-    rate: Rate = scalar(0.05, "a learning rate of", above=0, scheduled=True)
-    momentum: float = scalar(0.9, "a momentum of", least=0, below=1)
-    decay: float = scalar(0.0, "a weight decay of", least=0)
-
-    memory = ("velocity",)
-
-    def scalars(self, step: int) -> dict[str, float]:
-        return {"rate": rate_at(self.rate, step), "momentum": self.momentum, "decay": self.decay}
 
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]

@@ -180,7 +180,7 @@ BASE = [
         "optim/test_rules.py::test_rmsprop",
     ),
     Mutant(
-        "optim.adam:_moments",
+        "_Moments.direction",
         "m / scalars['filled1']",
         "m",
         "optim/test_rules.py::test_the_first_step_of_adam_has_the_length_of_the_rate",
