@@ -89,7 +89,8 @@ def _repairs(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool) -> 
         text = say(values) if isinstance(same, tuple) else str(same)
         change = _change(asked, found, lambda one: [one.stride])
         yield Repair(f"stride={text}", change, python=f"stride={same}")
-    if may_pad and (found := _each(asked, _pad)):
+    found = _each(asked, _pad) if may_pad else []
+    if found and not any(map(_beside, found)):
         pad = _pad_of(found)
         change = _change(asked, found, lambda one: one.padding)
         yield Repair(f"pad={say_pad(pad)}", change, python=f"pad={pad}")
@@ -130,6 +131,12 @@ def _pad(one: Sliding) -> Sliding | None:
         return replace(one, pad=((places - 1) // 2, places - 1 - (places - 1) // 2))
 
     return _nearest(1 + max(sum(one.padding), one.extent - one.size), padded)
+
+
+def _beside(one: Sliding) -> bool:
+    """Whether the first or the last window lies wholly in padding."""
+    before, after = one.padding
+    return max(before, after) >= one.extent
 
 
 def _size(one: Sliding, sign: int) -> Sliding | None:

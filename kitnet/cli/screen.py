@@ -19,6 +19,8 @@ MISTAKEN = 2  # exit status after a mistake of the user
 FAILED = 1  # exit status where what was checked is not so
 GAP = "  "  # between the columns of a table
 
+if os.environ.get("COLUMNS", "1").strip("0 ") == "":
+    del os.environ["COLUMNS"]  # a width of 0, which says that it is not known; rich would print nothing
 out = Console(highlight=False)
 
 

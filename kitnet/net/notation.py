@@ -129,11 +129,8 @@ def write_layer(layer: Any) -> str:
     texts = {}
     for name, (value, default) in fields.items():
         given = getattr(layer, name)
-        if given == default:
-            continue
-        text = value.write(given)
-        if default in (None, dataclasses.MISSING) or text != value.write(default):  # (1,) is a default of 1
-            texts[name] = text
+        if given != default:
+            texts[name] = value.write(given)
     numbers = []
     for name in layer.numbers:
         if name not in texts or not re.fullmatch(r"[\d.x]+", texts[name]):

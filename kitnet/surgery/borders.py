@@ -90,7 +90,7 @@ def _through(node: Node, layer: Layer, x: Sequence[Shape], seen: Sequence[Reache
     if axes and not layer.joins and output_sizes(axes) == node.shape[:-1]:
         pads = any(a.start(0) < 0 or a.start(a.output - 1) + a.extent > a.size for a in axes)
         return tuple(r.through(a) for r, a in zip(seen[0], axes, strict=True)), pads
-    if all(len(each) == len(seen[0]) for each in seen) and _fits(node.shape, x):
+    if all(len(each) == len(seen[0]) for each in seen) and _fits(layer, node.shape, x):
         return tuple(
             _joined(along, n) for along, n in zip(zip(*seen, strict=True), node.shape, strict=False)
         ), False
@@ -122,9 +122,9 @@ def _axes(layer: Layer, x: Shape) -> tuple[Axis, ...]:
     return layer.axes(x) if isinstance(layer, Windowed) else ()
 
 
-def _fits(y: Shape, x: Sequence[Shape]) -> bool:
-    """Whether operands and result have the same positions, or an operand a single one for all."""
-    return len(y) > 1 and all(shape[:-1] == y[:-1] or set(shape[:-1]) == {1} for shape in x)
+def _fits(layer: Layer, y: Shape, x: Sequence[Shape]) -> bool:
+    """Whether operands and result have the same positions, or an operand of a join a single one for all."""
+    return len(y) > 1 and all(shape[:-1] == y[:-1] or (layer.joins and set(shape[:-1]) == {1}) for shape in x)
 
 
 def _joined(along: Sequence[Reach], positions: int) -> Reach:

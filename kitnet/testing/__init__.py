@@ -53,6 +53,8 @@ def check_layer(
     `executors` are by default the formulas and, where llvmlite is there, the compiled engine in both layouts.
     `layer` is a class (all its cases), a case, or a layer with the shapes of its operands.
     """
+    kind = layer if isinstance(layer, type) else type(layer.layer if isinstance(layer, Case) else layer)
+    require(hasattr(kind, "word"), f"{kind.__name__}: give it a word, its name in the language")
     if isinstance(layer, type):
         cases = list(layer.cases())
         require(bool(cases), f"{layer.__name__} has no cases")

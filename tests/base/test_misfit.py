@@ -269,3 +269,10 @@ def test_an_error_of_sizes_knows_its_repairs() -> None:
         *("stride=1", "pad=0:1", "a 9x1 or 11x1 input", "a 2 window"),
     ]
     assert [repair.python for repair in caught.value.repairs[:2]] == ["stride=1", "pad=((0, 1),)"]
+
+
+@pytest.mark.parametrize(
+    "line", ["7x9x2 -> maxpool2x3/4", "11x10x2 -> maxpool2x3/4", "31x32x2 -> maxpool2x3/4"]
+)
+def test_no_repair_puts_a_window_wholly_into_padding(line: str) -> None:
+    assert "pad=" not in refused(line)

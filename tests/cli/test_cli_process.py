@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 import sys
 import time
 import tomllib
@@ -283,3 +284,10 @@ def test_ctrl_c_before_the_command_line_is_imported(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "kitnet: stopped by Ctrl-C\n")
     project = Path(__file__).parents[2] / "pyproject.toml"
     assert tomllib.loads(project.read_text())["project"]["scripts"] == {"kitnet": "kitnet.__main__:main"}
+
+
+def test_a_width_of_0_is_none() -> None:
+    environment = {**os.environ, "COLUMNS": "0"}
+    command = [sys.executable, "-m", "kitnet", "show", "8x8x1 -> fc10"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("8x8x1 -> fc10\n")

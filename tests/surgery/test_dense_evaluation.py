@@ -195,6 +195,13 @@ def test_norms_over_all_positions_are_told() -> None:
             "the network gives 6x6x2 outputs for its own 8x8x1 input; give it the input of a single one",
         ),
         (
+            "4x4x1 -> meanpool global -> upsample2 -> fc3",
+            (8, 8),
+            {},
+            "upsample1: a step in what upsample gives is no whole step in the image, so that the network "
+            "does not slide over it",
+        ),
+        (
             "4x4x1 -> upsample2 -> fc3",
             (9, 9),
             {},

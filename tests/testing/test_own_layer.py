@@ -503,3 +503,10 @@ def test_an_executor_that_forgets_state_is_caught() -> None:
 
 def test_a_float32_executor_is_held_to_the_float64_formula() -> None:
     check_executor(Case(Convolution(2, 3), ((4, 4, 2),)), dtype=np.float32)
+
+
+def test_a_layer_without_a_word_is_told_so() -> None:
+    kind = type("Wordless", (Layer,), {name: vars(Tanh)[name] for name in ("forward", "cases")})
+    with pytest.raises(AssertionError) as caught:
+        check_layer(kind)
+    assert str(caught.value) == "Wordless: give it a word, its name in the language"

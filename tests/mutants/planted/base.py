@@ -57,7 +57,7 @@ BASE = [
         "say_pad",
         "f'{p[0]}:{p[1]}'",
         "f'{p[1]}:{p[0]}'",
-        "net/test_language.py::test_what_is_written_is_read_back",
+        "base/test_misfit.py::test_a_stride_of_3_on_5_places",
     ),
     Mutant(
         "Axis.extent",

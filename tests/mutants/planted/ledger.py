@@ -66,8 +66,8 @@ LEDGER = [
     ),
     Mutant(
         "base.misfit:_repairs",
-        "may_pad and (found := _each(asked, _pad))",
-        "found := _each(asked, _pad)",
+        "_each(asked, _pad) if may_pad else []",
+        "_each(asked, _pad)",
         f"{MISFITS}::test_no_padding_is_proposed_to_a_layer_that_takes_none",
     ),
     Mutant(
