@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plans import EPS, ids
+from plans import EPS, FORMULAS, ids
 
 import kitnet
 from kitnet.base.shape import say
@@ -17,7 +17,6 @@ from kitnet.net.language import write
 from kitnet.net.objective import scores_of
 from kitnet.zoo import MODELS
 
-FORMULAS = ("stochasticpool", "scell", "cosine", "patch", "inhibit", "step")  # which no kernel computes
 CASES = [
     pytest.param(case, id=f"{word}-{i}")
     for word, layer in LAYERS.items()
@@ -59,7 +58,7 @@ def scores_by_formula(net: Net, x: Array) -> Array:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 def test_layer_in_a_plan(case: Case) -> None:
     (shape,) = case.shapes
     before = f"conv{'x'.join('1' * (len(shape) - 1))}-{shape[-1]}" if len(shape) > 1 else f"fc{shape[-1]}"

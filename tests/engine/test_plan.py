@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from plans import (
     EPS,
+    FORMULAS,
     assert_gradients_close,
     coarse,
     coarse_images,
@@ -44,8 +45,8 @@ def net_around(case: Case) -> Net:
 CASES = [
     pytest.param(case, id=f"{word}-{i}")
     for word, layer in LAYERS.items()
-    # joins have tests of their own; a root is for numbers above 0; stochastic pools have no kernel
-    if not (issubclass(layer, Loss) or layer.joins or word in ("sqrt", "stochasticpool"))
+    # joins have tests of their own; a root is for numbers above 0
+    if not (issubclass(layer, Loss) or layer.joins or word in ("sqrt", *FORMULAS))
     for i, case in enumerate(layer.cases())
 ]
 
