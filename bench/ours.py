@@ -38,7 +38,6 @@ from kitnet.kernels.jit import build
 from kitnet.kernels.program import Call, Program
 from kitnet.net.objective import usual_loss
 from kitnet.optim import Sgd
-from kitnet.zoo import find
 
 
 def _parse(line: str) -> Any:
@@ -46,6 +45,8 @@ def _parse(line: str) -> Any:
     layer or the network is missing."""
     try:
         if "->" not in line:
+            from kitnet.zoo import find  # here, since its import would count in the first steps of others
+
             line = re.sub(r" -> (\w+:)?side\[.*?=> \w+\]", "", str(find(line).build()))
             line = line.replace("meanpool3/1 same", "meanpool3/1 same count_pad=yes")  # as in torchvision
         return kitnet.parse(line)
