@@ -90,7 +90,7 @@ def _repairs(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool) -> 
         change = _change(asked, found, lambda one: [one.stride])
         yield Repair(f"stride={text}", change, python=f"stride={same}")
     found = _each(asked, _pad) if may_pad else []
-    if found and not any(map(_beside, found)):
+    if found and not any(map(_lies_in_padding, found)):
         pad = _pad_of(found)
         change = _change(asked, found, lambda one: one.padding)
         yield Repair(f"pad={say_pad(pad)}", change, python=f"pad={pad}")
@@ -133,7 +133,7 @@ def _pad(one: Sliding) -> Sliding | None:
     return _nearest(1 + max(sum(one.padding), one.extent - one.size), padded)
 
 
-def _beside(one: Sliding) -> bool:
+def _lies_in_padding(one: Sliding) -> bool:
     """Whether the first or the last window lies wholly in padding."""
     before, after = one.padding
     return max(before, after) >= one.extent

@@ -94,7 +94,7 @@ class _Chooser:
         self, graph: Graph, weights: Weights, samples: int, cpu: Cpu, request: Request, wishes: Wishes
     ) -> None:
         self._graph, self._weights, self._cpu, self._request = graph, weights, cpu, request
-        self._samples, self._wishes, self._needed = samples, wishes, sorted(needed_nodes(graph, request))
+        self._samples, self._wishes, self._needed = samples, wishes, needed_nodes(graph, request)
         self._builder: Builder | None = None
 
     def choices(self, preferred: Lanes, images: Batch, samples: int | None = None) -> Choices:

@@ -50,7 +50,7 @@ class _Layout:
         self._form: dict[int, str] = {}  # in which a value was made, by old number
 
     def laid(self) -> Laid:
-        needed = sorted(needed_nodes(self._graph, self._request))
+        needed = needed_nodes(self._graph, self._request)
         for i in needed:
             node = self._graph.nodes[i]
             if node.layer is None:
@@ -115,14 +115,7 @@ class _Layout:
         self._outside[new] = node.path
 
 
-def needed_nodes(graph: Graph, request: Request) -> set[int]:
-    """The values that the request needs."""
+def needed_nodes(graph: Graph, request: Request) -> list[int]:
+    """The values that the request needs, in order."""
     paths = {*request.outputs, *request.seeds, *(goal.path for goal in request.goals)}
-    needed: set[int] = set()
-    rest = [graph.find(path) for path in paths]
-    while rest:
-        i = rest.pop()
-        if i not in needed:
-            needed.add(i)
-            rest += graph.nodes[i].inputs
-    return needed
+    return graph.leading_to(*map(graph.find, paths))

@@ -193,6 +193,14 @@ class Graph:
             raise KeyError(f"no value {path!r}{nearest(path, self._places)}")
         return self._places[path]
 
+    def leading_to(self, *ends: int) -> list[int]:
+        """The values that these depend on, and they themselves, in order."""
+        wanted = set(ends)
+        for i in range(max(ends, default=-1), -1, -1):
+            if i in wanted:
+                wanted.update(self.nodes[i].inputs)
+        return sorted(wanted)
+
     def __contains__(self, path: object) -> bool:
         return path in self._places
 

@@ -56,7 +56,7 @@ def reaches(graph: Graph) -> tuple[Reaches, tuple[str, ...]]:
     """
     found: dict[int, Reaches] = {}
     causes: list[str] = []
-    for i in _before(graph, graph.main):
+    for i in graph.leading_to(graph.main):
         node = graph.nodes[i]
         if node.layer is None:
             found[i] = tuple(Reach(1, (False,) * n, (False,) * n) for n in node.shape[:-1])
@@ -66,15 +66,6 @@ def reaches(graph: Graph) -> tuple[Reaches, tuple[str, ...]]:
         if pads:
             causes.append(node.path)
     return found[graph.main], tuple(causes)
-
-
-def _before(graph: Graph, end: int) -> list[int]:
-    """The values that a value depends on, and itself, in order."""
-    wanted = {end}
-    for i in range(end, -1, -1):
-        if i in wanted:
-            wanted.update(graph.nodes[i].inputs)
-    return sorted(wanted)
 
 
 def _through(node: Node, layer: Layer, x: Sequence[Shape], seen: Sequence[Reaches]) -> tuple[Reaches, bool]:

@@ -121,11 +121,7 @@ def _find(graph: Graph, path: str) -> int:
 
 def _up_to(graph: Graph, end: int) -> Draft:
     """A draft with the values that value `end` depends on, and no others."""
-    wanted = {end}
-    for i in range(end, -1, -1):
-        if i in wanted:
-            wanted.update(graph.nodes[i].inputs)
     draft = Draft(graph)
-    for i in sorted(wanted):
+    for i in graph.leading_to(end):
         draft.keep(i)
     return draft

@@ -48,12 +48,9 @@ def chunks(x: Array) -> Iterator[slice]:
 
 def up_to(net: Net, path: str) -> Net:
     """What leads to one value of a network, as a network of its own, with copies of the weights."""
-    graph, last = net.graph, net.graph.find(path)
-    needed = {last}
-    for i in reversed(range(last + 1)):
-        needed |= set(graph.nodes[i].inputs if i in needed else ())
+    graph = net.graph
     part, place = Graph(), {}
-    for i in sorted(needed):
+    for i in graph.leading_to(graph.find(path)):
         node = graph.nodes[i]
         if node.layer is None:
             place[i] = part.operand(node.path, node.shape)

@@ -308,3 +308,15 @@ def test_a_join_of_ones_own_is_written_as_others_are(product: type[Layer]) -> No
     assert str(caught.value) == (
         "product joins branches; write product[one | other]\n  4 -> product -> fc2\n       ^"
     )
+
+
+def test_what_leads_to_values() -> None:
+    g = Graph()
+    x, other = g.operand("x", (4,)), g.operand("other", (4,))
+    a = g.add("a", Linear(4), x)
+    b = g.add("b", Linear(4), other)
+    both, last = g.add("both", Add(), a, b), g.add("last", Relu(), a)
+    assert g.leading_to(last) == [x, a, last]
+    assert g.leading_to(b, last) == [x, other, a, b, last]
+    assert g.leading_to(both) == [x, other, a, b, both]
+    assert g.leading_to() == []
