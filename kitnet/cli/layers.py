@@ -86,15 +86,16 @@ def _params(case: Case) -> dict[str, str]:
 
 def _described(layer: type[Layer]) -> dict[str, Any]:
     """All of one layer. Shapes are those of its first example with the most parameters."""
-    from kitnet.engine.lower import FORMULAS, IMPLEMENTATIONS
+    from kitnet.engine.lower import FORMULAS, implementations_of
     from kitnet.zoo.errata import ERRATA
 
     cases = list(layer.cases())
     case = max(cases, key=lambda one: len(_params(one)))
     found = [
         {"implementation": one.id, "sentence": one.sentence}
-        for one in (*IMPLEMENTATIONS, *FORMULAS.values())
-        if any(one.is_for(each.layer) for each in cases)
+        for one in dict.fromkeys(
+            (*(one for each in cases for one in implementations_of(each.layer)), *FORMULAS.values())
+        )
     ]
     module = sys.modules[layer.__module__]
     return {

@@ -15,7 +15,7 @@ from kitnet.base.argument import words
 from kitnet.base.error import KitnetError, nearest
 from kitnet.engine.builder import Builder
 from kitnet.engine.layout import needed_nodes
-from kitnet.engine.lower import FORMULAS, IMPLEMENTATIONS
+from kitnet.engine.lower import FORMULAS, implementations, implementations_of
 from kitnet.engine.lower.contract import NO_WISHES, Implementation, Refusal, Slower, Wishes, called
 from kitnet.engine.request import Request
 from kitnet.engine.step import FLOAT, LARGE
@@ -121,16 +121,17 @@ class _Chooser:
         Nothing can forbid the formula.
         """
         node, wishes = self._graph.nodes[i], self._wishes
-        able = [one for one in IMPLEMENTATIONS if one.is_for(node.layer)]
+        assert node.layer is not None
+        able = list(implementations_of(node.layer))
         able.sort(key=lambda one: (not wishes.force(one), one.lanes != preferred))
         refusals: list[Refusal] = []
         for one in able:
             builders[one.lanes].at = i
             reason = self._reason(builders[one.lanes], i, one)
             if reason is None or (isinstance(reason, Slower) and wishes.force(one)):
-                return Choice(node.path, _word(self._graph, i), one, tuple(refusals))
+                return Choice(node.path, node.word, one, tuple(refusals))
             refusals.append(Refusal(one.id, one.sentence, reason))
-        return Choice(node.path, _word(self._graph, i), FORMULAS[preferred], tuple(refusals))
+        return Choice(node.path, node.word, FORMULAS[preferred], tuple(refusals))
 
     def _reason(self, b: Builder, i: int, one: Implementation) -> str | None:
         if self._wishes.forbid(one):
@@ -138,12 +139,6 @@ class _Chooser:
         if one.only_scores and b.back:
             return "only for scores"
         return one.refuses(b, i)
-
-
-def _word(graph: Graph, i: int) -> str:
-    layer = graph.nodes[i].layer
-    assert layer is not None
-    return layer.word
 
 
 def _large(graph: Graph) -> bool:
@@ -159,8 +154,9 @@ def wishes_of(
     """
     forbidden = frozenset((*words("forbid", forbid, "winograd"), *never))
     wishes = Wishes(forbidden, frozenset(words("force", force, "winograd")))
-    ids = [one.id for one in IMPLEMENTATIONS]
-    for word in sorted(wishes.forbidden | wishes.forced):
+    given = sorted(wishes.forbidden | wishes.forced)
+    ids = [one.id for one in implementations()] if given else []
+    for word in given:
         if not any(called(id, word) for id in ids):
             raise KitnetError(
                 f"no implementation is called {word!r}{nearest(word, ids)}; known: {', '.join(sorted(ids))}"

@@ -10,28 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kitnet.engine.activation import activation_of
-from kitnet.layers import (
-    Add,
-    BatchNorm,
-    Bias,
-    Concatenate,
-    Convolution,
-    Dropout,
-    Flatten,
-    Identity,
-    Layer,
-    Linear,
-    LocallyConnected,
-    SampleNorm,
-    Subsampling,
-    TransposedConvolution,
-)
 from kitnet.net.graph import Graph
 
-PRODUCTS = (Convolution, Linear)
+# Words, since importing the layers would take longer than fusing them.
+PRODUCTS = ("conv", "fc")
 PRODUCERS = (
-    *(*PRODUCTS, TransposedConvolution, LocallyConnected, Bias),
-    *(Subsampling, BatchNorm, SampleNorm, Add),
+    *(*PRODUCTS, "transposed", "local", "bias"),
+    *("subsample", "batchnorm", "layernorm", "groupnorm", "instancenorm", "add"),
 )
 
 
@@ -108,7 +93,7 @@ class _Fuser:
         found: dict[int, Fusion] = {}
         passed: set[int] = set()
         for i, node in enumerate(self._graph.nodes):
-            if i not in passed and i in self._compiled and isinstance(node.layer, PRODUCERS):
+            if i not in passed and i in self._compiled and node.word in PRODUCERS:
                 fusion = self._from(i)
                 if fusion.passed:
                     found[i] = fusion
@@ -116,28 +101,28 @@ class _Fuser:
         return found
 
     def _from(self, i: int) -> Fusion:
-        layer, train, few = self._graph.nodes[i].layer, self._train, self._few[i]
+        word, train, few = self._graph.nodes[i].word, self._train, self._few[i]
         chain, norm, addend, over = [i], None, None, False
-        if isinstance(layer, PRODUCTS) and not train:
-            norm = self._follows(i, BatchNorm)
+        if word in PRODUCTS and not train:
+            norm = self._follows(i, "batchnorm")
             chain += [] if norm is None else [norm]
-        adders = (BatchNorm,) if train else (Convolution,) if few else (Convolution, BatchNorm)
-        if isinstance(layer, adders):
-            total = self._follows(chain[-1], Add)
+        adders = ("batchnorm",) if train else ("conv",) if few else ("conv", "batchnorm")
+        if word in adders:
+            total = self._follows(chain[-1], "add")
             terms = () if total is None else self._graph.nodes[total].inputs
             if total is not None and len(terms) == 2 and min(terms) < i:  # the other one is there before
                 last = self._activation_after(total, any_source=True) or total
                 over = not train and self._uses.spent(min(terms), i, total, last)
-                if few or over or isinstance(layer, BatchNorm):
+                if few or over or word == "batchnorm":
                     chain, addend = [*chain, total], min(terms)
-        again = isinstance(layer, BatchNorm) and addend is None
+        again = word == "batchnorm" and addend is None
         activation = self._activation_after(chain[-1], any_source=again or not train)
         chain += [] if activation is None else [activation]
         return Fusion(chain[-1], frozenset(chain[1:]), norm, addend, over, activation)
 
-    def _follows(self, i: int, kind: type[Layer]) -> int | None:
+    def _follows(self, i: int, word: str) -> int | None:
         j = self._after.get(i)
-        return j if j is not None and isinstance(self._graph.nodes[j].layer, kind) else None
+        return j if j is not None and self._graph.nodes[j].word == word else None
 
     def _activation_after(self, i: int, any_source: bool) -> int | None:
         j = self._after.get(i)
@@ -157,7 +142,7 @@ class _Uses:
             roots = {self._roots[i] for i in node.inputs}
             for root in roots:
                 self._readers[root].append(j)
-            if isinstance(node.layer, Concatenate):
+            if node.word == "concat":
                 self._parts |= roots
 
     def spent(self, value: int, head: int, total: int, last: int) -> bool:
@@ -171,7 +156,7 @@ class _Uses:
         own = self._graph.nodes[root]
         return (
             own.layer is not None
-            and not isinstance(own.layer, Concatenate)
+            and own.word != "concat"
             and own.shape == self._graph.nodes[total].shape
             and root not in self._parts | self._fixed
             and last not in self._parts
@@ -182,9 +167,9 @@ class _Uses:
 def roots_of(graph: Graph, compiled: Collection[int] | None = None, *, train: bool) -> list[int]:
     """For each value the one that it is in another shape, or itself."""
     roots: list[int] = []
-    same = (Identity, Flatten) if train else (Identity, Flatten, Dropout)
+    same = ("identity", "flatten") if train else ("identity", "flatten", "dropout")
     for i, node in enumerate(graph.nodes):
-        alias = isinstance(node.layer, same) and (compiled is None or i in compiled)
+        alias = node.word in same and (compiled is None or i in compiled)
         roots.append(roots[node.inputs[0]] if alias else i)
     return roots
 
@@ -201,7 +186,7 @@ def _slices(
     for i, node in enumerate(graph.nodes):
         if i in kept or node.shape != graph.nodes[roots[i]].shape:
             fixed.add(roots[i])
-        if i in compiled and isinstance(node.layer, Concatenate) and not few[i]:
+        if i in compiled and node.word == "concat" and not few[i]:
             first = 0
             for j in node.inputs:
                 parts.setdefault(roots[j], []).append((i, first))

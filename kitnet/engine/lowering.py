@@ -102,7 +102,7 @@ class _Lowering:
         """A large operand lies in the lanes twice, for the way forward and for the way back, rather than all
         the way between."""
         b = self._b
-        if b.own or not isinstance(b.node(i).layer, PRODUCTS):
+        if b.own or b.node(i).word not in PRODUCTS:
             return
         for j in b.node(i).inputs:
             node = b.node(j)

@@ -7,7 +7,7 @@ from functools import partial
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.engine.bind import Machine, arrays_outside, code_of
-from kitnet.engine.lower import IMPLEMENTATIONS, Implementation, Wishes
+from kitnet.engine.lower import Implementation, Wishes, implementations_of
 from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.request import Request
 from kitnet.engine.step import KernelStep
@@ -49,8 +49,10 @@ def plan_of_pass(problem: Problem, which: Pass, threads: int, force: Implementat
 
 def generated(layer: Operation, threads: int) -> list[Algorithm]:
     """Every implementation of such a layer, the plainest first."""
-    able = [one for one in reversed(IMPLEMENTATIONS) if one.is_for(layer)]
-    return [Algorithm(one.id, f"generated: {one.sentence}", partial(_prepare, one, threads)) for one in able]
+    return [
+        Algorithm(one.id, f"generated: {one.sentence}", partial(_prepare, one, threads))
+        for one in reversed(implementations_of(layer))
+    ]
 
 
 def _prepare(one: Implementation, threads: int, problem: Problem, which: Pass) -> Ready:

@@ -3,10 +3,9 @@
 `LAYERS` holds them by their word; `kitnet.layers.Convolution` and the others are imported when they are read.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kitnet.base.importing import IMPORTING
+from kitnet.base.importing import attributes
 from kitnet.layers.contract import (
     LAYERS,
     Backward,
@@ -160,13 +159,7 @@ _PLACES = {
     place.partition(".")[2]: place.partition(".")[0] for place in (*FILES.values(), *LOSS_FILES.values())
 }
 _PLACES["SampleNorm"] = "sample_norm"  # a family without a word
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with IMPORTING:
-        return getattr(import_module(f"kitnet.layers.{_PLACES[name]}"), name)
+__getattr__ = attributes(__name__, _PLACES)
 
 
 def __dir__() -> list[str]:

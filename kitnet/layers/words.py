@@ -61,6 +61,12 @@ FILES: dict[str, str] = {
     "unpool": "unpool.Unpool",
     "upsample": "upsample.Upsample",
 }
+# The losses that go with a last layer; each says so itself, in `suits`.
+USUAL_LOSSES: dict[str, str] = {
+    "rbf": "rbf_penalty",
+    "sigmoid": "sigmoid_cross_entropy",
+    "softmax": "softmax_cross_entropy",
+}
 LOSS_FILES: dict[str, str] = {
     "absolute": "distance.AbsoluteError",
     "huber": "distance.Huber",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kitnet import layers
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import say
-from kitnet.layers import Linear, MeanPool, Multiply, Relu, Sigmoid
 from kitnet.layers.value import INTEGER, argument
 from kitnet.net.block import Block, Chain, Scope
 
@@ -35,6 +35,10 @@ class SqueezeExcitation(Block):
                 f"{shape[-1]}"
             )
         weigh = Chain.of(
-            MeanPool(shape[:-1]), Linear(shape[-1] // self.reduction), Relu(), Linear(shape[-1]), Sigmoid()
+            layers.MeanPool(shape[:-1]),
+            layers.Linear(shape[-1] // self.reduction),
+            layers.Relu(),
+            layers.Linear(shape[-1]),
+            layers.Sigmoid(),
         )
-        return scope.add(path, Multiply(), x, weigh.run(inner, x))
+        return scope.add(path, layers.Multiply(), x, weigh.run(inner, x))

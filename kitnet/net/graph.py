@@ -68,6 +68,11 @@ class Node:
     shape: Shape
     owner: str
 
+    @property
+    def word(self) -> str:
+        """The word of its layer, "" where it has none."""
+        return getattr(self.layer, "word", "")
+
 
 @dataclass(eq=False)
 class Graph:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
+from kitnet.base.importing import IMPORTING
 from kitnet.base.shape import MISFITS, Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net.block import Chain, Part, Term
 from kitnet.net.graph import Graph, checked_volume
 from kitnet.net.language import in_rows, read, read_volume, write
-from kitnet.net.ledger import Ledger
 from kitnet.net.reference import State, Tape, by_operand
 from kitnet.net.weights import Weights
-from kitnet.optim import rule_by_name
+
+if TYPE_CHECKING:
+    from kitnet.net.ledger import Ledger
 
 
 class Net:
@@ -220,6 +222,10 @@ class Net:
         """Sizes, parameters, connections, operations, receptive field and bytes of each layer, for numbers of
         this dtype and the update rule with this word. Raises KitnetError for unknown ones.
         """
+        with IMPORTING:
+            from kitnet.net.ledger import Ledger
+            from kitnet.optim import rule_by_name
+
         return Ledger.of(self.graph, batch, dtype, len(rule_by_name(optimizer).memory))
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from kitnet import layers
 from kitnet.base.argument import array, real
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
-from kitnet.layers import LAYERS, Flatten, Loss, SoftmaxCrossEntropy
-from kitnet.layers.words import LOSS_FILES
+from kitnet.layers import LAYERS, Loss
+from kitnet.layers.words import LOSS_FILES, USUAL_LOSSES
 from kitnet.net.graph import Graph
 from kitnet.net.notation import read_layer
 
@@ -117,11 +118,12 @@ def loss_by_name(text: str) -> Loss:
 def usual_loss(graph: Graph, output: int | None = None) -> Loss:
     """The loss made for the layer of an output, the main one unless given: softmax cross-entropy where none
     claims it."""
-    last = graph.nodes[graph.main if output is None else output].layer
-    for loss in losses().values():
-        if last is not None and last.word in loss.suits:
-            return loss()
-    return SoftmaxCrossEntropy()
+    word = graph.nodes[graph.main if output is None else output].word
+    own = USUAL_LOSSES.get(word)
+    given = [loss for loss in LAYERS.defined.values() if issubclass(loss, Loss) and word in loss.suits]
+    usual = LAYERS[own] if own else given[0] if given else layers.SoftmaxCrossEntropy
+    loss: Loss = usual()
+    return loss
 
 
 def scores_of(graph: Graph, loss: Loss, output: int | None = None) -> int:
@@ -196,7 +198,7 @@ def with_goals(graph: Graph, goals: Sequence[Goal]) -> Graph:
     for goal in goals:
         scores = goal.before
         if goal.scores != goal.shape:
-            scores = whole.add(f"scores{goal.suffix}", Flatten(), scores)
+            scores = whole.add(f"scores{goal.suffix}", layers.Flatten(), scores)
         target = whole.operand(goal.target, goal.loss.target_shape(goal.scores))
         whole.output(goal.path.replace(".", "-"), whole.add(goal.path, goal.loss, scores, target))
     return whole

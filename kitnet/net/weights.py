@@ -19,6 +19,7 @@ from kitnet.base.spec import Array, Param, initial
 
 LINE = 64  # bytes of a cache line; every array begins on one
 PIECE = 1 << 14  # numbers drawn at a time, in float64, so that they stay in a cache
+FEW = 16 * PIECE  # numbers, up to which starting threads takes longer than drawing
 
 
 def aligned(size: int, dtype: Any) -> Array:
@@ -63,6 +64,10 @@ class Weights(Mapping[str, Array]):
                 piece = rows[start : start + step]
                 piece[...] = initial(random, replace(param, shape=piece.shape), self.dtype)
 
+        if self.flat.size <= FEW:
+            for path, param in self.params.items():
+                fill(path, param)
+            return self
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor() as pool:

@@ -1,32 +1,21 @@
-"""Floor 1: update rules. A rule reads and writes flat buffers; it knows nothing of networks."""
+"""Floor 1: update rules. A rule reads and writes flat buffers; it knows nothing of networks.
 
-from kitnet.base.error import KitnetError, nearest, shorten
-from kitnet.optim.adagrad import Adagrad
-from kitnet.optim.adam import Adam, AdamW
+The rules and the schedules are imported when they are read.
+"""
+
+from typing import TYPE_CHECKING
+
+from kitnet.base.importing import attributes
 from kitnet.optim.rate import Rate, Schedule
-from kitnet.optim.rmsprop import RmsProp
 from kitnet.optim.rule import Rule
-from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
-from kitnet.optim.sgd import Nesterov, Sgd
 
-RULES: dict[str, type[Rule]] = {  # by the words of commands
-    "sgd": Sgd,
-    "nesterov": Nesterov,
-    "adagrad": Adagrad,
-    "rmsprop": RmsProp,
-    "adam": Adam,
-    "adamw": AdamW,
-}
-
-
-def rule_by_name(word: str) -> type[Rule]:
-    """The rule with this word. Raises KitnetError naming the nearest one."""
-    if word not in RULES:
-        raise KitnetError(
-            f"unknown optimizer {shorten(word)}{nearest(word, RULES)}; known: {', '.join(RULES)}"
-        )
-    return RULES[word]
-
+if TYPE_CHECKING:
+    from kitnet.optim.adagrad import Adagrad
+    from kitnet.optim.adam import Adam, AdamW
+    from kitnet.optim.rmsprop import RmsProp
+    from kitnet.optim.rules import RULES, rule_by_name
+    from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
+    from kitnet.optim.sgd import Nesterov, Sgd
 
 __all__ = [
     "RULES",
@@ -45,3 +34,17 @@ __all__ = [
     "Sgd",
     "rule_by_name",
 ]
+
+_FILES = {
+    "adagrad": ("Adagrad",),
+    "adam": ("Adam", "AdamW"),
+    "rmsprop": ("RmsProp",),
+    "rules": ("RULES", "rule_by_name"),
+    "schedule": ("Cosine", "Drops", "Linear", "OneCycle"),
+    "sgd": ("Nesterov", "Sgd"),
+}
+__getattr__ = attributes(__name__, {name: file for file, names in _FILES.items() for name in names})
+
+
+def __dir__() -> list[str]:
+    return __all__

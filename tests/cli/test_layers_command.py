@@ -5,7 +5,7 @@ import re
 import pytest
 from catalogue import row
 
-from kitnet.engine.lower import IMPLEMENTATIONS
+from kitnet.engine.lower import implementations
 from kitnet.layers import LAYERS, Loss
 from kitnet.net import parse
 from kitnet.zoo.errata import ERRATA
@@ -131,7 +131,7 @@ def test_every_word_has_formulas_both_ways_a_source_and_an_example(say_json, wor
     if not issubclass(LAYERS[word], Loss):
         made = parse(line)
         assert "x".join(map(str, made.output_shape)) == found["example"]["output"]
-    known = {one.id for one in IMPLEMENTATIONS} | {"formula.images", "formula.channels"}
+    known = {one.id for one in implementations()} | {"formula.images", "formula.channels"}
     assert {one["implementation"] for one in found["implementations"]} <= known
 
 

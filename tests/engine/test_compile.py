@@ -14,7 +14,7 @@ import kitnet
 from kitnet.base.error import KitnetError
 from kitnet.engine import Scores, TrainingStep, run
 from kitnet.engine.compile import plan_of
-from kitnet.engine.lower import IMPLEMENTATIONS
+from kitnet.engine.lower import implementations
 from kitnet.engine.plan import make_plan
 from kitnet.engine.step import KernelStep
 from kitnet.optim import Rule, Sgd
@@ -214,7 +214,7 @@ def test_the_page_on_architecture_knows_every_kernel() -> None:
             plan = plan_of(kitnet.parse(line), batch, mode)
             kernels = {step.kernel.name for step in plan.steps if isinstance(step, KernelStep)}
             assert kernels <= names, kernels - names
-    for one in IMPLEMENTATIONS:
+    for one in implementations():
         kind = one.id.split(".")[0]
         family = one.id.rpartition(".")[0]
         assert {one.id, f"{kind}.*", f"{family}.*", f"{kind}.*.{one.lanes}"} & names, one.id

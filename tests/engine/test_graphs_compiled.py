@@ -12,7 +12,7 @@ import pytest
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
-from kitnet.engine.lower import IMPLEMENTATIONS
+from kitnet.engine.lower import implementations
 from kitnet.layers import Add, BatchNorm, Concatenate, Convolution, Dropout, Linear, MeanPool, Relu, Tanh
 from kitnet.layers import SoftmaxCrossEntropy as Cross
 from kitnet.layers.softmax import softmax
@@ -201,7 +201,7 @@ def test_what_is_done_in_passing_is_read(line: str, values: list[str], gradients
         np.testing.assert_allclose(step.gradients[path], found[path], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("forbidden", [["loss"], ["dropout"], [one.id for one in IMPLEMENTATIONS]])
+@pytest.mark.parametrize("forbidden", [["loss"], ["dropout"], [one.id for one in implementations()]])
 def test_formulas_in_the_place_of_kernels_change_nothing(forbidden: list[str]) -> None:
     """Weights of losses, random bits and sums of gradients are those of the kernels."""
     net, found = crossing().initialise(1), []

@@ -43,7 +43,7 @@ REFUSED = {
     "16x16x32 -> conv3-13 same": "slower with so few channels, 32 into 13",
     "2x16x32 -> conv3-32 same": "the direct sum should be quicker for 2x16 outputs",
     "6x6x64 -> conv3-64 same": "F(2x2,3x3) should be quicker for 6x6 outputs",
-    "9x9x24 -> conv3-24 same": "the direct sum should be quicker for 9x9 outputs",
+    "9x9x16 -> conv3-16 same": "the direct sum should be quicker for 9x9 outputs",
     "6x9x32 -> conv3-32 same": None,
     "9x17x32 -> conv3-32 same": None,
     "6x6x1024 -> conv3-1024 same": "the mapped filters would take 151 MB",

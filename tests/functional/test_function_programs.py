@@ -34,19 +34,20 @@ def fresh() -> Iterator[None]:
 
 
 def test_a_second_call_makes_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    y = convolve(X, W)
-    gradients = convolve_backward(y, X, W)
+    w = W[..., :1]  # so few filters that images lie in the lanes, whatever their number
+    y = convolve(X, w)
+    gradients = convolve_backward(y, X, w)
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("made again")
 
     monkeypatch.setattr(plans, "make_plan", refuse)
-    assert convolve(X, W).tobytes() == y.tobytes()
-    assert [a.tobytes() for a in convolve_backward(y, X, W)] == [a.tobytes() for a in gradients]
-    assert convolve(X[:39], W).tobytes() == y[:39].tobytes()  # as many groups
-    assert convolve(X, W, pad=0, stride=(1, 1)).tobytes() == y.tobytes()  # said otherwise
+    assert convolve(X, w).tobytes() == y.tobytes()
+    assert [a.tobytes() for a in convolve_backward(y, X, w)] == [a.tobytes() for a in gradients]
+    assert convolve(X[:39], w).tobytes() == y[:39].tobytes()  # as many groups
+    assert convolve(X, w, pad=0, stride=(1, 1)).tobytes() == y.tobytes()  # said otherwise
     with pytest.raises(AssertionError, match="made again"):
-        convolve(X, W, pad=1)
+        convolve(X, w, pad=1)
 
 
 def test_the_oldest_plans_are_forgotten() -> None:
@@ -62,7 +63,7 @@ def test_arrays_of_a_call_are_not_kept() -> None:
 
 
 def test_kept_plans_hold_no_memory() -> None:
-    """The gradients of this call need 2 MB between steps."""
+    """The gradients of this call need more than 1 MB between steps, 2 MB where vectors are long."""
     x, w = np.ones((2, 32, 32, 16), np.float32), np.ones((3, 3, 16, 16), np.float32)
     dy = convolve(x, w)
     tracemalloc.start()
@@ -72,7 +73,7 @@ def test_kept_plans_hold_no_memory() -> None:
         arrays = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
         kept = tracemalloc.take_snapshot().filter_traces([arrays])
         assert sum(trace.size for trace in kept.traces) < 1 << 16
-        assert tracemalloc.get_traced_memory()[1] > 2_000_000
+        assert tracemalloc.get_traced_memory()[1] > 1_000_000
     finally:
         tracemalloc.stop()
 

@@ -178,8 +178,8 @@ def test_without_bias_its_pointer_is_left_alone():
 def test_what_cannot_be_is_refused():
     volumes = Volume((1, 8, 8), 4, 4), Volume((1, 8, 8), 32, 32)
     make, cpu, before = winograd_gradient.filter_gradient, detect(), (0, 1, 1)
-    with pytest.raises(ValueError, match="8 images do not fill vectors"):
-        make("refused", detect(), Batch(1, cpu.lanes // 2), *volumes, before)
+    with pytest.raises(ValueError, match=f"{cpu.lanes // 2} images do not fill vectors"):
+        make("refused", cpu, Batch(1, cpu.lanes // 2), *volumes, before)
     with pytest.raises(ValueError, match="33 filters do not fill vectors"):
         make("refused", cpu, Batch(1, 16), volumes[0], Volume((1, 8, 8), 33, 33), before)
     with pytest.raises(ValueError, match="5 chunks; there are 4 vectors"):

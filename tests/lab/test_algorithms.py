@@ -11,7 +11,7 @@ from catalogue import row
 from scipy import signal
 
 from kitnet.base.spec import Array
-from kitnet.engine.lower import IMPLEMENTATIONS
+from kitnet.engine.lower import implementations
 from kitnet.lab.algorithm import Algorithm
 from kitnet.lab.comparison import algorithms_for
 from kitnet.lab.generated import generated, kernels_of, planned
@@ -152,7 +152,7 @@ KERNELS = {
 def test_the_kernels_of_every_implementation() -> None:
     problem = read_problem("12x12x16 conv3-32 same", 16)
     found: dict[str, list[tuple[str, ...] | None]] = {}
-    for one in (each for each in IMPLEMENTATIONS if each.is_for(problem.layer)):
+    for one in (each for each in implementations() if each.is_for(problem.layer)):
         found[one.id] = []
         for which in problem.passes:
             try:
@@ -170,7 +170,7 @@ def test_the_two_sizes_of_winograd_are_two_kernels() -> None:
     problem = read_problem("12x12x16 conv3-32 same", 16)
     texts = []
     for one in (
-        each for each in IMPLEMENTATIONS if each.id.endswith(("winograd2.images", "winograd4.images"))
+        each for each in implementations() if each.id.endswith(("winograd2.images", "winograd4.images"))
     ):
         steps = planned(one, 1, problem, "forward").steps
         texts += [step.kernel.text for step in steps if step.label == "y forward"]

@@ -9,7 +9,7 @@ import pytest
 
 import kitnet.layers
 from kitnet.layers import LAYERS
-from kitnet.layers.words import FILES, LOSS_FILES
+from kitnet.layers.words import FILES, LOSS_FILES, USUAL_LOSSES
 
 LOADED = "print(*sorted(m for m in sys.modules if m in ('kitnet.layers.convolution', 'kitnet.layers.elu')))"
 
@@ -57,6 +57,11 @@ def test_the_tables_name_each_word_and_class() -> None:
 def test_losses_stand_in_a_table_of_their_own() -> None:
     assert all(issubclass(LAYERS[word], kitnet.layers.Loss) for word in LOSS_FILES)
     assert not any(issubclass(LAYERS[word], kitnet.layers.Loss) for word in FILES)
+
+
+def test_the_table_of_usual_losses_says_what_the_losses_say() -> None:
+    said = {word: loss for loss in LOSS_FILES for word in LAYERS[loss].suits}  # type: ignore[attr-defined]
+    assert said == USUAL_LOSSES
 
 
 def test_a_layer_of_kitnet_stays_registered() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from kitnet.base.error import KitnetError
 from kitnet.layers import (
+    LAYERS,
     Context,
     Loss,
     Quadratic,
@@ -30,6 +31,13 @@ from kitnet.net.objective import loss_by_name, losses, scores_of
 )
 def test_the_usual_loss(line: str, loss: Loss) -> None:
     assert usual_loss(parse(line).graph) == loss
+
+
+def test_the_usual_loss_may_be_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LAYERS.defined, "quadratic", Quadratic)
+    monkeypatch.setattr(Quadratic, "suits", frozenset({"tanh"}))
+    assert usual_loss(parse("4 -> fc3 -> tanh").graph) == Quadratic()
+    assert usual_loss(parse("4 -> fc3 -> relu").graph) == SoftmaxCrossEntropy()
 
 
 @pytest.mark.parametrize(

@@ -1,34 +1,77 @@
-"""How each layer becomes steps of a plan: every implementation, in the order in which they are asked."""
+"""How each layer becomes steps of a plan: the files that know, and what they know.
 
-from kitnet.engine.lower.bias import BIASES
+A file is imported when a graph has a layer of its words: with their kernels all of them take longer than a
+small network's first step.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from kitnet.base.importing import IMPORTING
 from kitnet.engine.lower.contract import NO_WISHES, Implementation, Refusal, Wishes
-from kitnet.engine.lower.contrast_norm import CONTRAST_NORM
-from kitnet.engine.lower.convolution import DIRECT
-from kitnet.engine.lower.depthwise import DEPTHWISE
-from kitnet.engine.lower.dropout import DRAWN, DROPOUTS
-from kitnet.engine.lower.elementwise import ACTIVATIONS, ADDS, CONCATENATES, PAD_CHANNELS, SAMES
-from kitnet.engine.lower.few import PRODUCTS
 from kitnet.engine.lower.formula import FORMULAS
-from kitnet.engine.lower.fourier import FOURIER
-from kitnet.engine.lower.joins import JOINS
-from kitnet.engine.lower.local import LOCALS
-from kitnet.engine.lower.norm import NORMS
-from kitnet.engine.lower.output import LOSS, RADIAL_BASIS, SOFTMAXES
-from kitnet.engine.lower.pooling import POOLS, SUBSAMPLES
-from kitnet.engine.lower.prelu import PRELUS
-from kitnet.engine.lower.resample import RESAMPLES
-from kitnet.engine.lower.response_norm import RESPONSE_NORMS
-from kitnet.engine.lower.sample_norm import SAMPLE_NORMS
-from kitnet.engine.lower.transposed import TRANSPOSED
-from kitnet.engine.lower.winograd import WINOGRADS
+from kitnet.kernels.activation import KINDS
+from kitnet.layers import Layer
 
-IMPLEMENTATIONS: tuple[Implementation, ...] = (
-    *(*DEPTHWISE, *WINOGRADS, FOURIER, DIRECT, *PRODUCTS),
-    *(*TRANSPOSED, *LOCALS, *BIASES, *RESAMPLES),
-    *(*POOLS, *SUBSAMPLES, *ACTIVATIONS, *PRELUS, *ADDS, *CONCATENATES),
-    *(*JOINS, *PAD_CHANNELS, *SAMES),
-    *(*SOFTMAXES, RADIAL_BASIS, LOSS, *NORMS, *SAMPLE_NORMS, *RESPONSE_NORMS, CONTRAST_NORM),
-    *(*DROPOUTS, *DRAWN),
-)
+# In the order in which they are asked: a file, and the words of the layers that it has implementations of.
+FILES: dict[str, tuple[str, ...]] = {
+    "depthwise": ("conv",),
+    "winograd": ("conv",),
+    "fourier": ("conv",),
+    "convolution": ("conv", "fc"),
+    "few": ("conv", "fc"),
+    "transposed": ("transposed",),
+    "local": ("local",),
+    "bias": ("bias",),
+    "resample": ("pad", "unpool", "upsample"),
+    "pooling": ("maxpool", "sumpool", "meanpool", "squarepool", "normpool"),
+    "subsample": ("subsample",),
+    "elementwise": (*KINDS, "add", "concat", "padchannels", "flatten", "identity"),
+    "prelu": ("prelu",),
+    "joins": ("multiply", "maximum", "maxout", "shuffle"),
+    "radial_basis": ("rbf",),
+    "output": (
+        "softmax",
+        "softmax_cross_entropy",
+        "sigmoid_cross_entropy",
+        "quadratic",
+        "rbf_penalty",
+    ),
+    "norm": ("batchnorm",),
+    "sample_norm": ("layernorm", "groupnorm", "instancenorm"),
+    "response_norm": ("lrn",),
+    "contrast_norm": ("contrastnorm",),
+    "dropout": ("dropout",),
+}
 
-__all__ = ["FORMULAS", "IMPLEMENTATIONS", "NO_WISHES", "Implementation", "Refusal", "Wishes"]
+
+def implementations_of(layer: Layer) -> tuple[Implementation, ...]:
+    """All that compute such a layer, be they refused or not, in the order in which they are asked."""
+    files = [file for file, words in FILES.items() if layer.word in words]
+    return tuple(one for file in files for one in _of(file) if one.is_for(layer))
+
+
+def implementations() -> tuple[Implementation, ...]:
+    """All that there are, but the formulas."""
+    return tuple(one for file in FILES for one in _of(file))
+
+
+@cache
+def _of(file: str) -> tuple[Implementation, ...]:
+    with IMPORTING:
+        found: tuple[Implementation, ...] = import_module(f"{__name__}.{file}").IMPLEMENTATIONS
+    return found
+
+
+__all__ = [
+    "FILES",
+    "FORMULAS",
+    "NO_WISHES",
+    "Implementation",
+    "Refusal",
+    "Wishes",
+    "implementations",
+    "implementations_of",
+]

@@ -9,7 +9,6 @@ from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.step import Place, Ref
 from kitnet.kernels import bias
-from kitnet.layers import Bias
 
 
 @dataclass(frozen=True)
@@ -56,4 +55,4 @@ def _backward(b: Builder, i: int, kept: None) -> None:
     b.pass_on(path, dy, b.node(i).inputs[0])
 
 
-BIASES = in_both_layouts(Implementation("bias", "one pass", (Bias,), _forward, _backward))
+IMPLEMENTATIONS = in_both_layouts(Implementation("bias", "one pass", ("bias",), _forward, _backward))

@@ -36,7 +36,7 @@ class Implementation:
 
     id: str
     sentence: str
-    layers: tuple[type[Layer], ...]
+    words: tuple[str, ...]  # of the layers
     forward: Callable[[Builder, int], Any] = field(repr=False)
     backward: Callable[[Builder, int, Any], None] = field(repr=False)
     refuses: Callable[[Builder, int], str | None] = field(default=_never, repr=False)
@@ -48,7 +48,7 @@ class Implementation:
 
     def is_for(self, layer: Layer | None) -> bool:
         """Whether it is a way to compute this layer, be it refused or not."""
-        return isinstance(layer, self.layers) and self.only(layer)
+        return layer is not None and layer.word in self.words and self.only(layer)
 
     @property
     def formula(self) -> bool:

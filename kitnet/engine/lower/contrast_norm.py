@@ -56,10 +56,12 @@ def _backward(b: Builder, i: int, sigma: Ref) -> None:
     b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
-CONTRAST_NORM = Implementation(
-    "contrastnorm.images",
-    "means of positions in scratch memory",
-    (ContrastNorm,),
-    _forward,
-    _backward,
+IMPLEMENTATIONS = (
+    Implementation(
+        "contrastnorm.images",
+        "means of positions in scratch memory",
+        ("contrastnorm",),
+        _forward,
+        _backward,
+    ),
 )

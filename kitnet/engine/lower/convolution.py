@@ -17,7 +17,6 @@ from kitnet.engine.lower.problem import (
 )
 from kitnet.kernels import convolution, linear
 from kitnet.kernels.spec import Volume
-from kitnet.layers import Convolution, Linear
 
 # From when on the filters are packed for forward, measured on AVX-512 cores: where the weights of a tile's
 # rows, `filters` apart from step to step, no longer stay in L1. Packing takes 0.3 ns a weight; the pass is
@@ -93,4 +92,4 @@ def backward(b: Builder, i: int, kept: None) -> None:
         b.call(f"{node.path} input gradient", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
-DIRECT = Implementation("conv.direct.images", "direct", (Convolution, Linear), forward, backward)
+IMPLEMENTATIONS = (Implementation("conv.direct.images", "direct", ("conv", "fc"), forward, backward),)

@@ -81,11 +81,11 @@ def _backward(b: Builder, i: int, kept: None) -> None:
         b.call(f"{node.path} input gradient", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
-DEPTHWISE = in_both_layouts(
+IMPLEMENTATIONS = in_both_layouts(
     Implementation(
         "conv.depthwise",
         "each channel with its filter",
-        (Convolution,),
+        ("conv",),
         _forward,
         _backward,
         _refuses,

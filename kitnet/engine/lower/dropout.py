@@ -90,14 +90,16 @@ def _drops_units(layer: object) -> bool:
     return isinstance(layer, Dropout) and layer.of == "units"
 
 
-DROPOUTS = in_both_layouts(
-    replace(SAME, id="dropout", sentence="no step where nothing drops", layers=(Dropout,), refuses=_drops)
-)
-DRAWN = (
+IMPLEMENTATIONS = (
+    *in_both_layouts(
+        replace(
+            SAME, id="dropout", sentence="no step where nothing drops", words=("dropout",), refuses=_drops
+        )
+    ),
     Implementation(
         "dropout.drawn.images",
         "random bits in vectors",
-        (Dropout,),
+        ("dropout",),
         _draw,
         _draw_backward,
         _drops_nothing,
@@ -106,7 +108,7 @@ DRAWN = (
     Implementation(
         "dropout.factors.images",
         "random bits in vectors, for maps and samples",
-        (Dropout,),
+        ("dropout",),
         _draw_factors,
         _draw_factors_backward,
         _drops_nothing,

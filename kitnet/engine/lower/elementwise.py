@@ -12,9 +12,8 @@ from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.step import Place
 from kitnet.kernels import elementwise
-from kitnet.kernels.activation import Activation
+from kitnet.kernels.activation import KINDS, Activation
 from kitnet.kernels.pad_channels import pad_channels
-from kitnet.layers import Add, Concatenate, Flatten, Identity, Layer, PadChannels
 
 
 def _activation(b: Builder, i: int) -> Activation:
@@ -128,26 +127,16 @@ def _same_backward(b: Builder, i: int, alias: bool) -> None:
         b.copy(f"{b.node(i).path} backward", dy, *b.dx(j))
 
 
-ACTIVATIONS = in_both_layouts(
-    Implementation(
-        "activation",
-        "vector polynomials",
-        (Layer,),
-        _activate,
-        _activate_backward,
-        only=lambda layer: activation_of(layer) is not None,
-    )
-)
-ADDS = in_both_layouts(Implementation("add", "one pass", (Add,), _add, _add_backward))
-CONCATENATES = in_both_layouts(
-    Implementation(
-        "concat", "slices, or copies into them", (Concatenate,), _concatenate, _concatenate_backward
-    )
-)
-PAD_CHANNELS = in_both_layouts(
-    Implementation("padchannels", "a copy, and zeros", (PadChannels,), _pad_channels, _pad_channels_backward)
-)
 SAME = Implementation(
-    "same", "no step where no lane is empty", (Flatten, Identity), _same, _same_backward, aliases=True
+    "same", "no step where no lane is empty", ("flatten", "identity"), _same, _same_backward, aliases=True
 )
-SAMES = in_both_layouts(SAME)
+_EACH = (
+    Implementation("activation", "vector polynomials", tuple(KINDS), _activate, _activate_backward),
+    Implementation("add", "one pass", ("add",), _add, _add_backward),
+    Implementation("concat", "slices, or copies into them", ("concat",), _concatenate, _concatenate_backward),
+    Implementation(
+        "padchannels", "a copy, and zeros", ("padchannels",), _pad_channels, _pad_channels_backward
+    ),
+    SAME,
+)
+IMPLEMENTATIONS = tuple(one for each in _EACH for one in in_both_layouts(each))

@@ -14,7 +14,6 @@ from kitnet.kernels.channels import convolution, in_place, linear, winograd
 from kitnet.kernels.channels.pack import pack
 from kitnet.kernels.filtering import F2, F4, Filtering
 from kitnet.kernels.spec import whole_vectors
-from kitnet.layers import Convolution, Linear
 
 MANY_PLACES = 784  # where filters are used so often, mapping them is a quarter of the convolution's time
 
@@ -108,36 +107,36 @@ def _linear(b: Builder, i: int) -> None:
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=b.batch.groups > 1)
 
 
-WINOGRADS = tuple(
+IMPLEMENTATIONS = (
+    *(
+        Implementation(
+            f"conv.{IDS[filtering]}.channels",
+            f"winograd {NAMES[filtering]}",
+            ("conv",),
+            partial(_winograd, filtering),
+            no_way_back,
+            partial(refuses, filtering=filtering),
+            lanes="channels",
+            takes_dense=True,
+        )
+        for filtering in (F4, F2)
+    ),
     Implementation(
-        f"conv.{IDS[filtering]}.channels",
-        f"winograd {NAMES[filtering]}",
-        (Convolution,),
-        partial(_winograd, filtering),
+        "linear.channels",
+        "weights as they lie",
+        ("fc",),
+        _linear,
         no_way_back,
-        partial(refuses, filtering=filtering),
         lanes="channels",
         takes_dense=True,
-    )
-    for filtering in (F4, F2)
+    ),
+    Implementation(
+        "conv.direct.channels",
+        "direct",
+        ("conv", "fc"),
+        _direct,
+        no_way_back,
+        lanes="channels",
+        takes_dense=True,
+    ),
 )
-LINEAR = Implementation(
-    "linear.channels",
-    "weights as they lie",
-    (Linear,),
-    _linear,
-    no_way_back,
-    lanes="channels",
-    takes_dense=True,
-)
-DIRECT = Implementation(
-    "conv.direct.channels",
-    "direct",
-    (Convolution, Linear),
-    _direct,
-    no_way_back,
-    lanes="channels",
-    takes_dense=True,
-)
-
-PRODUCTS = (*WINOGRADS, LINEAR, DIRECT)

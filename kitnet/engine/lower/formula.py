@@ -17,7 +17,7 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.step import Memory, Place, Ref
 from kitnet.engine.values import Lanes
-from kitnet.layers import Kept, Layer, Loss
+from kitnet.layers import Kept, Loss
 from kitnet.net.formula import run_backward, run_forward
 from kitnet.net.objective import Goal
 
@@ -138,9 +138,7 @@ class _Shares:
 
 
 def _formula(lanes: Lanes) -> Implementation:
-    return Implementation(
-        f"formula.{lanes}", "formula", (Layer,), _forward, _backward, lanes=lanes, across=_across
-    )
+    return Implementation(f"formula.{lanes}", "formula", (), _forward, _backward, lanes=lanes, across=_across)
 
 
 FORMULAS: dict[Lanes, Implementation] = {"images": _formula("images"), "channels": _formula("channels")}

@@ -152,11 +152,13 @@ def fourier_backward(b: Builder, i: int, kept: None) -> None:
         b.call(f"{node.path} input gradient", kernel, reads, {"y": dx.ref}, adds=accumulate)
 
 
-FOURIER = Implementation(
-    "conv.fourier.images",
-    "fourier transforms",
-    (Convolution,),
-    fourier_forward,
-    fourier_backward,
-    refuses_fourier,
+IMPLEMENTATIONS = (
+    Implementation(
+        "conv.fourier.images",
+        "fourier transforms",
+        ("conv",),
+        fourier_forward,
+        fourier_backward,
+        refuses_fourier,
+    ),
 )

@@ -8,7 +8,7 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.step import Place, Ref
 from kitnet.kernels import maps, maximum, product
-from kitnet.layers import Maximum, Maxout, Multiply, Shuffle
+from kitnet.layers import Maxout, Shuffle
 
 
 def _multiply(b: Builder, i: int) -> None:
@@ -127,16 +127,10 @@ def _shuffle_backward(b: Builder, i: int, kept: None) -> None:
     b.call(f"{node.path} backward", kernel, {"x": dy.ref}, {"y": dx.ref}, adds=accumulate)
 
 
-PRODUCTS_OF_BRANCHES = in_both_layouts(
-    Implementation("multiply", "one pass", (Multiply,), _multiply, _multiply_backward)
+_EACH = (
+    Implementation("multiply", "one pass", ("multiply",), _multiply, _multiply_backward),
+    Implementation("maximum", "one pass, and which won", ("maximum",), _maximum, _maximum_backward),
+    Implementation("maxout", "one pass, and which won", ("maxout",), _maxout, _maxout_backward),
+    Implementation("shuffle", "maps moved in one pass", ("shuffle",), _shuffle, _shuffle_backward),
 )
-MAXIMA = in_both_layouts(
-    Implementation("maximum", "one pass, and which won", (Maximum,), _maximum, _maximum_backward)
-)
-MAXOUTS = in_both_layouts(
-    Implementation("maxout", "one pass, and which won", (Maxout,), _maxout, _maxout_backward)
-)
-SHUFFLES = in_both_layouts(
-    Implementation("shuffle", "maps moved in one pass", (Shuffle,), _shuffle, _shuffle_backward)
-)
-JOINS = (*PRODUCTS_OF_BRANCHES, *MAXIMA, *MAXOUTS, *SHUFFLES)
+IMPLEMENTATIONS = tuple(one for each in _EACH for one in in_both_layouts(each))

@@ -68,11 +68,11 @@ def _backward(b: Builder, i: int, kept: None) -> None:
         b.call(f"{node.path} input gradient", kernel, reads, {"dx": dx.ref}, adds=accumulate)
 
 
-LOCALS = (
+IMPLEMENTATIONS = (
     Implementation(
         "local.images",
         "filters as they lie",
-        (LocallyConnected,),
+        ("local",),
         _forward,
         _backward,
         across=lambda b, i: b.back,  # every weight has one gradient, of all groups
@@ -80,7 +80,7 @@ LOCALS = (
     Implementation(
         "local.channels",
         "filters as they lie",
-        (LocallyConnected,),
+        ("local",),
         _forward,
         no_way_back,
         lanes="channels",

@@ -128,11 +128,11 @@ def _not_in_training(b: Builder, i: int) -> str | None:
     return "training takes the batch's own statistics" if b.train else None
 
 
-NORMS = (
+IMPLEMENTATIONS = (
     Implementation(
         "batchnorm.statistics.images",
         "statistics, then one pass",
-        (BatchNorm,),
+        ("batchnorm",),
         _of_batch,
         _of_batch_backward,
         _not_for_scores,
@@ -142,7 +142,7 @@ NORMS = (
         Implementation(
             "batchnorm.running",
             "one pass with running statistics",
-            (BatchNorm,),
+            ("batchnorm",),
             _running,
             no_way_back,
             _not_in_training,

@@ -1,28 +1,18 @@
-"""What stands at the end of a network: softmax, radial basis units, and the losses with their gradient."""
+"""What stands at the end of a network: softmax, and the losses with their gradient."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-
-import numpy as np
+from collections.abc import Callable
+from dataclasses import fields, replace
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, no_way_back
 from kitnet.engine.step import Ref
-from kitnet.kernels import loss, radial_basis, softmax
+from kitnet.kernels import loss, softmax
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Volume
-from kitnet.layers import (
-    Loss,
-    Quadratic,
-    RadialBasis,
-    RadialBasisPenalty,
-    SigmoidCrossEntropy,
-    Softmax,
-    SoftmaxCrossEntropy,
-)
-from kitnet.layers.radial_basis import digit_bitmaps
+from kitnet.layers import Loss
 
 
 def _softmax(b: Builder, i: int) -> None:
@@ -43,29 +33,15 @@ def _softmax_backward(b: Builder, i: int, kept: None) -> None:
     b.call(f"{node.path} backward", kernel, {"y": y.ref, "dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
 
 
-def _bitmaps(b: Builder) -> Ref:
-    return b.constant("bitmaps", digit_bitmaps().astype(np.float32))
-
-
-def _radial_basis(b: Builder, i: int) -> None:
-    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
-    kernel = radial_basis.rbf("rbf", b.cpu, b.batch, x.volume, y.volume)
-    b.call(f"{node.path} forward", kernel, {"x": x.ref, "bitmaps": _bitmaps(b)}, {"y": y.ref})
-
-
-def _radial_basis_backward(b: Builder, i: int, kept: None) -> None:
-    node, x, dy = b.node(i), b.place(b.node(i).inputs[0]), b.dy(i)
-    if dy is None or not b.wants(node.inputs[0]):
-        return
-    dx, accumulate = b.dx(node.inputs[0])
-    kernel = radial_basis.rbf_gradient(
-        "rbf_gradient", b.cpu, b.batch, x.volume, dy.volume, dx.volume, accumulate
-    )
-    reads = {"x": x.ref, "bitmaps": _bitmaps(b), "dy": dy.ref}
-    b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref}, adds=accumulate)
-
-
 # Losses
+
+# By the layer's word; a kernel takes the layer's fields by name.
+_KERNELS: dict[str, Callable[..., Kernel]] = {
+    "softmax_cross_entropy": loss.softmax_cross_entropy,
+    "sigmoid_cross_entropy": loss.sigmoid_cross_entropy,
+    "quadratic": loss.quadratic,
+    "rbf_penalty": loss.rbf_penalty,
+}
 
 
 def _loss(b: Builder, i: int) -> None:
@@ -87,18 +63,8 @@ def _loss(b: Builder, i: int) -> None:
 
 
 def _kernel(b: Builder, layer: Loss, z: Volume, dz: Volume | None, weight: float) -> Kernel:
-    given = b.cpu, b.batch, z, dz
-    match layer:
-        case SoftmaxCrossEntropy():
-            smooth = layer.smooth
-            return loss.softmax_cross_entropy("softmax_cross_entropy", *given, weight=weight, smooth=smooth)
-        case SigmoidCrossEntropy():
-            return loss.sigmoid_cross_entropy("sigmoid_cross_entropy", *given, weight=weight)
-        case Quadratic():
-            return loss.quadratic("quadratic", *given, weight=weight)
-        case RadialBasisPenalty(rubbish):
-            return loss.rbf_penalty("rbf_penalty", *given, rubbish, weight=weight)
-    raise AssertionError(f"{layer} is no loss of this implementation")
+    settings = {each.name: getattr(layer, each.name) for each in fields(layer)}  # type: ignore[arg-type]  # concrete layers are dataclasses
+    return _KERNELS[layer.word](layer.word, b.cpu, b.batch, z, dz, weight=weight, **settings)
 
 
 def _refuses_loss(b: Builder, i: int) -> str | None:
@@ -117,17 +83,11 @@ def _done(b: Builder, i: int, kept: None) -> None:
     """The loss has given its gradient already."""
 
 
-_SOFTMAX = Implementation("softmax.images", "vector polynomials", (Softmax,), _softmax, _softmax_backward)
-SOFTMAXES = (
+_SOFTMAX = Implementation("softmax.images", "vector polynomials", ("softmax",), _softmax, _softmax_backward)
+IMPLEMENTATIONS = (
     _SOFTMAX,
     replace(_SOFTMAX, id="softmax.channels", lanes="channels", backward=no_way_back),
-)
-RADIAL_BASIS = Implementation("rbf.images", "one pass", (RadialBasis,), _radial_basis, _radial_basis_backward)
-LOSS = Implementation(
-    "loss.images",
-    "with its gradient in one pass",
-    (SoftmaxCrossEntropy, SigmoidCrossEntropy, Quadratic, RadialBasisPenalty),
-    _loss,
-    _done,
-    _refuses_loss,
+    Implementation(
+        "loss.images", "with its gradient in one pass", tuple(_KERNELS), _loss, _done, _refuses_loss
+    ),
 )

@@ -1,4 +1,4 @@
-"""Pooling in both layouts, and trainable subsampling."""
+"""Pooling in both layouts."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from dataclasses import replace
 from functools import partial
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower.activation import through_fused_activation
-from kitnet.engine.lower.contract import Implementation, in_both_layouts, no_way_back
+from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.lower.window import kernel_window
 from kitnet.engine.step import Ref
-from kitnet.kernels import pool, subsample, sum_pool
+from kitnet.kernels import pool, sum_pool
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Window
-from kitnet.layers import L2Pool, MaxPool, MeanPool, SquarePool, Subsampling, SumPool
 from kitnet.layers.pooling import Pooling
+
+_SUMS: dict[str, tuple[sum_pool.Kind, str]] = {
+    "sumpool": ("sum", "sums"),
+    "meanpool": ("mean", "sums"),
+    "squarepool": ("square", "sums of squares"),
+    "normpool": ("l2", "roots of sums of squares"),
+}
 
 
 def _window(b: Builder, i: int) -> Window:
     layer, (shape,) = b.node(i).layer, b.graph.shapes_into(b.node(i))
-    assert isinstance(layer, Pooling | Subsampling)
+    assert isinstance(layer, Pooling)
     return kernel_window(layer.axes(shape))
 
 
@@ -51,14 +56,8 @@ def _max_backward(b: Builder, i: int, indices: Ref) -> None:
 
 
 def _kind(b: Builder, i: int) -> sum_pool.Kind:
-    match b.node(i).layer:
-        case MeanPool(count_pad=counted):
-            return "padded_mean" if counted else "mean"
-        case SquarePool():
-            return "square"
-        case L2Pool():
-            return "l2"
-    return "sum"
+    padded = getattr(b.node(i).layer, "count_pad", False)
+    return "padded_mean" if padded else _SUMS[b.node(i).word][0]
 
 
 def _sum(b: Builder, i: int) -> None:
@@ -89,81 +88,13 @@ def _backward(b: Builder, i: int, write: Callable[..., Kernel], name: str, kept:
     b.call(f"{node.path} backward", kernel, {**kept, "dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
 
 
-def _subsample(b: Builder, i: int) -> None:
-    last = b.fused.get(i, i)
-    node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(last)
-    kernel = subsample.subsample(
-        "subsample",
-        b.cpu,
-        b.batch,
-        _window(b, i),
-        x.volume,
-        y.volume,
-        b.fused_activation(i),
-        b.blocks(b.volume(last).rows),
-    )
-    reads = {name: b.weight(i, name) for name in ("coefficient", "bias")}
-    b.call(f"{node.path} forward", kernel, {"x": x.ref, **reads}, {"y": y.ref})
-
-
-def _subsample_backward(b: Builder, i: int, kept: None) -> None:
-    node, dy = b.node(i), through_fused_activation(b, i)
-    if dy is None:
-        return
-    (source,), x = node.inputs, b.place(node.inputs[0])
-    if b.wants(source):
-        dx, accumulate = b.dx(source)
-    else:
-        dx, accumulate = b.spare(f"d {node.path} input", source), False
-    kernel = subsample.subsample_gradient(
-        "subsample_gradient",
-        b.cpu,
-        b.batch,
-        _window(b, i),
-        x.volume,
-        dy.volume,
-        dx.volume,
-        accumulate,
-        b.sum_blocks(b.volume(i).rows),
-    )
-    channels = dy.volume.channels
-    partial_sums = b.room(f"{node.path}.partial", kernel.tasks * 2 * channels)
-    reads = {"x": x.ref, "dy": dy.ref, "coefficient": b.weight(i, "coefficient")}
-    if accumulate:
-        reads["dx"] = dx.ref
-    b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref, "partial": partial_sums})
-    if not b.request.weights:
-        return
-    both = b.room(f"{node.path}.both", 2 * channels)
-    b.sum_up(node.path, kernel.tasks, 2 * channels, partial_sums, both)
-    for name, first in (("coefficient", 0), ("bias", channels)):
-        b.sum_up(f"{node.path}.{name}", 1, channels, both.plus(first), b.weight_gradient(i, name))
-
-
-_SUMS: dict[type[Pooling], str] = {
-    SumPool: "sums",
-    MeanPool: "sums",
-    SquarePool: "sums of squares",
-    L2Pool: "roots of sums of squares",
-}
-POOLS = (
+IMPLEMENTATIONS = (
     *in_both_layouts(
-        Implementation("maxpool", "largest values and their indices", (MaxPool,), _max, _max_backward)
+        Implementation("maxpool", "largest values and their indices", ("maxpool",), _max, _max_backward)
     ),
     *(
         one
-        for layer, sentence in _SUMS.items()
-        for one in in_both_layouts(Implementation(layer.word, sentence, (layer,), _sum, _sum_backward))
+        for word, (_, sentence) in _SUMS.items()
+        for one in in_both_layouts(Implementation(word, sentence, (word,), _sum, _sum_backward))
     ),
-)
-_SUBSAMPLE = Implementation(
-    "subsample.images",
-    "sums, coefficient and bias in one pass",
-    (Subsampling,),
-    _subsample,
-    _subsample_backward,
-)
-SUBSAMPLES = (
-    _SUBSAMPLE,
-    replace(_SUBSAMPLE, id="subsample.channels", lanes="channels", backward=no_way_back),
 )

@@ -7,7 +7,6 @@ from dataclasses import replace
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, no_way_back
 from kitnet.kernels import prelu
-from kitnet.layers import ParametricRelu
 
 
 def _forward(b: Builder, i: int) -> None:
@@ -37,5 +36,5 @@ def _backward(b: Builder, i: int, kept: None) -> None:
         b.sum_up(f"{node.path}.slope", kernel.tasks, channels, partial, b.weight_gradient(i, "slope"))
 
 
-_IMAGES = Implementation("prelu.images", "one pass", (ParametricRelu,), _forward, _backward)
-PRELUS = (_IMAGES, replace(_IMAGES, id="prelu.channels", lanes="channels", backward=no_way_back))
+_IMAGES = Implementation("prelu.images", "one pass", ("prelu",), _forward, _backward)
+IMPLEMENTATIONS = (_IMAGES, replace(_IMAGES, id="prelu.channels", lanes="channels", backward=no_way_back))

@@ -54,4 +54,6 @@ def _backward(b: Builder, i: int, kept: None) -> None:
         resampled(b, label, [line.adjoint for line in _lines(b, i)], dy, *b.dx(source))
 
 
-RESAMPLES = in_both_layouts(Implementation("resample", "sums of shares", (Resampling,), _forward, _backward))
+IMPLEMENTATIONS = in_both_layouts(
+    Implementation("resample", "sums of shares", ("pad", "unpool", "upsample"), _forward, _backward)
+)

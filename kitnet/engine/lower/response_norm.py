@@ -127,12 +127,12 @@ def _of(regions: tuple[str, ...], layer: Layer) -> bool:
     return isinstance(layer, LocalResponseNorm) and layer.region in regions
 
 
-RESPONSE_NORMS = (
+IMPLEMENTATIONS = (
     *in_both_layouts(
         Implementation(
             "lrn.across",
             "sums of neighbouring maps in one pass",
-            (LocalResponseNorm,),
+            ("lrn",),
             _across,
             _across_backward,
             only=partial(_of, ("across",)),
@@ -142,7 +142,7 @@ RESPONSE_NORMS = (
         Implementation(
             "lrn.within",
             "sums of windows in one pass",
-            (LocalResponseNorm,),
+            ("lrn",),
             _within,
             _within_backward,
             only=partial(_of, ("within", "contrast")),

@@ -10,7 +10,7 @@ from kitnet.engine.lower.contract import Implementation, no_way_back
 from kitnet.engine.step import Ref
 from kitnet.kernels import sample_norm
 from kitnet.kernels.sets import Affine, Sets
-from kitnet.layers import GroupNorm, InstanceNorm, LayerNorm, SampleNorm
+from kitnet.layers import SampleNorm
 
 NAMES = "scale", "shift"
 
@@ -86,11 +86,11 @@ def _backward(b: Builder, i: int, kept: dict[str, Ref]) -> None:
 _SAMPLE_NORM = Implementation(
     "samplenorm.images",
     "statistics in the lanes, then one pass",
-    (LayerNorm, GroupNorm, InstanceNorm),
+    ("layernorm", "groupnorm", "instancenorm"),
     _forward,
     _backward,
 )
-SAMPLE_NORMS = (
+IMPLEMENTATIONS = (
     _SAMPLE_NORM,
     replace(
         _SAMPLE_NORM,

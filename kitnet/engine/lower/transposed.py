@@ -142,14 +142,14 @@ def _few(b: Builder, i: int) -> None:
     b.call(f"{node.path} forward", kernel, reads, {"y": y.ref}, across=b.batch.groups > 1)
 
 
-TRANSPOSED = (
+IMPLEMENTATIONS = (
     Implementation(
-        "transposed.direct.images", "a convolution's way back", (TransposedConvolution,), _forward, _backward
+        "transposed.direct.images", "a convolution's way back", ("transposed",), _forward, _backward
     ),
     Implementation(
         "transposed.spread.channels",
         "zeros between, then a convolution",
-        (TransposedConvolution,),
+        ("transposed",),
         _few,
         no_way_back,
         lanes="channels",

@@ -15,7 +15,6 @@ from kitnet.engine.lower.problem import bias_of, blocks_of, made_of, problem_of
 from kitnet.engine.step import Ref
 from kitnet.kernels import winograd
 from kitnet.kernels.filtering import F2, F4, Filtering
-from kitnet.layers import Convolution
 
 
 def _mapped(
@@ -90,11 +89,11 @@ def _implementation(filtering: Filtering) -> Implementation:
     return Implementation(
         f"conv.{IDS[filtering]}.images",
         f"winograd {NAMES[filtering]}",
-        (Convolution,),
+        ("conv",),
         forward,
         backward,
         partial(refuses, filtering=filtering),
     )
 
 
-WINOGRADS = _implementation(F4), _implementation(F2)
+IMPLEMENTATIONS = _implementation(F4), _implementation(F2)

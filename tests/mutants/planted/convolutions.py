@@ -205,7 +205,7 @@ CONVOLUTIONS = [
         _LOCAL + "test_images_in_the_lanes",
     ),
     Mutant(
-        "engine.lower.local:LOCALS",
+        "engine.lower.local:IMPLEMENTATIONS",
         "across=lambda b, i: b.back",
         "across=lambda b, i: False",
         "engine/test_other_convolutions_compiled.py::test_filters_of_positions_train_over_many_groups",

@@ -126,7 +126,7 @@ LOWER = [
         "engine/test_sums_over_terms.py::test_scores[20-fourier]",
     ),
     Mutant(
-        "engine.lower.norm:NORMS",
+        "engine.lower.norm:IMPLEMENTATIONS",
         "across=lambda b, i: True",
         "across=lambda b, i: False",
         "engine/test_plan.py::test_groups_wait_for_each_other_only_where_statistics_need_them_all",

@@ -351,8 +351,14 @@ NET = [
     ),
     Mutant(
         "usual_loss",
-        "last.word in loss.suits",
-        "last.word == loss.absorbs",
+        "word in loss.suits",
+        "word == loss.absorbs",
+        "net/test_objective.py::test_the_usual_loss_may_be_ones_own",
+    ),
+    Mutant(
+        "usual_loss",
+        "LAYERS[own]",
+        "layers.SoftmaxCrossEntropy",
         "net/test_objective.py::test_the_usual_loss",
     ),
     Mutant(

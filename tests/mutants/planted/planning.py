@@ -70,9 +70,15 @@ PLANNING = [
         "engine/test_slices.py::test_how_a_batch_is_dealt_out",
     ),
     Mutant(
+        "implementations_of",
+        "one.is_for(layer)",
+        "True",
+        "engine/test_lowerings.py::test_a_layer_finds_all_implementations_that_are_for_it",
+    ),
+    Mutant(
         "_Chooser._choice",
-        "one.is_for(node.layer)",
-        "one.is_for(node.layer) and one.lanes == preferred",
+        "list(implementations_of(node.layer))",
+        "[one for one in implementations_of(node.layer) if one.lanes == preferred]",
         "engine/test_few_images.py::test_a_layer_that_has_only_the_other_layout_is_converted_to_and_the_rest_keeps_its_own",
     ),
     Mutant(
@@ -101,8 +107,8 @@ PLANNING = [
     ),
     Mutant(
         "_Fuser._from",
-        "isinstance(layer, PRODUCTS) and not train",
-        "isinstance(layer, PRODUCTS)",
+        "word in PRODUCTS and not train",
+        "word in PRODUCTS",
         "engine/test_fusion.py::test_between_norms_and_products_a_residual_network_does_nothing",
     ),
     Mutant(
@@ -131,8 +137,8 @@ PLANNING = [
     ),
     Mutant(
         "_Fuser._from",
-        "few or over or isinstance(layer, BatchNorm)",
-        "over or isinstance(layer, BatchNorm)",
+        "few or over or word == 'batchnorm'",
+        "over or word == 'batchnorm'",
         "engine/test_sums_over_terms.py::test_a_sum_takes_a_step_only_where_its_other_term_is_needed",
     ),
     Mutant(
@@ -149,7 +155,7 @@ PLANNING = [
     ),
     Mutant(
         "_Uses.spent",
-        "not isinstance(own.layer, Concatenate)",
+        "own.word != 'concat'",
         "True",
         "engine/test_sums_over_terms.py::test_scores[20-a concatenation]",
     ),

@@ -83,8 +83,8 @@ POINTWISE = [
     ),
     Mutant(
         "SqueezeExcitation.wire",
-        "Relu()",
-        "Sigmoid()",
+        "layers.Relu()",
+        "layers.Sigmoid()",
         f"{JOINS}::test_squeeze_and_excitation_is_its_equations",
     ),
     Mutant(

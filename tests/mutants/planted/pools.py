@@ -272,8 +272,8 @@ POOLS = [
     ),
     Mutant(
         "engine.lower.pooling:_kind",
-        "'padded_mean' if counted else 'mean'",
-        "'mean'",
+        "'padded_mean' if padded else _SUMS[b.node(i).word][0]",
+        "_SUMS[b.node(i).word][0]",
         "engine/test_executor.py::test_every_layer_and_case[meanpool-images]",
     ),
 ]

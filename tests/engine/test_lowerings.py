@@ -1,0 +1,34 @@
+"""The table of lowerings: it names every file, and for each the layers that it is for."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+from kitnet.engine.lower import FILES, implementations, implementations_of
+from kitnet.layers import LAYERS
+
+
+def test_the_table_says_what_the_files_say():
+    for file, words in FILES.items():
+        found = import_module(f"kitnet.engine.lower.{file}").IMPLEMENTATIONS
+        assert {word for one in found for word in one.words} == set(words), file
+        assert set(words) <= set(LAYERS), file
+    assert len({one.id for one in implementations()}) == len(implementations())
+
+
+def test_a_layer_finds_all_implementations_that_are_for_it():
+    for word in LAYERS:
+        for case in LAYERS[word].cases():
+            able = [one for one in implementations() if one.is_for(case.layer)]
+            assert list(implementations_of(case.layer)) == able, word
+
+
+def test_a_network_imports_the_lowerings_of_its_layers():
+    code = (
+        "import sys, kitnet; kitnet.parse('8x8x1 -> conv3-4 -> tanh -> fc2').compile(1); "
+        "print(*(name.rpartition('.')[2] for name in sys.modules if name.startswith('kitnet.engine.lower.')))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = set(run.stdout.split())
+    assert {"convolution", "few", "elementwise", "winograd"} <= found
+    assert found.isdisjoint({"contrast_norm", "dropout", "joins", "local", "pooling", "prelu", "transposed"})
