@@ -2,7 +2,8 @@
 fit.
 
 Each repair changes one thing alone: the stride, the padding, the input, or the window. The three that change
-their number least are told; of equally near ones those that stand first in this list.
+their number least are told, an input always among them; of equally near ones those that stand first in this
+list.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ REACH = 256  # how far from a number another is looked for
 @dataclass(frozen=True)
 class Repair:
     """Something that fits in the place of what was asked for. `change` is how far its number moves, the
-    largest of all axes; `python` is the text as arguments in Python, where that differs.
+    largest of all axes; `python` is the text as arguments in Python, where that differs; `volumes` are those
+    of the input, where that is what changes.
     """
 
     text: str
     change: int
-    of_input: bool = False
     python: str = ""
+    volumes: tuple[Shape, ...] = ()
 
 
 class MisfitError(ShapeError):
@@ -37,14 +39,16 @@ class MisfitError(ShapeError):
     """
 
     def __init__(self, reason: str, repairs: Sequence[Repair], otherwise: str = "") -> None:
-        nearest = sorted(repairs, key=lambda repair: repair.change)[:TOLD]
+        nearest = sorted(repairs, key=lambda repair: repair.change)
+        others = [repair for repair in nearest[TOLD - 1 :] if repair.volumes] or nearest[TOLD - 1 :]
+        nearest = [*nearest[: TOLD - 1], *others[:1]]
         *texts, last = filter(None, (*(repair.text for repair in nearest), otherwise))
         super().__init__(reason, f"use {', '.join(texts)}, or {last}" if texts else f"use {last}")
         self.repairs, self.otherwise = tuple(repairs), otherwise
 
     def with_input(self, repair: Repair | None) -> MisfitError:
         """The same with another repair of the input, or none: that of the network in place of the layer's."""
-        others = [repair if one.of_input else one for one in self.repairs]
+        others = [repair if one.volumes else one for one in self.repairs]
         return MisfitError(self.reason, [one for one in others if one is not None], self.otherwise)
 
     def in_python(self) -> MisfitError:
@@ -74,6 +78,12 @@ def misfit_error(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool 
     )
 
 
+def of_input(volumes: Sequence[Shape], change: int, whose: str = "input") -> Repair:
+    """Other volumes of a layer's input, or of `whose`."""
+    text = with_article(f"{' or '.join(map(say, volumes))} {whose}")
+    return Repair(text, change, volumes=tuple(volumes))
+
+
 def rule(one: Sliding) -> str:
     """The number of positions as it is computed: '(227 - 11 + 2*0) / 5 + 1 = 44.2'."""
     before, after = one.padding
@@ -98,8 +108,7 @@ def _repairs(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool) -> 
     sizes = list(dict.fromkeys(tuple(one.size for one in found) for found in volumes))
     if volumes:
         change = min(_change(asked, found, lambda one: [one.size]) for found in volumes)
-        text = with_article(f"{' or '.join(say([*size, depth]) for size in sizes)} input")
-        yield Repair(text, change, of_input=True)
+        yield of_input([(*size, depth) for size in sizes], change)
     if found := _each(asked, _window):
         window = say([one.window for one in found])
         change = _change(asked, found, lambda one: [one.window])

@@ -38,10 +38,23 @@ def normalised_correlation(
     name = "normalised_correlation"
     x, w = argument.arrays(name, x=x, w=w).values()
     options = stride, pad, dilation, 1, on_misfit, False
+    # With the largest number of each image and of each filter at 1 no sum of products is infinite.
+    x = x / _largest(x, tuple(range(1, x.ndim)))
+    w = w / _largest(w, tuple(range(w.ndim - 1)))
     products = correlated(name, x, w, None, options, engine=engine)
-    squares = correlated(name, x * x, np.ones((*w.shape[:-1], 1), w.dtype), None, options, engine=engine)
-    lengths = np.sqrt(squares) * np.sqrt((w * w).sum(tuple(range(w.ndim - 1))))
-    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    # In double precision no square is 0.
+    squares, ones = np.square(x, dtype=np.float64), np.ones((*w.shape[:-1], 1))
+    seen = correlated(name, squares, ones, None, options, engine="formula")
+    lengths = np.sqrt(seen) * np.sqrt(np.square(w, dtype=np.float64).sum(tuple(range(w.ndim - 1))))
+    return np.divide(products, lengths, out=np.zeros(products.shape), where=lengths > 0).astype(
+        products.dtype
+    )
+
+
+def _largest(a: Array, axes: tuple[int, ...]) -> Array:
+    """The largest magnitude along these axes, which stay as 1; 1 where all are 0."""
+    found = np.abs(a).max(axes, keepdims=True, initial=0)
+    return np.where(found > 0, found, 1).astype(a.dtype)
 
 
 def dilation_of(gaps: SupportsIndex | Sequence[SupportsIndex]) -> int | tuple[int, ...]:

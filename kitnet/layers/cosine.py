@@ -8,6 +8,9 @@ normalized cross-correlation", 1995, equation 1, without the means. With de = dy
 
     dx = sum of w de - x times the sum of dy y / |x at o|^2 over the windows that cover it
     dw = sum of x de - w sum of dy y / |w|^2
+
+All of it is calculated in double precision, in which the squares of small and large float32 numbers are
+neither 0 nor infinite.
 """
 
 from __future__ import annotations
@@ -36,24 +39,26 @@ class Cosine(Template):
     def params(self, *x: Shape) -> dict[str, Param]:
         return {"weight": self.weight(x[0])}
 
-    def _lengths(self, w: Arrays, x: Array) -> tuple[Array, Array]:
+    def _lengths(self, w: Array, x: Array) -> tuple[Array, Array]:
         """Of the windows (N, *output, 1), and of the templates (K,)."""
-        return np.sqrt(self.squares(x)), np.sqrt((w["weight"] ** 2).sum(tuple(range(w["weight"].ndim - 1))))
+        return np.sqrt(self.squares(x)), np.sqrt((w**2).sum(tuple(range(w.ndim - 1))))
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
-        product = correlate(x[0], w["weight"], self.axes(x[0].shape[1:]))
-        seen, templates = self._lengths(w, x[0])
-        return Forward(_over(product, seen * templates))
+        given, weight = x[0].astype(np.float64), w["weight"].astype(np.float64)
+        product = correlate(given, weight, self.axes(given.shape[1:]))
+        seen, templates = self._lengths(weight, given)
+        return Forward(_over(product, seen * templates).astype(x[0].dtype))
 
     def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
-        (x,), y = kept.x, kept.y
-        axes, (seen, templates) = self.axes(x.shape[1:]), self._lengths(w, x)
+        x, y, weight = (one.astype(np.float64) for one in (kept.x[0], kept.y, w["weight"]))
+        axes, (seen, templates) = self.axes(x.shape[1:]), self._lengths(weight, x)
         de = _over(dy, seen * templates)
         shorter = _over((dy * y).sum(-1, keepdims=True), seen**2)
         covering = send_back(np.broadcast_to(shorter, (*shorter.shape[:-1], x.shape[-1])), axes)
         turned = _over((dy * y).sum(tuple(range(dy.ndim - 1))), templates**2)
-        dx = input_gradient_by_col2im(de, w["weight"], axes) - x * covering
-        return Backward((dx,), {"weight": filter_gradient(x, de, axes) - w["weight"] * turned})
+        dx = input_gradient_by_col2im(de, weight, axes) - x * covering
+        dw = filter_gradient(x, de, axes) - weight * turned
+        return Backward((dx.astype(dy.dtype),), {"weight": dw.astype(dy.dtype)})
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         axes = self.axes(x[0].shape[1:])

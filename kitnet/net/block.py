@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from kitnet.base.shape import Shape
 from kitnet.layers import Add, Layer
 from kitnet.layers.value import settle
 from kitnet.net.graph import Graph, checked_name, checked_volume
+from kitnet.net.origin import TRIED
 
 BLOCKS: dict[str, type[Block]] = {}  # every registered block by its word
 
@@ -184,9 +186,30 @@ class Chain(Block):
     def graph(self, volume: Shape) -> Graph:
         """The graph of this chain on one operand, `input`. The end of the chain is the main output."""
         graph = Graph()
+        graph.takes = self._trial()
         end = self.run(Scope(graph), graph.operand("input", checked_volume(volume)))
         graph.lead(end)
+        graph.takes = None
         return graph
+
+    def _trial(self) -> Callable[[Shape], bool]:
+        """Whether all layers fit behind such an input; False when many were written already."""
+        written = 0
+
+        def takes(volume: Shape) -> bool:
+            nonlocal written
+            graph = _Trial()
+            try:
+                if written < TRIED:
+                    self.run(Scope(graph), graph.operand("input", volume))
+                    return True
+            except KitnetError:
+                pass
+            finally:
+                written += len(graph.nodes)
+            return False
+
+        return takes
 
     def wire(self, scope: Scope, path: str, x: int) -> int:
         return self.run(scope.inner(path), x)
@@ -196,6 +219,13 @@ class Chain(Block):
         for term in self.terms:
             x = term.wire(scope, x)
         return x
+
+
+class _Trial(Graph):
+    """A graph whose errors nobody reads."""
+
+    def _placed(self, error: ShapeError, *place: object) -> ShapeError:
+        return error
 
 
 def _check_chain(what: str, value: object) -> None:

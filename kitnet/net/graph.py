@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
@@ -27,7 +27,7 @@ from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Param
 from kitnet.layers import Layer, Loss
 from kitnet.net.notation import read_layer, write_layer
-from kitnet.net.origin import input_that_fits, so_far
+from kitnet.net.origin import so_far, with_repaired_input
 
 MOST_VALUES = 100_000  # a line such as [[[relu]*999]*999]*999 shall be refused, not tried
 OUTPUT = "output"  # the name of the output where a graph names none
@@ -76,11 +76,16 @@ class Node:
 
 @dataclass(eq=False)
 class Graph:
-    """Value i is `nodes[i]`; inputs of a node have smaller numbers."""
+    """Value i is `nodes[i]`; inputs of a node have smaller numbers.
+
+    `takes` says whether the network that is being written takes an input, where something knows the whole of
+    it.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     _outputs: dict[str, int] = field(default_factory=dict)
     _places: dict[str, int] = field(default_factory=dict, repr=False)
+    takes: Callable[[Shape], bool] | None = field(default=None, init=False, repr=False)
 
     # Building
 
@@ -158,8 +163,8 @@ class Graph:
     def _placed(self, error: ShapeError, path: str, layer: Layer, inputs: tuple[int, ...]) -> ShapeError:
         """The error of a layer with its place and the sizes so far."""
         told = so_far(self.nodes, inputs)
-        if told and isinstance(error, MisfitError):
-            error = error.with_input(input_that_fits(self.nodes, layer, inputs))
+        if isinstance(error, MisfitError):
+            error = with_repaired_input(error, self.nodes, layer, inputs, self.takes)
         remedy = f"; {error.remedy}" if error.remedy else ""
         return ShapeError(f"{path}: {error.reason}{told}{remedy}")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kitnet.base.error import ShapeError
-from kitnet.base.misfit import Repair
-from kitnet.base.shape import Shape, say, with_article
+from kitnet.base.misfit import MisfitError, Repair, of_input
+from kitnet.base.shape import Shape, say
 from kitnet.layers import Layer
 
 if TYPE_CHECKING:
@@ -42,25 +42,53 @@ def _chain(nodes: Sequence[Node], end: int) -> list[str]:
     return [first, *(["..."] if len(told) > TOLD else []), *reversed(told[:TOLD])]
 
 
-def input_that_fits(nodes: Sequence[Node], layer: Layer, inputs: Sequence[int]) -> Repair | None:
-    """Other sizes of the network's one operand with which the layer fits, the nearest on both sides."""
+def with_repaired_input(
+    error: MisfitError,
+    nodes: Sequence[Node],
+    layer: Layer,
+    inputs: Sequence[int],
+    takes: Callable[[Shape], bool] | None,
+) -> MisfitError:
+    """The error with an input of the network in place of the layer's: one with which the layer fits, and all
+    that follow, where `takes` says whether a whole network takes an input.
+    """
+    if all(nodes[i].layer is None for i in inputs):  # the layer's input is the network's
+        if takes is None:
+            return error
+        for repair in error.repairs:
+            if fitting := [volume for volume in repair.volumes if takes(volume)]:
+                return error.with_input(of_input(fitting, _change(nodes[inputs[0]].shape, fitting)))
+    return error.with_input(_input_that_fits(nodes, layer, inputs, takes))
+
+
+def _input_that_fits(
+    nodes: Sequence[Node], layer: Layer, inputs: Sequence[int], takes: Callable[[Shape], bool] | None
+) -> Repair | None:
+    """Other sizes of the network's one operand, the nearest on both sides."""
     before = _ancestors(nodes, inputs)
     operands = [i for i in before if nodes[i].layer is None]
     if len(operands) != 1:
         return None
     (operand,) = operands
     *sizes, depth = nodes[operand].shape
-    found: list[tuple[int, Shape]] = []
+    found: list[Shape] = []
     for sign in (-1, 1):
         for change in range(1, min(REACH, TRIED // (2 * len(before))) + 1):
             volume = (*(size + sign * change for size in sizes), depth)
-            if min(volume) >= 1 and _fits(nodes, before, {operand: volume}, layer, inputs):
-                found.append((change, volume))
+            if min(volume) < 1 or not _fits(nodes, before, {operand: volume}, layer, inputs):
+                continue
+            if takes is None or takes(volume):
+                found.append(volume)
                 break
     if not found:
         return None
-    texts = [say(volume) for _, volume in found]
-    return Repair(with_article(f"{' or '.join(texts)} input of the network"), min(found)[0], of_input=True)
+    whose = "input" if list(inputs) == [operand] else "input of the network"
+    return of_input(found, _change(nodes[operand].shape, found), whose)
+
+
+def _change(shape: Shape, volumes: Sequence[Shape]) -> int:
+    """How far the nearest of them is."""
+    return min(max(abs(a - b) for a, b in zip(shape, volume, strict=True)) for volume in volumes)
 
 
 def _ancestors(nodes: Sequence[Node], inputs: Sequence[int]) -> list[int]:

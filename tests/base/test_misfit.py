@@ -195,7 +195,7 @@ def test_behind_other_layers_the_input_of_the_network_is_proposed() -> None:
     assert refused("28x28x1 -> conv5-6 -> tanh -> maxpool2 -> conv5-16/3") == (
         "conv2: a stride of 3 does not divide: (12 - 5 + 2*0) / 3 + 1 = 3.333 positions of a 5x5 filter on "
         "its 12x12x6 input (so far: 28x28x1 -> conv1 24x24x6 -> maxpool1 12x12x6); use pad=1, a 6x6 filter, "
-        "stride=1, or write floor to drop the last 1"
+        "a 26x26x1 or 32x32x1 input of the network, or write floor to drop the last 1"
     )
     assert refused("30x30x1 -> conv5-6 -> maxpool2 -> conv2-16/4") == (
         "conv2: a stride of 4 does not divide: (13 - 2 + 2*0) / 4 + 1 = 3.75 positions of a 2x2 filter on "
@@ -206,6 +206,27 @@ def test_behind_other_layers_the_input_of_the_network_is_proposed() -> None:
     )
     assert kitnet.parse("32x32x1 -> conv5-6 -> maxpool2 -> conv2-16/4").output_shape == (4, 4, 16)
     assert kitnet.parse("24x24x1 -> conv5-6 -> maxpool2 -> conv2-16/4").output_shape == (3, 3, 16)
+
+
+def test_all_layers_fit_behind_the_input_that_is_proposed() -> None:
+    assert "a 24x24x1 or 32x32x1 input," in refused("29x29x1 -> [maxpool2]*3")
+    assert "a 24x24x1 or 32x32x1 input of the network," in refused("30x30x1 -> [maxpool2]*3")
+    assert "input" not in refused("30x29x1 -> maxpool2 -> maxpool2 -> fc10 -> conv2-3").partition(";")[2]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[conv5-4 -> maxpool2]*2", "conv3-4/2 -> maxpool3/2 -> conv2-3/3 -> fc2"]
+)
+def test_what_is_proposed_for_the_input_can_be_read(pattern: str) -> None:
+    proposed = 0
+    for size in range(6, 60):
+        try:
+            kitnet.parse(f"{size}x{size}x1 -> {pattern}")
+        except ShapeError as error:
+            for volume in re.findall(r"(\d+x\d+x1)(?= or \d+x\d+x1 input| input)", str(error).partition(";")[2]):
+                kitnet.parse(f"{volume} -> {pattern}")
+                proposed += 1
+    assert proposed > 20
 
 
 def test_a_long_way_is_told_from_its_end() -> None:

@@ -88,6 +88,24 @@ def test_normalised_correlation_is_the_cosine_of_the_angle() -> None:
 
 
 @row(10)
+@pytest.mark.parametrize("scale", [1e-30, 1e-19, 1e19, 1e30])
+def test_the_angle_does_not_depend_on_how_bright_all_is(scale: float) -> None:
+    rng = np.random.default_rng(3)
+    x, w = rng.standard_normal((2, 6, 5, 2), np.float32), rng.standard_normal((3, 3, 2, 4), np.float32)
+    bright, weight = x * np.float32(scale), w / np.float32(scale)
+    net = kitnet.parse("6x5x2 -> cosine3-4")
+    net.weights["cosine1.weight"][...] = weight
+    want = normalised_correlation(x.astype(np.float64), w.astype(np.float64))
+    for found in (
+        net(bright),
+        net.compile(2)(bright),
+        normalised_correlation(bright, weight),
+        normalised_correlation(bright, weight, engine="formula"),
+    ):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, want, rtol=0, atol=1e-6)
+
+
 def test_what_is_dark_is_like_nothing() -> None:
     assert run(Cosine(2, 4), {"weight": W}, 0 * X).max() == 0
     assert run(Cosine(2, 4), {"weight": 0 * W}, X).max() == 0

@@ -41,8 +41,14 @@ EARLY = [
         f"{LAYERS_ALONE}::test_normalised_correlation_is_the_cosine_of_the_angle",
     ),
     Mutant(
+        "Cosine.forward",
+        "x[0].astype(np.float64)",
+        "x[0]",
+        f"{LAYERS_ALONE}::test_the_angle_does_not_depend_on_how_bright_all_is",
+    ),
+    Mutant(
         "Cosine.backward",
-        "filter_gradient(x, de, axes) - w['weight'] * turned",
+        "filter_gradient(x, de, axes) - weight * turned",
         "filter_gradient(x, de, axes)",
         f"{CONFORMANCE}::test_layer[check_gradient-cosine]",
     ),

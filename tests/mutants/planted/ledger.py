@@ -48,8 +48,8 @@ LEDGER = [
     ),
     Mutant(
         "MisfitError.__init__",
-        "sorted(repairs, key=lambda repair: repair.change)[:TOLD]",
-        "list(repairs)[:TOLD]",
+        "sorted(repairs, key=lambda repair: repair.change)",
+        "list(repairs)",
         f"{MISFITS}::test_no_padding_is_proposed_to_a_layer_that_takes_none",
     ),
     Mutant(
@@ -71,13 +71,31 @@ LEDGER = [
         f"{MISFITS}::test_no_padding_is_proposed_to_a_layer_that_takes_none",
     ),
     Mutant(
-        "input_that_fits",
+        "MisfitError.__init__",
+        "[repair for repair in nearest[TOLD - 1:] if repair.volumes] or nearest[TOLD - 1:]",
+        "nearest[TOLD - 1:]",
+        f"{MISFITS}::test_behind_other_layers_the_input_of_the_network_is_proposed",
+    ),
+    Mutant(
+        "net.origin:_input_that_fits",
+        "takes is None or takes(volume)",
+        "True",
+        f"{MISFITS}::test_what_is_proposed_for_the_input_can_be_read",
+    ),
+    Mutant(
+        "with_repaired_input",
+        "[volume for volume in repair.volumes if takes(volume)]",
+        "repair.volumes",
+        f"{MISFITS}::test_all_layers_fit_behind_the_input_that_is_proposed",
+    ),
+    Mutant(
+        "net.origin:_input_that_fits",
         "len(operands) != 1",
         "not operands",
         f"{MISFITS}::test_with_two_operands_no_other_input_is_proposed",
     ),
     Mutant(
-        "input_that_fits",
+        "net.origin:_input_that_fits",
         "size + sign * change",
         "size + change",
         f"{MISFITS}::test_behind_other_layers_the_input_of_the_network_is_proposed",
