@@ -92,7 +92,7 @@ def test_normalised_correlation_is_the_cosine_of_the_angle() -> None:
 def test_the_angle_does_not_depend_on_how_bright_all_is(scale: float) -> None:
     rng = np.random.default_rng(3)
     x, w = rng.standard_normal((2, 6, 5, 2), np.float32), rng.standard_normal((3, 3, 2, 4), np.float32)
-    bright, weight = x * np.float32(scale), w / np.float32(scale)
+    bright, weight = x * np.float32(scale), w * np.float32(scale)
     net = kitnet.parse("6x5x2 -> cosine3-4")
     net.weights["cosine1.weight"][...] = weight
     want = normalised_correlation(x.astype(np.float64), w.astype(np.float64))

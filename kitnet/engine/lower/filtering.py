@@ -17,7 +17,8 @@ DIRECT = "the direct sum"
 
 LEAST_GAIN = 1.1  # over the direct sum, which rounds less and compiles sooner
 LEAST_GAIN_OF_COPIES = 1.3  # where the direct sum needs no copy of large filters
-LEAST_CHANNELS = {"images": 14, "channels": 32}  # by what lies in the lanes
+LEAST_CHANNELS = 14  # where images lie in the lanes
+LEAST_VECTORS = 2  # of channels, where these do
 MOST_BYTES = 76e6  # of mapped filters
 
 
@@ -38,7 +39,7 @@ def refuses(b: Builder, i: int, filtering: Filtering) -> str | None:
     if problem.groups > 1:
         return f"only without groups; the layer has {problem.groups}"
     channels, filters, (_, high, wide) = shape[-1], layer.filters, sizes_of(b.node(i).shape)
-    if min(channels, filters) < LEAST_CHANNELS["channels" if b.few else "images"]:
+    if min(channels, filters) < (LEAST_VECTORS * b.cpu.lanes if b.few else LEAST_CHANNELS):
         return Slower(f"slower with so few channels, {channels} into {filters}")
     size = 4 * filtering.frequencies * channels * filters
     if size > MOST_BYTES:
@@ -53,7 +54,7 @@ def refuses(b: Builder, i: int, filtering: Filtering) -> str | None:
 
 
 # Both are fitted to measurements on an AVX-512 core, of outputs from 2x2 to 56x56: products, and what mapping
-# the filters and the values costs in products.
+# the filters and the values costs in products; that of few images to an AVX2 core as well.
 
 
 def _costs(b: Builder, channels: int, high: int, wide: int) -> dict[str, float]:
@@ -68,11 +69,12 @@ def _costs(b: Builder, channels: int, high: int, wide: int) -> dict[str, float]:
 
 def _costs_of_few(b: Builder, i: int, high: int, wide: int) -> dict[str, float]:
     """With 64 to 512 channels and one to four images; filters were mapped before. Reading them takes as long
-    as multiplying them with so many tiles, or places.
+    as multiplying them with so many tiles, or places, fewer where vectors are shorter and products slower.
     """
+    slow = b.cpu.lanes / 16
     samples, gain = b.batch.groups, LEAST_GAIN_OF_COPIES if reads_in_place(b, i) else LEAST_GAIN
-    found = {DIRECT: 9 * (28 + samples * high * wide) / gain}
+    found = {DIRECT: 9 * (28 * slow + samples * high * wide) / gain}
     for filtering, name in NAMES.items():
         tiles = samples * filtering.tiles(high) * filtering.tiles(wide)
-        found[name] = filtering.frequencies * (18 + tiles)
+        found[name] = filtering.frequencies * (18 * slow + tiles)
     return found

@@ -41,6 +41,18 @@ CHANNELS = [
         "kernels/test_channels_passes.py::test_copies",
     ),
     Mutant(
+        "block_of",
+        "(n % LEAST_BLOCK == 0, n)",
+        "n",
+        "kernels/test_channels_in_place.py::test_blocks_divide_runs_into_whole_lines_where_they_can",
+    ),
+    Mutant(
+        "kernels.channels.in_place:forward",
+        "tasks + (tasks > 1 and tasks % 2)",
+        "tasks",
+        "kernels/test_channels_in_place.py::test_tasks_have_long_runs_of_filters",
+    ),
+    Mutant(
         "kernels.channels.in_place:suits",
         "filters % cpu.lanes == 0 and many and (4 * RUN * places <= MOST_BYTES)",
         "many and 4 * RUN * places <= MOST_BYTES",

@@ -72,28 +72,35 @@ LOWER = [
         "LEAST_GAIN_OF_COPIES if reads_in_place(b, i) else LEAST_GAIN",
         "LEAST_GAIN",
         "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
-        "[7-1-direct-256]",
+        "[16-7-1-direct-256]",
     ),
     Mutant(
         "_costs_of_few",
-        "28 + samples * high * wide",
+        "28 * slow + samples * high * wide",
         "8 + samples * high * wide",
         "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
-        "[5-1-winograd2-128]",
+        "[16-5-1-winograd2-128]",
     ),
     Mutant(
         "_costs_of_few",
         "samples * filtering.tiles(high)",
         "filtering.tiles(high)",
         "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
-        "[7-4-winograd4-256]",
+        "[16-7-4-winograd4-256]",
     ),
     Mutant(
         "_costs_of_few",
-        "filtering.frequencies * (18 + tiles)",
+        "b.cpu.lanes / 16",
+        "1",
+        "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
+        "[8-14-1-winograd4-256]",
+    ),
+    Mutant(
+        "_costs_of_few",
+        "filtering.frequencies * (18 * slow + tiles)",
         "filtering.frequencies * (2 + tiles)",
         "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
-        "[14-1-winograd2-256]",
+        "[16-14-1-winograd2-256]",
     ),
     Mutant(
         "engine.lower.formula:_across",
