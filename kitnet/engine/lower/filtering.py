@@ -17,8 +17,7 @@ DIRECT = "the direct sum"
 
 LEAST_GAIN = 1.1  # over the direct sum, which rounds less and compiles sooner
 LEAST_GAIN_OF_COPIES = 1.3  # where the direct sum needs no copy of large filters
-LEAST_CHANNELS = 14  # where images lie in the lanes
-LEAST_VECTORS = 2  # of channels, where these do
+LEAST_CHANNELS = 14  # where images lie in the lanes; where channels do, a whole vector of them
 MOST_BYTES = 76e6  # of mapped filters
 
 
@@ -39,7 +38,7 @@ def refuses(b: Builder, i: int, filtering: Filtering) -> str | None:
     if problem.groups > 1:
         return f"only without groups; the layer has {problem.groups}"
     channels, filters, (_, high, wide) = shape[-1], layer.filters, sizes_of(b.node(i).shape)
-    if min(channels, filters) < (LEAST_VECTORS * b.cpu.lanes if b.few else LEAST_CHANNELS):
+    if min(channels, filters) < (b.cpu.lanes if b.few else LEAST_CHANNELS):
         return Slower(f"slower with so few channels, {channels} into {filters}")
     size = 4 * filtering.frequencies * channels * filters
     if size > MOST_BYTES:

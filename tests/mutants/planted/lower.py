@@ -39,7 +39,7 @@ LOWER = [
         "engine.lower.few:_direct",
         "b.batch.groups > 1",
         "problem.window.taps == 1 and b.batch.groups > 1",
-        "engine/test_choice_of_layout.py::test_products_of_all_samples_wait_for_all_before_them[8-direct]",
+        "engine/test_choice_of_layout.py::test_products_of_all_samples_wait_for_all_before_them[half-direct]",
     ),
     Mutant(
         "engine.lower.few:_winograd",
@@ -87,6 +87,13 @@ LOWER = [
         "filtering.tiles(high)",
         "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
         "[16-7-4-winograd4-256]",
+    ),
+    Mutant(
+        "engine.lower.filtering:refuses",
+        "b.cpu.lanes if b.few else LEAST_CHANNELS",
+        "LEAST_CHANNELS",
+        "engine/test_choice_of_layout.py::test_the_filtering_that_suits_the_outputs_of_few_images"
+        "[8-28-1-winograd4-8]",
     ),
     Mutant(
         "_costs_of_few",
