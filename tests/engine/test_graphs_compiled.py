@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plans import formula_gradient
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
@@ -16,7 +17,7 @@ from kitnet.engine.lower import implementations
 from kitnet.layers import Add, BatchNorm, Concatenate, Convolution, Dropout, Linear, MeanPool, Relu, Tanh
 from kitnet.layers import SoftmaxCrossEntropy as Cross
 from kitnet.layers.softmax import softmax
-from kitnet.net import Graph, Net, Weights, parse
+from kitnet.net import Graph, Net, Weights, parse, usual_loss
 from kitnet.optim import Sgd
 from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from kitnet.train.step import FormulaStep
@@ -262,3 +263,17 @@ def test_memory_is_public_and_by_path() -> None:
     step(*batch(0), 0)
     assert isinstance(step.memory["velocity"], Weights)
     np.testing.assert_allclose(step.memory["velocity"]["a.weight"], step.gradient["a.weight"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("maps", [(3, 5), (16, 3)])
+def test_gradients_of_parts_of_the_channels_are_theirs_alone(maps: tuple[int, int]) -> None:
+    """A part that does not fill its vectors is no value of its own that kernels could read whole."""
+    left, right = maps
+    net = parse(f"6x6x2 -> concat[conv3-{left} same -> tanh | conv3-{right} same -> tanh] -> fc3")
+    net, random = net.initialise(3), np.random.default_rng(3)
+    x, labels = random.standard_normal((5, 6, 6, 2), np.float32), random.integers(0, 3, 5)
+    _, want = formula_gradient(net, usual_loss(net.graph), x, labels)
+    step = net.compile(5, "train", layout="channels")
+    step(x, labels)
+    for path in want:
+        np.testing.assert_allclose(step.gradient[path], want[path], rtol=0, atol=1e-6, err_msg=path)
