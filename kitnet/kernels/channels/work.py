@@ -70,7 +70,7 @@ class Work:
         """Of a group."""
         return self.y.channels // self.groups
 
-    @property
+    @functools.cached_property
     def packing(self) -> Packing:
         vectors, taps = self.tiling.vectors, self.window.taps
         return Packing(self.groups, taps, self.depth, self.filters, self.cpu.lanes, vectors)
@@ -85,14 +85,14 @@ class Work:
         w = self.window
         return (places - 1) * w.stride[axis] + (w.size[axis] - 1) * w.dilation[axis] + 1
 
-    @property
+    @functools.cached_property
     def padded(self) -> bool:
         return any(
             self.window.before[axis] or self.reach(axis, self.y.sizes[axis]) > self.x.sizes[axis]
             for axis in range(3)
         )
 
-    @property
+    @functools.cached_property
     def source(self) -> Volume:
         """What tiles read: x, or the copy of its lines that a task needs at most. A copy has no lanes that
         no channel fills, so that a line of taps is one run, unless whole vectors are read.
@@ -114,7 +114,7 @@ class Work:
     def far_weights(self) -> bool:
         return 4 * self.packing.size > _NEAR
 
-    @property
+    @functools.cached_property
     def far_column(self) -> bool:
         """Whether x is a single column of places, and must be fetched."""
         column = self.y.sizes[2] == self.window.taps == self.window.stride[1] == 1 and not self.padded
