@@ -222,3 +222,9 @@ def test_blocks_change_no_bit() -> None:
         codes[1](x=values.raw, dy=gradient.raw, dx=dx.raw)
         seen.add(y.raw.tobytes() + dx.raw.tobytes())
     assert len(seen) == 1
+
+
+def test_a_row_has_room_for_the_maps_that_there_are_not() -> None:
+    cpu, x = detect(), Volume((1, 1, 2), 6, 6)
+    kernel = response_norm("norm", cpu, Batch(1, 32), Response(5, 1.0, 0.75, 1.0), x, x)
+    assert kernel.scratch_bytes >= 4 * 32 * (2 + 6 + 2)
