@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from catalogue import row
 
 from kitnet.base.error import KitnetError
 from kitnet.lab import Comparison, compare
-from kitnet.lab.comparison import _measured, algorithms_for
+from kitnet.lab.comparison import _error, _measured, algorithms_for
 from kitnet.lab.multiplications import multiplications
 from kitnet.lab.problem import read_problem
 
@@ -50,6 +52,13 @@ def test_the_numbers_of_a_row(compared: Comparison) -> None:
             assert (one.share < 1) == (one.name == "loops")
         best = compared.winner(which)
         assert best.seconds == min(one.seconds for one in rows if one.reason is None)
+
+
+def test_the_error_is_the_largest_of_what_was_computed() -> None:
+    whole, expected = np.array([[1.0, 2.5], [3.0, 4.0]]), np.array([[1.0, 2.0], [3.0, 5.0]])
+    assert _error(whole, expected, SimpleNamespace(sampled=None)) == 1  # type: ignore[arg-type]
+    some = SimpleNamespace(sampled=np.array([1, 2]))
+    assert _error(np.array([2.5, 3.25]), expected, some) == 0.5  # type: ignore[arg-type]
 
 
 @row(36)

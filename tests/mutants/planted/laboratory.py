@@ -134,7 +134,7 @@ LABORATORY = [
         "lab.comparison:_error",
         "np.abs(result - wanted).max()",
         "np.abs(result - wanted).min()",
-        COMPARISON + "test_the_numbers_of_a_row",
+        COMPARISON + "test_the_error_is_the_largest_of_what_was_computed",
     ),
     Mutant("Comparison.winner", "row.seconds", "-row.seconds", COMPARISON + "test_the_numbers_of_a_row"),
     Mutant(
