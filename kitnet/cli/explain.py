@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kitnet.base.argument import batch_size
 from kitnet.cli.flags import Given, Input, Json, Network, OnMisfit, Whole
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import Column, print_json, print_table, say_wrapped
+from kitnet.cli.screen import Column, busy, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def command(
     def planned(forbid: Collection[str], force: Collection[str]) -> Plan:
         return plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force))
 
-    plan = planned(forbid, force)
+    with busy("planning the network"):
+        plan = planned(forbid, force)
     found: Any = explain(plan)
     if json:
         print_json({"model": model, "network": str(net), "processor": str(cpu), **found})

@@ -18,7 +18,7 @@ from kitnet.cli.dense_text import dense_json, print_dense, scanned
 from kitnet.cli.flags import Json, Memory, Threads, Whole
 from kitnet.cli.matrix_text import print_matrix
 from kitnet.cli.network import read_network, saved_model
-from kitnet.cli.screen import print_json, say, say_wrapped
+from kitnet.cli.screen import busy, print_json, say, say_wrapped
 from kitnet.layers import Loss
 from kitnet.layers.connection_table import TABLE, ConnectionTable
 from kitnet.net import Graph, Net
@@ -302,7 +302,8 @@ def _slide(model: str, trained: Model | None, asked: Operations, how: Sliding, j
             f"--dense needs a trained model, which says how an image becomes its input, not {shorten(model)}"
         )
     size = None if asked.input is None else _volume(asked.input, trained.net.graph)
-    found = [scanned(trained, file, size, how.stride, how.threads) for file in how.dense]
+    with busy("sliding over the images, and over their crops one by one"):
+        found = [scanned(trained, file, size, how.stride, how.threads) for file in how.dense]
     if json:
         print_json([dense_json(one) for one in found])
         return

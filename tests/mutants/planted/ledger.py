@@ -6,6 +6,7 @@ MISFITS = "base/test_misfit.py"
 RECEPTIVE = "net/test_receptive.py"
 LEDGER_TESTS = "net/test_ledger.py"
 SIZING = "net/test_sizing.py"
+DIFF = "cli/test_diff_command.py"
 SHOW = "cli/test_show_command.py"
 
 LEDGER = [
@@ -435,5 +436,18 @@ LEDGER = [
         "sum(memory.values())",
         "max(memory.values())",
         f"{SHOW}::test_the_memory_of_vgg16",
+    ),
+    # where networks differ
+    Mutant(
+        "net.difference:_skips",
+        "np.maximum.accumulate(row, out=row)",
+        "row",
+        f"{DIFF}::test_as_few_layers_as_possible_differ",
+    ),
+    Mutant(
+        "cli.screen:busy",
+        "timer.start()",
+        "timer.name",
+        f"{DIFF}::test_what_takes_long_says_so",
     ),
 ]
