@@ -68,9 +68,10 @@ def command(
 ) -> None:
     """What a network is and costs, layer by layer, before anything runs.
 
-    Values, connections and multiply-adds are of one image, bytes of the batch. A number sees `field` places
-    of the input, `jump` places from those of the next number; those of the first number begin at `offset`.
-    GiB are powers of 1024.
+    Values, connections and multiply-adds are of one image, bytes of the batch. Multiply-adds are products
+    with learned weights in sums, as papers count; multiplications are those of norms and pools as well. A
+    number sees `field` places of the input, `jump` places from those of the next number; those of the first
+    number begin at `offset`. GiB are powers of 1024.
 
     Parameters
     ----------
