@@ -279,8 +279,9 @@ def _check_flags(asked: Operations, result: Result, sliding: Sliding, matrix: st
     other += ["-o"] if result.output else []
     if looks and other:
         raise KitnetError(f"{looks} looks at the model as it is; leave out {' and '.join(other)}")
-    if sliding.stride is not None and not sliding.dense:
-        raise KitnetError("--stride is for --dense IMAGE; add it, or leave out --stride")
+    for flag, value in (("--stride", sliding.stride), ("--threads", sliding.threads)):
+        if value is not None and not sliding.dense:
+            raise KitnetError(f"{flag} is for --dense IMAGE; add it, or leave out {flag}")
     if not (looks or asked.given):
         raise KitnetError("say what shall be done, such as --convolve; kitnet surgery --help lists it all")
     if result.output is None and (result.network_only or result.classes is not None):

@@ -253,6 +253,7 @@ def test_75_the_matrix_of_a_convolution(say, say_json):
             "letters, digits, _ and -",
         ),
         ("lenet5 --stride 2 --fold", "--stride is for --dense IMAGE; add it, or leave out --stride"),
+        ("lenet5 --threads 2 --fold", "--threads is for --dense IMAGE; add it, or leave out --threads"),
         (
             "lenet5 --matrix C3 --fold -o n",
             "--matrix looks at the model as it is; leave out --fold and -o",

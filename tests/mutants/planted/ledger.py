@@ -462,4 +462,17 @@ LEDGER = [
         "timer.name",
         f"{DIFF}::test_what_takes_long_says_so",
     ),
+    # what is typed
+    Mutant(
+        "_check_empty",
+        "not word.strip()",
+        "not word",
+        f"{SHOW}::test_empty_words",
+    ),
+    Mutant(
+        "cli.show:_check_flags",
+        "trials and not trial.verify",
+        "False",
+        f"{SHOW}::test_flags_that_would_do_nothing",
+    ),
 ]
