@@ -50,8 +50,7 @@ def command(
         Print under each layer the implementations that were refused, each with its reason, and with --steps
         under each step the functions that wrote it.
     steps
-        Print every step of the plan in order, with its stage, its kernel and its number of tasks: the parts
-        that threads take, groups of images or parts of the work.
+        Print every step of the plan in order, with its stage, its kernel and its tasks, which threads take.
     """
     from kitnet.engine import explain, plan_of, wishes_of
     from kitnet.kernels.cpu import detect
@@ -61,11 +60,11 @@ def command(
     cpu = detect()
     mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
 
+    @busy("planning the network")
     def planned(forbid: Collection[str], force: Collection[str]) -> Plan:
         return plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force))
 
-    with busy("planning the network"):
-        plan = planned(forbid, force)
+    plan = planned(forbid, force)
     found: Any = explain(plan)
     if json:
         print_json({"model": model, "network": str(net), "processor": str(cpu), **found})
