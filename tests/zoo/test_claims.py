@@ -122,10 +122,10 @@ def products(graph: Graph) -> list[int]:
 
 
 def sampled(most: int) -> Iterator[tuple[str, int]]:
-    """Layers of every network, from its first to its last."""
+    """Layers of every network that has filters, from its first to its last."""
     for name in MODELS:
         found = products(built(name).graph)
-        yield from ((name, i) for i in found[:: -(-len(found) // most)])
+        yield from ((name, i) for i in found[:: max(1, -(-len(found) // most))])
 
 
 def breaks_a_claim(name: str, i: int) -> bool:
