@@ -149,6 +149,19 @@ def test_the_list_of_lazy_modules_would_see_one() -> None:
     assert [name for name in loaded if name in LAZY] == ["PIL"]
 
 
+def test_folders_are_imported_when_they_are_read() -> None:
+    code = """
+import sys, kitnet
+before = [name for name in kitnet.FOLDERS if f"kitnet.{name}" in sys.modules]
+kitnet.zoo.find("lenet5"), kitnet.lab.compare, kitnet.surgery.fold, kitnet.data.load, kitnet.engine.explain
+print(*before, "; zoo" if "zoo" in dir(kitnet) else "")
+"""
+    assert python(code) == "base layers net ; zoo"
+    assert set(kitnet.FOLDERS) == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    with pytest.raises(AttributeError, match="module 'kitnet' has no attribute 'zooo'"):
+        print(kitnet.zooo)
+
+
 def test_importing_kitnet_is_quick() -> None:
     """The median of five; processor time, which other work on the machine stretches little."""
     code = "import time, numpy; t = time.process_time(); import kitnet; print(time.process_time() - t)"

@@ -1,4 +1,5 @@
-"""Imports that a call makes: names of a package that are imported when they are read, and the lock around it.
+"""Imports that a call makes: names and folders of a package that are imported when they are read, and the
+lock around it.
 
 Small files of dataclasses take longer to import than to use, and few are needed at once.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -26,5 +27,17 @@ def attributes(package: str, files: Mapping[str, str]) -> Callable[[str], Any]:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         with IMPORTING:
             return getattr(import_module(f"{package}.{files[name]}"), name)
+
+    return read
+
+
+def folders(package: str, names: Collection[str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package whose folders are imported when they are read."""
+
+    def read(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        with IMPORTING:
+            return import_module(f"{package}.{name}")
 
     return read

@@ -7,8 +7,11 @@ exit status 2.
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 
 import cyclopts
 from cyclopts import App, Parameter
@@ -72,11 +75,23 @@ def main() -> None:
     sys.exit(status)
 
 
+def _check_empty(words: Sequence[str]) -> None:
+    """Raises KitnetError for an empty word, which a path would take for the folder that one is in."""
+    for before, word in pairwise(("kitnet", *words)):
+        flag = re.fullmatch(r"(--[\w-]+)=", word)
+        if flag or not word.strip():
+            raise KitnetError(
+                f"an empty word follows {cut(flag[1] if flag else before)}, as where a variable is not set; "
+                "fill it in or leave it out"
+            )
+
+
 def run(arguments: list[str]) -> int:
     """One command line -> its exit status: 0, 1 for a check that warns, 2 for a mistake of the user, 130 when
     Ctrl-C ended it.
     """
     try:
+        _check_empty(arguments)
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KitnetError as error:
         return complain(str(error))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from kitnet.cli.flags import Json
-from kitnet.cli.screen import FAILED, Column, print_json, print_table, say, say_wrapped
+from kitnet.cli.screen import FAILED, Column, busy, print_json, print_table, say, say_wrapped
 from kitnet.zoo import MODELS, Card, Checked, Claim, check, find
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def command(
 
         rows = [row for card in cards for row in _errata_of(card)]
         return _say_errata([*rows, *(map(_erratum_of, ERRATA) if name is None else ())], json)
-    checked = {card.name: check(card) for card in cards}
+    with busy("building the networks and checking their claims"):
+        checked = {card.name: check(card) for card in cards}
     every = [one for found in checked.values() for one in found]
     if json:
         print_json([_row(one) for one in every])

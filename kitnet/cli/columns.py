@@ -41,6 +41,7 @@ COLUMNS: Mapping[str, tuple[Column, Cell]] = {
     "parameters": (Column("parameters", right=True), _number("parameters")),
     "connections": (Column("connections", right=True, spare=5), _number("connections")),
     "multiply-adds": (Column("multiply-adds", right=True), _number("multiply_adds")),
+    "multiplications": (Column("multiplications", right=True, spare=14), _number("multiplications")),
     "activation-bytes": (Column("activation bytes", right=True, spare=2), _number("activation_bytes")),
     "training-bytes": (Column("training bytes", right=True, spare=8), _number("training_bytes")),
     "inference-bytes": (Column("inference bytes", right=True, spare=9), _number("inference_bytes")),

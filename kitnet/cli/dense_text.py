@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,15 +119,19 @@ def print_dense(found: Found) -> None:
     say_wrapped(_borders(found))
 
 
+def some(layers: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    return ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+
+
 def _borders(found: Found) -> str:
     """Whether the scores are those of the crops."""
     share, affected = found.differences.relative, int(found.scan.affected.sum())
     if not affected:
         why = "borders are those of the crops" if found.scan.causes else "no layer pads"
         return f"{why}: scores are those of the crops, to {share:.1g} of the largest score"
-    layers = found.scan.causes
-    named = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
     return (
-        f"crops have borders where the image goes on: through {named} they reach {affected} of "
-        f"{found.scan.affected.size} positions, and scores differ by up to {share:.0%} of the largest"
+        f"crops have borders where the image goes on: through {some(found.scan.causes)} they reach "
+        f"{affected} of {found.scan.affected.size} positions, and scores differ by up to {share:.0%} of "
+        "the largest"
     )

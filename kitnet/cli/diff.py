@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from kitnet.base.argument import batch_size
+from kitnet.base.error import cut
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import Given, Input, Json, Network, Whole
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import Column, print_json, print_table, say
+from kitnet.cli.screen import Column, busy, print_json, print_table, say
 from kitnet.net import Ledger
-from kitnet.net.difference import Line, differences
+from kitnet.net.difference import Line, differences, lines_of
 
 LAYERS = (
     Column(""),
@@ -43,9 +44,11 @@ def command(
         Images at once, for the bytes of the activations.
     """
     batch_size(batch, "--batch")
-    nets = [read_network(model, input, given=given)[0] for model in (one, other)]
-    found = differences(nets[0].graph, nets[1].graph, batch)
-    totals = [_totals(net.ledger(batch)) for net in nets]
+    with busy(f"comparing {cut(one)} with {cut(other)}"):
+        nets = [read_network(model, input, given=given)[0] for model in (one, other)]
+        ledgers = [net.ledger(batch) for net in nets]
+        found = differences(*(lines_of(net.graph, ledger) for net, ledger in zip(nets, ledgers, strict=True)))
+    totals = [_totals(ledger) for ledger in ledgers]
     if json:
         rows = [{"one": _json(each.one), "other": _json(each.other)} for each in found]
         print_json({"one": one, "other": other, "totals": totals, "differences": rows})

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Memory, Run, Threads
-from kitnet.cli.screen import print_json, say, show_compiling
+from kitnet.cli.screen import busy, print_json, say, show_compiling
 from kitnet.data import load
 from kitnet.train import Model, Settings, evaluate, pick_engine
 
@@ -40,9 +40,10 @@ def command(
             f"{run}: the model knows {len(model.classes)} classes but {test.name} has {len(test.classes)}; "
             "give the data that it was trained for"
         )
-    if pick_engine(engine) == "compiled":
-        model.compile(threads=threads, progress=show_compiling)
-    score = evaluate(model, test)
+    with busy(f"evaluating {len(test):,} images"):
+        if pick_engine(engine) == "compiled":
+            model.compile(threads=threads, progress=show_compiling)
+        score = evaluate(model, test)
     if json:
         print_json(
             {

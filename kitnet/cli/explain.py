@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kitnet.base.argument import batch_size
 from kitnet.cli.flags import Given, Input, Json, Network, OnMisfit, Whole
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import Column, print_json, print_table, say_wrapped
+from kitnet.cli.screen import Column, busy, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
 
 if TYPE_CHECKING:
@@ -47,11 +47,10 @@ def command(
     force
         An implementation that is used wherever it can, even where it is slower; may be given several times.
     why
-        Print under each layer the implementations that were refused, each with its reason, and with --steps
-        under each step the functions that wrote it.
+        Print under each layer how its filters' gradient is computed where that is another way, the refused
+        implementations, each with its reason, and with --steps under each step the functions that wrote it.
     steps
-        Print every step of the plan in order, with its stage, its kernel and its number of tasks: the parts
-        that threads take, groups of images or parts of the work.
+        Print every step of the plan in order, with its stage, its kernel and its tasks, which threads take.
     """
     from kitnet.engine import explain, plan_of, wishes_of
     from kitnet.kernels.cpu import detect
@@ -61,6 +60,7 @@ def command(
     cpu = detect()
     mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
 
+    @busy("planning the network")
     def planned(forbid: Collection[str], force: Collection[str]) -> Plan:
         return plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force))
 
@@ -89,9 +89,8 @@ def _print(found: dict[str, Any], own_bytes: int, why: bool, steps: bool) -> Non
         f"values take {found['arena_bytes']:,} bytes, and {own_bytes:,} more in each thread"
     )
     layers = found["layers"]
-    refusals = [[f"{one['implementation']}: {one['reason']}" for one in row["refused"]] for row in layers]
     rows = [[row["path"], row["kind"], _how(row)] for row in layers]
-    print_table(COLUMNS, rows, refusals if why else ())
+    print_table(COLUMNS, rows, [_reasons(row) for row in layers] if why else ())
     if steps:
         rows = [[str(row[name]) for name in ("stage", "step", "kernel", "tasks")] for row in found["plan"]]
         print_table(STEPS, rows, [_origins(row) for row in found["plan"]] if why else ())
@@ -106,6 +105,13 @@ def _how(row: dict[str, Any]) -> str:
     if row["in_passing_by"]:
         return f"in passing by {row['in_passing_by']}"
     return row["implementation"] if row["kernels"] else f"{row['implementation']}: no step"
+
+
+def _reasons(row: dict[str, Any]) -> list[str]:
+    """Where the gradient of the filters is computed otherwise, and why not by other implementations."""
+    gradient = row["filter_gradient"]
+    told = [f"gradient of the filters: {gradient}"] if gradient else []
+    return [*told, *(f"{one['implementation']}: {one['reason']}" for one in row["refused"])]
 
 
 def _origins(row: dict[str, Any]) -> list[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from kitnet.base.argument import batch_size, thread_count
-from kitnet.base.error import KitnetError
+from kitnet.base.error import KitnetError, cut
 from kitnet.cli.flags import Json, Threads, Whole
-from kitnet.cli.screen import Column, print_json, print_table, say, say_wrapped
+from kitnet.cli.screen import Column, busy, print_json, print_table, say, say_wrapped, write_over
 
 if TYPE_CHECKING:
     from kitnet.lab import Comparison, Instructions, Row
@@ -82,10 +81,8 @@ def command(
 
     if plot is not None:
         check_chart(plot)
-    try:
-        measured = compare(line, batch, threads=threads, progress=_show)
-    finally:
-        _show("")
+    with busy(f"running {cut(line)} by every algorithm, forward and back; it takes some 10 to 40 seconds"):
+        measured = compare(line, batch, threads=threads, progress=write_over)
     if plot is not None:
         save_chart(measured, plot)
     print_json(measured.to_json()) if json else _say_comparison(measured)
@@ -167,9 +164,3 @@ def _say_instructions(found: Instructions) -> None:
     say("")
     for line in found.loop:
         say(line.expandtabs(8))
-
-
-def _show(what: str) -> None:
-    """A line that is written over, for people only."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from kitnet.base.error import KitnetError
-from kitnet.cli.screen import Column, print_json, print_table, say, say_bytes, say_wrapped, show_compiling
+from kitnet.cli.screen import (
+    Column,
+    busy,
+    print_json,
+    print_table,
+    say,
+    say_bytes,
+    say_wrapped,
+    show_compiling,
+)
 from kitnet.net import Net
 from kitnet.net.ledger import BYTES, Ledger
 from kitnet.net.memory import check_memory
@@ -41,7 +50,8 @@ def print_measured(
         raise KitnetError("--verify runs the compiled engine, which computes in float32; leave --dtype out")
     estimate = _estimate(ledger, rule is not None)
     check_memory(estimate["total"], memory)
-    used = tried(net, ledger.batch, rule, threads=threads, progress=show_compiling)
+    with busy("making the plan, compiling its kernels and running it"):
+        used = tried(net, ledger.batch, rule, threads=threads, progress=show_compiling)
     found: dict[str, Any] = {
         "network": str(net),
         "batch": ledger.batch,

@@ -39,6 +39,11 @@ def saved_model(model: str) -> Path | None:
         there = Path(model).exists()
     except (OSError, ValueError):  # a name that no file can have
         return None
+    if "/" in model and not there and not model.endswith(".safetensors"):
+        raise KitnetError(
+            f"{shorten(model)}: no such run folder or model file, no name of `kitnet models`, and no line "
+            "such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
+        )
     return model_file(model) if there or model.endswith(".safetensors") else None
 
 
@@ -80,6 +85,8 @@ def _read_given(texts: Sequence[str]) -> dict[str, Any]:
                 f"--set {shorten(text)} sets nothing; write --set N=2, --set CONV='conv3-8 same' or --set "
                 "classes=10"
             )
+        if not value.strip():
+            raise KitnetError(f"--set {cut(name)}= has no value; write one behind it, or leave it out")
         if name in found:
             raise KitnetError(f"--set gives {cut(name)} twice; leave one out")
         found[name] = int(value) if value.isdecimal() and len(value) <= DIGITS else value

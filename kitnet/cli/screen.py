@@ -7,7 +7,9 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -17,6 +19,7 @@ from rich.text import Text
 INTERRUPTED = 130  # exit status of a program that Ctrl-C ended
 MISTAKEN = 2  # exit status after a mistake of the user
 FAILED = 1  # exit status where what was checked is not so
+PATIENCE = 2.0  # seconds that a command may be silent
 GAP = "  "  # between the columns of a table
 
 if os.environ.get("COLUMNS", "1").strip("0 ") == "":
@@ -153,8 +156,32 @@ def complain(text: str) -> int:
     return MISTAKEN
 
 
-def show_compiling(ready: int, kernels: int) -> None:
-    """A line that is written over, for people only."""
+def write_over(what: str) -> None:
+    """A line on standard error that the next one takes the place of, for people at a terminal only."""
     if sys.stderr.isatty():
-        end = "\r\x1b[K" if ready == kernels else ""
-        print(f"\rcompiling kernels {ready}/{kernels}", end=end, file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
+
+
+def show_compiling(ready: int, kernels: int) -> None:
+    write_over(f"compiling kernels {ready}/{kernels}" if ready < kernels else "")
+
+
+@contextmanager
+def busy(doing: str) -> Iterator[None]:
+    """What takes more than `PATIENCE` seconds says on standard error what is being done."""
+
+    def tell() -> None:
+        if sys.stderr.isatty():
+            write_over(doing)
+        else:
+            print(doing, file=sys.stderr, flush=True)
+
+    timer = threading.Timer(PATIENCE, tell)
+    timer.daemon = True  # Ctrl-C waits for none
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        write_over("")

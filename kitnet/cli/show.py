@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from kitnet.base.argument import batch_size, thread_count, whole
+from kitnet.base.error import KitnetError
 from kitnet.cli.columns import COLUMNS, cells, chosen
 from kitnet.cli.flags import Given, Input, Json, Memory, Network, OnMisfit, Threads, Whole
 from kitnet.cli.ledger_text import say_memory, say_where, total_of
@@ -68,9 +69,10 @@ def command(
 ) -> None:
     """What a network is and costs, layer by layer, before anything runs.
 
-    Values, connections and multiply-adds are of one image, bytes of the batch. A number sees `field` places
-    of the input, `jump` places from those of the next number; those of the first number begin at `offset`.
-    GiB are powers of 1024.
+    Values, connections and multiply-adds are of one image, bytes of the batch. Multiply-adds are products
+    with learned weights in sums, as papers count; multiplications are those of norms and pools as well. A
+    number sees `field` places of the input, `jump` places from those of the next number; those of the first
+    number begin at `offset`. GiB are powers of 1024.
 
     Parameters
     ----------
@@ -83,6 +85,7 @@ def command(
     """
     batch_size(batch, "--batch")
     thread_count(trial.threads, "--threads")
+    _check_flags(look, trial, json)
     if look.depth is not None:
         whole("--depth", look.depth, 0)
     shown = chosen(look.columns)
@@ -107,6 +110,20 @@ def command(
         say_memory(ledger, optimizer)
         if card:
             _say_source(card)
+
+
+def _check_flags(look: Look, trial: Trial, json: bool) -> None:
+    """Whether the flags go together. Raises KitnetError."""
+    looks, trials = (
+        [f"--{name}" for name, value in vars(part).items() if value is not None and value is not False]
+        for part in (look, trial)
+    )
+    if looks and (trial.verify or json):
+        what = "--verify prints the memory of a plan" if trial.verify else "--json prints all there is"
+        raise KitnetError(f"{what}; leave out {' and '.join(looks)}")
+    if trials and not trial.verify:
+        which = " and ".join(trials)
+        raise KitnetError(f"only --verify has use for {which}; add --verify, or leave out {which}")
 
 
 def _about(card: Card | None) -> dict[str, object]:

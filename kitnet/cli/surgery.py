@@ -14,16 +14,18 @@ from kitnet.base.argument import thread_count, whole
 from kitnet.base.error import KitnetError, shorten
 from kitnet.base.shape import Shape
 from kitnet.base.shape import say as say_shape
-from kitnet.cli.dense_text import dense_json, print_dense, scanned
+from kitnet.cli.dense_text import dense_json, print_dense, scanned, some
 from kitnet.cli.flags import Json, Memory, Threads, Whole
 from kitnet.cli.matrix_text import print_matrix
 from kitnet.cli.network import read_network, saved_model
-from kitnet.cli.screen import print_json, say, say_wrapped
+from kitnet.cli.screen import busy, print_json, say, say_wrapped
+from kitnet.data.check import check_classes
 from kitnet.layers import Loss
 from kitnet.layers.connection_table import TABLE, ConnectionTable
 from kitnet.net import Graph, Net
 from kitnet.net.language import read_volume
 from kitnet.surgery import Edit, foldable
+from kitnet.surgery.borders import reaches
 from kitnet.surgery.folding import folding
 from kitnet.surgery.parts import appending, cutting, heading, renaming
 from kitnet.surgery.pruning import pruning
@@ -132,6 +134,7 @@ def command(
     thread_count(sliding.threads, "--threads")
     whole("--seed", result.seed, 0)
     _check_flags(operations, result, sliding, matrix)
+    classes = _classes(result.classes)
     net, trained = _read(model, memory)
     if sliding.dense:
         _slide(model, trained, operations, sliding, json)
@@ -143,21 +146,24 @@ def command(
     edits = list(_edits(net.graph, operations, loss))
     graph = edits[-1].graph if edits else net.graph
     shown = Net(graph, edits[-1].net.body) if edits else net
-    left = {path: why for path, why in foldable(net.graph).items() if why} if operations.fold else {}
+    told = _told(net.graph, graph, operations)
     if result.output is None:
-        _tell(model, shown, left, None, json)
+        _tell(model, shown, told, None, json)
         return
     for edit in edits:
         net = edit.of(net, result.seed)
     if result.network_only:
         save_network(result.output, net)
-        _tell(model, net, left, {"file": str(result.output)}, json)
+        _tell(model, net, told, {"file": str(result.output)}, json)
         return
     if trained is None:
         raise KitnetError(f"{shorten(model)} has no classes and no golden images; add --network-only")
-    new = trained.with_network(net, _classes(result.classes))
+    try:
+        new = trained.with_network(net, classes)
+    except KitnetError as error:
+        raise KitnetError(f"{error}; --network-only writes the network without classes") from None
     written = _save(model, new, result.output, all(name in SAME_SCORES for name in operations.given))
-    _tell(model, net, left, written, json)
+    _tell(model, net, told, written, json)
 
 
 def _read(model: str, memory: int | None) -> tuple[Net, Model | None]:
@@ -239,7 +245,30 @@ def _volume(text: str, graph: Graph) -> Shape:
 
 
 def _classes(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",")]
+    if text is None:
+        return None
+    check_classes(names := [name.strip() for name in text.split(",")])
+    return names
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is to be known of the new network: norms that could not be folded, each with the reason, and the
+    layers that let borders in where it slides (None where it was not made to slide), or why it does not."""
+
+    not_folded: dict[str, str]
+    borders: tuple[str, ...] | None = None
+    slides_not: str = ""
+
+
+def _told(before: Graph, after: Graph, asked: Operations) -> Told:
+    left = {path: why for path, why in foldable(before).items() if why} if asked.fold else {}
+    if not asked.convolve and asked.input is None:
+        return Told(left)
+    try:
+        return Told(left, reaches(after)[1])
+    except KitnetError as error:
+        return Told(left, slides_not=str(error))
 
 
 def _check_flags(asked: Operations, result: Result, sliding: Sliding, matrix: str | None) -> None:
@@ -250,8 +279,9 @@ def _check_flags(asked: Operations, result: Result, sliding: Sliding, matrix: st
     other += ["-o"] if result.output else []
     if looks and other:
         raise KitnetError(f"{looks} looks at the model as it is; leave out {' and '.join(other)}")
-    if sliding.stride is not None and not sliding.dense:
-        raise KitnetError("--stride is for --dense IMAGE; add it, or leave out --stride")
+    for flag, value in (("--stride", sliding.stride), ("--threads", sliding.threads)):
+        if value is not None and not sliding.dense:
+            raise KitnetError(f"{flag} is for --dense IMAGE; add it, or leave out {flag}")
     if not (looks or asked.given):
         raise KitnetError("say what shall be done, such as --convolve; kitnet surgery --help lists it all")
     if result.output is None and (result.network_only or result.classes is not None):
@@ -274,19 +304,27 @@ def _save(model: str, new: Model, path: Path, same: bool) -> dict[str, object]:
     return told
 
 
-def _tell(model: str, net: Net, left: dict[str, str], written: dict[str, object] | None, json: bool) -> None:
+def _tell(model: str, net: Net, told: Told, written: dict[str, object] | None, json: bool) -> None:
     parameters = sum(param.size for param in net.graph.params().values())
     outputs = {name: list(shape) for name, shape in net.outputs.items()}
     if json:
         document = {"model": model, "network": str(net), "outputs": outputs, "parameters": parameters}
-        print_json({**document, "not_folded": left, "written": written})
+        found = {"not_folded": told.not_folded, "borders_through": told.borders, "written": written}
+        print_json({**document, **found})
         return
     say_wrapped(str(net))
     positions = math.prod(net.output_shape[:-1])
     many = f", {positions:,} positions" if positions > 1 else ""
     say(f"output {say_shape(net.output_shape)}{many}, {parameters:,} parameters")
-    for path, why in left.items():
+    for path, why in told.not_folded.items():
         say_wrapped(f"not folded: {path}, since {why}")
+    if told.borders:
+        say_wrapped(
+            "on larger images scores are not those of crops: padding, or means over the whole image, have a "
+            f"part in them through {some(told.borders)}"
+        )
+    if told.slides_not:
+        say_wrapped(f"it does not slide over larger images: {told.slides_not}")
     if written:
         golden = ""
         if "golden_images" in written:
@@ -302,7 +340,8 @@ def _slide(model: str, trained: Model | None, asked: Operations, how: Sliding, j
             f"--dense needs a trained model, which says how an image becomes its input, not {shorten(model)}"
         )
     size = None if asked.input is None else _volume(asked.input, trained.net.graph)
-    found = [scanned(trained, file, size, how.stride, how.threads) for file in how.dense]
+    with busy("sliding over the images, and over their crops one by one"):
+        found = [scanned(trained, file, size, how.stride, how.threads) for file in how.dense]
     if json:
         print_json([dense_json(one) for one in found])
         return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from kitnet.base.error import DataError
+from kitnet.base.error import DataError, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 
@@ -36,10 +38,23 @@ def check_labels(labels: Array, images: int, classes: int) -> None:
         )
     if len(labels) != images:
         raise DataError(f"{len(labels)} labels for {images} pictures; expected one label a picture")
-    outside = (labels < 0) | (labels >= classes)
+    if (labels < 0).any():
+        sample = int(np.argmax(labels < 0))
+        raise DataError(
+            f"label {labels[sample]} of sample {sample} is negative; classes are numbered from 0, so leave "
+            "such pictures out or number them anew"
+        )
+    outside = labels >= classes
     if outside.any():
         sample = int(np.argmax(outside))
         raise DataError(
             f"label {labels[sample]} of sample {sample} is outside the {classes} classes; "
             f"expected 0 to {classes - 1}"
         )
+
+
+def check_classes(names: Sequence[str]) -> None:
+    """Raises DataError where two classes have one name."""
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise DataError(f"two classes are called {shorten(twice)}; give each a name of its own")

@@ -10,7 +10,7 @@ import numpy as np
 
 from kitnet.base.error import DataError, nearest, shorten
 from kitnet.base.spec import Array
-from kitnet.data.check import check_images, check_labels
+from kitnet.data.check import check_classes, check_images, check_labels
 from kitnet.data.cifar import CIFAR, looks_like, read_cifar
 from kitnet.data.digits import read_digits
 from kitnet.data.download import PUBLISHED, download, download_cifar
@@ -36,6 +36,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         with place(self.name):
+            check_classes(self.classes)
             check_images(self.images)
             check_labels(self.labels, len(self.images), len(self.classes))
         object.__setattr__(self, "labels", self.labels.astype(np.int64))

@@ -6,8 +6,16 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from kitnet.engine.convert import Convert
+from kitnet.engine.lower.contract import Implementation
+from kitnet.engine.lower.filtering import DIRECT, NAMES
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import KernelStep, Step
+from kitnet.kernels.filtering import F4
+
+FILTER_GRADIENTS = {  # how the gradient of filters is computed, by its kernel
+    "winograd_filter_gradient": f"winograd {NAMES[F4]}",
+    "filter_gradient": DIRECT,
+}
 
 
 def explain(plan: Plan) -> dict[str, object]:
@@ -36,6 +44,7 @@ def explain(plan: Plan) -> dict[str, object]:
                 "sentence": choice.one.sentence,
                 "in_passing_by": plan.passed.get(choice.path),
                 "kernels": kernels[choice.path],
+                "filter_gradient": _filter_gradient(choice.one, kernels[choice.path]),
                 "refused": [
                     {"implementation": r.id, "sentence": r.sentence, "reason": r.reason}
                     for r in choice.refusals
@@ -64,6 +73,13 @@ def explain(plan: Plan) -> dict[str, object]:
         "arena_bytes": plan.arena.size,
         "arena_lower_bound": plan.arena.lower_bound,
     }
+
+
+def _filter_gradient(one: Implementation, kernels: Collection[str]) -> str | None:
+    """How the gradient of the filters is computed, where that is not as the implementation says."""
+    own = one.sentence if "winograd" in one.id or "fourier" in one.id else DIRECT
+    found = next((FILTER_GRADIENTS[name] for name in kernels if name in FILTER_GRADIENTS), own)
+    return None if found == own else found
 
 
 def _kernel(step: Step) -> str:

@@ -177,5 +177,5 @@ def _may_be_sliced(laid: Laid, setting: Setting) -> bool:
 def _is_small(graph: Graph, samples: int) -> bool:
     """Whether two threads gain nothing: in one sample, and in one layer on all of them, is little work."""
     layers = [(node.layer, graph.shapes_into(node)) for node in graph.nodes if node.layer is not None]
-    work = [found for layer, shapes in layers if (found := layer.multiply_adds(*shapes))]
+    work = [found for layer, shapes in layers if (found := layer.multiplications(*shapes))]
     return sum(work) < SMALL and samples * sum(work) < SMALL * max(len(work), 1)

@@ -14,6 +14,7 @@ from itertools import product
 
 import numpy as np
 
+from kitnet.base.shape import Axis
 from kitnet.base.spec import Array
 from kitnet.lab.algorithm import Algorithm, Ready
 from kitnet.lab.problem import InapplicableError, Pass, Problem
@@ -62,13 +63,21 @@ def _dw(x: Array, dy: Array, axes: Axes, groups: int, index: Index) -> float:
     """One number of dw: the sum over samples and positions of x * dy."""
     *tap, c, k = index
     channel = k // (dy.shape[-1] // groups) * (x.shape[-1] // groups) + c
+    *outer, inner = (_reading(a, t) for a, t in zip(axes, tap, strict=True))
     total = x.dtype.type(0)
     for n in range(len(x)):
-        for position in product(*(range(a.output) for a in axes)):
-            place = [a.start(o) + t * a.dilation for a, o, t in zip(axes, position, tap, strict=True)]
-            if all(0 <= p < a.size for p, a in zip(place, axes, strict=True)):
-                total += x[n, *place, channel] * dy[n, *position, k]
+        for met in product(*outer):
+            row_of_x = x[n, *(p for _, p in met), :, channel]
+            row_of_dy = dy[n, *(o for o, _ in met), :, k]
+            for o, p in inner:
+                total += row_of_x[p] * row_of_dy[o]
     return total
+
+
+def _reading(axis: Axis, tap: int) -> list[tuple[int, int]]:
+    """(position, place) along an axis wherever the tap of a window reads a place of the input."""
+    places = ((o, axis.start(o) + tap * axis.dilation) for o in range(axis.output))
+    return [(o, p) for o, p in places if 0 <= p < axis.size]
 
 
 def _covering(axes: Axes, axis: int, place: int) -> Iterator[tuple[int, int]]:

@@ -65,7 +65,7 @@ class BatchNorm(Layer):
         """Two samples where the input has a single position: a variance of one number is none."""
         return 2 if math.prod(x[0][:-1]) == 1 else 1
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         return math.prod(x[0])
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:

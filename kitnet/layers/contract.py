@@ -220,8 +220,13 @@ class Layer(ABC):
         return 0
 
     def multiply_adds(self, *x: Shape) -> int:
-        """Multiplications of one sample, each with its addition."""
+        """Products with learned weights in sums, of one sample: what papers and libraries count, of
+        convolutions, linear layers and templates."""
         return 0
+
+    def multiplications(self, *x: Shape) -> int:
+        """Of one sample and of every kind, those of norms and pools among them."""
+        return self.multiply_adds(*x)
 
     @classmethod
     @abstractmethod

@@ -55,7 +55,7 @@ class ContrastNorm(Layer):
         slide(x[0], self.size, pad="same", what="normalisation window")
         return x[0]
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         """Of two means, by one axis after the other, and the square and quotient."""
         return math.prod(x[0]) * (2 * self.size * (len(x[0]) - 1) + 2)
 

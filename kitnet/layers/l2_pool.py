@@ -31,7 +31,7 @@ class L2Pool(Pooling):
     word = "normpool"
     keeps = frozenset({"x", "y"})
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         return self.connections(*x)
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:

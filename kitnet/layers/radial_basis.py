@@ -67,7 +67,7 @@ class RadialBasis(Layer):
     def connections(self, *x: Shape) -> int:
         return 840
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         return 840
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:

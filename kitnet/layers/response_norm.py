@@ -70,7 +70,7 @@ class LocalResponseNorm(Layer):
             self.window_axes(x[0])
         return x[0]
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         return 2 * math.prod(x[0])  # the square, added to the sums, and alpha times the sum, plus k
 
     def _sum(self, a: Array) -> Array:

@@ -74,7 +74,7 @@ class SampleNorm(Layer):
         of_a_set = Buffer((places, groups), per_sample=True)
         return {"mean": of_a_set, "inverse": of_a_set}
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         return math.prod(x[0])
 
     def _split(self, x: Array) -> Array:

@@ -28,7 +28,7 @@ class SquarePool(Pooling):
     word = "squarepool"
     keeps = frozenset({"x"})
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         return self.connections(*x)
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:

@@ -37,7 +37,7 @@ class StochasticPool(Pooling):
         shape = *self.output_shape(*x)[:-1], area(self.axes(x[0])), x[0][-1]
         return {"slopes": Buffer(shape, per_sample=True)}  # how far y moves with each number of its window
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         return self.connections(*x)
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:

@@ -59,7 +59,7 @@ class Subsampling(Layer):
     def connections(self, *x: Shape) -> int:
         return (area(self.axes(x[0])) + 1) * math.prod(self.output_shape(*x))
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         return math.prod(
             self.output_shape(*x)
         )  # coefficient times sum, plus bias; the sum itself has no products

@@ -67,7 +67,7 @@ class Upsample(Resampling):
             return ((lower, 1.0),)
         return (lower, 1 - t), (upper, t)
 
-    def multiply_adds(self, *x: Shape) -> int:
+    def multiplications(self, *x: Shape) -> int:
         if self.mode == "nearest":
             return 0
         return math.prod(self.output_shape(*x)) * 2 ** (len(x[0]) - 1)

@@ -34,6 +34,7 @@ from kitnet.net.template import MOST_TIMES, Template
 DEEPEST = 50  # brackets within brackets
 MOST_BRANCHES = 10**6
 _TOKEN = re.compile(r"->|=>|→|[\[\]|?*]|(?:(?!->|=>)[^\s\[\]|?*→])+")
+NAME = r"[A-Za-z_][\w-]*"  # of a layer or a block, as it is written in a line
 _VOLUME = re.compile(r"\d+([x×]\d+){0,3}")
 _MARKS = ("->", "=>", "→", "[", "]", "|", "?", "*")
 _ARROWS = ("->", "→")
@@ -154,7 +155,7 @@ class _Reader:
     def _term(self) -> list[Term]:
         """One term, or none where it was optional and is left out."""
         token = self._take("a layer")
-        name = re.match(r"([A-Za-z_][\w-]*):", token.text)
+        name = re.match(rf"({NAME}):", token.text)
         if name:
             rest = token.text[name.end() :]
             token = Token(rest, token.column + name.end()) if rest else self._take("a layer")
@@ -183,7 +184,7 @@ class _Reader:
     def _output(self) -> str:
         self._take("")
         token = self._take("the name of an output")
-        if not re.fullmatch(r"[A-Za-z_][\w-]*", token.text):
+        if not re.fullmatch(NAME, token.text):
             self._fail(f"expected the name of an output after =>, not {shorten(token.text)}", token)
         return token.text
 

@@ -35,8 +35,10 @@ class Row:
     """One layer, or several that are shown as one block.
 
     Parameters are of the network, and 0 for a layer that uses those of another (`owner`). Values,
-    connections and multiply_adds are of one sample, bytes of the whole batch:
+    connections and operations are of one sample, bytes of the whole batch:
 
+    multiply_adds     products with learned weights in sums, as papers count
+    multiplications   of every kind, those of norms and pools among them
     values            numbers of the output; 0 where they take the place of the input's
     activation_bytes  the output, wherever it lies
     training_bytes    what of it, and beside it, the way back reads
@@ -64,6 +66,7 @@ class Row:
     gradient_bytes: int = 0
     optimiser_bytes: int = 0
     state_bytes: int = 0
+    multiplications: int = 0
     receptive_field: Shape = ()
     jump: Shape = ()
     offset: Shape = ()
@@ -233,6 +236,7 @@ def _row(graph: Graph, i: int, memory: _Memory, seen: Fields, optimiser_arrays: 
         gradient_bytes=memory.of_values(values) + parameters * memory.each,
         optimiser_bytes=parameters * memory.each * optimiser_arrays,
         state_bytes=memory.state(i),
+        multiplications=node.layer.multiplications(*x),
         receptive_field=field,
         jump=jump,
         offset=offset,

@@ -5,12 +5,13 @@ In evaluation y = scale * (z - mean) / sqrt(var + eps) + shift on z = w x + b is
     w' = w * s,    b' = (b - mean) * s + shift,    s = scale / sqrt(var + eps)
 
 for each filter (Ioffe & Szegedy 2015, section 3.1 and algorithm 2, step 11). Scores stay the same, training
-goes on without the norm.
+goes on without the norm. Of several norms in a row each is folded into what the one before it made.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +26,8 @@ from kitnet.surgery.edit import Draft, Edit, Made
 def fold(net: Net, *paths: str) -> Net:
     """The network with these batch norms folded into the layers in front of them, by default all that can be.
 
-    Raises KitnetError, with the path, for one that cannot be, and where there is none.
+    Raises KitnetError, with the path, for one that cannot be, or only with the norm in front of it, and where
+    there is none.
     """
     return folding(net.graph, *paths).of(net)
 
@@ -42,7 +44,7 @@ def folding(graph: Graph, *paths: str) -> Edit:
     if not folded:
         first = next(iter(reasons.items()), None)
         raise KitnetError(f"{first[0]}: {first[1]}" if first else "there is no batch norm to fold")
-    behind = {node.inputs[0]: node for node in graph.nodes if node.path in folded}
+    behind = _behind(graph, folded)
     draft = Draft(graph)
     for i, node in enumerate(graph.nodes):
         if node.path in folded:
@@ -56,49 +58,68 @@ def folding(graph: Graph, *paths: str) -> Edit:
     return draft.edit()
 
 
+def _behind(graph: Graph, folded: Container[str]) -> dict[int, list[Node]]:
+    """The norms that are folded, in order, by the number of the convolution or linear layer before them."""
+    into: dict[int, int] = {}  # what each norm is folded into
+    found: dict[int, list[Node]] = {}
+    for i, node in enumerate(graph.nodes):
+        if node.path in folded:
+            before = node.inputs[0]
+            into[i] = into.get(before, before)
+            if isinstance(graph.nodes[into[i]].layer, BatchNorm):
+                raise KitnetError(
+                    f"{node.path}: it follows {graph.nodes[before].path}, which is not folded; fold both"
+                )
+            found.setdefault(into[i], []).append(node)
+    return found
+
+
 def foldable(graph: Graph) -> dict[str, str]:
     """Every batch norm by its path, with why it cannot be folded; nothing where it can."""
     readers = Counter(i for node in graph.nodes for i in node.inputs)
     readers.update(graph.outputs.values())
     owners = Counter(node.owner for node in graph.nodes)
-    found = {}
+    found: dict[str, str] = {}
     for node in graph.nodes:
         if isinstance(node.layer, BatchNorm):
-            found[node.path] = _reason(graph.nodes[node.inputs[0]], readers[node.inputs[0]], owners)
+            before, read = graph.nodes[node.inputs[0]], readers[node.inputs[0]]
+            found[node.path] = _reason(before, found.get(before.path) == "", read, owners)
     return found
 
 
-def _reason(before: Node, readers: int, owners: Counter[str]) -> str:
-    if not isinstance(before.layer, Convolution | Linear):
+def _reason(before: Node, folded: bool, readers: int, owners: Counter[str]) -> str:
+    """`folded`: what stands before is a norm that is folded itself."""
+    if not folded and not isinstance(before.layer, Convolution | Linear):
         what = "an operand" if before.layer is None else before.layer.word
         return f"it follows {before.path} ({what}), not a convolution or linear layer, and stays"
     if readers > 1:
         return f"other layers, or an output, read {before.path} before the norm; it stays"
-    if owners[before.owner] > 1:
+    if not folded and owners[before.owner] > 1:
         return f"{before.path} shares its weights, which the norm would change for all; it stays"
     return ""
 
 
-def _made(node: Node, norm: Node) -> tuple[Made, Made]:
-    """The weight and the bias of a layer with the norm behind it in them, computed in float64."""
+def _made(node: Node, norms: Sequence[Node]) -> tuple[Made, Made]:
+    """The weight and the bias of a layer with the norms behind it in them, computed in float64."""
     layer = node.layer
-    assert isinstance(norm.layer, BatchNorm)
-    eps = norm.layer.eps
 
-    def factor(net: Net) -> Array:
+    def factor(net: Net, norm: Node) -> Array:
+        assert isinstance(norm.layer, BatchNorm)
         scale = net.weights[f"{norm.owner}.scale"].astype(float)
-        return scale / np.sqrt(net.state[norm.path]["var"].astype(float) + eps)
+        return scale / np.sqrt(net.state[norm.path]["var"].astype(float) + norm.layer.eps)
 
     def weight(net: Net) -> Array:
-        s = factor(net)
+        s = np.prod([factor(net, norm) for norm in norms], 0)
         if isinstance(layer, Convolution) and layer.table is not None:
             s = s[layer.table.pairs()[1]]  # of each link, that of its filter
         return net.weights[f"{node.path}.weight"] * s
 
     def bias(net: Net) -> Array:
-        b = net.weights[f"{node.path}.bias"].astype(float) if _has_bias(node) else 0.0
-        shift = net.weights[f"{norm.owner}.shift"]
-        return (b - net.state[norm.path]["mean"].astype(float)) * factor(net) + shift
+        b = net.weights[f"{node.path}.bias"].astype(float) if _has_bias(node) else np.zeros(1)
+        for norm in norms:
+            b = (b - net.state[norm.path]["mean"].astype(float)) * factor(net, norm)
+            b = b + net.weights[f"{norm.owner}.shift"]
+        return b
 
     return weight, bias
 

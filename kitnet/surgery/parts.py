@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from kitnet.base.error import KitnetError, nearest
+from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.base.shape import say
 from kitnet.layers import Convolution, Linear, LocallyConnected, RadialBasis
 from kitnet.net import Graph, Net
 from kitnet.net.block import Scope
 from kitnet.net.graph import OUTPUT
-from kitnet.net.language import read
+from kitnet.net.language import NAME, read
 from kitnet.surgery.edit import Draft, Edit
 
 HEADS = (Linear, Convolution, LocallyConnected, RadialBasis)  # whose units or filters are the classes
@@ -84,9 +84,14 @@ def renaming(graph: Graph, names: Mapping[str, str]) -> Edit:
         for parts in [node.path.split(".")]
         for i in range(1, len(parts) + 1)
     }
-    for old in names:
+    for old, new in names.items():
         if old not in blocks:
             raise KitnetError(f"nothing is called {old!r}{nearest(old, blocks)}")
+        if not all(re.fullmatch(rf"{NAME}|\d+", part) for part in new.split(".")):
+            raise KitnetError(
+                f"{shorten(new)} is no name that a line can have; begin it with a letter from a to z or _, "
+                "and go on with letters, digits, _ and -"
+            )
 
     def name(path: str) -> str:
         parts = path.split(".")

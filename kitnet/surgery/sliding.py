@@ -24,13 +24,16 @@ from kitnet.layers import (
     Convolution,
     Dropout,
     Flatten,
+    GroupNorm,
     Identity,
     Layer,
+    LayerNorm,
     LeakyRelu,
     Linear,
     Loss,
     MeanPool,
     RadialBasis,
+    SampleNorm,
     Silu,
 )
 from kitnet.layers.pointwise import Pointwise
@@ -84,6 +87,8 @@ def convolving(graph: Graph) -> Edit:
             draft.keep(i, convolution, weight=_reshaped(node, *x[0], convolution.filters))
         elif isinstance(node.layer, Pooling):
             draft.keep(i, _sliding_pool(node.path, node.layer, x[0]))
+        elif isinstance(node.layer, SampleNorm) and len(node.shape) == 1 and math.prod(x[0][:-1]) == 1:
+            draft.keep(i, _sliding_norm(node.layer))
         else:
             draft.keep(i)
             _check_positions(graph, node, x)
@@ -221,6 +226,13 @@ def _sliding_pool(path: str, layer: Pooling, x: Shape) -> Pooling:
         )
     stride = _one(tuple(1 if a.output == 1 else a.window for a in axes))
     return replace(layer, window=_one(tuple(a.window for a in axes)), stride=stride, regions=None)
+
+
+def _sliding_norm(layer: SampleNorm) -> SampleNorm:
+    """A norm of the numbers of a linear layer as it slides: of each position by itself. There is none of
+    several groups; that stays, and takes the positions of a larger image together."""
+    one = isinstance(layer, LayerNorm) or (isinstance(layer, GroupNorm) and layer.groups == 1)
+    return LayerNorm("channels", layer.affine, layer.eps) if one else layer
 
 
 def _check_positions(graph: Graph, node: Node, x: Sequence[Shape]) -> None:

@@ -60,7 +60,7 @@ def check_description(layer: Layer) -> None:
 
 def check_counts(case: Case) -> None:
     """The ledger's numbers are whole and not negative, and the least batch is 1 or more."""
-    for name, least in (("connections", 0), ("multiply_adds", 0), ("least_batch", 1)):
+    for name, least in (("connections", 0), ("multiply_adds", 0), ("multiplications", 0), ("least_batch", 1)):
         count = getattr(case.layer, name)(*case.shapes)
         require(
             type(count) is int and count >= least,

@@ -18,6 +18,7 @@ from kitnet.base.error import KitnetError, ModelFileError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data import Preparation
+from kitnet.data.check import check_classes
 from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape
 from kitnet.net.objective import Losses, class_numbers, one_hot, scores_of
@@ -111,6 +112,7 @@ class Model:
                 f"an output of {say(output)} is not one score for each of {len(names)} classes; name as many "
                 "classes as it has"
             )
+        check_classes(names)
         preparation = self.preparation
         if net.input_shape != preparation.input:
             preparation = preparation.enlarged(net.input_shape)

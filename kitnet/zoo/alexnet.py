@@ -224,13 +224,43 @@ def zfnet_contrast(width: int = 32, size: int = 224, units: int = 4096) -> Net:
     return _zfnet([ContrastNorm(5)], width, size, units)
 
 
-def _zfnet(norm: list[Piece], width: int, size: int, units: int) -> Net:
-    w = width
+@alexnet_model(
+    "zfnet:larger",
+    "ZFNet with larger middle convolutions",
+    source=ZF,
+    year=2014,
+    claims={
+        f"{ZF}, figure 3 and table 2": {
+            "volume of conv1": "110x110x96",
+            "volume of conv2": "26x26x256",
+            "volume of conv3": "13x13x512",
+            "volume of conv4": "13x13x1024",
+            "volume of conv5": "13x13x512",
+            "volume of maxpool3": "6x6x512",
+        },
+        "by hand: 96 x 148 + 256 x 2401 + 512 x 2305 + 1024 x 4609 + 512 x 9217 + 4096 x 18,433 + 4096 x "
+        "4097 + 4,097,000": {"parameters": 107_627_624},
+        "by hand: 110^2 x 147 x 96 + 26^2 x 25 x 96 x 256 + 13^2 x 9 x (256 x 512 + 512 x 1024 + 1024 x 512) "
+        "+ 18,432 x 4096 + 4096^2 + 4,096,000": {"multiply-adds": 2_476_704_896},
+        FIELD_BY_HAND: {"receptive field of maxpool3": 171},
+    },
+    differences=("Contrast normalisation behind the first two pools is left out.",),
+    published=(Published(VALIDATION, f"{ZF}, table 2", 37.5, 16.0),),
+)
+def zfnet_larger(width: int = 32, size: int = 224, units: int = 4096) -> Net:
+    return _zfnet([], width, size, units, (16, 32, 16))
+
+
+def _zfnet(
+    norm: list[Piece], width: int, size: int, units: int, middle: tuple[int, int, int] = (12, 12, 8)
+) -> Net:
+    """`middle`: filters of the last three convolutions, in widths."""
+    w, (third, fourth, fifth) = width, middle
     return network(
         (size, size, 3),
         [Convolution(7, 3 * w, 2, 1, on_misfit="floor"), Relu(), MaxPool(3, 2, "same"), *norm],
         [Convolution(5, 8 * w, 2), Relu(), MaxPool(3, 2, "same"), *norm],
-        [conv(3, 12 * w), Relu(), conv(3, 12 * w), Relu(), conv(3, 8 * w), Relu(), MaxPool(3, 2)],
+        [conv(3, third * w), Relu(), conv(3, fourth * w), Relu(), conv(3, fifth * w), Relu(), MaxPool(3, 2)],
         classifier(units, units),
     )
 

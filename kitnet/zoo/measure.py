@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 
 from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.base.shape import say
-from kitnet.layers import LAYERS, BatchNorm, Convolution, Dropout, Flatten, Identity, Layer, Linear, Softmax
+from kitnet.layers import LAYERS, BatchNorm, Convolution, Dropout, Flatten, Identity, Layer, Softmax
 from kitnet.layers.pointwise import Pointwise
-from kitnet.layers.template import Template
 from kitnet.net import Graph, Node
 from kitnet.net.receptive import fields
 from kitnet.zoo.claim import Found
@@ -64,12 +63,8 @@ def weights(m: Measured) -> int:
 
 
 def multiply_adds(m: Measured) -> int:
-    """Of convolutions, linear layers and those that compare with templates, as papers and libraries count."""
-    return sum(
-        layer.multiply_adds(*m.graph.shapes_into(node))
-        for node, layer in m.layers()
-        if isinstance(layer, Convolution | Linear | Template)
-    )
+    """As the ledger counts them."""
+    return sum(layer.multiply_adds(*m.graph.shapes_into(node)) for node, layer in m.layers())
 
 
 def connections(m: Measured) -> int:

@@ -21,10 +21,12 @@ LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Every command runs in an empty folder of its own, and prints lines of any length."""
+    """Every command runs in an empty folder of its own, and prints lines of any length, but none because this
+    machine is slow."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("kitnet.cli.screen.PATIENCE", 600.0)
     return tmp_path / "here"
 
 

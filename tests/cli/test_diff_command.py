@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
+import numpy as np
 import pytest
 from catalogue import row
+
+from kitnet.net.difference import Line, differences
+from kitnet.net.ledger import Row
 
 BEFORE, BEHIND = "32x32x16 -> relu", "relu -> maxpool2 -> fc10"
 LARGE = f"{BEFORE} -> conv7-16 same -> {BEHIND}"
@@ -38,6 +44,40 @@ def test_for_people(say):
 def test_networks_of_the_zoo(say, other):
     out = say("diff", "lenet5", other).out
     assert out.startswith("the networks have the same layers\n") == (other == "lenet5")
+
+
+def test_as_few_layers_as_possible_differ(say_json):
+    """Of relu -> tanh -> sigmoid -> relu and tanh -> sigmoid -> relu -> tanh three layers are the same."""
+    found = say_json(
+        "diff", "4x4x1 -> relu -> tanh -> sigmoid -> relu", "4x4x1 -> tanh -> sigmoid -> relu -> tanh"
+    )
+    sides = [
+        [[line["layer"] for line in each[side]] for side in ("one", "other")] for each in found["differences"]
+    ]
+    assert sides == [[["relu"], []], [[], ["tanh"]]]
+
+
+def test_networks_of_thousands_of_layers_are_compared_at_once():
+    """Two random sequences of 3,000 layers take 0.2 s, and a loop over all pairs in Python 10."""
+    row = Row("", "", (1,))
+    one, other = (
+        [Line(str(number), row) for number in np.random.default_rng(seed).integers(0, 9, 3000)]
+        for seed in (0, 1)
+    )
+    start = time.process_time()
+    found = differences(one, other)
+    assert time.process_time() - start < 2
+    left = iter(other)
+    gone = {id(line) for each in found for line in each.one}
+    assert all(any(line.layer == same.layer for same in left) for line in one if id(line) not in gone)
+    assert sum(len(each.one) - len(each.other) for each in found) == 0
+
+
+def test_what_takes_long_says_so(say, monkeypatch):
+    monkeypatch.setattr("kitnet.cli.screen.PATIENCE", 0.0)
+    monkeypatch.setattr("kitnet.cli.diff.differences", lambda *lines: time.sleep(0.05) or [])
+    said = say("diff", LARGE, "lenet5")
+    assert said.err == f"comparing {LARGE} with lenet5\n"
 
 
 def test_the_same_network_under_other_names(say_json):

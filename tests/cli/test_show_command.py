@@ -74,8 +74,9 @@ def test_the_whole_text_of_a_small_network(say, monkeypatch):
         "maxpool1  maxpool   4x4x4                                          512      4\n"
         "fc1       fc           10         650            640                80     10\n"
         "total                             690          2,944             4,688\n"
-        "(the terminal is too narrow for: values, weights, biases, connections, training\n"
-        "  bytes, inference bytes, gradient bytes, optimiser bytes, jump, offset)\n"
+        "(the terminal is too narrow for: values, weights, biases, connections,\n"
+        "  multiplications, training bytes, inference bytes, gradient bytes, optimiser\n"
+        "  bytes, jump, offset)\n"
         "\n"
         "kind     layers  values  parameters  multiply-adds\n"
         "fc            1      10         650            640\n"
@@ -89,6 +90,52 @@ def test_the_whole_text_of_a_small_network(say, monkeypatch):
         "  the parameters 2.70 KiB, the optimiser's memory 2.70 KiB, values that the way\n"
         "  back reads 3.20 KiB, gradients of the values 2.58 KiB (optimizer sgd, float32)\n"
         "scores of 2 images take 5.20 KiB: parameters 2.70 KiB, values at once 2.50 KiB\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("--columns layer --json", "--json prints all there is; leave out --columns"),
+        ("--html --depth 0 --json", "--json prints all there is; leave out --depth and --html"),
+        ("--verify --html", "--verify prints the memory of a plan; leave out --html"),
+        ("--verify --json --depth 1", "--verify prints the memory of a plan; leave out --depth"),
+        (
+            "--train --memory 9",
+            "only --verify has use for --train and --memory; add --verify, or leave out --train and --memory",
+        ),
+        ("--threads 1", "only --verify has use for --threads; add --verify, or leave out --threads"),
+        ("--set CONV=", "--set CONV= has no value; write one behind it, or leave it out"),
+        ("--set=", "an empty word follows --set, as where a variable is not set; fill it in or leave it out"),
+    ],
+)
+def test_flags_that_would_do_nothing(refused, words, text):
+    assert refused("show", "lenet5", *words.split()) == text
+
+
+@pytest.mark.parametrize(
+    ("words", "before"),
+    [
+        (("show", ""), "show"),
+        (("train", "lenet5", "--data", ""), "--data"),
+        (("train", "lenet5", "--runs", " "), "--runs"),
+        (("surgery", "lenet5", "--fold", "-o", ""), "-o"),
+        (("",), "kitnet"),
+    ],
+)
+def test_empty_words(refused, here, words, before):
+    """An empty path would be the folder that one is in."""
+    assert refused(*words) == (
+        f"an empty word follows {before}, as where a variable is not set; fill it in or leave it out"
+    )
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["show", "check", "explain"])
+def test_paths_that_do_not_exist(refused, command):
+    assert refused(command, "runs/nope") == (
+        "'runs/nope': no such run folder or model file, no name of `kitnet models`, and no line such as "
+        "'28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
     )
 
 

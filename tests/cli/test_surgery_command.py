@@ -78,7 +78,8 @@ def test_an_enlarged_model_averages(say, plain):
 
 def test_another_head_has_other_classes(say, refused, plain):
     assert refused("surgery", plain, "--head", "fc2", "-o", "n.safetensors") == (
-        "an output of 2 is not one score for each of 10 classes; name as many classes as it has"
+        "an output of 2 is not one score for each of 10 classes; name as many classes as it has; "
+        "--network-only writes the network without classes"
     )
     assert say("surgery", plain, "--head", "fc2", "--classes", "cat, dog", "-o", "n.safetensors").status == 0
     assert Model.load("n.safetensors").classes == ("cat", "dog")
@@ -127,7 +128,35 @@ def test_networks_alone(say, say_json, plain):
 def test_77_of_the_zoo_nothing_is_drawn(say):
     out = say("surgery", "vgg16", "--convolve", "--input", "384x384").out
     assert out.startswith("384x384x3 -> stage1:[[conv3-64 same -> relu]*2 -> maxpool2] -> stage2:")
-    assert out.endswith("-> fc3:conv1-1000\noutput 6x6x1000, 36 positions, 138,357,544 parameters\n")
+    assert out.endswith(
+        "-> fc3:conv1-1000\noutput 6x6x1000, 36 positions, 138,357,544 parameters\non larger images scores "
+        "are not those of crops: padding, or means over the whole image, have a part in them through "
+        "stage1.conv1, stage1.conv2, stage2.conv1 and 10 more\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "through", "said"),
+    [
+        ("8x8x1 -> conv3-4 -> fc6 -> layernorm -> fc3", [], ""),
+        (
+            "8x8x1 -> conv3-4 -> groupnorm2 -> fc3",
+            ["groupnorm1"],
+            "on larger images scores are not those of crops: padding, or means over the whole image, have a "
+            "part in them through groupnorm1\n",
+        ),
+        (
+            "4x4x1 -> meanpool global -> upsample2 -> fc3",
+            None,
+            "it does not slide over larger images: upsample1: a step in what upsample gives is no whole step "
+            "in the image, so that the network does not slide over it\n",
+        ),
+    ],
+)
+def test_what_sliding_changes_is_told_where_a_network_is_made_to_slide(say, say_json, line, through, said):
+    assert say("surgery", line, "--convolve").out.partition(" parameters\n")[2] == said
+    assert say_json("surgery", line, "--convolve")["borders_through"] == through
+    assert say_json("surgery", line, "--rename", "fc1=last")["borders_through"] is None
 
 
 def test_what_stays_is_told(say):
@@ -218,7 +247,13 @@ def test_75_the_matrix_of_a_convolution(say, say_json):
             "0.1.2/1.2.3/0.2",
         ),
         ("lenet5 --rename C3=", "--rename 'C3=': write it like fc1=conv6"),
+        (
+            "lenet5 --rename C3=ü",
+            "'ü' is no name that a line can have; begin it with a letter from a to z or _, and go on with "
+            "letters, digits, _ and -",
+        ),
         ("lenet5 --stride 2 --fold", "--stride is for --dense IMAGE; add it, or leave out --stride"),
+        ("lenet5 --threads 2 --fold", "--threads is for --dense IMAGE; add it, or leave out --threads"),
         (
             "lenet5 --matrix C3 --fold -o n",
             "--matrix looks at the model as it is; leave out --fold and -o",
@@ -253,7 +288,10 @@ def test_mistakes_with_a_model(refused, plain, wall, here):
     )
     assert refused("surgery", plain, "--convolve", "--input", "10x10", "-o", "n.safetensors") == (
         "an output of 2x2x10 is 4 positions of 10 classes; a model of images has one score a class, such as "
-        "their average"
+        "their average; --network-only writes the network without classes"
+    )
+    assert refused("surgery", plain, "--head", "fc2", "--classes", "cat,cat", "-o", "n.safetensors") == (
+        "two classes are called 'cat'; give each a name of its own"
     )
     (here / "n.safetensors").write_text("")
     exists = "n.safetensors: it exists; give another name"

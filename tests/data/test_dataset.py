@@ -61,7 +61,12 @@ def test_a_dataset():
     ("images", "labels", "reason"),
     [
         (pictures(), [0, 1, 10, 11], "label 10 of sample 2 is outside the 10 classes; expected 0 to 9"),
-        (pictures(), [0, -1, 1, 1], "label -1 of sample 1 is outside the 10 classes; expected 0 to 9"),
+        (
+            pictures(),
+            [0, -1, 1, 1],
+            "label -1 of sample 1 is negative; classes are numbered from 0, so leave such pictures out or "
+            "number them anew",
+        ),
         (pictures(), [0, 1, 2], "3 labels for 4 pictures; expected one label a picture"),
         (pictures(), 3, "labels of shape 1 and type int64; expected one integer a picture"),
         (pictures(), [0.0] * 4, "labels of shape 4 and type float64; expected one integer a picture"),
@@ -202,7 +207,8 @@ def test_missing_files(tmp_path):
         (
             {"train_labels": np.array([0, 1, 2, -7, 1, 0], np.int8)},
             NAMES[1],
-            "label -7 of sample 3 is outside the 3 classes; expected 0 to 2",
+            "label -7 of sample 3 is negative; classes are numbered from 0, so leave such pictures out or "
+            "number them anew",
         ),
         (
             {"train_labels": np.zeros(6, np.float32)},

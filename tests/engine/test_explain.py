@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import kitnet
-from kitnet.engine import explain, plan_of
+from kitnet.cli import run
+from kitnet.engine import explain, plan_of, wishes_of
 from kitnet.engine.plan import Plan
 from kitnet.zoo import find
 
@@ -75,3 +76,28 @@ def test_a_layer_done_in_passing_names_the_step_that_does_it() -> None:
         ("C1", None),
         ("lecuntanh1", "C1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "force", "told"),
+    [
+        ("8x8x16 -> conv3-16 same -> fc2", "winograd2", "winograd F(4x4,3x3)"),
+        ("8x8x16 -> conv3-16 same -> fc2", "winograd4", None),
+        ("8x8x16 -> conv3-17 same -> fc2", "winograd4", "the direct sum"),
+        ("8x8x16 -> conv5-16 same -> fc2", "fourier", "the direct sum"),
+        ("8x8x16 -> conv3-16 same -> fc2", "conv.direct", None),
+    ],
+)
+def test_another_way_to_the_gradient_of_filters_is_told(line: str, force: str, told: str | None) -> None:
+    for mode in ("train", "infer"):
+        plan = plan_of(kitnet.parse(line), 16, mode, wishes=wishes_of((), (force,)))
+        conv: Any = explain(plan)["layers"][0]  # type: ignore[index]
+        assert force in conv["implementation"]
+        assert conv["filter_gradient"] == (told if mode == "train" else None)
+
+
+def test_it_is_printed_with_why(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["explain", "8x8x16 -> conv3-16 same -> fc2", "--batch", "16", "--train", "--force", "winograd2"]
+    told = "    gradient of the filters: winograd F(4x4,3x3)"
+    assert run(words) == 0 and told not in capsys.readouterr().out.splitlines()
+    assert run([*words, "--why"]) == 0 and told in capsys.readouterr().out.splitlines()

@@ -112,20 +112,29 @@ def test_115_cnn_explainers_tiny_vgg() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "multiply_adds"),
+    ("line", "multiply_adds", "others"),
     [
-        ("8x8x3 -> conv3-5", 36 * 27 * 5),
-        ("8x8x4 -> conv3-6 groups=2", 36 * 18 * 6),
-        ("8x8x6 -> conv3-16 table=lenet5", 36 * 9 * 60),
-        ("8x8x3 -> fc10", 1920),
-        ("8x8x3 -> maxpool2", 0),
-        ("8x8x3 -> relu", 0),
-        ("8x8x3 -> subsample2", 48),
-        ("84 -> rbf", 840),
+        ("8x8x3 -> conv3-5", 36 * 27 * 5, 0),
+        ("8x8x4 -> conv3-6 groups=2", 36 * 18 * 6, 0),
+        ("8x8x6 -> conv3-16 table=lenet5", 36 * 9 * 60, 0),
+        ("8x8x3 -> local3-5", 36 * 27 * 5, 0),
+        ("8x8x3 -> transposed3-5", 64 * 27 * 5, 0),
+        ("8x8x3 -> fc10", 1920, 0),
+        ("8x8x3 -> maxpool2", 0, 0),
+        ("8x8x3 -> relu", 0, 0),
+        ("8x8x3 -> batchnorm", 0, 192),
+        ("8x8x3 -> subsample2", 0, 48),
+        ("84 -> rbf", 0, 840),
+        ("8x8x3 -> conv3-5 -> batchnorm -> fc10", 36 * 27 * 5 + 1800, 180),
     ],
 )
-def test_multiply_adds(line: str, multiply_adds: int) -> None:
-    assert parse(line).ledger().totals["multiply_adds"] == multiply_adds
+def test_multiply_adds_and_other_multiplications(line: str, multiply_adds: int, others: int) -> None:
+    """Papers and libraries count products with learned weights in sums alone."""
+    totals = parse(line).ledger().totals
+    assert (totals["multiply_adds"], totals["multiplications"] - totals["multiply_adds"]) == (
+        multiply_adds,
+        others,
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,11 +172,11 @@ def test_json() -> None:
     conv = {"path": "c", "kind": "conv", "output": "2x2x2", "parameters": 20, "connections": 80}
     conv |= {"multiply_adds": 72, "activation_bytes": 64, "values": 8, "weights": 18, "biases": 2}
     conv |= {"training_bytes": 0, "inference_bytes": 192, "parameter_bytes": 80, "gradient_bytes": 144}
-    conv |= {"optimiser_bytes": 80, "state_bytes": 0, **place}
+    conv |= {"optimiser_bytes": 80, "state_bytes": 0, "multiplications": 72, **place}
     relu = {"path": "relu1", "kind": "relu", "output": "2x2x2", "parameters": 0, "connections": 0}
     relu |= {"multiply_adds": 0, "activation_bytes": 64, "values": 0, "weights": 0, "biases": 0}
     relu |= {"training_bytes": 64, "inference_bytes": 64, "parameter_bytes": 0, "gradient_bytes": 0}
-    relu |= {"optimiser_bytes": 0, "state_bytes": 0, **place}
+    relu |= {"optimiser_bytes": 0, "state_bytes": 0, "multiplications": 0, **place}
     found = json.loads(json.dumps(ledger.to_json()))
     assert found["layers"] == [conv, relu]
     assert list(found["layers"][0]) == list(conv)
@@ -182,7 +191,7 @@ def test_json() -> None:
     assert found["totals"] == {
         **{"parameters": 20, "connections": 80, "multiply_adds": 72, "activation_bytes": 128, "values": 24},
         **{"weights": 18, "biases": 2, "training_bytes": 192, "inference_bytes": 192, "parameter_bytes": 80},
-        **{"gradient_bytes": 144, "optimiser_bytes": 80, "state_bytes": 0},
+        **{"gradient_bytes": 144, "optimiser_bytes": 80, "state_bytes": 0, "multiplications": 72},
     }
     assert found["kinds"]["conv"]["layers"] == found["kinds"]["relu"]["layers"] == 1
     assert found["training_memory"] == {

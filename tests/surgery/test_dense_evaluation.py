@@ -163,10 +163,21 @@ def test_of_several_outputs_the_main_one_slides() -> None:
     assert found == pytest.approx(expected, rel=1e-12)
 
 
-def test_norms_over_all_positions_are_told() -> None:
-    net = made("8x8x2 -> conv3-4 -> groupnorm2 -> relu -> fc3")
+@pytest.mark.parametrize("norm", ["layernorm", "layernorm affine=no", "groupnorm1"])
+def test_norms_of_linear_layers_slide(norm: str) -> None:
+    """Over the numbers of each position by itself, as they were over those of the only one."""
+    net = made(f"8x8x2 -> conv3-4 -> fc6 -> {norm} -> relu -> fc3")
+    x = images(net, more=(2, 1))
+    scan = Scan(net, x.shape[1:3], engine="formula")
+    assert scan.causes == ()
+    assert scan(x) == pytest.approx(crops_one_by_one(net, x, 1), rel=1e-11, abs=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["groupnorm2", "groupnorm1", "instancenorm", "layernorm affine=no"])
+def test_norms_over_all_positions_are_told(norm: str) -> None:
+    net = made(f"8x8x2 -> conv3-4 -> {norm} -> relu -> fc3")
     scan = Scan(net, (10, 8), engine="formula")
-    assert scan.causes == ("groupnorm1",)
+    assert scan.causes == (f"{norm.split(maxsplit=1)[0].rstrip('12')}1",)
     assert scan.affected.tolist() == [[True], [True], [True]]
     assert scan.compare(images(net, more=(2, 0))).relative > 1e-3
 

@@ -19,6 +19,7 @@ KINDS = (
     "6x6x2 -> conv2-3 flip=yes -> batchnorm -> fc3",
     "6x6x2 -> fc5 bias=no -> batchnorm -> tanh -> fc3 -> batchnorm",
     "7x2 -> conv3-4 -> batchnorm -> fc3",
+    "6x6x2 -> conv3-4 bias=no -> batchnorm -> batchnorm eps=0.1 -> batchnorm -> fc3",
 )
 
 
@@ -74,6 +75,20 @@ def test_one_of_several() -> None:
     new = fold(net, "batchnorm2")
     assert str(new) == "6x6x4 -> conv3-4 groups=4 bias=no -> batchnorm -> conv1-3 -> fc2"
     assert new(images(net)) == pytest.approx(net(images(net)), rel=1e-12)
+
+
+def test_norms_in_a_row() -> None:
+    net = made(KINDS[7])
+    new, x = fold(net, "batchnorm1", "batchnorm2"), images(net)
+    assert str(new) == "6x6x2 -> conv3-4 -> batchnorm3:batchnorm -> fc3"
+    assert new(x) == pytest.approx(net(x), rel=1e-12)
+    with pytest.raises(KitnetError) as caught:
+        fold(net, "batchnorm1", "batchnorm3")
+    assert str(caught.value) == "batchnorm3: it follows batchnorm2, which is not folded; fold both"
+    read = kitnet.parse("6x6x2 -> conv3-4 -> batchnorm -> residual[batchnorm -> relu] -> fc3")
+    assert foldable(read.graph)["residual1.body.batchnorm1"] == (
+        "other layers, or an output, read batchnorm1 before the norm; it stays"
+    )
 
 
 def test_what_others_read_stays() -> None:

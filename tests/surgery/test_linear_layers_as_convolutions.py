@@ -136,10 +136,16 @@ def test_the_mean_of_all_positions() -> None:
             "not have",
         ),
         (
-            "4x4x2 -> fc5 -> layernorm -> fc3",
+            "4x4x2 -> flatten -> layernorm -> fc3",
             convolve,
-            "layernorm1: layernorm has weights for each of the 5 numbers of its input, which a network that "
-            "slides does not have",
+            "layernorm1: layernorm reads a volume as one row of numbers, which a network that slides does "
+            "not have",
+        ),
+        (
+            "4x4x2 -> fc5 -> bias -> fc3",
+            convolve,
+            "bias1: bias has weights for each of the 5 numbers of its input, which a network that slides "
+            "does not have",
         ),
         (
             "7x7x2 -> meanpool regions=2 -> fc3",

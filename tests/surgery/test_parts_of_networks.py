@@ -106,7 +106,8 @@ def test_other_names() -> None:
         (lambda net: rename(net, {"a": "fc1"}), "fc1: two layers have this name; rename one of them"),
         (
             lambda net: rename(net, {"a": "1 2"}),
-            "'1 2' is no name; use letters, digits, _ and -, such as 'conv1' or 'my-layer'",
+            "'1 2' is no name that a line can have; begin it with a letter from a to z or _, and go on with "
+            "letters, digits, _ and -",
         ),
         (
             lambda net: head(cut(net, "residual1"), "fc2"),

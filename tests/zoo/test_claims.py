@@ -12,7 +12,7 @@ from catalogue import row
 import kitnet
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.layers import Convolution, Layer, Linear
-from kitnet.net import Graph, Net
+from kitnet.net import Graph, Ledger, Net
 from kitnet.zoo import MODELS, check, find
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Claim, Published, claimed
@@ -49,6 +49,15 @@ def test_what_every_card_claims(name: str) -> None:
     assert any(claim.what.startswith("receptive field of ") for claim in claims)
     assert all(claim.source for claim in claims)
     assert len({(claim.what, claim.source) for claim in claims}) == len(claims)
+
+
+@pytest.mark.sample(5)
+@pytest.mark.parametrize("name", MODELS)
+def test_claims_and_ledger_count_alike(name: str) -> None:
+    graph = built(name).graph
+    totals = Ledger.of(graph).totals
+    for what in ("parameters", "multiply-adds", "connections"):
+        assert measure(graph, what) == totals[what.replace("-", "_")], what
 
 
 # (row 115) which number each network is pinned by
@@ -113,10 +122,10 @@ def products(graph: Graph) -> list[int]:
 
 
 def sampled(most: int) -> Iterator[tuple[str, int]]:
-    """Layers of every network, from its first to its last."""
+    """Layers of every network that has filters, from its first to its last."""
     for name in MODELS:
         found = products(built(name).graph)
-        yield from ((name, i) for i in found[:: -(-len(found) // most)])
+        yield from ((name, i) for i in found[:: max(1, -(-len(found) // most))])
 
 
 def breaks_a_claim(name: str, i: int) -> bool:

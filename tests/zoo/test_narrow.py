@@ -45,6 +45,7 @@ NETS: dict[str, Callable[[], Net]] = {
     "alexnet": lambda: alexnet.alexnet(width=4, size=64, units=16),
     "alexnet towers": lambda: alexnet.alexnet_paper(width=2, size=67, units=16),
     "zfnet": lambda: alexnet.zfnet(width=2, size=64, units=16),
+    "zfnet larger": lambda: alexnet.zfnet_larger(width=2, size=64, units=16),
     "zfnet contrast": lambda: alexnet.zfnet_contrast(width=2, size=64, units=16),
     "overfeat": lambda: alexnet.overfeat(width=1, size=71, units=8),
     "googlenet": lambda: googlenet.googlenet(width=8, size=128),

@@ -44,6 +44,22 @@ def test_zfnet_begins_finer_than_alexnet() -> None:
     assert shapes["conv1"] == (110, 110, 96)  # figure 3 of Zeiler & Fergus 2014
 
 
+@row(105)
+def test_the_middle_convolutions_of_zfnet_are_larger() -> None:
+    """In figure 3 of Zeiler & Fergus 2014 they have as many filters as AlexNet's, but all see all maps, so
+    that the fourth and the fifth have twice the weights; in table 2 they have 512, 1024 and 512 filters."""
+    rows = {
+        name: [row for row in built(name).ledger().rows if row.kind == "conv"][2:]
+        for name in ("alexnet:paper", "zfnet", "zfnet:larger")
+    }
+    filters = {name: [row.output[-1] for row in middle] for name, middle in rows.items()}
+    assert filters["alexnet:paper"] == filters["zfnet"] == [384, 384, 256]
+    assert filters["zfnet:larger"] == [512, 1024, 512]
+    pairs = zip(rows["alexnet:paper"], rows["zfnet"], strict=True)
+    assert [one.weights / other.weights for other, one in pairs] == [1, 2, 2]
+    assert {row.output[:-1] for middle in rows.values() for row in middle} == {(13, 13)}
+
+
 @row(106)
 def test_vgg16_has_16_layers_with_weights_3x3_filters_and_2x2_pools() -> None:
     convolutions, pools = layers("vgg16", Convolution), layers("vgg16", MaxPool)

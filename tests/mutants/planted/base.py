@@ -233,4 +233,10 @@ BASE = [
         "True",
         "data/test_cifar.py::test_a_link_in_an_archive_is_not_followed",
     ),
+    Mutant(
+        "base.importing:folders",
+        "import_module(f'{package}.{name}')",
+        "import_module(package)",
+        "test_floors.py::test_folders_are_imported_when_they_are_read",
+    ),
 ]

@@ -32,7 +32,7 @@ LABORATORY = [
         "0 <= o < a.output",
         SUMS + "[9x3 conv3-4/2 flip=yes-2]",
     ),
-    Mutant("lab.loops:_dw", "0 <= p < a.size", "p < a.size", SUMS + "[9x8x4 conv3-5 same-3]"),
+    Mutant("_reading", "0 <= p < axis.size", "p < axis.size", SUMS + "[9x8x4 conv3-5 same-3]"),
     Mutant("lab.loops:_unpooled", "winner == tuple(place)", "True", SUMS + "[7x5x2 maxpool regions=2x3-2]"),
     Mutant(
         "lab.loops:_share",

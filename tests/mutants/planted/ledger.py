@@ -6,6 +6,7 @@ MISFITS = "base/test_misfit.py"
 RECEPTIVE = "net/test_receptive.py"
 LEDGER_TESTS = "net/test_ledger.py"
 SIZING = "net/test_sizing.py"
+DIFF = "cli/test_diff_command.py"
 SHOW = "cli/test_show_command.py"
 
 LEDGER = [
@@ -435,5 +436,43 @@ LEDGER = [
         "sum(memory.values())",
         "max(memory.values())",
         f"{SHOW}::test_the_memory_of_vgg16",
+    ),
+    Mutant(
+        "BatchNorm.multiplications",
+        "math.prod(x[0])",
+        "0",
+        f"{LEDGER_TESTS}::test_multiply_adds_and_other_multiplications",
+    ),
+    Mutant(
+        "net.ledger:_row",
+        "node.layer.multiply_adds(*x)",
+        "node.layer.multiplications(*x)",
+        "zoo/test_claims.py::test_claims_and_ledger_count_alike",
+    ),
+    # where networks differ
+    Mutant(
+        "net.difference:_skips",
+        "np.maximum.accumulate(row, out=row)",
+        "row",
+        f"{DIFF}::test_as_few_layers_as_possible_differ",
+    ),
+    Mutant(
+        "cli.screen:busy",
+        "timer.start()",
+        "timer.name",
+        f"{DIFF}::test_what_takes_long_says_so",
+    ),
+    # what is typed
+    Mutant(
+        "_check_empty",
+        "not word.strip()",
+        "not word",
+        f"{SHOW}::test_empty_words",
+    ),
+    Mutant(
+        "cli.show:_check_flags",
+        "trials and not trial.verify",
+        "False",
+        f"{SHOW}::test_flags_that_would_do_nothing",
     ),
 ]

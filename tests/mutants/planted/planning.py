@@ -373,4 +373,10 @@ PLANNING = [
         "one_by_one",
         "engine/test_plan.py::test_training_step_of_whole_networks[64-norms]",
     ),
+    Mutant(
+        "engine.explain:_filter_gradient",
+        "found == own",
+        "True",
+        "engine/test_explain.py::test_another_way_to_the_gradient_of_filters_is_told",
+    ),
 ]

@@ -124,7 +124,7 @@ SURGERY = [
     ),
     Mutant(
         "surgery.folding:_made",
-        "net.state[norm.path]['var'].astype(float) + eps",
+        "net.state[norm.path]['var'].astype(float) + norm.layer.eps",
         "net.state[norm.path]['var'].astype(float)",
         FOLDED + "test_scores_stay",
     ),
@@ -133,6 +133,30 @@ SURGERY = [
         "s[layer.table.pairs()[1]]",
         "s[layer.table.pairs()[0]]",
         FOLDED + "test_scores_stay",
+    ),
+    Mutant(
+        "surgery.folding:_behind",
+        "into.get(before, before)",
+        "before",
+        FOLDED + "test_norms_in_a_row",
+    ),
+    Mutant(
+        "_sliding_norm",
+        "layer.groups == 1",
+        "False",
+        DENSE + "test_norms_of_linear_layers_slide",
+    ),
+    Mutant(
+        "cli.surgery:_told",
+        "reaches(after)",
+        "reaches(before)",
+        COMMAND + "test_77_of_the_zoo_nothing_is_drawn",
+    ),
+    Mutant(
+        "check_classes",
+        "len(set(names)) < len(names)",
+        "False",
+        COMMAND + "test_mistakes_with_a_model",
     ),
     Mutant(
         "surgery.folding:_reason",

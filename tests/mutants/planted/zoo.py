@@ -67,6 +67,7 @@ ZOO = [
     Mutant("all_cnn_c", "'valid'", "'same'", holds("all-cnn-c")),
     Mutant("towers", "conv(3, 8 * w, groups=groups)", "conv(3, 8 * w)", holds("alexnet:paper")),
     Mutant("_zfnet", "Convolution(5, 8 * w, 2)", "Convolution(5, 8 * w)", holds("zfnet")),
+    Mutant("zfnet_larger", "(16, 32, 16)", "(16, 16, 16)", holds("zfnet:larger")),
     Mutant("zoo.googlenet:inception", "conv(5, five)", "conv(3, five)", holds("googlenet")),
     Mutant(
         "inception_v2_module", "rectified(3, double, stride)", "rectified(3, double)", holds("inception-v2")
