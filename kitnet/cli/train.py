@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Given, Input, OnMisfit, Threads, Whole
-from kitnet.cli.network import read_network, usual_training
+from kitnet.cli.network import read_network
 from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
 from kitnet.net.objective import losses
+from kitnet.optim import RULES
+from kitnet.optim.words import COURSES
 from kitnet.train import (
     Abandoned,
     EpochEnded,
@@ -35,6 +37,7 @@ from kitnet.train import (
     resume,
     train,
 )
+from kitnet.train.recipe import complete
 from kitnet.zoo import Card
 
 CLASS_LOSSES = [word for word, loss in losses().items() if "classes" in loss.targets]
@@ -61,7 +64,25 @@ class Arguments:
             help=f"Share of the last step's direction that is kept; {CARD}, {Card.momentum} for a line."
         ),
     ] = None
-    decay: Annotated[float | None, Parameter(help=f"Weight decay; usually {Settings.decay:g}.")] = None
+    decay: Annotated[
+        float | None,
+        Parameter(help=f"Weight decay, of neither biases nor norms; {CARD}, 0 for a line."),
+    ] = None
+    optimizer: Annotated[
+        str | None,
+        Parameter(
+            help=f"{', '.join(RULES)}, perhaps with numbers, as in 'adam beta1=0.95'; {CARD}, "
+            f"{Card.optimizer} for a line."
+        ),
+    ] = None
+    schedule: Annotated[
+        str | None,
+        Parameter(
+            help=f"Of the learning rate: {', '.join(COURSES)}, perhaps with numbers, of which warmup= "
+            f"and at= count epochs, as in 'cosine warmup=5' and 'drops at=30,60'; {CARD}, {Card.schedule} for "
+            "a line."
+        ),
+    ] = None
     loss: Annotated[
         str | None,
         Parameter(
@@ -116,25 +137,24 @@ def command(
 
 
 def _begin(given: dict[str, Any], stop: threading.Event) -> Iterator[Event]:
-    return train(Settings(**_concrete(**given)), stop, show_compiling)
+    return train(_concrete(**given), stop, show_compiling)
 
 
 def _concrete(
     model: str = Settings.model, input: str | None = None, given: Sequence[str] = (), **others: Any
-) -> dict[str, Any]:
+) -> Settings:
     """The settings with the network that comes of another input and of what a line leaves open."""
     if input is None and not given:
-        return {"model": model, **others}
+        return Settings(model=model, **others)
     net, card = read_network(model, input, on_misfit=others.get("on_misfit"), given=given)
-    usual = {} if card is None else usual_training(card)
-    if usual is None:
+    if card is None:
+        return Settings(model=str(net), **others)
+    if card.learn is not None:
         raise KitnetError(
             f"{model} learns by a rule of its own, on images of its own size; leave out --input, or give a "
             "line"
         )
-    if usual:
-        usual["lr"] = usual.pop("learning_rate")
-    return {**usual, **others, "model": str(net)}
+    return replace(complete(Settings(**others), card), model=str(net))
 
 
 def _go_on(folder: Path, given: dict[str, Any], stop: threading.Event) -> Iterator[Event]:

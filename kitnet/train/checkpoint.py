@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -91,8 +92,7 @@ def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weigh
         kept, views = parts["rule"], _memory(memory)
         if not isinstance(kept.data, dict) or kept.data.get("word") != _word(rule):
             raise KitnetError("it belongs to another update rule")
-        scalars = {name: value for name, value in kept.data.items() if name != "word"}
-        type(rule)(**_numbers(type(rule), scalars, "rule"))  # which refuses what it cannot compute with
+        _check_numbers(rule, kept.data)
         check_arrays({name: (view.shape, "float32") for name, view in views.items()}, kept.arrays)
         progress = Progress.from_json(parts["trainer"].data, steps)
     except KitnetError as error:
@@ -104,8 +104,23 @@ def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weigh
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    """The rule's word and its scalars by name."""
-    return {"word": _word(rule), **{name: float(value) for name, value in vars(rule).items()}}
+    """The rule's word and its numbers by name, of a learning rate that changes the schedule: for a reader,
+    since a run goes on as its arguments say."""
+    numbers = {name: _text_or_number(value) for name, value in vars(rule).items()}
+    return {"word": _word(rule), **numbers}
+
+
+def _text_or_number(value: object) -> str | float:
+    return float(value) if isinstance(value, int | float) else str(value)
+
+
+def _check_numbers(rule: Rule, data: dict[str, Any]) -> None:
+    """Raises KitnetError for data that cannot be those of a rule."""
+    if data.keys() != {"word", *vars(rule)}:
+        raise KitnetError(f"its rule needs {', '.join(sorted(vars(rule)))}")
+    for name, value in data.items():
+        if type(value) is not str and not (type(value) is float and math.isfinite(value)):
+            raise KitnetError(f"{name} is not a number in its range, or a text")
 
 
 def _word(rule: Rule) -> str:

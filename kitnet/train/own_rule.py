@@ -24,7 +24,8 @@ from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import pick_engine
 from kitnet.zoo import Card, Learning
 
-OF_STEPS = ("epochs", "batch", "lr", "momentum", "decay", "loss")  # what such a rule has not
+# what such a rule has not
+OF_STEPS = ("epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "loss")
 
 
 def learn(
@@ -35,7 +36,7 @@ def learn(
     Raises KitnetError before anything is written where the settings or the data do not fit.
     """
     for name in OF_STEPS:
-        if getattr(settings, name) not in (None, 0.0):
+        if getattr(settings, name) is not None:
             raise KitnetError(
                 f"{card.name} learns by a rule of its own, without steps along a gradient; leave out --{name}"
             )

@@ -31,9 +31,11 @@ class Settings:
     data_dir: str | None = None
     epochs: int | None = None
     batch: int | None = None
+    optimizer: str | None = None  # such as "adam beta1=0.95"
+    schedule: str | None = None  # of the learning rate, such as "cosine warmup=5"
     lr: float | None = None
     momentum: float | None = None
-    decay: float = 0.0
+    decay: float | None = None
     loss: str | None = None
     on_misfit: str | None = None  # of layers of a line that do not say their own
     seed: int = 0

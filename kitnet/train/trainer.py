@@ -25,13 +25,13 @@ from kitnet.layers import Loss
 from kitnet.net import Net, parse, usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import goals_of, loss_by_name
-from kitnet.optim import Sgd
 from kitnet.train import own_rule
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import EpochEnded, Event, Finished, Started, Stepped, Stopped, Warned
 from kitnet.train.folder import RunFolder, absolute
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import GOLDEN, Model
+from kitnet.train.recipe import complete, rule_of
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
@@ -129,11 +129,9 @@ class _Run:
     def __init__(self, settings: Settings) -> None:
         net, card = network(settings.model, settings.on_misfit)
         self.name = card.name
-        self.epochs = settings.epochs or card.epochs
-        self.batch = settings.batch or card.batch
-        momentum = card.momentum if settings.momentum is None else settings.momentum
-        rate = card.rate if settings.lr is None else settings.lr
-        self.rule = Sgd(rate, momentum, settings.decay)
+        settings = complete(settings, card)
+        assert settings.epochs is not None and settings.batch is not None  # since they are complete
+        self.epochs, self.batch = settings.epochs, settings.batch
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
         goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         self.data = _Data(*load(settings.data, settings.data_dir))
@@ -146,15 +144,12 @@ class _Run:
             )
         preparation = Preparation.fitted(self.data.train, net.input_shape)
         self.loader = Loader(self.data.train, preparation, self.batch, settings.seed)
+        self.rule = rule_of(settings, self.loader.steps)
         self.settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
             data=settings.data if settings.data in NAMES else absolute(settings.data),
             data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
-            epochs=self.epochs,
-            batch=self.batch,
-            lr=rate,
-            momentum=momentum,
             loss=write_layer(loss),
             engine=pick_engine(settings.engine),
         )
@@ -289,7 +284,7 @@ class _Run:
         else:
             kept = f"no epoch had ended, so that only the start is kept, in {saves.newest}"
         what = "the gradient is not finite" if np.isfinite(loss) else f"the loss became {loss}"
-        return TrainingError(f"{what} {where}; {kept}; try a smaller --lr than {self.rule.rate:g}")
+        return TrainingError(f"{what} {where}; {kept}; try a smaller --lr than {self.settings.lr:g}")
 
     def _summarise(self, folder: RunFolder, progress: Progress, engine: str) -> dict[str, Any]:
         from kitnet import __version__  # the package imports this module
@@ -301,9 +296,11 @@ class _Run:
             "data": self.settings.data,
             "epochs": progress.epoch,
             "batch": self.batch,
-            "lr": self.rule.rate,
-            "momentum": self.rule.momentum,
-            "decay": self.rule.decay,
+            "optimizer": self.settings.optimizer,
+            "schedule": self.settings.schedule,
+            "lr": self.settings.lr,
+            "momentum": self.settings.momentum,
+            "decay": self.settings.decay,
             "loss": write_layer(self.model.loss),
             "seed": self.settings.seed,
             "parameters": self.model.net.ledger().totals["parameters"],

@@ -224,6 +224,8 @@ def test_what_a_run_folder_holds(settings, easy):
         "data": easy,
         "epochs": 3,
         "batch": 16,
+        "optimizer": "sgd",
+        "schedule": "constant",
         "lr": 0.05,  # the usual one
         "momentum": 0.9,
         "decay": 0.0,
