@@ -36,6 +36,7 @@ def compile(
     seed: int | None = None,
     values: Collection[str] | str = (),
     gradients: Collection[str] | str = (),
+    frozen: Collection[str] | str = (),
     threads: int | None = None,
     numerics: str = "fast",
     forbid: Collection[str] | str = (),
@@ -53,7 +54,8 @@ def compile(
     "positions", class numbers for each position; "values", numbers. It returns losses (N,) and scores; `seed`
     keys the random bits of dropout. Mode `gradient` does the same but for the update, for an optimiser of
     your own: it leaves the mean gradient in the function's `gradient`. `values` and `gradients` are paths of
-    values to be read out in every call, into the function's `values` and `gradients`.
+    values to be read out in every call, into the function's `values` and `gradients`; parameters at `frozen`
+    paths, and below, stay as they are.
 
     Within a plan the scores of an image do not depend on the other images, bit for bit. Plans for batches of
     other sizes may compute otherwise, so that scores agree to 1e-6 of the largest. `numerics` "exact" takes
@@ -69,16 +71,18 @@ def compile(
     if layout is not None:
         _one_of("layout", layout, ("images", "channels"))
     values, gradients = words("values", values, "conv1"), words("gradients", gradients, "conv1")
+    frozen = words("frozen", frozen, "conv1")
     wishes = wishes_of(forbid, force, INEXACT if numerics == "exact" else ())
     how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
     if mode == "infer":
         given = {"loss": loss, "target": target, "rule": rule, "seed": seed, "gradients": gradients or None}
-        for name, value in given.items():
+        for name, value in (given | {"frozen": frozen or None}).items():
             if value is not None:
                 raise KitnetError(f"mode 'infer' takes no {name}; 'train' does")
         return Scores(net, None, batch, values=values, **how)
     if rule is not None and mode == "gradient":
         raise KitnetError("mode 'gradient' leaves the weights alone and takes no rule; 'train' does")
+    how["frozen"] = frozen
     rule = (Sgd() if rule is None else rule) if mode == "train" else None
     seed = 0 if seed is None else seed
     return TrainingStep(

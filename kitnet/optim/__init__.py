@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
     from kitnet.optim.sgd import Nesterov, Sgd
     from kitnet.optim.words import Course, read_rule
+    from kitnet.optim.wrapped import Averaged, Clipped
 
 __all__ = [
     "RULES",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Averaged",
+    "Clipped",
     "Cosine",
     "Course",
     "Drops",
@@ -46,6 +49,7 @@ _FILES = {
     "schedule": ("Cosine", "Drops", "Linear", "OneCycle"),
     "sgd": ("Nesterov", "Sgd"),
     "words": ("Course", "read_rule"),
+    "wrapped": ("Averaged", "Clipped"),
 }
 __getattr__ = attributes(__name__, {name: file for file, names in _FILES.items() for name in names})
 

@@ -22,7 +22,8 @@ from kitnet.train.events import EpochEnded
 from kitnet.train.metrics import Score
 from kitnet.train.network_parts import check_arrays, check_network_arrays, fill, graph_data, network_parts
 
-CHECKPOINT = Format("kitnet checkpoint 2", dict.fromkeys(("graph", "weights", "state", "rule", "trainer"), 1))
+PARTS = ("graph", "weights", "state", "rule", "trainer", "data")
+CHECKPOINT = Format("kitnet checkpoint 2", dict.fromkeys(PARTS, 1))
 FORMAT_1 = "kitnet checkpoint 1"
 MOST = 1 << 53  # of a count in a file
 
@@ -61,22 +62,25 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress
+    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress, data: str = ""
 ) -> None:
-    """Write the checkpoint, whole. Raises RunError."""
+    """Write the checkpoint, whole; `data` is the digest of those that are trained on. Raises RunError."""
     CHECKPOINT.write(
         path,
         {
             **network_parts(net),
             "rule": Part(_rule(rule), _memory(memory)),
             "trainer": Part(dataclasses.asdict(progress)),
+            "data": Part(data),
         },
     )
 
 
-def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], steps: int) -> Progress:
-    """Fill a network and the memory of a rule, in a run of so many steps an epoch. Raises RunError, with
-    nothing changed, for a file that is not theirs."""
+def load_checkpoint(
+    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], steps: int, data: str = ""
+) -> Progress:
+    """Fill a network and the memory of a rule, in a run of so many steps an epoch on `data` of this digest.
+    Raises RunError, with nothing changed, for a file that is not theirs."""
     try:
         with opened(path) as file:
             if file.metadata.get(FORMAT) == FORMAT_1:
@@ -90,11 +94,11 @@ def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weigh
         weights, state = parts["weights"].arrays, parts["state"].arrays
         check_network_arrays(net.graph, weights, state)
         kept, views = parts["rule"], _memory(memory)
-        if not isinstance(kept.data, dict) or kept.data.get("word") != _word(rule):
-            raise KitnetError("it belongs to another update rule")
-        _check_numbers(rule, kept.data)
+        _check_rule(rule, kept.data)
         check_arrays({name: (view.shape, "float32") for name, view in views.items()}, kept.arrays)
         progress = Progress.from_json(parts["trainer"].data, steps)
+        if parts["data"].data != data:
+            raise KitnetError("its training or test data are not those of now")
     except KitnetError as error:
         raise RunError(f"{path}: not a checkpoint of this run ({error})") from None
     fill(net, weights, state)
@@ -106,20 +110,31 @@ def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weigh
 def _rule(rule: Rule) -> dict[str, Any]:
     """The rule's word and its numbers by name, of a learning rate that changes the schedule: for a reader,
     since a run goes on as its arguments say."""
-    numbers = {name: _text_or_number(value) for name, value in vars(rule).items()}
-    return {"word": _word(rule), **numbers}
+    return {"word": _word(rule), **{name: _told(value) for name, value in _numbers_of(rule).items()}}
 
 
-def _text_or_number(value: object) -> str | float:
+def _told(value: object) -> Any:
+    if isinstance(value, Rule):
+        return _rule(value)
     return float(value) if isinstance(value, int | float) else str(value)
 
 
-def _check_numbers(rule: Rule, data: dict[str, Any]) -> None:
-    """Raises KitnetError for data that cannot be those of a rule."""
-    if data.keys() != {"word", *vars(rule)}:
-        raise KitnetError(f"its rule needs {', '.join(sorted(vars(rule)))}")
+def _numbers_of(rule: Rule) -> dict[str, Any]:
+    """The fields of a rule, the rule within one among them."""
+    return {one.name: getattr(rule, one.name) for one in dataclasses.fields(rule)}  # type: ignore[arg-type]
+
+
+def _check_rule(rule: Rule, data: object) -> None:
+    """Raises KitnetError for data that are not those of a rule of this kind, whatever its numbers."""
+    if not isinstance(data, dict) or data.get("word") != _word(rule):
+        raise KitnetError("it belongs to another update rule")
+    fields = _numbers_of(rule)
+    if data.keys() != {"word", *fields}:
+        raise KitnetError(f"its rule needs {', '.join(sorted(fields))}")
     for name, value in data.items():
-        if type(value) is not str and not (type(value) is float and math.isfinite(value)):
+        if isinstance(fields.get(name), Rule):
+            _check_rule(fields[name], value)
+        elif type(value) is not str and not (type(value) is float and math.isfinite(value)):
             raise KitnetError(f"{name} is not a number in its range, or a text")
 
 

@@ -30,6 +30,11 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """All is ready; the first step follows."""
+
+
+@dataclass(frozen=True)
 class Stepped:
     """One step is done; loss and accuracy are the means of the epoch so far."""
 
@@ -86,4 +91,4 @@ class Finished:
     summary: dict[str, Any]
 
 
-Event = Warned | Started | Stepped | Learned | EpochEnded | Stopped | Abandoned | Finished
+Event = Warned | Started | Ready | Stepped | Learned | EpochEnded | Stopped | Abandoned | Finished

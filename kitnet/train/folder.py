@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kitnet.base.error import RunError, shorten
-from kitnet.files import Lock, write_whole
+from kitnet.files import Lock, remove, write_whole
 from kitnet.train.events import EpochEnded
 from kitnet.train.model import BEST, LAST
 from kitnet.train.settings import Settings
@@ -54,8 +54,8 @@ class RunFolder:
             ) from None
         try:
             folder.write_settings(settings)
-        except RunError:
-            folder.path.rmdir()
+        except BaseException:
+            folder.clear()
             raise
         return folder
 
@@ -96,6 +96,12 @@ class RunFolder:
         """The checkpoints that are there, newest first."""
         found = [(match, path) for path in self.path.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
         return [path for match, path in sorted(found, key=lambda one: -int(one[0][1]))]
+
+    def clear(self) -> None:
+        """Leave nothing of a run that has come to nothing."""
+        for path in self.path.iterdir():
+            remove(path)
+        self.path.rmdir()
 
     @property
     def summary(self) -> Path:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from kitnet.base.error import KitnetError
-from kitnet.optim import Course, Rule, read_rule
+from kitnet.optim import Averaged, Clipped, Course, Rule, read_rule
 from kitnet.optim.words import numbers_of
 from kitnet.train.settings import Settings
 from kitnet.zoo import Card
@@ -39,7 +39,10 @@ def rule_of(settings: Settings, steps: int) -> Rule:
     numbers |= {name: getattr(settings, flag) for name, flag in FLAGS.items() if name in numbers_of(kind)}
     course = Course(settings.schedule or "")
     rate = course.schedule(numbers.pop("rate"), steps, settings.epochs or 1)
-    return kind(rate=rate, **numbers)  # type: ignore[call-arg]  # a rule's numbers are its fields
+    rule: Rule = kind(rate=rate, **numbers)  # type: ignore[call-arg]  # a rule's numbers are its fields
+    if settings.clip is not None:
+        rule = Clipped(rule, settings.clip)
+    return rule if settings.average is None else Averaged(rule, settings.average)
 
 
 def _rule(text: str, settings: Settings, card: Card) -> Rule:

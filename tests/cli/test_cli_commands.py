@@ -39,8 +39,9 @@ def test_the_version(say):
 
 
 OPTIONS = {
-    "train": "MODEL --data --data-dir --epochs --batch --optimizer --schedule --lr --momentum --decay --loss "
-    "--seed --runs --name --engine --threads --resume --on-misfit --input --set",
+    "train": "MODEL --data --data-dir --epochs --batch --optimizer --schedule --lr --momentum --decay --clip "
+    "--average --freeze --patience --loss --seed --runs --name --save-every --engine "
+    "--threads --resume --on-misfit --input --set",
     "evaluate": "RUN --data --data-dir --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --json",

@@ -21,7 +21,18 @@ from kitnet.files import write_tensors
 from kitnet.layers import Convolution, Linear
 from kitnet.net import Graph
 from kitnet.optim import Sgd
-from kitnet.train import EpochEnded, Finished, Model, Started, Stepped, Stopped, Warned, resume, train
+from kitnet.train import (
+    EpochEnded,
+    Finished,
+    Model,
+    Ready,
+    Started,
+    Stepped,
+    Stopped,
+    Warned,
+    resume,
+    train,
+)
 from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from kitnet.train.metrics import Score
 from kitnet.train.saves import is_best
@@ -171,7 +182,7 @@ def test_a_run_that_ended_before_its_summary(settings):
     folder = list(train(settings(epochs=2)))[-1].folder
     (folder / "summary.json").unlink()
     events = list(resume(folder))
-    assert [type(event) for event in events] == [Started, Finished]
+    assert [type(event) for event in events] == [Started, Ready, Finished]
     assert (folder / "summary.json").exists()
 
 

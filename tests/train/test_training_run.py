@@ -193,7 +193,7 @@ def test_the_seed_decides_the_order_too(settings):
 def test_the_events_of_a_run(settings, easy):
     events, folder = go(settings(epochs=2, batch=40))
     kinds = [type(event).__name__ for event in events]
-    assert kinds == ["Started", *2 * ["Stepped", "Stepped", "Stepped", "EpochEnded"], "Finished"]
+    assert kinds == ["Started", "Ready", *2 * ["Stepped", "Stepped", "Stepped", "EpochEnded"], "Finished"]
     assert events[0] == Started(
         folder=folder,
         line=settings().model,
