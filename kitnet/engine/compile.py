@@ -70,24 +70,19 @@ def compile(
     _one_of("numerics", numerics, NUMERICS)
     if layout is not None:
         _one_of("layout", layout, ("images", "channels"))
-    values, gradients = words("values", values, "conv1"), words("gradients", gradients, "conv1")
-    frozen = words("frozen", frozen, "conv1")
+    paths = {"values": values, "gradients": gradients, "frozen": frozen}
+    values, gradients, frozen = (words(name, given, "conv1") for name, given in paths.items())
     wishes = wishes_of(forbid, force, INEXACT if numerics == "exact" else ())
     how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
     if mode == "infer":
-        given = {"loss": loss, "target": target, "rule": rule, "seed": seed, "gradients": gradients or None}
-        for name, value in (given | {"frozen": frozen or None}).items():
-            if value is not None:
-                raise KitnetError(f"mode 'infer' takes no {name}; 'train' does")
+        _no_training(loss=loss, target=target, rule=rule, seed=seed, gradients=gradients, frozen=frozen)
         return Scores(net, None, batch, values=values, **how)
     if rule is not None and mode == "gradient":
         raise KitnetError("mode 'gradient' leaves the weights alone and takes no rule; 'train' does")
-    how["frozen"] = frozen
     rule = (Sgd() if rule is None else rule) if mode == "train" else None
     seed = 0 if seed is None else seed
-    return TrainingStep(
-        net, loss, batch, rule, target=target, seed=seed, values=values, gradients=gradients, **how
-    )
+    how |= {"values": values, "gradients": gradients, "frozen": frozen}
+    return TrainingStep(net, loss, batch, rule, target=target, seed=seed, **how)
 
 
 def plan_of(
@@ -111,6 +106,13 @@ def plan_of(
         graph, request = training(graph, goals_of(graph, loss), rule)
     weights = Weights(net.graph.params())  # where they lie; drawing those of a large network takes seconds
     return make_plan(graph, weights, batch_size(batch), cpu or detect(), request, **how)
+
+
+def _no_training(**given: Any) -> None:
+    """Raises KitnetError for what only training takes."""
+    for name, value in given.items():
+        if value is not None and value != ():
+            raise KitnetError(f"mode 'infer' takes no {name}; 'train' does")
 
 
 def _one_of(what: str, given: object, known: Collection[str]) -> None:
