@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from kitnet.cli.screen import SIGNALLED
+
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # of which Windows has no SIGHUP
 
 
@@ -26,7 +28,7 @@ class Interruption:
     @property
     def status(self) -> int:
         """The exit status of a program that this signal ended."""
-        return 128 + self.number
+        return SIGNALLED + self.number
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         asked = self.stop.is_set()

@@ -54,6 +54,7 @@ def resume(
         raise own_rule.refuse_to_resume(str(folder.path), card)
     lock = folder.lock()
     try:
+        folder.remove_leftovers()
         run = Run.of(settings if epochs is None else replace(settings, epochs=epochs))
         saves = Saves(folder, lock, run.loader.steps, run.data)
         progress = saves.load(run.model.net, run.rule, run.memory)
