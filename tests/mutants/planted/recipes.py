@@ -95,4 +95,47 @@ RECIPES = [
         "None",
         "train/test_training_options.py::test_data_that_have_changed_are_noticed",
     ),
+    Mutant(
+        "RunFolder.remove_leftovers",
+        "remove(path)",
+        "None",
+        "train/test_kills.py::test_a_kill_while_it_is_resumed",
+    ),
+    Mutant(
+        "Loop._epoch",
+        "time.monotonic() - self._saved > run.settings.seconds_between_saves",
+        "False",
+        "train/test_training_options.py::"
+        "test_a_run_that_is_killed_within_an_epoch_loses_no_more_than_since_the_last_save[formula]",
+    ),
+    Mutant(
+        "Loop._save_start",
+        "self.saves.folder.clear()",
+        "None",
+        "train/test_failing_saves.py::test_a_start_that_cannot_be_saved_leaves_nothing",
+    ),
+    Mutant(
+        "Saves.save",
+        "save_checkpoint(path, net, rule, memory, progress, self.data)",
+        "path.write_bytes(b'')",
+        "train/test_failing_saves.py::test_a_call_that_fails[mkstemp-4]",
+    ),
+    Mutant(
+        "Interruption.hear",
+        "asked or not self.patient",
+        "asked",
+        "cli/test_signals.py::test_before_the_first_step_it_ends_at_once[15]",
+    ),
+    Mutant(
+        "interruptible",
+        "number is not None and signal.getsignal(number) is not signal.SIG_IGN",
+        "number is not None",
+        "cli/test_signals.py::test_what_the_process_shall_ignore_is_ignored_and_all_is_as_before_afterwards",
+    ),
+    Mutant(
+        "kernels.jit:load",
+        "pool.shutdown(wait=False, cancel_futures=True)",
+        "pool.shutdown(cancel_futures=True)",
+        "cli/test_signals.py::test_nobody_waits_for_kernels_that_are_being_compiled",
+    ),
 ]
