@@ -130,8 +130,8 @@ def load(sources: Sequence[Source], progress: Callable[[int, int], None] | None 
     done = len(sources) - len(missing)
     _initialise()
     pool = concurrent.futures.ThreadPoolExecutor(max(1, min(cores(), len(missing))))
-    futures = {pool.submit(_make, key, source): key for key, source in missing.items()}
     try:
+        futures = {pool.submit(_make, key, source): key for key, source in missing.items()}
         for future in concurrent.futures.as_completed(futures):
             key = futures[future]
             ready[key] = _loaded[key] = future.result()

@@ -60,9 +60,9 @@ RECIPES = [
         "engine/test_frozen.py::test_each_kind_of_layer_stays_and_the_others_learn_as_before[batchnorm1]",
     ),
     Mutant(
-        "Builder._wants",
-        "self.learns(i)",
-        "self.request.weights",
+        "Builder.learns",
+        "self.node(i).owner not in self.request.frozen",
+        "True",
         "engine/test_frozen.py::test_the_way_back_ends_where_nothing_learns",
     ),
     Mutant(
