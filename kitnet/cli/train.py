@@ -314,6 +314,8 @@ def _say_epoch(row: EpochEnded) -> None:
 
 def _say_end(finished: Finished) -> None:
     summary = finished.summary
+    if summary.get("trouble"):
+        print(f"kitnet: nothing was learned: {summary['trouble']}", file=sys.stderr)
     result = f"{summary['test_accuracy']:.2%} of the test images right after {summary['seconds']:.1f} s;"
     advice = f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
     for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:

@@ -30,12 +30,14 @@ MOST = 1 << 53  # of a count in a file
 
 @dataclass
 class Progress:
-    """Where a run is: `step` steps of epoch number `epoch` (from 0) are done, in `seconds` of work."""
+    """Where a run is: `step` steps of epoch number `epoch` (from 0) are done, in `seconds` of work;
+    `first_loss` is that of the first step."""
 
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
     epoch_seconds: float = 0.0
+    first_loss: float = 0.0
     score: Score = field(default_factory=Score)
     rows: list[EpochEnded] = field(default_factory=list)
 

@@ -28,6 +28,7 @@ from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, make_step, pick_engine
+from kitnet.train.trouble import trouble
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Loop:
     progress: Progress
     stop: threading.Event
     compiling: Compiling | None = None
+    _warned: bool = field(default=False, init=False)
     _saved: float = field(default=0.0, init=False)  # when the last checkpoint was written
 
     def events(self) -> Iterator[Event]:
@@ -55,10 +57,12 @@ class Loop:
             yield Ready()
             while not self.run.ended(self.progress):
                 yield from self._epoch(step_of)
+                yield from self._warn()
                 if self.stop.is_set() and (self.progress.step or not self.run.ended(self.progress)):
                     yield self._stopped()
                     return
             summary = self.run.summary(self.progress, step_of.engine)
+            summary["trouble"] = trouble(self.run, self.progress)
             saves.folder.write_summary(summary)
             yield Finished(saves.folder.path, summary)
 
@@ -105,6 +109,8 @@ class Loop:
                 losses, scores = self._step(step_of, x, labels, progress.epoch * steps + progress.step)
             if not step_of.finite:
                 raise self._lost(float(losses.mean()), f"at step {progress.step + 1} of epoch")
+            if not progress.epoch and not progress.step:
+                progress.first_loss = float(losses.mean())
             progress.step += 1
             progress.epoch_seconds = before + time.perf_counter() - begun
             progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == labels)
@@ -118,6 +124,15 @@ class Loop:
                 self._check_weights()
                 self._save()
         yield self._end_epoch()
+
+    def _warn(self) -> Iterator[Warned]:
+        """At the first epoch that is in trouble."""
+        if self.progress.step or self._warned:
+            return
+        found = trouble(self.run, self.progress)
+        if found:
+            self._warned = True
+            yield Warned(found)
 
     def _stepped(self) -> Stepped:
         progress, score = self.progress, self.progress.score

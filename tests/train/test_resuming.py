@@ -297,7 +297,7 @@ def some_checkpoint(path, **other):
     velocity = net.weights.like()
     velocity.flat[...] = np.random.default_rng(0).standard_normal(velocity.flat.size)
     row = EpochEnded(1, 0.1 + 0.2, 1 / 3, -0.5, 0.25, 1.5, 100.0)
-    progress = Progress(2, 3, 12.5, 0.75, Score(48, 1 / 7, 13), [row, replace(row, epoch=2)])
+    progress = Progress(2, 3, 12.5, 0.75, 2.5, Score(48, 1 / 7, 13), [row, replace(row, epoch=2)])
     save_checkpoint(path, net, Sgd(0.1), {"velocity": velocity}, progress)
     return net, velocity, progress
 
@@ -393,7 +393,7 @@ def changed_checkpoint(path, part=None, change=lambda data: data, arrays=()):
 SPREAD = "fc1.bias is float32 (1,), expected float32 (10,)"
 WHOLE, NUMBER = "is not a whole number in its range", "is not a number in its range"
 NO_VALUE = f"{NUMBER}, or a text"
-FIELDS = "its progress needs epoch, epoch_seconds, rows, score, seconds, step"
+FIELDS = "its progress needs epoch, epoch_seconds, first_loss, rows, score, seconds, step"
 
 
 @pytest.mark.parametrize(

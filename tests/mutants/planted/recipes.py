@@ -138,4 +138,16 @@ RECIPES = [
         "pool.shutdown(cancel_futures=True)",
         "cli/test_signals.py::test_nobody_waits_for_kernels_that_are_being_compiled",
     ),
+    Mutant(
+        "train.trouble:trouble",
+        "GROWN * progress.first_loss > 0",
+        "1e9",
+        "train/test_trouble.py::test_a_loss_that_grows",
+    ),
+    Mutant(
+        "train.trouble:trouble",
+        "share + SIGMAS * math.sqrt(share * (1 - share) / len(run.train))",
+        "0",
+        "train/test_trouble.py::test_a_network_that_guesses",
+    ),
 ]
