@@ -17,7 +17,7 @@ from kitnet.base.error import KitnetError
 from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Given, Input, OnMisfit, Threads, Whole
 from kitnet.cli.interruption import Interrupted, Interruption, interruptible
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import fits, out, say, say_wrapped, show_compiling
+from kitnet.cli.screen import fits, out, say, say_bytes, say_wrapped, show_compiling
 from kitnet.net.objective import losses
 from kitnet.optim import RULES
 from kitnet.optim.words import COURSES
@@ -26,6 +26,7 @@ from kitnet.train import (
     EpochEnded,
     Event,
     Finished,
+    Foretold,
     Learned,
     Ready,
     Settings,
@@ -226,7 +227,11 @@ class _Show:
             case Started():
                 _say_start(event)
                 self._started = event
-            case Ready():
+            case Foretold(epoch_seconds, seconds):
+                say(f"an epoch takes about {_duration(epoch_seconds)}, all that is left {_duration(seconds)}")
+            case Ready(memory):
+                if memory is not None:
+                    say(f"training needs {say_bytes(memory)} of memory besides the data")
                 self._interruption.patient = True
                 assert self._started is not None
                 _start_bar(bar, self._started)
@@ -295,6 +300,13 @@ def _say_start(started: Started) -> None:
         f"{started.data}: {started.samples:,} images to train with, {started.test_samples:,} to test; "
         f"run folder {started.folder}"
     )
+
+
+def _duration(seconds: float) -> str:
+    """12 s, 3 min, 2.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def _say_epoch(row: EpochEnded) -> None:

@@ -21,7 +21,18 @@ from kitnet.base.spec import Array
 from kitnet.data import Dataset
 from kitnet.optim.wrapped import AVERAGE
 from kitnet.train.checkpoint import Progress
-from kitnet.train.events import EpochEnded, Event, Finished, Ready, Started, Stepped, Stopped, Warned
+from kitnet.train.events import (
+    EpochEnded,
+    Event,
+    Finished,
+    Foretold,
+    Ready,
+    Started,
+    Stepped,
+    Stopped,
+    Warned,
+)
+from kitnet.train.foretold import TooMuchMemoryError, check_memory
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
@@ -29,6 +40,8 @@ from kitnet.train.saves import Saves
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, make_step, pick_engine
 from kitnet.train.trouble import trouble
+
+MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
 
 
 @dataclass
@@ -40,6 +53,8 @@ class Loop:
     progress: Progress
     stop: threading.Event
     compiling: Compiling | None = None
+    _steps: int = field(default=0, init=False)  # of the first epoch, in this process
+    _foretold: bool = field(default=False, init=False)
     _warned: bool = field(default=False, init=False)
     _saved: float = field(default=0.0, init=False)  # when the last checkpoint was written
 
@@ -49,12 +64,18 @@ class Loop:
         with saves.lock:
             if saves.warning:
                 yield Warned(saves.warning)
-            if saves.newest is None:
+            new = saves.newest is None
+            if new:
                 self._save_start()
             self._saved = time.monotonic()
             yield self._started()
-            step_of = self._compile()
-            yield Ready()
+            try:
+                step_of, memory = self._compile()
+            except TooMuchMemoryError:
+                if new:
+                    saves.folder.clear()
+                raise
+            yield Ready(memory)
             while not self.run.ended(self.progress):
                 yield from self._epoch(step_of)
                 yield from self._warn()
@@ -86,10 +107,11 @@ class Loop:
             return Stopped(folder, progress.epoch + 1, progress.step)
         return Stopped(folder, progress.epoch, self.run.loader.steps)
 
-    def _compile(self) -> Step:
-        run = self.run
-        return make_step(
-            pick_engine(run.settings.engine),
+    def _compile(self) -> tuple[Step, int | None]:
+        """The step, and the bytes that it needs, where they are known."""
+        run, engine = self.run, pick_engine(self.run.settings.engine)
+        step_of = make_step(
+            engine,
             run.model,
             run.loader.batch,
             run.rule,
@@ -99,6 +121,7 @@ class Loop:
             run.settings.threads,
             self.compiling,
         )
+        return step_of, check_memory(run, step_of) if engine == "compiled" else None
 
     def _epoch(self, step_of: Step) -> Iterator[Event]:
         """An epoch, or the rest of it; where training is to stop the model is saved as it is."""
@@ -117,6 +140,7 @@ class Loop:
             yield self._stepped()
             if progress.step == steps:
                 break
+            yield from self._foretell(time.perf_counter() - begun)
             if self.stop.is_set():
                 self._save_within_epoch()
                 return
@@ -125,8 +149,20 @@ class Loop:
                 self._save()
         yield self._end_epoch()
 
+    def _foretell(self, seconds: float) -> Iterator[Foretold]:
+        """Once, when the first epoch has done some steps in so many seconds and is not over."""
+        self._steps += 1
+        if self._foretold or self._steps < MEASURED_STEPS or seconds < MEASURED_SECONDS:
+            return
+        self._foretold = True
+        progress, steps = self.progress, self.run.loader.steps
+        each = seconds / self._steps
+        left = (self.run.epochs - progress.epoch) * steps - progress.step
+        yield Foretold(each * steps, each * left)
+
     def _warn(self) -> Iterator[Warned]:
         """At the first epoch that is in trouble."""
+        self._foretold = True  # what an epoch takes has been seen
         if self.progress.step or self._warned:
             return
         found = trouble(self.run, self.progress)

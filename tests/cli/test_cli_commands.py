@@ -229,8 +229,9 @@ def test_train(say, easy, here):
     folder = Path("runs", "net-1")
     assert lines[0] == LINE
     assert lines[1] == f"{easy}: 100 images to train with, 40 to test; run folder {folder}"
+    assert re.fullmatch(r"training needs \d+ KiB of memory besides the data", lines[2])
     number = r" *[\d,]+\.?\d*"
-    for epoch, line in enumerate(lines[2:4], 1):
+    for epoch, line in enumerate(lines[3:5], 1):
         assert re.fullmatch(
             rf"epoch   {epoch}  train loss {number} accuracy {number}%  test loss {number} accuracy {number}%"
             rf"  {number} s  {number} images/s",
@@ -238,11 +239,11 @@ def test_train(say, easy, here):
         )
     assert re.fullmatch(
         rf"{number}% of the test images right after {number} s; try: kitnet predict {folder} IMAGE.png",
-        lines[4],
+        lines[5],
     )
-    assert len(lines) == 5
+    assert len(lines) == 6
     summary = json.loads((here / folder / "summary.json").read_text())
-    assert f"{summary['test_accuracy']:.2%} of the test images" in lines[4]
+    assert f"{summary['test_accuracy']:.2%} of the test images" in lines[5]
     assert (summary["seed"], summary["batch"], summary["epochs"]) == (9, 25, 2)
     assert names(here) == ["runs"]
 
@@ -283,7 +284,7 @@ def test_resume_with_more_epochs(say, easy, here):
     say("train", LINE, "--data", easy, "--epochs", "1")
     said = say("train", "--resume", "runs/net-1", "--epochs", "3")
     assert (said.status, said.err) == (0, "")
-    assert [line[:9] for line in said.out.splitlines()[2:4]] == ["epoch   2", "epoch   3"]
+    assert [line[:9] for line in said.out.splitlines()[3:5]] == ["epoch   2", "epoch   3"]
     assert json.loads((here / "runs" / "net-1" / "summary.json").read_text())["epochs"] == 3
 
 
@@ -413,7 +414,7 @@ def test_verify(say, say_json, trained):
 def test_no_line_is_broken_where_the_output_is_no_terminal(say, easy, here, picture):
     """Names are far longer than 80 columns here, and paths with brackets are no markup."""
     runs = here / ("[bold]" + "very-long-" * 12)
-    assert len(say("train", LINE, "--data", easy, "--epochs", "1", "--runs", runs).out.splitlines()) == 4
+    assert len(say("train", LINE, "--data", easy, "--epochs", "1", "--runs", runs).out.splitlines()) == 5
     folder = runs / "net-1"
     said = say("predict", folder, picture("a.png", 1), "--top", "10")
     assert said.out.count("\n") == 1

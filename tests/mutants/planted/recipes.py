@@ -140,8 +140,8 @@ RECIPES = [
     ),
     Mutant(
         "train.trouble:trouble",
-        "GROWN * progress.first_loss > 0",
-        "1e9",
+        "last.train_loss > GROWN * progress.first_loss > 0",
+        "False",
         "train/test_trouble.py::test_a_loss_that_grows",
     ),
     Mutant(
@@ -149,5 +149,17 @@ RECIPES = [
         "share + SIGMAS * math.sqrt(share * (1 - share) / len(run.train))",
         "0",
         "train/test_trouble.py::test_a_network_that_guesses",
+    ),
+    Mutant(
+        "train.foretold:check_memory",
+        "free is not None and need > free * SHARE // 100",
+        "free is not None and need > 2 * free",
+        "train/test_foretold.py::test_what_cannot_fit_is_refused_with_the_batch_that_would",
+    ),
+    Mutant(
+        "Loop._foretell",
+        "each * steps",
+        "seconds",
+        "train/test_foretold.py::test_the_time_of_an_epoch_is_told_once_within_the_first",
     ),
 ]
