@@ -7,6 +7,7 @@ exit status 2.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -33,7 +34,7 @@ from kitnet.cli import (
     train,
     verify,
 )  # fmt: skip
-from kitnet.cli.screen import INTERRUPTED, complain
+from kitnet.cli.screen import INTERRUPTED, SIGNALLED, complain
 from kitnet.cli.stream import guard_errors, guard_output
 
 app = App(
@@ -72,6 +73,9 @@ def main() -> None:
     # a reader that goes away, such as head, has seen enough
     if output.error is not None and not isinstance(output.error, BrokenPipeError) and status == 0:
         status = complain(f"standard output cannot be written ({output.error.strerror})")
+    if status > SIGNALLED:
+        sys.stderr.flush()
+        os._exit(status)  # sys.exit would wait for the kernels that are being compiled
     sys.exit(status)
 
 

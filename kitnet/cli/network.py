@@ -13,22 +13,28 @@ from kitnet.net import Net, parse
 from kitnet.net.language import read_volume
 from kitnet.net.template import CLASSES
 from kitnet.surgery.sliding import resizing
-from kitnet.train import load_network
+from kitnet.train import Settings, load_network
 from kitnet.train.model import model_file
+from kitnet.train.recipe import complete
 from kitnet.zoo import ALIASES, MODELS, Card, find
 
 
-def usual_training(card: Card) -> dict[str, float] | None:
+def usual_training(card: Card) -> dict[str, Any] | None:
     """What training does with the network where nothing else is said; None where it learns by a rule of its
     own."""
     if card.learn is not None:
         return None
-    return {
-        "learning_rate": card.rate,
-        "momentum": card.momentum,
-        "batch": card.batch,
-        "epochs": card.epochs,
+    usual = complete(Settings(), card)
+    found = {
+        "optimizer": usual.optimizer,
+        "schedule": usual.schedule,
+        "learning_rate": usual.lr,
+        "momentum": usual.momentum,
+        "decay": usual.decay,
+        "batch": usual.batch,
+        "epochs": usual.epochs,
     }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def saved_model(model: str) -> Path | None:

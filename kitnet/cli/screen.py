@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+SIGNALLED = 128  # exit statuses above it are those of programs that a signal ended
 INTERRUPTED = 130  # exit status of a program that Ctrl-C ended
 MISTAKEN = 2  # exit status after a mistake of the user
 FAILED = 1  # exit status where what was checked is not so

@@ -150,12 +150,13 @@ def _say_source(card: Card) -> None:
 
 
 def _training(card: Card) -> str:
-    if card.learn is not None:
+    usual = usual_training(card)
+    if usual is None:
         return "Training: by a rule of its own, without gradients"
-    return (
-        f"Usual training: learning rate {card.rate:g}, momentum {card.momentum:g}, batches of {card.batch}, "
-        f"{card.epochs} epochs"
-    )
+    parts = [usual["optimizer"], f"learning rate {usual['learning_rate']:g}"]
+    parts += [] if usual["schedule"] == "constant" else [f"schedule {usual['schedule']}"]
+    parts += [f"{name} {usual[name]:g}" for name in ("momentum", "decay") if usual.get(name)]
+    return f"Usual training: {', '.join(parts)}, batches of {usual['batch']}, {usual['epochs']} epochs"
 
 
 def _say_list(title: str, texts: Iterable[str]) -> None:

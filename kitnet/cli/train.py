@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,15 +15,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Given, Input, OnMisfit, Threads, Whole
-from kitnet.cli.network import read_network, usual_training
-from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
+from kitnet.cli.interruption import Interrupted, Interruption, interruptible
+from kitnet.cli.network import read_network
+from kitnet.cli.screen import fits, out, say, say_bytes, say_wrapped, show_compiling
 from kitnet.net.objective import losses
+from kitnet.optim import RULES
+from kitnet.optim.words import COURSES
 from kitnet.train import (
     Abandoned,
     EpochEnded,
     Event,
     Finished,
+    Foretold,
     Learned,
+    Ready,
     Settings,
     Started,
     Stepped,
@@ -35,6 +37,8 @@ from kitnet.train import (
     resume,
     train,
 )
+from kitnet.train.recipe import complete
+from kitnet.train.settings import SAVE_EVERY
 from kitnet.zoo import Card
 
 CLASS_LOSSES = [word for word, loss in losses().items() if "classes" in loss.targets]
@@ -61,7 +65,46 @@ class Arguments:
             help=f"Share of the last step's direction that is kept; {CARD}, {Card.momentum} for a line."
         ),
     ] = None
-    decay: Annotated[float | None, Parameter(help=f"Weight decay; usually {Settings.decay:g}.")] = None
+    decay: Annotated[
+        float | None,
+        Parameter(help=f"Weight decay, of neither biases nor norms; {CARD}, 0 for a line."),
+    ] = None
+    optimizer: Annotated[
+        str | None,
+        Parameter(
+            help=f"{', '.join(RULES)}, perhaps with numbers, as in 'adam beta1=0.95'; {CARD}, "
+            f"{Card.optimizer} for a line."
+        ),
+    ] = None
+    schedule: Annotated[
+        str | None,
+        Parameter(
+            help=f"Of the learning rate: {', '.join(COURSES)}, perhaps with numbers, of which warmup= "
+            f"and at= count epochs, as in 'cosine warmup=5' and 'drops at=30,60'; {CARD}, "
+            f"{Card.schedule} for a line."
+        ),
+    ] = None
+    clip: Annotated[
+        float | None,
+        Parameter(help="Greatest length of the whole gradient; longer ones are shortened."),
+    ] = None
+    average: Annotated[
+        float | None,
+        Parameter(
+            help="Judge and save averaged weights, of which each step keeps this share, such as 0.999; "
+            "usually those of the last step."
+        ),
+    ] = None
+    freeze: Annotated[
+        str | None,
+        Parameter(help="Paths with commas, such as conv1,stage2: the parameters there and below stay."),
+    ] = None
+    patience: Annotated[
+        Whole | None,
+        Parameter(
+            help="End when so many epochs have not been better than the best; usually never before all."
+        ),
+    ] = None
     loss: Annotated[
         str | None,
         Parameter(
@@ -83,6 +126,10 @@ class Arguments:
         str | None,
         Parameter(help="The run folder is NAME-1, or the next free number; usually the model's name."),
     ] = None
+    save_every: Annotated[
+        float | None,
+        Parameter(help=f"Minutes between checkpoints within an epoch; usually {SAVE_EVERY:g}."),
+    ] = None
     engine: Engine = None
     threads: Threads = None
 
@@ -99,8 +146,8 @@ def command(
 ) -> int:
     """Train a network; without arguments LeNet-5 on the digits that come with kitnet.
 
-    The model's card (`kitnet show MODEL`) has the numbers that are not given. Ctrl-C saves and stops. Where
-    nobody reads its output any more, as behind `| head`, training goes on.
+    The model's card (`kitnet show MODEL`) has the numbers that are not given. Ctrl-C saves and stops, and
+    so do SIGTERM and SIGHUP. Where nobody reads its output any more, as behind `| head`, training goes on.
 
     Parameters
     ----------
@@ -111,94 +158,114 @@ def command(
     """
     given = {"model": model, **vars(arguments)}
     given = {name: value for name, value in given.items() if value not in (None, ())}
-    with _interruptible() as stop:
-        return _show(_begin(given, stop) if resume is None else _go_on(resume, given, stop))
+    with interruptible() as interruption:
+        show = _Show(interruption)
+        try:
+            events = _begin(given, interruption) if resume is None else _go_on(resume, given, interruption)
+            return show.all(events)
+        except Interrupted:
+            return show.end_at_once()
 
 
-def _begin(given: dict[str, Any], stop: threading.Event) -> Iterator[Event]:
-    return train(Settings(**_concrete(**given)), stop, show_compiling)
+def _begin(given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:
+    return train(_concrete(**given), interruption.stop, show_compiling)
 
 
 def _concrete(
     model: str = Settings.model, input: str | None = None, given: Sequence[str] = (), **others: Any
-) -> dict[str, Any]:
+) -> Settings:
     """The settings with the network that comes of another input and of what a line leaves open."""
     if input is None and not given:
-        return {"model": model, **others}
+        return Settings(model=model, **others)
     net, card = read_network(model, input, on_misfit=others.get("on_misfit"), given=given)
-    usual = {} if card is None else usual_training(card)
-    if usual is None:
+    if card is None:
+        return Settings(model=str(net), **others)
+    if card.learn is not None:
         raise KitnetError(
             f"{model} learns by a rule of its own, on images of its own size; leave out --input, or give a "
             "line"
         )
-    if usual:
-        usual["lr"] = usual.pop("learning_rate")
-    return {**usual, **others, "model": str(net)}
+    return replace(complete(Settings(**others), card), model=str(net))
 
 
-def _go_on(folder: Path, given: dict[str, Any], stop: threading.Event) -> Iterator[Event]:
+def _go_on(folder: Path, given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:
     epochs = given.pop("epochs", None)
     if given:
         flags = (FLAGS.get(name) or "--" + name.replace("_", "-") for name in given)
         raise KitnetError(f"--resume goes on with the run's own arguments; leave out {', '.join(flags)}")
-    return resume(folder, epochs, stop, show_compiling)
+    return resume(folder, epochs, interruption.stop, show_compiling)
 
 
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """The first Ctrl-C asks training to save and stop, a second one ends it at once."""
-    stop = threading.Event()
+class _Show:
+    """Prints what happens."""
 
-    def ask(number: int, frame: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def __init__(self, interruption: Interruption) -> None:
+        self._interruption = interruption
+        self._started: Started | None = None
 
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _show(events: Iterable[Event]) -> int:
-    """Print what happens until training ends; gives the exit status."""
-    with _bar() as bar:
-        for event in events:
-            match event:
-                case Warned(text):
-                    print(f"kitnet: {text}", file=sys.stderr)
-                case Started():
-                    _say_start(event)
-                    epochs = event.epochs
-                    _start_bar(bar, event)
-                case Stepped(epoch, step, loss, accuracy, speed):
-                    bar.update(
-                        bar.task_ids[0],
-                        completed=step,
-                        description=f"epoch {epoch}/{epochs}",
-                        said=f"loss {loss:.4f}  {accuracy:.2%}  {speed:,.0f} images/s",
-                    )
-                case Learned(what, done, all):
-                    bar.update(bar.task_ids[0], description=what, completed=done, total=all)
-                case EpochEnded():
-                    _say_epoch(event)
-                case Finished():
-                    _say_end(event)
-    if isinstance(event, Abandoned):
-        print(
-            f"kitnet: stopped; {event.model} is learned at one go, so that nothing is saved; train it anew",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
-    if not isinstance(event, Stopped):
+    def all(self, events: Iterable[Event]) -> int:
+        """All events, until training ends; gives the exit status."""
+        with _bar() as bar:
+            for event in events:
+                self._one(event, bar)
+        if isinstance(event, Abandoned):
+            print(
+                f"kitnet: stopped; {event.model} is learned at one go, so that nothing is saved; train it "
+                "anew",
+                file=sys.stderr,
+            )
+            return self._interruption.status
+        if isinstance(event, Stopped):
+            _say_stopped(f"after step {event.step} of epoch {event.epoch}, everything is saved", event.folder)
+            return self._interruption.status
         return 0
+
+    def _one(self, event: Event, bar: Progress) -> None:
+        match event:
+            case Warned(text):
+                print(f"kitnet: {text}", file=sys.stderr)
+            case Started():
+                _say_start(event)
+                self._started = event
+            case Foretold(epoch_seconds, seconds):
+                say(f"an epoch takes about {_duration(epoch_seconds)}, all that is left {_duration(seconds)}")
+            case Ready(memory):
+                if memory is not None:
+                    say(f"training needs {say_bytes(memory)} of memory besides the data")
+                self._interruption.patient = True
+                assert self._started is not None
+                _start_bar(bar, self._started)
+            case Stepped(epoch, step, loss, accuracy, speed):
+                assert self._started is not None
+                bar.update(
+                    bar.task_ids[0],
+                    completed=step,
+                    description=f"epoch {epoch}/{self._started.epochs}",
+                    said=f"loss {loss:.4f}  {accuracy:.2%}  {speed:,.0f} images/s",
+                )
+            case Learned(what, done, all):
+                bar.update(bar.task_ids[0], description=what, completed=done, total=all)
+            case EpochEnded():
+                _say_epoch(event)
+            case Finished():
+                _say_end(event)
+
+    def end_at_once(self) -> int:
+        """What is left where a signal has ended it between two saves; gives the exit status."""
+        if self._started is None or not self._started.folder.exists():
+            print("kitnet: stopped before anything was saved", file=sys.stderr)
+        elif not self._interruption.patient:
+            _say_stopped("before the first step", self._started.folder)
+        else:
+            _say_stopped("at once, without the steps since the last save", self._started.folder)
+        return self._interruption.status
+
+
+def _say_stopped(when: str, folder: Path) -> None:
     print(
-        f"kitnet: stopped after step {event.step} of epoch {event.epoch}, everything is saved; "
-        f"go on with: kitnet train --resume {shlex.quote(str(event.folder))}",
+        f"kitnet: stopped {when}; go on with: kitnet train --resume {shlex.quote(str(folder))}",
         file=sys.stderr,
     )
-    return INTERRUPTED
 
 
 def _bar() -> Progress:
@@ -235,6 +302,13 @@ def _say_start(started: Started) -> None:
     )
 
 
+def _duration(seconds: float) -> str:
+    """12 s, 3 min, 2.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
 def _say_epoch(row: EpochEnded) -> None:
     text = (
         f"epoch {row.epoch:>3}  train loss {row.train_loss:.4f} accuracy {row.train_accuracy:7.2%}  "
@@ -252,6 +326,8 @@ def _say_epoch(row: EpochEnded) -> None:
 
 def _say_end(finished: Finished) -> None:
     summary = finished.summary
+    if summary.get("trouble"):
+        print(f"kitnet: nothing was learned: {summary['trouble']}", file=sys.stderr)
     result = f"{summary['test_accuracy']:.2%} of the test images right after {summary['seconds']:.1f} s;"
     advice = f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
     for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:

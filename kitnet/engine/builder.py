@@ -36,11 +36,15 @@ class Builder(Values):
         whose gradient is wanted.
         """
         wanted: list[bool] = []
-        for node in self.graph.nodes:
-            own = self.request.weights and bool(self.weights.of(node.owner))
+        for i, node in enumerate(self.graph.nodes):
+            own = self.learns(i) and bool(self.weights.of(node.owner))
             asked = node.path in self.request.gradients
             wanted.append(asked or (node.layer is not None and (own or any(wanted[j] for j in node.inputs))))
         return wanted
+
+    def learns(self, i: int) -> bool:
+        """Whether anything reads the gradient of the parameters of node i."""
+        return self.request.weights and self.node(i).owner not in self.request.frozen
 
     def wants(self, i: int) -> bool:
         """Whether anything reads the gradient of value i."""
@@ -150,6 +154,8 @@ class Builder(Values):
         """
         node = self.node(i)
         path = f"{node.owner}.{name}"
+        if not self.learns(i):  # its layer makes it in passing
+            return self.room(f"d {path}, not read", self.weights.params[path].size)
         if self._users[node.owner] == 1:
             return Ref(f"@dw {path}")
         self._uses[path].append(node.path)

@@ -36,6 +36,7 @@ def compile(
     seed: int | None = None,
     values: Collection[str] | str = (),
     gradients: Collection[str] | str = (),
+    frozen: Collection[str] | str = (),
     threads: int | None = None,
     numerics: str = "fast",
     forbid: Collection[str] | str = (),
@@ -53,7 +54,8 @@ def compile(
     "positions", class numbers for each position; "values", numbers. It returns losses (N,) and scores; `seed`
     keys the random bits of dropout. Mode `gradient` does the same but for the update, for an optimiser of
     your own: it leaves the mean gradient in the function's `gradient`. `values` and `gradients` are paths of
-    values to be read out in every call, into the function's `values` and `gradients`.
+    values to be read out in every call, into the function's `values` and `gradients`; parameters at `frozen`
+    paths, and below, stay as they are.
 
     Within a plan the scores of an image do not depend on the other images, bit for bit. Plans for batches of
     other sizes may compute otherwise, so that scores agree to 1e-6 of the largest. `numerics` "exact" takes
@@ -68,22 +70,19 @@ def compile(
     _one_of("numerics", numerics, NUMERICS)
     if layout is not None:
         _one_of("layout", layout, ("images", "channels"))
-    values, gradients = words("values", values, "conv1"), words("gradients", gradients, "conv1")
+    paths = {"values": values, "gradients": gradients, "frozen": frozen}
+    values, gradients, frozen = (words(name, given, "conv1") for name, given in paths.items())
     wishes = wishes_of(forbid, force, INEXACT if numerics == "exact" else ())
     how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
     if mode == "infer":
-        given = {"loss": loss, "target": target, "rule": rule, "seed": seed, "gradients": gradients or None}
-        for name, value in given.items():
-            if value is not None:
-                raise KitnetError(f"mode 'infer' takes no {name}; 'train' does")
+        _no_training(loss=loss, target=target, rule=rule, seed=seed, gradients=gradients, frozen=frozen)
         return Scores(net, None, batch, values=values, **how)
     if rule is not None and mode == "gradient":
         raise KitnetError("mode 'gradient' leaves the weights alone and takes no rule; 'train' does")
     rule = (Sgd() if rule is None else rule) if mode == "train" else None
     seed = 0 if seed is None else seed
-    return TrainingStep(
-        net, loss, batch, rule, target=target, seed=seed, values=values, gradients=gradients, **how
-    )
+    how |= {"values": values, "gradients": gradients, "frozen": frozen}
+    return TrainingStep(net, loss, batch, rule, target=target, seed=seed, **how)
 
 
 def plan_of(
@@ -107,6 +106,13 @@ def plan_of(
         graph, request = training(graph, goals_of(graph, loss), rule)
     weights = Weights(net.graph.params())  # where they lie; drawing those of a large network takes seconds
     return make_plan(graph, weights, batch_size(batch), cpu or detect(), request, **how)
+
+
+def _no_training(**given: Any) -> None:
+    """Raises KitnetError for what only training takes."""
+    for name, value in given.items():
+        if value is not None and value != ():
+            raise KitnetError(f"mode 'infer' takes no {name}; 'train' does")
 
 
 def _one_of(what: str, given: object, known: Collection[str]) -> None:

@@ -19,7 +19,8 @@ class Request:
     `outputs` are values to be read out. `goals` are losses, of which training makes the weighted sum of the
     means small; `seeds` are values whose gradient the caller gives. From both the way back goes to the
     `gradients` of values that are read out and, with `weights`, to those of all parameters. `train`: layers
-    behave as in training. `rule` changes the weights.
+    behave as in training. `rule` changes the weights, but for those of the `frozen` nodes, whose gradient
+    stays 0.
     """
 
     outputs: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Request:
     gradients: tuple[str, ...] = ()
     weights: bool = False
     rule: Rule | None = None
+    frozen: frozenset[str] = frozenset()
 
     @property
     def back(self) -> bool:
@@ -72,6 +74,7 @@ def training(
     rule: Rule | None,
     values: Collection[str] = (),
     gradients: Collection[str] = (),
+    frozen: frozenset[str] = frozenset(),
 ) -> tuple[Graph, Request]:
     """The graph with its losses, and what a training step asks of it: the losses, the scores that they read,
     and more values and gradients by their paths.
@@ -94,4 +97,5 @@ def training(
         gradients=tuple(path for path in gradients if path not in losses),  # of a loss it is known
         weights=True,
         rule=rule,
+        frozen=frozen,
     )

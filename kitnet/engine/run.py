@@ -223,8 +223,9 @@ class TrainingStep(_Compiled):
     the number of the step, n at most `batch`; `first` is the number of the first sample in the whole batch of
     the step, of which these are a shard. It gives losses (n,) and scores from before the update, by the names
     of outputs where several have a loss, and leaves the mean gradient in `gradient`, until the next step of
-    any thread. A step whose losses or gradients are not finite, or that raises an error, changes neither
-    weights nor memory nor state; `finite` is then False.
+    any thread. The parameters at the paths `frozen`, and below, stay, and their gradient is 0. A step whose
+    losses or gradients are not finite, or that raises an error, changes neither weights nor memory nor state;
+    `finite` is then False.
     """
 
     def __init__(
@@ -239,13 +240,15 @@ class TrainingStep(_Compiled):
         seed: int = 0,
         values: Collection[str] = (),
         gradients: Collection[str] = (),
+        frozen: Collection[str] = (),
         threads: int | None = None,
         cpu: Cpu | None = None,
         progress: Progress | None = None,
         **how: Any,
     ) -> None:
+        still = net.weights.below(frozen)
         self.goals: tuple[Goal, ...] = goals_of(net.graph, loss, target)
-        graph, request = training(net.graph, self.goals, rule, values, gradients)
+        graph, request = training(net.graph, self.goals, rule, values, gradients, still)
         self._seed, self._rule = Context(seed=seed).seed, rule
         self.gradient = net.weights.like()
         self.memory = memory or ({name: net.weights.like() for name in rule.memory} if rule else {})
@@ -258,7 +261,7 @@ class TrainingStep(_Compiled):
         if rule:
             self._rates = np.zeros(len(rule.scalars(0)), np.float32)
             outside |= {f"@memory {name}": held.flat for name, held in self.memory.items()}
-            outside |= {"@decays": net.weights.decayed(update.LINE), "@rates": self._rates}
+            outside |= {"@decays": net.weights.decayed(update.LINE, still), "@rates": self._rates}
         super().__init__(net, graph, batch, request, outside, self.gradient, threads, cpu, progress, **how)
         self._least = least_batches(graph)
 

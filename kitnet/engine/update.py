@@ -20,21 +20,29 @@ def update_steps(b: Builder) -> None:
     size, losses = b.weights.flat.size, _losses(b)
     if any(isinstance(step, HostStep) for step in b.steps):
         losses[Ref("@failed")] = 1  # NaN where Python raised an error
-    partial, numbers = b.room("trouble", b.parts + len(losses)), b.parts + len(losses)
-    kernel = update.trouble("trouble", b.cpu, size, b.parts)
-    b.at_end("gradients finite", kernel, {"x": Ref("@gradient")}, {"partial": partial})
-    for number, (ref, rows) in enumerate(losses.items(), b.parts):
+    rule = b.request.rule
+    squares = _squares(b, size) if rule is not None and rule.reads_norm else None
+    first = b.parts if squares is None else 1
+    partial, numbers = b.room("trouble", first + len(losses)), first + len(losses)
+    if squares is None:
+        kernel = update.trouble("trouble", b.cpu, size, b.parts)
+        b.at_end("gradients finite", kernel, {"x": Ref("@gradient")}, {"partial": partial})
+    else:  # a sum of squares is finite only where every gradient is
+        kernel = update.trouble("trouble", b.cpu, 1)
+        b.at_end("gradients finite", kernel, {"x": squares}, {"partial": partial})
+    for number, (ref, rows) in enumerate(losses.items(), first):
         kernel = update.trouble("trouble", b.cpu, rows)
         label = "nothing raised" if ref.buffer == "@failed" else "losses finite"
         b.at_end(label, kernel, {"x": ref}, {"partial": partial.plus(number)})
     kernel = update.reduce("reduce", b.cpu, numbers, 1)
     b.at_end("all finite", kernel, {"partial": partial}, {"y": Ref("@trouble")})
-    rule = b.request.rule
     if rule is None:
         return
     names = list(rule.scalars(0))
     try:
-        kernel = update.follow("update", b.cpu, size, rule.memory, names, _checked(rule), b.tasks)
+        kernel = update.follow(
+            "update", b.cpu, size, rule.memory, names, _checked(rule), b.tasks, rule.reads_norm
+        )
     except TypeError as error:
         raise KitnetError(f"{type(rule).__name__}: its update cannot become a kernel: {error}") from None
     reads = {
@@ -43,8 +51,20 @@ def update_steps(b: Builder) -> None:
         "rates": Ref("@rates"),
         "trouble": Ref("@trouble"),
     }
+    if squares is not None:
+        reads["squares"] = squares
     memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
     b.at_end("update", kernel, reads, {"w": Ref("@weights"), **memory})
+
+
+def _squares(b: Builder, size: int) -> Ref:
+    """The sum of the squares of all gradients."""
+    partial, squares = b.room("squares", b.parts), b.room("sum of squares", 1)
+    kernel = update.squares("squares", b.cpu, size, b.parts)
+    b.at_end("gradients squared", kernel, {"x": Ref("@gradient")}, {"partial": partial})
+    kernel = update.reduce("reduce", b.cpu, b.parts, 1)
+    b.at_end("squares of all gradients", kernel, {"partial": partial}, {"y": squares})
+    return squares
 
 
 def _checked(rule: Rule) -> update.Update:

@@ -129,18 +129,17 @@ def load(sources: Sequence[Source], progress: Callable[[int, int], None] | None 
     missing = {key: source for key, source in zip(keys, sources, strict=True) if key not in ready}
     done = len(sources) - len(missing)
     _initialise()
-    with concurrent.futures.ThreadPoolExecutor(max(1, min(cores(), len(missing)))) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(max(1, min(cores(), len(missing))))
+    try:
         futures = {pool.submit(_make, key, source): key for key, source in missing.items()}
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                key = futures[future]
-                ready[key] = _loaded[key] = future.result()
-                done += 1
-                if progress:
-                    progress(done, len(sources))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C do not compile the rest first
-            raise
+        for future in concurrent.futures.as_completed(futures):
+            key = futures[future]
+            ready[key] = _loaded[key] = future.result()
+            done += 1
+            if progress:
+                progress(done, len(sources))
+    finally:  # after Ctrl-C nobody waits, not even for what is being compiled, which may take seconds
+        pool.shutdown(wait=False, cancel_futures=True)
     return [ready[key] for key in keys]
 
 

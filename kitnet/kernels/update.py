@@ -27,18 +27,24 @@ def follow(
     scalars: Sequence[str],
     update: Update,
     tasks: int = 1,
+    norm: bool = False,
 ) -> Kernel:
     """w, dw, the arrays of `memory`, decays, rates (the scalars), trouble -> w and memory in place, in one
     pass, by the formula `update`; nothing changes where trouble is not 0.
 
     `decays` has one number, 1 or 0, for each line of 16 weights, by which the scalar `decay` is multiplied.
+    With `norm` there is one more argument, the sum of the gradient's squares; the formula reads its root.
     """
     if size % LINE:
         raise ValueError(f"kernel {name}: {size} weights do not fill lines of {LINE}")
     held = {f"memory_{each}": F32 for each in memory}
-    k = Kernel(name, cpu, tasks, w=F32, dw=F32, **held, decays=F32, rates=F32, trouble=F32)
-    w, dw, *arrays, decays, rates, trouble = k.pointers
+    more = {"squares": F32} if norm else {}
+    k = Kernel(name, cpu, tasks, w=F32, dw=F32, **held, decays=F32, rates=F32, trouble=F32, **more)
+    w, dw, *others = k.pointers
+    arrays, (decays, rates, trouble) = others[: len(memory)], others[len(memory) :][:3]
     numbers = {each: k.splat(rates, i) for i, each in enumerate(scalars)}
+    if norm:
+        numbers["norm"] = k.sqrt(k.splat(others[-1]))
     lines = size // LINE
     with (
         k.when(k.scalar(trouble).equals(0.0)),
@@ -63,6 +69,21 @@ def trouble(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
     x, partial = k.pointers
     total = k.register(k.zero())
     _sweep(k, size, lambda i, count: total.set(k.fma(k.vector(x, i, count), 0.0, total.get())))
+    k.store(k.total(total.get()), partial, k.task)
+    return k
+
+
+def squares(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
+    """x (size) -> partial (tasks): the sum of the squares of a task's share of the numbers."""
+    k = Kernel(name, cpu, tasks, x=F32, partial=F32)
+    x, partial = k.pointers
+    total = k.register(k.zero())
+
+    def body(i: Index, count: Index) -> None:
+        here = k.vector(x, i, count)
+        total.set(k.fma(here, here, total.get()))
+
+    _sweep(k, size, body)
     k.store(k.total(total.get()), partial, k.task)
     return k
 

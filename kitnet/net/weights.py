@@ -7,13 +7,14 @@ optimiser have the same layout.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kitnet.base import memory
+from kitnet.base.error import KitnetError, cut, nearest, shorten
 from kitnet.base.random import stream
 from kitnet.base.spec import Array, Param, initial
 
@@ -89,15 +90,28 @@ class Weights(Mapping[str, Array]):
             other[path][...] = view
         return other
 
-    def decayed(self, every: int = 1) -> Array:
-        """1 where weight decay applies and 0 elsewhere, in the layout of `flat`; of every so many-th number
-        up to a cache line.
+    def decayed(self, every: int = 1, frozen: Collection[str] = ()) -> Array:
+        """1 where weight decay applies and 0 elsewhere, also at the `frozen` nodes, in the layout of `flat`;
+        of every so many-th number up to a cache line.
         """
         mask = np.zeros(-(-self.flat.size // every), self.dtype)
         for path, param in self.params.items():
-            start = self.offsets[path]
-            mask[start // every : -(-(start + param.size) // every)] = param.decay
+            start, node = self.offsets[path], path.rpartition(".")[0]
+            decay = param.decay and node not in frozen
+            mask[start // every : -(-(start + param.size) // every)] = decay
         return mask
+
+    def below(self, paths: Collection[str]) -> frozenset[str]:
+        """The nodes with parameters that have these paths, or lie below them: `stage2` has
+        `stage2.0.body.conv1`. Raises KitnetError for a path that has none."""
+        found: set[str] = set()
+        for path in paths:
+            there = {node for node in self._nodes if node == path or node.startswith(f"{path}.")}
+            if not there:
+                hint = nearest(path, self._nodes) or f"; it has {cut(', '.join(self._nodes))}"
+                raise KitnetError(f"{shorten(path)}: the network has no parameters there{hint}")
+            found |= there
+        return frozenset(found)
 
     def of(self, node: str) -> dict[str, Array]:
         """The arrays of one layer by their own names: `of('conv1')['weight']`."""

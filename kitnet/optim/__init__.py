@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from kitnet.optim.rules import RULES, rule_by_name
     from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
     from kitnet.optim.sgd import Nesterov, Sgd
+    from kitnet.optim.words import Course, read_rule
+    from kitnet.optim.wrapped import Averaged, Clipped
 
 __all__ = [
     "RULES",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Averaged",
+    "Clipped",
     "Cosine",
+    "Course",
     "Drops",
     "Linear",
     "Nesterov",
@@ -32,6 +37,7 @@ __all__ = [
     "Rule",
     "Schedule",
     "Sgd",
+    "read_rule",
     "rule_by_name",
 ]
 
@@ -42,6 +48,8 @@ _FILES = {
     "rules": ("RULES", "rule_by_name"),
     "schedule": ("Cosine", "Drops", "Linear", "OneCycle"),
     "sgd": ("Nesterov", "Sgd"),
+    "words": ("Course", "read_rule"),
+    "wrapped": ("Averaged", "Clipped"),
 }
 __getattr__ = attributes(__name__, {name: file for file, names in _FILES.items() for name in names})
 

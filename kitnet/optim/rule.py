@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.optim.scalar import check_scalars, form_of
@@ -24,6 +26,7 @@ class Rule(ABC):
     """
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the weights' layout that it carries from step to step
+    reads_norm: ClassVar[bool] = False  # whether `update` reads scalars["norm"], the length of the gradient
 
     def __post_init__(self) -> None:
         """Raises KitnetError for a `scalar` field outside its range."""
@@ -55,13 +58,22 @@ class Rule(ABC):
     def apply(self, w: Array, dw: Array, memory: Mapping[str, Array], decays: Array, step: int) -> None:
         """One step by NumPy, in place on w (P,) and the arrays of `memory` (P,).
 
-        `decays` (P,) is 1 where weight decay applies, else 0.
+        `decays` (P,) is 1 where weight decay applies, else 0. The gradient must be finite, and its `norm`
+        too where the rule reads it.
         """
         scalars: dict[str, Numbers] = {name: w.dtype.type(x) for name, x in self.scalars(step).items()}
         if "decay" in scalars:
             scalars["decay"] = scalars["decay"] * decays
+        if self.reads_norm:
+            scalars["norm"] = norm(dw)
         new, changed = self.update(w, dw, memory, scalars)
         self.check_memory(changed)
         for name, array in changed.items():
             memory[name][...] = array
         w[...] = new
+
+
+def norm(dw: Array) -> Numbers:
+    """The length of a gradient (P,), in its own precision; infinite where the sum of squares is too large."""
+    with np.errstate(over="ignore"):
+        return np.sqrt(np.square(dw).sum())

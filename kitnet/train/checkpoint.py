@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,19 +22,22 @@ from kitnet.train.events import EpochEnded
 from kitnet.train.metrics import Score
 from kitnet.train.network_parts import check_arrays, check_network_arrays, fill, graph_data, network_parts
 
-CHECKPOINT = Format("kitnet checkpoint 2", dict.fromkeys(("graph", "weights", "state", "rule", "trainer"), 1))
+PARTS = ("graph", "weights", "state", "rule", "trainer", "data")
+CHECKPOINT = Format("kitnet checkpoint 2", dict.fromkeys(PARTS, 1))
 FORMAT_1 = "kitnet checkpoint 1"
 MOST = 1 << 53  # of a count in a file
 
 
 @dataclass
 class Progress:
-    """Where a run is: `step` steps of epoch number `epoch` (from 0) are done, in `seconds` of work."""
+    """Where a run is: `step` steps of epoch number `epoch` (from 0) are done, in `seconds` of work;
+    `first_loss` is that of the first step."""
 
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
     epoch_seconds: float = 0.0
+    first_loss: float = 0.0
     score: Score = field(default_factory=Score)
     rows: list[EpochEnded] = field(default_factory=list)
 
@@ -60,22 +64,25 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress
+    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress, data: str = ""
 ) -> None:
-    """Write the checkpoint, whole. Raises RunError."""
+    """Write the checkpoint, whole; `data` is the digest of those that are trained on. Raises RunError."""
     CHECKPOINT.write(
         path,
         {
             **network_parts(net),
             "rule": Part(_rule(rule), _memory(memory)),
             "trainer": Part(dataclasses.asdict(progress)),
+            "data": Part(data),
         },
     )
 
 
-def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], steps: int) -> Progress:
-    """Fill a network and the memory of a rule, in a run of so many steps an epoch. Raises RunError, with
-    nothing changed, for a file that is not theirs."""
+def load_checkpoint(
+    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], steps: int, data: str = ""
+) -> Progress:
+    """Fill a network and the memory of a rule, in a run of so many steps an epoch on `data` of this digest.
+    Raises RunError, with nothing changed, for a file that is not theirs."""
     try:
         with opened(path) as file:
             if file.metadata.get(FORMAT) == FORMAT_1:
@@ -89,12 +96,11 @@ def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weigh
         weights, state = parts["weights"].arrays, parts["state"].arrays
         check_network_arrays(net.graph, weights, state)
         kept, views = parts["rule"], _memory(memory)
-        if not isinstance(kept.data, dict) or kept.data.get("word") != _word(rule):
-            raise KitnetError("it belongs to another update rule")
-        scalars = {name: value for name, value in kept.data.items() if name != "word"}
-        type(rule)(**_numbers(type(rule), scalars, "rule"))  # which refuses what it cannot compute with
+        _check_rule(rule, kept.data)
         check_arrays({name: (view.shape, "float32") for name, view in views.items()}, kept.arrays)
         progress = Progress.from_json(parts["trainer"].data, steps)
+        if parts["data"].data != data:
+            raise KitnetError("its training or test data are not those of now")
     except KitnetError as error:
         raise RunError(f"{path}: not a checkpoint of this run ({error})") from None
     fill(net, weights, state)
@@ -104,8 +110,34 @@ def load_checkpoint(path: Path, net: Net, rule: Rule, memory: Mapping[str, Weigh
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    """The rule's word and its scalars by name."""
-    return {"word": _word(rule), **{name: float(value) for name, value in vars(rule).items()}}
+    """The rule's word and its numbers by name, of a learning rate that changes the schedule: for a reader,
+    since a run goes on as its arguments say."""
+    return {"word": _word(rule), **{name: _told(value) for name, value in _numbers_of(rule).items()}}
+
+
+def _told(value: object) -> Any:
+    if isinstance(value, Rule):
+        return _rule(value)
+    return float(value) if isinstance(value, int | float) else str(value)
+
+
+def _numbers_of(rule: Rule) -> dict[str, Any]:
+    """The fields of a rule, the rule within one among them."""
+    return {one.name: getattr(rule, one.name) for one in dataclasses.fields(rule)}  # type: ignore[arg-type]
+
+
+def _check_rule(rule: Rule, data: object) -> None:
+    """Raises KitnetError for data that are not those of a rule of this kind, whatever its numbers."""
+    if not isinstance(data, dict) or data.get("word") != _word(rule):
+        raise KitnetError("it belongs to another update rule")
+    fields = _numbers_of(rule)
+    if data.keys() != {"word", *fields}:
+        raise KitnetError(f"its rule needs {', '.join(sorted(fields))}")
+    for name, value in data.items():
+        if isinstance(fields.get(name), Rule):
+            _check_rule(fields[name], value)
+        elif type(value) is not str and not (type(value) is float and math.isfinite(value)):
+            raise KitnetError(f"{name} is not a number in its range, or a text")
 
 
 def _word(rule: Rule) -> str:

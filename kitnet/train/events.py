@@ -30,6 +30,21 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """All is ready; the first step follows. `memory` bytes are needed besides the data, where it is known."""
+
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What an epoch takes, measured on some steps of the first one, and all that are left."""
+
+    epoch_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Stepped:
     """One step is done; loss and accuracy are the means of the epoch so far."""
 
@@ -86,4 +101,5 @@ class Finished:
     summary: dict[str, Any]
 
 
-Event = Warned | Started | Stepped | Learned | EpochEnded | Stopped | Abandoned | Finished
+Event = Warned | Started | Ready | Foretold | Stepped | Learned | EpochEnded | Stopped | Abandoned | Finished
+"""What `train` yields."""

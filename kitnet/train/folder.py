@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from kitnet.base.error import RunError, shorten
-from kitnet.files import Lock, write_whole
+from kitnet.files import Lock, remove, write_whole
 from kitnet.train.events import EpochEnded
 from kitnet.train.model import BEST, LAST
 from kitnet.train.settings import Settings
 
+ARGUMENTS, RESULTS, SUMMARY = "args.toml", "results.csv", "summary.json"
+FILES = (ARGUMENTS, RESULTS, SUMMARY, BEST, LAST)  # beside the checkpoints
 _NAME = re.compile(r"[\w][\w.\-]*")
 _CHECKPOINT = re.compile(r"checkpoint-(\d{8,18})\.safetensors")
 
@@ -54,8 +56,8 @@ class RunFolder:
             ) from None
         try:
             folder.write_settings(settings)
-        except RunError:
-            folder.path.rmdir()
+        except BaseException:
+            folder.clear()
             raise
         return folder
 
@@ -65,7 +67,7 @@ class RunFolder:
         path = Path(where)
         if not path.is_dir():
             raise RunError(f"{path}: no such run folder; give one such as runs/lenet5-1")
-        return cls(path), Settings.read(path / "args.toml")
+        return cls(path), Settings.read(path / ARGUMENTS)
 
     def lock(self) -> Lock:
         """To be held while the run is trained. Raises RunError where another process holds it."""
@@ -97,12 +99,24 @@ class RunFolder:
         found = [(match, path) for path in self.path.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
         return [path for match, path in sorted(found, key=lambda one: -int(one[0][1]))]
 
+    def remove_leftovers(self) -> None:
+        """What was being written when the process was killed. Call it while the folder is locked."""
+        for path in self.path.glob(".*.*.*"):
+            if path.name.startswith((*(f".{name}." for name in FILES), ".checkpoint-")):
+                remove(path)
+
+    def clear(self) -> None:
+        """Leave nothing of a run that has come to nothing."""
+        for path in self.path.iterdir():
+            remove(path)
+        self.path.rmdir()
+
     @property
     def summary(self) -> Path:
-        return self.path / "summary.json"
+        return self.path / SUMMARY
 
     def write_settings(self, settings: Settings) -> None:
-        write_whole(self.path / "args.toml", settings.to_toml())
+        write_whole(self.path / ARGUMENTS, settings.to_toml())
 
     def write_rows(self, rows: list[EpochEnded]) -> None:
         """results.csv, whole, so that a row is there or not."""
@@ -112,7 +126,7 @@ class RunFolder:
         table.writerows(
             [f"{v:.6g}" if isinstance(v, float) else v for v in vars(row).values()] for row in rows
         )
-        write_whole(self.path / "results.csv", text.getvalue())
+        write_whole(self.path / RESULTS, text.getvalue())
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_whole(self.summary, json.dumps(summary, indent=2) + "\n")

@@ -10,11 +10,10 @@ from typing import Any
 
 from kitnet.base.error import KitnetError, RunError
 from kitnet.data import NAMES, Dataset, Preparation, load
-from kitnet.files import remove
 from kitnet.net import usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import loss_by_name
-from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Started
+from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Ready, Started
 from kitnet.train.folder import RunFolder, absolute
 from kitnet.train.metrics import evaluate
 from kitnet.train.model import Model
@@ -24,7 +23,11 @@ from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import pick_engine
 from kitnet.zoo import Card, Learning
 
-OF_STEPS = ("epochs", "batch", "lr", "momentum", "decay", "loss")  # what such a rule has not
+# what such a rule has not
+OF_STEPS = (
+    *("epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average", "freeze"),
+    *("patience", "loss"),
+)
 
 
 def learn(
@@ -35,7 +38,7 @@ def learn(
     Raises KitnetError before anything is written where the settings or the data do not fit.
     """
     for name in OF_STEPS:
-        if getattr(settings, name) not in (None, 0.0):
+        if getattr(settings, name) is not None:
             raise KitnetError(
                 f"{card.name} learns by a rule of its own, without steps along a gradient; leave out --{name}"
             )
@@ -73,6 +76,7 @@ def _learn(
     try:
         with folder.lock() as lock:
             yield Started(folder.path, card.line, data[0].name, len(data[0]), len(data[1]), 1, 1, 0, 1)
+            yield Ready()
             begun = time.perf_counter()
             assert card.learn is not None
             x, labels, classes = preparation.prepare(data[0].images), data[0].labels, data[0].classes
@@ -91,7 +95,7 @@ def _learn(
                 yield Finished(folder.path, _summary(settings, folder, model, row))
     finally:
         if not whole:
-            _clear(folder)
+            folder.clear()
     if not whole:
         yield Abandoned(card.name)
 
@@ -112,13 +116,6 @@ def _stages(learning: Learning, stop: threading.Event) -> Any:
         yield Learned(stage.what, stage.done, stage.all)
     learning.close()
     return None
-
-
-def _clear(folder: RunFolder) -> None:
-    """Leave nothing of a run that has learned nothing."""
-    for path in folder.path.iterdir():
-        remove(path)
-    folder.path.rmdir()
 
 
 def _summary(settings: Settings, folder: RunFolder, model: Model, row: EpochEnded) -> dict[str, Any]:

@@ -21,18 +21,20 @@ FORMAT_1 = "checkpoint.safetensors"  # of a run of format 1
 
 @dataclass
 class Saves:
-    """The files of a run whose folder is locked, in a training of so many steps an epoch."""
+    """The files of a run whose folder is locked, in a training of so many steps an epoch, on `data` of this
+    digest."""
 
     folder: RunFolder
     lock: Lock
     steps: int
+    data: str = ""
     newest: Path | None = None  # the checkpoint that the run goes on from, or saved last
     warning: str = ""  # about the checkpoint that the run goes on from
 
     def save(self, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress) -> None:
         """A checkpoint. Of the others the newest that is whole stays, all before it go. Raises RunError."""
         path = self.folder.checkpoint(progress.epoch * self.steps + progress.step)
-        save_checkpoint(path, net, rule, memory, progress)
+        save_checkpoint(path, net, rule, memory, progress, self.data)
         for other in self.folder.checkpoints():
             if other not in (path, self.newest):
                 remove(other)
@@ -51,7 +53,7 @@ class Saves:
         reasons = []
         for path in self.folder.checkpoints():
             try:
-                progress = load_checkpoint(path, net, rule, memory, self.steps)
+                progress = load_checkpoint(path, net, rule, memory, self.steps, self.data)
             except RunError as error:
                 reasons.append(str(error))
                 continue
@@ -67,5 +69,10 @@ class Saves:
 def is_best(rows: list[EpochEnded]) -> bool:
     """Whether the last epoch has the best test accuracy, of equal ones the lowest test loss. Without epochs:
     yes."""
+    return since_best(rows) == 0
+
+
+def since_best(rows: list[EpochEnded]) -> int:
+    """How many epochs have ended after the best one."""
     merits = [(row.test_accuracy, -row.test_loss) for row in rows]
-    return all(merits[-1] > other for other in merits[:-1])
+    return len(merits) - 1 - merits.index(max(merits)) if merits else 0

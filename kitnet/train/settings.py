@@ -15,6 +15,7 @@ from kitnet.base.argument import batch_size, thread_count, whole
 from kitnet.base.error import KitnetError, RunError, cut, nearest, shorten
 from kitnet.net.network import check_misfit
 
+SAVE_EVERY = 10.0  # minutes
 LARGEST = 1 << 16  # bytes of args.toml
 # A name of thousands of parts takes tomllib seconds and gigabytes. Texts and comments may have dots.
 _TEXTS = re.compile(r""""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|#[^\n]*""")
@@ -31,9 +32,16 @@ class Settings:
     data_dir: str | None = None
     epochs: int | None = None
     batch: int | None = None
+    optimizer: str | None = None  # such as "adam beta1=0.95"
+    schedule: str | None = None  # of the learning rate, such as "cosine warmup=5"
     lr: float | None = None
     momentum: float | None = None
-    decay: float = 0.0
+    decay: float | None = None
+    clip: float | None = None  # the greatest length of the gradient
+    average: float | None = None  # the share of the old mean that averaged weights keep in a step
+    freeze: str | None = None  # paths with commas, whose parameters stay
+    patience: int | None = None  # epochs without a better one, after which training ends
+    save_every: float | None = None  # minutes, also within an epoch; 10
     loss: str | None = None
     on_misfit: str | None = None  # of layers of a line that do not say their own
     seed: int = 0
@@ -47,6 +55,12 @@ class Settings:
             whole("--epochs", self.epochs, 1)
         if self.batch is not None:
             batch_size(self.batch, "--batch")
+        if self.patience is not None:
+            whole("--patience", self.patience, 1)
+        if self.save_every is not None and not self.save_every >= 0:
+            raise KitnetError(
+                f"--save-every {self.save_every:g} is not possible; use a number of minutes, 0 or more"
+            )
         thread_count(self.threads, "--threads")
         check_misfit(self.on_misfit)
         if not 0 <= self.seed < 2**63:
@@ -56,6 +70,15 @@ class Settings:
                 raise KitnetError(
                     f"--{name.replace('_', '-')} {shorten(value)} is not UTF-8, as args.toml must be"
                 )
+
+    @property
+    def seconds_between_saves(self) -> float:
+        return 60 * (SAVE_EVERY if self.save_every is None else self.save_every)
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The paths whose parameters stay."""
+        return tuple(self.freeze.split(",")) if self.freeze else ()
 
     def to_toml(self) -> str:
         """The settings as text, without what is None, since TOML has no word for it. Raises RunError for a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from kitnet.net import Net, Tape, Weights, goals_of, with_goals
 from kitnet.net.objective import Losses, check_batch, checked_targets, least_batches
 from kitnet.net.reference import by_operand
 from kitnet.optim import Rule
+from kitnet.optim.rule import norm
 from kitnet.train.model import Model
 
 ENGINES = ("compiled", "formula")
@@ -51,12 +52,14 @@ class FormulaStep:
         *,
         target: str | None = None,
         seed: int = 0,
+        frozen: Collection[str] = (),
     ) -> None:
         self._net, self._rule, self._memory = net, rule, memory
         self._seed = Context(seed=seed).seed
         self._goals = goals_of(net.graph, losses, target)
         self._graph = with_goals(net.graph, self._goals)
-        self._least, self._decays = least_batches(self._graph), net.weights.decayed()
+        self._frozen, self._least = net.weights.below(frozen), least_batches(self._graph)
+        self._decays = net.weights.decayed(frozen=self._frozen)
         self.gradient, self.finite = net.weights.like(), True
 
     def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
@@ -86,8 +89,10 @@ class FormulaStep:
         seeds = {goal.path: np.full_like(tape[goal.path], goal.weight / n) for goal in self._goals}
         found = tape.backward(seeds, operands=False)
         for path, view in self.gradient.items():
-            view[...] = found.get(path, 0)
+            view[...] = 0 if path.rpartition(".")[0] in self._frozen else found.get(path, 0)
         numbers = (self.gradient.flat, *(tape[goal.path] for goal in self._goals))
+        if self._rule.reads_norm:
+            numbers = *numbers, norm(self.gradient.flat)
         self.finite = all(bool(np.isfinite(each).all()) for each in numbers)
         if self.finite:
             net.keep(tape.state)
@@ -116,15 +121,25 @@ def make_step(
     rule: Rule,
     memory: Mapping[str, Weights],
     seed: int,
+    frozen: Collection[str] = (),
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Step:
-    """A training step for up to `batch` images; a compiled one also lets the model's scores be compiled."""
+    """A training step for up to `batch` images, of all parameters but those at `frozen` paths; a compiled one
+    also lets the model's scores be compiled."""
     if engine == "formula":
-        return FormulaStep(model.net, model.losses, rule, memory, seed=seed)
+        return FormulaStep(model.net, model.losses, rule, memory, seed=seed, frozen=frozen)
     from kitnet.engine import TrainingStep
 
     model.compile(threads=threads, progress=progress)
     return TrainingStep(
-        model.net, model.losses, batch, rule, memory, seed=seed, threads=threads, progress=progress
+        model.net,
+        model.losses,
+        batch,
+        rule,
+        memory,
+        seed=seed,
+        frozen=frozen,
+        threads=threads,
+        progress=progress,
     )

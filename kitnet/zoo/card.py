@@ -38,8 +38,11 @@ class Card:
     published: tuple[Published, ...] = ()
     learn: OwnRule | None = field(default=None, repr=False)  # of networks that learn without gradients
     loss: str = ""  # that judges what was learned so, where it is not the usual one
+    optimizer: str = "sgd"  # as `--optimizer` takes it
+    schedule: str = "constant"  # of the learning rate, as `--schedule` takes it
     rate: float = 0.05
-    momentum: float = 0.9
+    momentum: float = 0.9  # where the optimizer has one
+    decay: float | None = None  # of the weights; None: the optimizer's usual one
     batch: int = 64
     epochs: int = 20
 

@@ -39,8 +39,9 @@ def test_the_version(say):
 
 
 OPTIONS = {
-    "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
-    "--engine --threads --resume --on-misfit --input --set",
+    "train": "MODEL --data --data-dir --epochs --batch --optimizer --schedule --lr --momentum --decay --clip "
+    "--average --freeze --patience --loss --seed --runs --name --save-every --engine "
+    "--threads --resume --on-misfit --input --set",
     "evaluate": "RUN --data --data-dir --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --json",
@@ -72,7 +73,7 @@ def test_the_help_of_train_tells_what_is_usual(say):
         "Images a step; by the model's card, 64 for a line.",
         "Times that every training image is seen; by the model's card, 20 for a line.",
         "kept; by the model's card, 0.9 for a line.",
-        "Weight decay; usually 0.",
+        "Weight decay, of neither biases nor norms; by the model's card, 0 for a line.",
         ".npz file; usually digits.",
     ):
         assert text in told
@@ -109,7 +110,10 @@ def test_show_gives_the_numbers_of_lenet5(say_json):
     assert shown["totals"]["parameters"] == 60_850
     assert any("S4 has 12" in one["printed"] for one in shown["errata"])
     assert "1998" in shown["source"] and shown["network"] == MODELS["lenet5"].line
-    assert shown["training"] == {"learning_rate": 0.02, "momentum": 0.9, "batch": 64, "epochs": 20}
+    assert shown["training"] == {
+        **{"optimizer": "sgd", "schedule": "constant", "learning_rate": 0.02, "momentum": 0.9, "decay": 0.0},
+        **{"batch": 64, "epochs": 20},
+    }
 
 
 def test_show_gives_the_papers_totals(say_json):
@@ -131,7 +135,9 @@ def test_show_for_people(say):
     assert total.split()[1:7] == ["9,118", "60,592", "258", "60,850", "340,918", "326,520"]
     assert len({len(line) for line in lines[3:19] if not line.startswith("total")}) == 1  # aligned
     source = next(i for i, line in enumerate(lines) if line.startswith("Source: LeCun"))
-    assert lines[source + 1] == ("Usual training: learning rate 0.02, momentum 0.9, batches of 64, 20 epochs")
+    assert lines[source + 1] == (
+        "Usual training: sgd, learning rate 0.02, momentum 0.9, batches of 64, 20 epochs"
+    )
     assert lines[source + 2] == "Differences:"
     titles = [line for line in lines[source + 2 :] if not line.startswith("- ")]
     assert titles == ["Differences:", "Texts print:"]
@@ -226,8 +232,9 @@ def test_train(say, easy, here):
     folder = Path("runs", "net-1")
     assert lines[0] == LINE
     assert lines[1] == f"{easy}: 100 images to train with, 40 to test; run folder {folder}"
+    assert re.fullmatch(r"training needs \d+ KiB of memory besides the data", lines[2])
     number = r" *[\d,]+\.?\d*"
-    for epoch, line in enumerate(lines[2:4], 1):
+    for epoch, line in enumerate(lines[3:5], 1):
         assert re.fullmatch(
             rf"epoch   {epoch}  train loss {number} accuracy {number}%  test loss {number} accuracy {number}%"
             rf"  {number} s  {number} images/s",
@@ -235,11 +242,11 @@ def test_train(say, easy, here):
         )
     assert re.fullmatch(
         rf"{number}% of the test images right after {number} s; try: kitnet predict {folder} IMAGE.png",
-        lines[4],
+        lines[5],
     )
-    assert len(lines) == 5
+    assert len(lines) == 6
     summary = json.loads((here / folder / "summary.json").read_text())
-    assert f"{summary['test_accuracy']:.2%} of the test images" in lines[4]
+    assert f"{summary['test_accuracy']:.2%} of the test images" in lines[5]
     assert (summary["seed"], summary["batch"], summary["epochs"]) == (9, 25, 2)
     assert names(here) == ["runs"]
 
@@ -248,12 +255,14 @@ def test_train_with_every_option(say, easy, here):
     said = say(
         *("train", LINE, "--data", easy, "--epochs", "1", "--batch", "50", "--lr", "0.125"),
         *("--momentum", "0.5", "--decay", "1e-3", "--loss", "quadratic", "--seed", "3"),
+        *("--optimizer", "nesterov", "--schedule", "cosine warmup=0.5"),
         *("--runs", "my runs/ü", "--name", "first"),
     )
     assert (said.status, said.err) == (0, "")
     assert said.out.splitlines()[-1].endswith("kitnet predict 'my runs/ü/first-1' IMAGE.png")
     summary = json.loads((here / "my runs" / "ü" / "first-1" / "summary.json").read_text())
     expected = {"lr": 0.125, "momentum": 0.5, "decay": 1e-3, "loss": "quadratic", "seed": 3, "batch": 50}
+    expected |= {"optimizer": "nesterov", "schedule": "cosine warmup=0.5"}
     assert {key: summary[key] for key in expected} == expected
 
 
@@ -278,7 +287,7 @@ def test_resume_with_more_epochs(say, easy, here):
     say("train", LINE, "--data", easy, "--epochs", "1")
     said = say("train", "--resume", "runs/net-1", "--epochs", "3")
     assert (said.status, said.err) == (0, "")
-    assert [line[:9] for line in said.out.splitlines()[2:4]] == ["epoch   2", "epoch   3"]
+    assert [line[:9] for line in said.out.splitlines()[3:5]] == ["epoch   2", "epoch   3"]
     assert json.loads((here / "runs" / "net-1" / "summary.json").read_text())["epochs"] == 3
 
 
@@ -408,7 +417,7 @@ def test_verify(say, say_json, trained):
 def test_no_line_is_broken_where_the_output_is_no_terminal(say, easy, here, picture):
     """Names are far longer than 80 columns here, and paths with brackets are no markup."""
     runs = here / ("[bold]" + "very-long-" * 12)
-    assert len(say("train", LINE, "--data", easy, "--epochs", "1", "--runs", runs).out.splitlines()) == 4
+    assert len(say("train", LINE, "--data", easy, "--epochs", "1", "--runs", runs).out.splitlines()) == 5
     folder = runs / "net-1"
     said = say("predict", folder, picture("a.png", 1), "--top", "10")
     assert said.out.count("\n") == 1

@@ -425,6 +425,10 @@ LOSSES = (
         ("train --lr nan", "a learning rate of nan is not possible; use a number above 0"),
         ("train --momentum 1", "a momentum of 1 is not possible; use 0 or more, and less than 1"),
         ("train --decay -1", "a weight decay of -1 is not possible; use 0 or more"),
+        ("train --optimizer adam --momentum 0.9", "adam has no momentum; leave out --momentum; it has rate, "
+         "beta1, beta2, decay, eps"),
+        ("train --schedule cosin", "unknown schedule 'cosin' (did you mean 'cosine'?); known: constant, "
+         "linear, cosine, onecycle, drops"),
         ("train --seed -1", "--seed -1 is not possible; use 0 or more, below 2**63"),
         ("train --loss quadratik", f"unknown loss 'quadratik' (did you mean 'quadratic'?); {LOSSES}"),
     ],

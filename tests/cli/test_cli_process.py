@@ -115,7 +115,10 @@ def test_a_second_ctrl_c_ends_it_at_once(start, here, easy):
     assert process.poll() is None  # it wants to finish the step
     process.send_signal(signal.SIGINT)
     status, _, err = ended(process)
-    assert (status, err) == (130, "")
+    assert status == 130 and err == (
+        "kitnet: stopped at once, without the steps since the last save; go on with: "
+        "kitnet train --resume runs/net-1\n"
+    )
     assert names(here / "runs" / "net-1") == ["args.toml", "checkpoint-00000000.safetensors"]
 
 

@@ -11,7 +11,7 @@ import kitnet
 from kitnet.base.error import TrainingError
 from kitnet.net import usual_loss
 from kitnet.optim import Sgd
-from kitnet.train import EpochEnded, Model, Stepped, Stopped, resume, train
+from kitnet.train import EpochEnded, Model, Ready, Stepped, Stopped, resume, train
 from kitnet.train.step import make_step
 
 LINE = "8x8x1 -> fc10"
@@ -53,7 +53,7 @@ def test_in_the_first_epoch(settings, engine):
     """At a rate of 1e25 the first step makes scores whose squares float32 cannot hold."""
     text, events = lost(train(settings(model=LINE, loss="quadratic", lr=1e25, engine=engine)))
     kept = start_is_whole(events[0].folder)
-    assert [type(event) for event in events[1:]] == [Stepped]
+    assert [type(event) for event in events[1:]] == [Ready, Stepped]
     assert text == (
         "the loss became inf at step 2 of epoch 1; no epoch had ended, so that only the start is kept, in "
         f"{kept}; try a smaller --lr than 1e+25"
@@ -90,7 +90,7 @@ def test_by_the_last_step_of_an_epoch(settings):
     """With one step an epoch nothing but the test sees it; the spoiled weights must not be saved."""
     text, events = lost(train(settings(model=LINE, loss="quadratic", lr=1e25, batch=100)))
     kept = start_is_whole(events[0].folder)
-    assert [type(event) for event in events[1:]] == [Stepped]
+    assert [type(event) for event in events[1:]] == [Ready, Stepped]
     assert text == (
         "the loss became inf after step 1 of epoch 1; no epoch had ended, so that only the start is kept, in "
         f"{kept}; try a smaller --lr than 1e+25"

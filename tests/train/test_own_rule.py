@@ -18,6 +18,7 @@ from kitnet.train import (
     Finished,
     Learned,
     Model,
+    Ready,
     Settings,
     Started,
     evaluate,
@@ -144,7 +145,7 @@ def test_where_it_is_stopped_nothing_stays(settings, tmp_path):
         events.append(event)
         if isinstance(event, Learned):
             stop.set()
-    assert [type(event) for event in events] == [Started, Learned, Abandoned]
+    assert [type(event) for event in events] == [Started, Ready, Learned, Abandoned]
     assert events[-1] == Abandoned(SMALL)
     assert list((tmp_path / "runs").iterdir()) == []
 

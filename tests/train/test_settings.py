@@ -21,6 +21,8 @@ def test_the_toml_is_read_back_the_same(tmp_path):
             lr=0.1 + 0.2,
             momentum=0.0,
             decay=1e-5,
+            optimizer="sgd momentum=0",
+            schedule="drops at=1,2",
             loss="quadratic",
             seed=2**63 - 1,
             runs="r",
@@ -35,7 +37,6 @@ def test_none_is_left_out():
     assert tomllib.loads(Settings().to_toml()) == {
         "model": "lenet5",
         "data": "digits",
-        "decay": 0.0,
         "seed": 0,
         "runs": "runs",
     }

@@ -193,7 +193,7 @@ def test_the_seed_decides_the_order_too(settings):
 def test_the_events_of_a_run(settings, easy):
     events, folder = go(settings(epochs=2, batch=40))
     kinds = [type(event).__name__ for event in events]
-    assert kinds == ["Started", *2 * ["Stepped", "Stepped", "Stepped", "EpochEnded"], "Finished"]
+    assert kinds == ["Started", "Ready", *2 * ["Stepped", "Stepped", "Stepped", "EpochEnded"], "Finished"]
     assert events[0] == Started(
         folder=folder,
         line=settings().model,
@@ -224,6 +224,8 @@ def test_what_a_run_folder_holds(settings, easy):
         "data": easy,
         "epochs": 3,
         "batch": 16,
+        "optimizer": "sgd",
+        "schedule": "constant",
         "lr": 0.05,  # the usual one
         "momentum": 0.9,
         "decay": 0.0,

@@ -50,7 +50,7 @@ def _backward(b: Builder, i: int, kept: None) -> None:
     dy, path = through_fused_activation(b, i), b.node(i).path
     if dy is None:
         return
-    if b.request.weights:
+    if b.learns(i):
         b.sum_up(path, *image_sums(b, i, dy).of_positions, b.weight_gradient(i, "bias"))
     b.pass_on(path, dy, b.node(i).inputs[0])
 

@@ -53,7 +53,7 @@ def _backward(b: Builder, i: int, kept: None) -> None:
     if dy is None:
         return
     x = b.place(node.inputs[0])
-    if b.request.weights:
+    if b.learns(i):
         kernel = depthwise_gradient.filter_gradient(
             "depthwise_filter_gradient",
             b.cpu,

@@ -36,7 +36,7 @@ def filter_gradient(b: Builder, i: int, problem: Problem, winograd: bool = False
 
 def products(b: Builder, i: int, problem: Problem, x: Place, dy: Place, winograd: bool = False) -> None:
     """The same for what windows see of x times dy: a transposed convolution has them the other way round."""
-    if not b.request.weights:
+    if not b.learns(i):
         return
     winograd = winograd and dy.volume.channels % b.cpu.lanes == 0
     most = (

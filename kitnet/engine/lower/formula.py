@@ -79,7 +79,7 @@ def _backward(b: Builder, i: int, kept: None) -> None:
     layer, shapes = node.layer, b.graph.shapes_into(node)
     wants = tuple(b.wants(j) for j in node.inputs)
     targets = _targets(b, i, wants)
-    shares = _Shares(b, i, 1 if across else b.batch.groups) if b.request.weights else None
+    shares = _Shares(b, i, 1 if across else b.batch.groups) if b.learns(i) else None
     reads, writes = ({"dy": dy.ref} if dy else {}), {}
     for j, (place, accumulate) in targets.items():
         writes[f"dx{j}"] = place.ref

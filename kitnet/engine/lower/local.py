@@ -43,7 +43,7 @@ def _backward(b: Builder, i: int, kept: None) -> None:
     if dy is None:
         return
     x = b.place(source)
-    if b.request.weights:
+    if b.learns(i):
         kernel = local.filter_gradient(
             "local_filter_gradient", b.cpu, b.batch, x.volume, dy.volume, window, tasks=b.tasks
         )

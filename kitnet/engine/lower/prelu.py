@@ -32,7 +32,7 @@ def _backward(b: Builder, i: int, kept: None) -> None:
     if accumulate:
         reads["dx"] = dx.ref
     b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref, "partial": partial})
-    if b.request.weights:
+    if b.learns(i):
         b.sum_up(f"{node.path}.slope", kernel.tasks, channels, partial, b.weight_gradient(i, "slope"))
 
 

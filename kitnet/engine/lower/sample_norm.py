@@ -56,7 +56,7 @@ def _forward(b: Builder, i: int) -> dict[str, Ref]:
 
 def _backward(b: Builder, i: int, kept: dict[str, Ref]) -> None:
     node, sets, dy = b.node(i), _sets(b, i), through_fused_activation(b, i)
-    weights = b.request.weights and _layer(b, i).affine
+    weights = b.learns(i) and _layer(b, i).affine
     if dy is None or not (weights or b.wants(node.inputs[0])):
         return
     (source,), x = node.inputs, b.place(node.inputs[0])

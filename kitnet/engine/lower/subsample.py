@@ -62,7 +62,7 @@ def _subsample_backward(b: Builder, i: int, kept: None) -> None:
     if accumulate:
         reads["dx"] = dx.ref
     b.call(f"{node.path} backward", kernel, reads, {"dx": dx.ref, "partial": partial_sums})
-    if not b.request.weights:
+    if not b.learns(i):
         return
     both = b.room(f"{node.path}.both", 2 * channels)
     b.sum_up(node.path, kernel.tasks, 2 * channels, partial_sums, both)

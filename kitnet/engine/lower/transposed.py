@@ -66,7 +66,7 @@ def _backward(b: Builder, i: int, kept: None) -> None:
     if dy is None:
         return
     products(b, i, replace(problem, bias=False), dy, b.place(source))
-    if problem.bias and b.request.weights:
+    if problem.bias and b.learns(i):
         sums = image_sums(b, i, dy)
         b.sum_up(f"{node.path} bias gradient", *sums.of_filters, b.weight_gradient(i, "bias"))
     if b.wants(source):

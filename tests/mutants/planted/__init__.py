@@ -17,6 +17,7 @@ from planted.norms import NORMS
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
 from planted.pools import POOLS
+from planted.recipes import RECIPES
 from planted.running import RUNNING
 from planted.surgery import SURGERY
 from planted.train import TRAIN
@@ -42,6 +43,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "norms": NORMS,
     "surgery": SURGERY,
     "train": TRAIN,
+    "recipes": RECIPES,
     "zoo": ZOO,
     "early": EARLY,
 }

@@ -310,7 +310,7 @@ LEDGER = [
         f"{SHOW}::test_the_table_of_vgg16",
     ),
     Mutant(
-        "train.trainer:network",
+        "train.run:network",
         "on_misfit=on_misfit",
         "on_misfit=None",
         "cli/test_cli_commands.py::test_train_on_sizes_that_do_not_divide",

@@ -459,7 +459,7 @@ NET = [
     ),
     Mutant(
         "Weights.decayed",
-        "mask[start // every:-(-(start + param.size) // every)] = param.decay",
+        "mask[start // every:-(-(start + param.size) // every)] = decay",
         "mask[start // every:-(-(start + param.size) // every)] = 1",
         "net/test_weights.py::test_the_mask_of_weight_decay_has_the_layout_of_flat",
     ),

@@ -82,9 +82,9 @@ TRAIN = [
         "train/test_resuming.py::test_the_two_newest_checkpoints_stay",
     ),
     Mutant(
-        "is_best",
-        "merits[-1] > other",
-        "merits[-1] >= other",
+        "since_best",
+        "(row.test_accuracy, -row.test_loss)",
+        "(row.test_accuracy, row.test_loss)",
         "train/test_resuming.py::test_the_best_epoch_has_the_best_accuracy_then_the_lowest_loss",
     ),
     Mutant(

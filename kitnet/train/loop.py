@@ -1,0 +1,271 @@
+"""The steps of a run. Whatever stops it, it can be gone on with: the start is saved before anything is
+compiled, then every few minutes, and whenever an epoch or the training ends.
+
+The order of samples, random bits and initial weights depend on the seed, the epoch and the step alone, so a
+run that was stopped and resumed ends with the same bits as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kitnet.base.error import TrainingError
+from kitnet.base.spec import Array
+from kitnet.data import Dataset
+from kitnet.optim.wrapped import AVERAGE
+from kitnet.train.checkpoint import Progress
+from kitnet.train.events import (
+    EpochEnded,
+    Event,
+    Finished,
+    Foretold,
+    Ready,
+    Started,
+    Stepped,
+    Stopped,
+    Warned,
+)
+from kitnet.train.foretold import TooMuchMemoryError, check_memory
+from kitnet.train.metrics import Score, evaluate
+from kitnet.train.model import GOLDEN
+from kitnet.train.run import Run
+from kitnet.train.saves import Saves
+from kitnet.train.step import Progress as Compiling
+from kitnet.train.step import Step, make_step, pick_engine
+from kitnet.train.trouble import trouble
+
+MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
+
+
+@dataclass
+class Loop:
+    """Trains a run from where `progress` says to its end; the folder of `saves` is locked."""
+
+    run: Run
+    saves: Saves
+    progress: Progress
+    stop: threading.Event
+    compiling: Compiling | None = None
+    _steps: int = field(default=0, init=False)  # of the first epoch, in this process
+    _foretold: bool = field(default=False, init=False)
+    _warned: bool = field(default=False, init=False)
+    _saved: float = field(default=0.0, init=False)  # when the last checkpoint was written
+
+    def events(self) -> Iterator[Event]:
+        """Train; yields what happens, and unlocks the folder."""
+        saves = self.saves
+        with saves.lock:
+            if saves.warning:
+                yield Warned(saves.warning)
+            new = saves.newest is None
+            if new:
+                self._save_start()
+            self._saved = time.monotonic()
+            yield self._started()
+            try:
+                step_of, memory = self._compile()
+            except TooMuchMemoryError:
+                if new:
+                    saves.folder.clear()
+                raise
+            yield Ready(memory)
+            while not self.run.ended(self.progress):
+                yield from self._epoch(step_of)
+                yield from self._warn()
+                if self.stop.is_set() and (self.progress.step or not self.run.ended(self.progress)):
+                    yield self._stopped()
+                    return
+            summary = self.run.summary(self.progress, step_of.engine)
+            summary["trouble"] = trouble(self.run, self.progress)
+            saves.folder.write_summary(summary)
+            yield Finished(saves.folder.path, summary)
+
+    def _started(self) -> Started:
+        run, progress = self.run, self.progress
+        return Started(
+            folder=self.saves.folder.path,
+            line=str(run.model.net),
+            data=run.train.name,
+            samples=len(run.train),
+            test_samples=len(run.test),
+            epoch=progress.epoch + 1,
+            epochs=run.epochs,
+            first_step=progress.step,
+            steps=run.loader.steps,
+        )
+
+    def _stopped(self) -> Stopped:
+        progress, folder = self.progress, self.saves.folder.path
+        if progress.step:
+            return Stopped(folder, progress.epoch + 1, progress.step)
+        return Stopped(folder, progress.epoch, self.run.loader.steps)
+
+    def _compile(self) -> tuple[Step, int | None]:
+        """The step, and the bytes that it needs, where they are known."""
+        run, engine = self.run, pick_engine(self.run.settings.engine)
+        step_of = make_step(
+            engine,
+            run.model,
+            run.loader.batch,
+            run.rule,
+            run.memory,
+            run.settings.seed,
+            run.settings.frozen,
+            run.settings.threads,
+            self.compiling,
+        )
+        return step_of, check_memory(run, step_of) if engine == "compiled" else None
+
+    def _epoch(self, step_of: Step) -> Iterator[Event]:
+        """An epoch, or the rest of it; where training is to stop the model is saved as it is."""
+        run, progress, steps = self.run, self.progress, self.run.loader.steps
+        begun, before = time.perf_counter(), progress.epoch_seconds
+        for x, labels in run.loader.epoch(progress.epoch, progress.step):
+            with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
+                losses, scores = self._step(step_of, x, labels, progress.epoch * steps + progress.step)
+            if not step_of.finite:
+                raise self._lost(float(losses.mean()), f"at step {progress.step + 1} of epoch")
+            if not progress.epoch and not progress.step:
+                progress.first_loss = float(losses.mean())
+            progress.step += 1
+            progress.epoch_seconds = before + time.perf_counter() - begun
+            progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == labels)
+            yield self._stepped()
+            if progress.step == steps:
+                break
+            yield from self._foretell(time.perf_counter() - begun)
+            if self.stop.is_set():
+                self._save_within_epoch()
+                return
+            if time.monotonic() - self._saved > run.settings.seconds_between_saves:
+                self._check_weights()
+                self._save()
+        yield self._end_epoch()
+
+    def _foretell(self, seconds: float) -> Iterator[Foretold]:
+        """Once, when the first epoch has done some steps in so many seconds and is not over."""
+        self._steps += 1
+        if self._foretold or self._steps < MEASURED_STEPS or seconds < MEASURED_SECONDS:
+            return
+        self._foretold = True
+        progress, steps = self.progress, self.run.loader.steps
+        each = seconds / self._steps
+        left = (self.run.epochs - progress.epoch) * steps - progress.step
+        yield Foretold(each * steps, each * left)
+
+    def _warn(self) -> Iterator[Warned]:
+        """At the first epoch that is in trouble."""
+        self._foretold = True  # what an epoch takes has been seen
+        if self.progress.step or self._warned:
+            return
+        found = trouble(self.run, self.progress)
+        if found:
+            self._warned = True
+            yield Warned(found)
+
+    def _stepped(self) -> Stepped:
+        progress, score = self.progress, self.progress.score
+        speed = score.samples / progress.epoch_seconds
+        return Stepped(progress.epoch + 1, progress.step, score.loss, score.accuracy, speed)
+
+    def _step(self, step_of: Step, x: Array, labels: Array, number: int) -> tuple[Array, Array]:
+        """A training step on the same labels for all outputs; losses and scores of the main one."""
+        judged = self.run.model.losses
+        if not isinstance(judged, Mapping):
+            return step_of(x, labels, number)
+        losses, scores = step_of(x, dict.fromkeys(judged, labels), number)
+        main = next(iter(judged))
+        return losses[main], scores[main]
+
+    def _end_epoch(self) -> EpochEnded:
+        run, progress, score = self.run, self.progress, self.progress.score
+        with self._judged():
+            test = self._tested(run.test)
+            row = EpochEnded(
+                epoch=progress.epoch + 1,
+                train_loss=score.loss,
+                train_accuracy=score.accuracy,
+                test_loss=test.loss,
+                test_accuracy=test.accuracy,
+                seconds=progress.epoch_seconds,
+                images_per_second=score.samples / progress.epoch_seconds,
+            )
+            progress.rows.append(row)
+            self.saves.save_model(run.model, run.test.images, progress.rows)
+        progress.seconds += progress.epoch_seconds
+        progress.epoch += 1
+        progress.step, progress.epoch_seconds, progress.score = 0, 0.0, Score()
+        self.saves.folder.write_rows(progress.rows)
+        self._save()
+        return row
+
+    # What is judged and saved
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """With the averaged weights, where the run has some, in the place of those that learn."""
+        average, weights = self.run.memory.get(AVERAGE), self.run.model.net.weights
+        if average is None:
+            yield
+            return
+        kept = weights.flat.copy()
+        weights.flat[...] = average.flat
+        try:
+            yield
+        finally:
+            weights.flat[...] = kept
+
+    def _tested(self, images: Dataset) -> Score:
+        """The score on test images. Raises TrainingError where the last step has spoiled the weights."""
+        self._check_weights()
+        with np.errstate(over="ignore", invalid="ignore"):
+            score = evaluate(self.run.model, images)
+        if not np.isfinite(score.loss):
+            raise self._lost(score.loss, f"after step {self.progress.step} of epoch")
+        return score
+
+    def _check_weights(self) -> None:
+        if not np.isfinite(self.run.model.net.weights.flat).all():
+            raise self._lost(math.nan, f"after step {self.progress.step} of epoch")
+
+    def _save_within_epoch(self) -> None:
+        """The model as it is, which loads and verifies, and a checkpoint."""
+        with self._judged():
+            self._tested(self.run.test.subset(slice(GOLDEN)))
+            self.saves.save_model(self.run.model, self.run.test.images, self.progress.rows)
+        self._save()
+
+    def _save(self) -> None:
+        run = self.run
+        self.saves.save(run.model.net, run.rule, run.memory, self.progress)
+        self._saved = time.monotonic()
+
+    def _save_start(self) -> None:
+        """A run that has not even a start leaves nothing."""
+        try:
+            self._save()
+        except BaseException:
+            self.saves.folder.clear()
+            raise
+
+    def _lost(self, loss: float, where: str) -> TrainingError:
+        """The error for a loss, or a gradient, that is no number; the step has changed nothing."""
+        progress, saves = self.progress, self.saves
+        where = f"{where} {progress.epoch + 1}"
+        if not progress.step and not progress.epoch:
+            return TrainingError(
+                f"the loss is {loss} {where}, with the weights as they begin; give the layers another init"
+            )
+        if saves.folder.last.exists():
+            kept = f"the model that was saved last is kept in {saves.folder.last}"
+        else:
+            kept = f"no epoch had ended, so that only the start is kept, in {saves.newest}"
+        what = "the gradient is not finite" if np.isfinite(loss) else f"the loss became {loss}"
+        return TrainingError(f"{what} {where}; {kept}; try a smaller --lr than {self.run.settings.lr:g}")

@@ -1,0 +1,35 @@
+"""Whether a run learns at all: the loss has grown, or the network still guesses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kitnet.train.checkpoint import Progress
+from kitnet.train.run import Run
+
+LEAST_EPOCHS, LEAST_STEPS = 2, 100  # before which a slow start is no trouble
+GROWN = 2.0  # times the loss of the first step: diverged
+SIGMAS = 3.0  # above the share of the most frequent class: no guess any more
+
+
+def trouble(run: Run, progress: Progress) -> str:
+    """What is wrong with the last epoch, and what to try; nothing where it learns."""
+    last, lr = progress.rows[-1], run.settings.lr or 0
+    if last.train_loss > GROWN * progress.first_loss > 0:
+        return (
+            f"the loss has grown from {progress.first_loss:.4g} at the first step to {last.train_loss:.4g} "
+            f"in epoch {last.epoch}: training diverges; try a smaller --lr than {lr:g}, such as {lr / 10:g}, "
+            "or --clip 1"
+        )
+    if progress.epoch < LEAST_EPOCHS or progress.epoch * run.loader.steps < LEAST_STEPS:
+        return ""
+    share = float(np.bincount(run.train.labels).max()) / len(run.train)
+    if last.train_accuracy > share + SIGMAS * math.sqrt(share * (1 - share) / len(run.train)):
+        return ""
+    return (
+        f"in epoch {last.epoch} the network still guesses: {last.train_accuracy:.2%} of the training images "
+        f"right, and {share:.2%} are of the most frequent class; try a smaller --lr than {lr:g}, such as "
+        f"{lr / 10:g}, --schedule 'constant warmup=1' or --optimizer adam"
+    )

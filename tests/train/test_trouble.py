@@ -1,0 +1,53 @@
+"""A run that diverges or stays at guessing says so early, and at its end; one that learns does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from kitnet.train import EpochEnded, Warned, train
+from kitnet.zoo import MODELS, find
+
+
+def warnings(events):
+    return [event.text for event in events if isinstance(event, Warned)]
+
+
+def test_a_loss_that_grows(settings):
+    told = settings(model="8x8x1 -> fc10", loss="quadratic", lr=0.5, momentum=0.0, epochs=2, batch=50)
+    events = list(train(told))
+    (text,) = warnings(events)
+    rows = [event for event in events if isinstance(event, EpochEnded)]
+    assert events.index(Warned(text)) == events.index(rows[0]) + 1
+    assert (
+        text.startswith("the loss has grown from ") and f" to {rows[0].train_loss:.4g} in epoch 1: " in text
+    )
+    assert text.endswith("training diverges; try a smaller --lr than 0.5, such as 0.05, or --clip 1")
+    assert f" to {rows[1].train_loss:.4g} in epoch 2: " in events[-1].summary["trouble"]
+
+
+def test_a_network_that_guesses(settings):
+    """At a rate of nearly 0 nothing is learned; the start alone is no trouble."""
+    events = list(train(settings(model="8x8x1 -> fc10 init=zeros", lr=1e-30, epochs=3, batch=2)))
+    assert warnings(events) == [
+        "in epoch 2 the network still guesses: 10.00% of the training images right, and 10.00% are of the "
+        "most frequent class; try a smaller --lr than 1e-30, such as 1e-31, --schedule 'constant warmup=1' "
+        "or --optimizer adam"
+    ]
+    assert events[-1].summary["trouble"].startswith("in epoch 3 the network still guesses: ")
+    short = list(train(settings(model="8x8x1 -> fc10 init=zeros", lr=1e-30, epochs=3, batch=50)))
+    assert warnings(short) == [] and events[-1].summary["epochs"] == 3
+
+
+def test_a_network_that_learns(settings):
+    events = list(train(settings(epochs=8)))
+    assert warnings(events) == [] and events[-1].summary["trouble"] == ""
+
+
+LENETS = [name for name, card in MODELS.items() if card.learn is None and name.startswith("lenet")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LENETS)
+def test_no_card_of_a_small_network_is_taken_for_trouble(settings, name):
+    events = list(train(settings(model=name, data="digits", batch=None, epochs=4)))
+    assert warnings(events) == [], find(name).rate
