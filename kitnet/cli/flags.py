@@ -11,6 +11,7 @@ from cyclopts import Parameter, Token
 from kitnet.base.error import shorten
 from kitnet.base.shape import MISFITS
 from kitnet.data import NAMES
+from kitnet.data.kind import known
 
 
 def _whole(kind: type, tokens: Sequence[Token]) -> int:
@@ -40,7 +41,7 @@ Given = Annotated[
         "capitals, classes=10 for the last FC; several may follow each other.",
     ),
 ]
-DATA_SETS = f"{', '.join(NAMES)}, a folder with idx files or CIFAR's binary files, or a .npz file"
+DATA_SETS = known(*NAMES)
 DataDir = Annotated[
     str | None,
     Parameter(help="Where the files of a named data set lie; without it they are downloaded once."),

@@ -18,7 +18,7 @@ import numpy as np
 from kitnet.base.error import DataError
 from kitnet.base.spec import Array
 from kitnet.data.check import check_labels
-from kitnet.data.folder import Part
+from kitnet.data.kind import Given, Kind, Part, Parts, in_memory
 from kitnet.data.place import place
 
 SIDE, DEPTH = 32, 3
@@ -70,9 +70,8 @@ CIFAR = {
 
 
 def looks_like(folder: Path) -> str | None:
-    """The set of which a folder has a file for training, or None. Raises DataError."""
-    with place(folder):
-        return next((name for name, kind in CIFAR.items() if (folder / kind.train[0]).is_file()), None)
+    """The set of which a folder has a file for training, or None."""
+    return next((name for name, kind in CIFAR.items() if (folder / kind.train[0]).is_file()), None)
 
 
 def read_cifar(name: str, where: Path) -> tuple[Part, Part, tuple[str, ...]]:
@@ -166,3 +165,12 @@ def _classes(kind: Cifar, content: bytes) -> tuple[str, ...]:
     if len(names) != kind.classes or len({*names}) != len(names):
         raise DataError(f"expected the names of {kind.classes} classes, one a line")
     return names
+
+
+def _read(name: str, given: Given) -> Parts:
+    kind = looks_like(Path(name))
+    assert kind is not None
+    return in_memory(name, *read_cifar(kind, Path(name)))
+
+
+KIND = Kind("a folder with CIFAR's files", lambda path: looks_like(path) is not None, _read)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from kitnet.base.cache_folder import cache_folder
 from kitnet.base.error import DataError
 from kitnet.data.cifar import CIFAR
-from kitnet.data.folder import FILES
+from kitnet.data.idx_folder import FILES
 from kitnet.data.place import place
 
 

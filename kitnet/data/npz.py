@@ -12,7 +12,7 @@ from kitnet.base.error import DataError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images, check_labels
-from kitnet.data.folder import MOST_CLASSES, Part
+from kitnet.data.kind import MOST_CLASSES, Given, Kind, Part, Parts, in_memory
 from kitnet.data.place import place
 
 NAMES = (
@@ -81,3 +81,10 @@ def _classes(told: Array | None, labels: Array) -> tuple[str, ...]:
         return tuple(told.tolist())
     integers = labels.dtype.kind in "iu" and labels.size > 0  # anything else is for check_labels to refuse
     return tuple(map(str, range(min(max(int(labels.max()) + 1, 1), MOST_CLASSES) if integers else 1)))
+
+
+def _read(name: str, given: Given) -> Parts:
+    return in_memory(name, *read_npz(Path(name)))
+
+
+KIND = Kind("a .npz file", lambda path: path.suffix == ".npz", _read)

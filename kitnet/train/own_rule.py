@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from kitnet.base.error import KitnetError, RunError
-from kitnet.data import NAMES, Dataset, Preparation, load
+from kitnet.data import NAMES, Preparation, Source, load
 from kitnet.files import remove
 from kitnet.net import usual_loss
 from kitnet.net.notation import write_layer
@@ -17,7 +17,7 @@ from kitnet.net.objective import loss_by_name
 from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Started
 from kitnet.train.folder import RunFolder, absolute
 from kitnet.train.metrics import evaluate
-from kitnet.train.model import Model
+from kitnet.train.model import GOLDEN, Model
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
@@ -63,7 +63,7 @@ def refuse_to_resume(where: str, card: Card) -> RunError:
 def _learn(
     settings: Settings,
     card: Card,
-    data: tuple[Dataset, Dataset],
+    data: tuple[Source, Source],
     preparation: Preparation,
     folder: RunFolder,
     stop: threading.Event,
@@ -75,7 +75,7 @@ def _learn(
             yield Started(folder.path, card.line, data[0].name, len(data[0]), len(data[1]), 1, 1, 0, 1)
             begun = time.perf_counter()
             assert card.learn is not None
-            x, labels, classes = preparation.prepare(data[0].images), data[0].labels, data[0].classes
+            (x, labels), classes = preparation.prepare_all(data[0]), data[0].classes
             net = yield from _stages(card.learn(x, labels, len(classes), settings.seed), stop)
             if net is not None:
                 seconds = time.perf_counter() - begun
@@ -85,7 +85,7 @@ def _learn(
                     model.compile(threads=settings.threads, progress=compiling)
                 row = _row(model, data, seconds)
                 folder.write_rows([row])
-                Saves(folder, lock, 1).save_model(model, data[1].images, [row])
+                Saves(folder, lock, 1).save_model(model, preparation.first(data[1], GOLDEN), [row])
                 whole = True
                 yield row
                 yield Finished(folder.path, _summary(settings, folder, model, row))
@@ -96,7 +96,7 @@ def _learn(
         yield Abandoned(card.name)
 
 
-def _row(model: Model, data: tuple[Dataset, Dataset], seconds: float) -> EpochEnded:
+def _row(model: Model, data: tuple[Source, Source], seconds: float) -> EpochEnded:
     found, tested = (evaluate(model, one) for one in data)
     speed = len(data[0]) / seconds
     return EpochEnded(1, found.loss, found.accuracy, tested.loss, tested.accuracy, seconds, speed)

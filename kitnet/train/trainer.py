@@ -20,7 +20,7 @@ import numpy as np
 from kitnet.base.error import KitnetError, RunError, TrainingError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
-from kitnet.data import NAMES, Dataset, Loader, Preparation, load
+from kitnet.data import NAMES, Loader, Preparation, Source, load
 from kitnet.layers import Loss
 from kitnet.net import Net, parse, usual_loss
 from kitnet.net.notation import write_layer
@@ -119,8 +119,8 @@ def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:
 
 @dataclass
 class _Data:
-    train: Dataset
-    test: Dataset
+    train: Source
+    test: Source
 
 
 class _Run:
@@ -259,7 +259,7 @@ class _Run:
         self._save(saves, progress)
         return row
 
-    def _tested(self, saves: Saves, images: Dataset, progress: Progress) -> Score:
+    def _tested(self, saves: Saves, images: Source, progress: Progress) -> Score:
         """The score on test images. Raises TrainingError where the last step has spoiled the weights."""
         where = f"after step {progress.step} of epoch {progress.epoch + 1}"
         if not np.isfinite(self.model.net.weights.flat).all():
@@ -271,7 +271,8 @@ class _Run:
         return score
 
     def _save(self, saves: Saves, progress: Progress) -> None:
-        saves.save_model(self.model, self.data.test.images, progress.rows)
+        golden = self.model.preparation.first(self.data.test, GOLDEN)
+        saves.save_model(self.model, golden, progress.rows)
         self._save_checkpoint(saves, progress)
 
     def _save_checkpoint(self, saves: Saves, progress: Progress) -> None:

@@ -223,7 +223,9 @@ def test_what_is_proposed_for_the_input_can_be_read(pattern: str) -> None:
         try:
             kitnet.parse(f"{size}x{size}x1 -> {pattern}")
         except ShapeError as error:
-            for volume in re.findall(r"(\d+x\d+x1)(?= or \d+x\d+x1 input| input)", str(error).partition(";")[2]):
+            for volume in re.findall(
+                r"(\d+x\d+x1)(?= or \d+x\d+x1 input| input)", str(error).partition(";")[2]
+            ):
                 kitnet.parse(f"{volume} -> {pattern}")
                 proposed += 1
     assert proposed > 20

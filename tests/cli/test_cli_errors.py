@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from kitnet.data import write_idx
+from kitnet.data import NAMES, write_idx
+from kitnet.data.kind import known
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 KNOWN = "`kitnet models` lists all, or write a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
@@ -192,7 +193,8 @@ def test_an_empty_folder(refused, here, tmp_path):
         "no t10k-images-idx3-ubyte, no t10k-labels-idx1-ubyte; looked for these names, also with .idx "
         "instead of -idx and with .gz at the end"
     )
-    assert refused("train", LINE, "--data", tmp_path / "empty") == text
+    expected = f"{tmp_path / 'empty'}: it is no data set; expected {known()}"
+    assert refused("train", LINE, "--data", tmp_path / "empty") == expected
     assert refused("train", LINE, "--data", "mnist", "--data-dir", tmp_path / "empty") == text
     assert names(here) == []
 
@@ -207,10 +209,9 @@ def test_one_file_is_missing(copied, refused):
 
 def test_a_data_set_that_is_none(refused, here):
     assert refused("train", LINE, "--data", "mnits") == (
-        "unknown data set 'mnits' (did you mean 'mnist'?); known: digits, mnist, fashion-mnist, kmnist, "
-        "cifar10, cifar100, a folder with idx files or CIFAR's binary files, or a .npz file"
+        f"unknown data set 'mnits' (did you mean 'mnist'?); known: {known(*NAMES)}"
     )
-    assert refused("train", LINE, "--data", "no/where") == "no/where: there is no such folder"
+    assert refused("train", LINE, "--data", "no/where") == "no/where: there is no such folder or file"
     assert refused("train", LINE, "--data", "digits", "--data-dir", ".") == (
         "digits: --data-dir is for mnist, fashion-mnist, kmnist, cifar10, cifar100 only; leave it out, or "
         "name one of these"

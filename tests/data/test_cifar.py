@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from kitnet.base.error import DataError
-from kitnet.data import dataset as module
 from kitnet.data import load
+from kitnet.data import loading as module
 from kitnet.data.cifar import CIFAR
 
 NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

@@ -37,7 +37,12 @@ CONVOLUTIONS = [
         "flip=False",
         _ROWS + "test_a_finely_sampled_convolution_approaches_the_integral",
     ),
-    Mutant("normalised_correlation", "np.square(x, dtype=np.float64)", "abs(x)", _ROWS + "test_cosines_of_windows_and_filters"),
+    Mutant(
+        "normalised_correlation",
+        "np.square(x, dtype=np.float64)",
+        "abs(x)",
+        _ROWS + "test_cosines_of_windows_and_filters",
+    ),
     Mutant(
         "normalised_correlation",
         "x / _largest(x, tuple(range(1, x.ndim)))",
