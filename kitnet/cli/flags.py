@@ -46,6 +46,16 @@ DataDir = Annotated[
     str | None,
     Parameter(help="Where the files of a named data set lie; without it they are downloaded once."),
 ]
+Split = Annotated[
+    float | None,
+    Parameter(
+        help="Share of the images to test with, such as 0.2, of folders and .csv files without a test part. "
+        "Which ones depends on their paths alone."
+    ),
+]
+Strict = Annotated[
+    bool, Parameter(help="Stop at the first broken image; usually broken ones are named and left out.")
+]
 Engine = Annotated[str | None, Parameter(help="compiled (usual) or formula, the readable executor.")]
 Threads = Annotated[
     Whole | None,

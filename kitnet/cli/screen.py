@@ -153,6 +153,11 @@ def complain(text: str) -> int:
     return MISTAKEN
 
 
+def remark(text: str) -> None:
+    """What a person should know though the work goes on, on standard error."""
+    print(f"kitnet: {text}", file=sys.stderr)
+
+
 def show_compiling(ready: int, kernels: int) -> None:
     """A line that is written over, for people only."""
     if sys.stderr.isatty():

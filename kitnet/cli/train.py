@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Given, Input, OnMisfit, Threads, Whole
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Given, Input, OnMisfit, Split, Strict, Threads, Whole
 from kitnet.cli.network import read_network, usual_training
-from kitnet.cli.screen import INTERRUPTED, fits, out, say, say_wrapped, show_compiling
+from kitnet.cli.screen import INTERRUPTED, fits, out, remark, say, say_wrapped, show_compiling
 from kitnet.net.objective import losses
 from kitnet.train import (
     Abandoned,
@@ -49,6 +49,8 @@ class Arguments:
 
     data: Annotated[str | None, Parameter(help=f"{DATA_SETS}; usually {Settings.data}.")] = None
     data_dir: DataDir = None
+    split: Split = None
+    strict: Strict = False
     epochs: Annotated[
         Whole | None,
         Parameter(help=f"Times that every training image is seen; {CARD}, {Card.epochs} for a line."),
@@ -110,7 +112,7 @@ def command(
         A run folder: go on where it was stopped; only --epochs may be given with it.
     """
     given = {"model": model, **vars(arguments)}
-    given = {name: value for name, value in given.items() if value not in (None, ())}
+    given = {name: value for name, value in given.items() if value not in (None, (), False)}
     with _interruptible() as stop:
         return _show(_begin(given, stop) if resume is None else _go_on(resume, given, stop))
 
@@ -167,7 +169,7 @@ def _show(events: Iterable[Event]) -> int:
         for event in events:
             match event:
                 case Warned(text):
-                    print(f"kitnet: {text}", file=sys.stderr)
+                    remark(text)
                 case Started():
                     _say_start(event)
                     epochs = event.epochs

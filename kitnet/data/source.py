@@ -34,6 +34,7 @@ class Source(ABC):
 
     name: str
     classes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()  # what a person should know before training
 
     @abstractmethod
     def __len__(self) -> int:

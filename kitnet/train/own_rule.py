@@ -14,7 +14,7 @@ from kitnet.files import remove
 from kitnet.net import usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import loss_by_name
-from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Started
+from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Started, Warned
 from kitnet.train.folder import RunFolder, absolute
 from kitnet.train.metrics import evaluate
 from kitnet.train.model import GOLDEN, Model
@@ -39,7 +39,7 @@ def learn(
             raise KitnetError(
                 f"{card.name} learns by a rule of its own, without steps along a gradient; leave out --{name}"
             )
-    data, test = load(settings.data, settings.data_dir)
+    data, test = load(settings.data, settings.data_dir, settings.split, settings.strict)
     fitted = Preparation.fitted(data, card.build().input_shape)
     # As much light as there is, from 0 to 1: these networks know no brightness below 0.
     preparation = replace(fitted, mean=(0.0,) * len(fitted.mean), std=(1.0,) * len(fitted.std))
@@ -72,6 +72,7 @@ def _learn(
     whole = False
     try:
         with folder.lock() as lock:
+            yield from map(Warned, (*data[0].warnings, *data[1].warnings))
             yield Started(folder.path, card.line, data[0].name, len(data[0]), len(data[1]), 1, 1, 0, 1)
             begun = time.perf_counter()
             assert card.learn is not None

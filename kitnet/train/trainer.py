@@ -136,7 +136,7 @@ class _Run:
         self.rule = Sgd(rate, momentum, settings.decay)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
         goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
-        self.data = _Data(*load(settings.data, settings.data_dir))
+        self.data = _Data(*load(settings.data, settings.data_dir, settings.split, settings.strict))
         classes = self.data.train.classes
         if math.prod(net.output_shape) != len(classes):
             raise KitnetError(
@@ -171,8 +171,9 @@ class _Run:
     ) -> Iterator[Event]:
         """Train from where `progress` says to the end, and unlock the folder."""
         with saves.lock:
-            if saves.warning:
-                yield Warned(saves.warning)
+            for text in (saves.warning, *self.data.train.warnings, *self.data.test.warnings):
+                if text:
+                    yield Warned(text)
             if saves.newest is None:  # the start, so that the run can be resumed whenever it ends
                 self._save_checkpoint(saves, progress)
             yield from self._train(saves, progress, stop, compiling)

@@ -39,9 +39,10 @@ def test_the_version(say):
 
 
 OPTIONS = {
-    "train": "MODEL --data --data-dir --epochs --batch --lr --momentum --decay --loss --seed --runs --name "
+    "train": "MODEL --data --data-dir --split --strict --epochs --batch --lr --momentum --decay --loss --seed "
+    "--runs --name "
     "--engine --threads --resume --on-misfit --input --set",
-    "evaluate": "RUN --data --data-dir --engine --threads --memory --json",
+    "evaluate": "RUN --data --data-dir --split --strict --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --json",
     "verify": "FILE --memory --json",

@@ -138,11 +138,11 @@ def test_a_published_set_is_downloaded_without_a_folder(tmp_path, monkeypatch):
     assert train.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 
-KINDS_SAID = "a .npz file, a folder with CIFAR's files, or a folder with idx files"
-KNOWN = (
-    "known: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100, a .npz file, a folder with CIFAR's "
-    "files, or a folder with idx files"
+KINDS_SAID = (
+    "a folder of pictures with a folder a class, a .csv file of paths and labels, a folder with idx files, "
+    "a folder with CIFAR's files, or a .npz file"
 )
+KNOWN = f"known: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100, {KINDS_SAID}"
 
 
 def test_names_that_are_not_known(tmp_path, monkeypatch):
