@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from kitnet.base.error import DataError, nearest, shorten
-from kitnet.data import cifar, idx_folder, image_folder, image_list, npz
+from kitnet.data import cifar, idx_folder, image_folder, image_list, npz, stl10, usps
 from kitnet.data.cifar import CIFAR, read_cifar
 from kitnet.data.digits import read_digits
 from kitnet.data.download import PUBLISHED, download, download_cifar
@@ -16,7 +16,7 @@ from kitnet.data.place import place
 
 NAMES = ("digits", *PUBLISHED, *CIFAR)
 
-for _module in (image_folder, image_list, idx_folder, cifar, npz):
+for _module in (image_folder, image_list, idx_folder, cifar, stl10, usps, npz):
     register(_module.__name__.rpartition(".")[2], _module.KIND)
 
 

@@ -140,7 +140,8 @@ def test_a_published_set_is_downloaded_without_a_folder(tmp_path, monkeypatch):
 
 KINDS_SAID = (
     "a folder of pictures with a folder a class, a .csv file of paths and labels, a folder with idx files, "
-    "a folder with CIFAR's files, or a .npz file"
+    "a folder with CIFAR's files, a folder with STL-10's binary files, a folder with USPS's files, "
+    "or a .npz file"
 )
 KNOWN = f"known: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100, {KINDS_SAID}"
 

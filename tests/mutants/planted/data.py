@@ -34,6 +34,30 @@ DATA = [
         "data/test_image.py::test_too_many_pixels_are_refused_by_the_header",
     ),
     Mutant(
+        "_Machine.reduce",
+        "str(called) not in CALLS",
+        "False",
+        "data/test_pickled.py::test_it_calls_nothing",
+    ),
+    Mutant(
+        "_Machine.take",
+        "len(found) < size or size < 0",
+        "False",
+        "data/test_pickled.py::test_what_is_cut_or_changed_is_one_line",
+    ),
+    Mutant(
+        "data.stl10:_upright",
+        "columns.transpose(0, 3, 2, 1)",
+        "columns.transpose(0, 2, 3, 1)",
+        "data/test_stl10_usps.py::test_stl10",
+    ),
+    Mutant(
+        "data.usps:_line",
+        "label -= 1",
+        "pass",
+        "data/test_stl10_usps.py::test_usps",
+    ),
+    Mutant(
         "Preparation.fitted",
         "own is not None and near",
         "own is not None",
