@@ -51,6 +51,14 @@ class Arguments:
     data_dir: DataDir = None
     split: Split = None
     strict: Strict = False
+    augment: Annotated[
+        str | None,
+        Parameter(
+            help="Changes of the training images, anew in each epoch, such as flip,crop4 or "
+            "'crop4 reflect,cutout8'; usually none. Known: flip (alternate), crop4 (reflect), resizedcrop, "
+            "jitter0.4, affine0.1, elastic34-4, cutout8; mixup0.2 or cutmix at the end."
+        ),
+    ] = None
     epochs: Annotated[
         Whole | None,
         Parameter(help=f"Times that every training image is seen; {CARD}, {Card.epochs} for a line."),

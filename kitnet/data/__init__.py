@@ -1,5 +1,6 @@
 """Data: from files and names to the batches that a network takes."""
 
+from kitnet.data.augmentation import Augmentation
 from kitnet.data.dataset import Dataset
 from kitnet.data.idx import read_idx, write_idx
 from kitnet.data.image import open_image
@@ -11,6 +12,7 @@ from kitnet.data.source import Source
 
 __all__ = [
     "NAMES",
+    "Augmentation",
     "Dataset",
     "Given",
     "Kind",

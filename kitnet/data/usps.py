@@ -10,6 +10,7 @@ import bz2
 import gzip
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -49,10 +50,9 @@ def _spellings(path: Path) -> list[Path]:
 
 
 def _part(path: Path) -> Part:
-    opened = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix, open)
     with place(path):
         try:
-            with opened(path, "rb") as file:
+            with _unpacked(path) as file:
                 content = file.read(MOST_BYTES + 1)
         except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
             raise DataError(f"it cannot be unpacked ({error}); take a fresh copy") from None
@@ -64,6 +64,12 @@ def _part(path: Path) -> Part:
             raise DataError("it has no digits; take a fresh copy")
     images = np.stack([values for _, values in rows])
     return images.reshape(-1, SIDE, SIDE, 1), np.array([label for label, _ in rows])
+
+
+def _unpacked(path: Path) -> BinaryIO | gzip.GzipFile | bz2.BZ2File:
+    if path.suffix == ".gz":
+        return gzip.GzipFile(path)
+    return bz2.BZ2File(path) if path.suffix == ".bz2" else path.open("rb")
 
 
 def _line(line: bytes, number: int) -> tuple[int, Array]:

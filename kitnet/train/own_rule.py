@@ -24,7 +24,7 @@ from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import pick_engine
 from kitnet.zoo import Card, Learning
 
-OF_STEPS = ("epochs", "batch", "lr", "momentum", "decay", "loss")  # what such a rule has not
+OF_STEPS = ("augment", "epochs", "batch", "lr", "momentum", "decay", "loss")  # what such a rule has not
 
 
 def learn(

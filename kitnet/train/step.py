@@ -118,13 +118,23 @@ def make_step(
     seed: int,
     threads: int | None = None,
     progress: Progress | None = None,
+    target: str | None = None,
 ) -> Step:
-    """A training step for up to `batch` images; a compiled one also lets the model's scores be compiled."""
+    """A training step for up to `batch` images, with targets of the form `target`; a compiled one also lets
+    the model's scores be compiled."""
     if engine == "formula":
-        return FormulaStep(model.net, model.losses, rule, memory, seed=seed)
+        return FormulaStep(model.net, model.losses, rule, memory, target=target, seed=seed)
     from kitnet.engine import TrainingStep
 
     model.compile(threads=threads, progress=progress)
     return TrainingStep(
-        model.net, model.losses, batch, rule, memory, seed=seed, threads=threads, progress=progress
+        model.net,
+        model.losses,
+        batch,
+        rule,
+        memory,
+        target=target,
+        seed=seed,
+        threads=threads,
+        progress=progress,
     )

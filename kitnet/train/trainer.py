@@ -20,7 +20,7 @@ import numpy as np
 from kitnet.base.error import KitnetError, RunError, TrainingError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
-from kitnet.data import NAMES, Loader, Preparation, Source, load
+from kitnet.data import NAMES, Augmentation, Loader, Preparation, Source, load
 from kitnet.layers import Loss
 from kitnet.net import Net, parse, usual_loss
 from kitnet.net.notation import write_layer
@@ -135,7 +135,6 @@ class _Run:
         rate = card.rate if settings.lr is None else settings.lr
         self.rule = Sgd(rate, momentum, settings.decay)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
-        goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         self.data = _Data(*load(settings.data, settings.data_dir, settings.split, settings.strict))
         classes = self.data.train.classes
         if math.prod(net.output_shape) != len(classes):
@@ -145,7 +144,12 @@ class _Run:
                 f"end it with fc{len(classes)}"
             )
         preparation = Preparation.fitted(self.data.train, net.input_shape)
-        self.loader = Loader(self.data.train, preparation, self.batch, settings.seed)
+        augmentation = Augmentation.parse(settings.augment or "")
+        self.loader = Loader(
+            self.data.train, preparation, self.batch, settings.seed, augmentation=augmentation, workers=1
+        )
+        form = "values" if self.loader.mixes else "classes"
+        goals_of(net.graph, loss, form)  # raises where the loss has other targets than data sets have
         self.settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
@@ -200,6 +204,7 @@ class _Run:
             self.settings.seed,
             self.settings.threads,
             compiling,
+            "values" if self.loader.mixes else None,
         )
         yield Started(
             folder.path,
@@ -223,7 +228,7 @@ class _Run:
                 progress.step += 1
                 progress.epoch_seconds = before + time.perf_counter() - begun
                 guessed = self.model.loss.probabilities(scores).argmax(1)
-                progress.score.add(losses, guessed == labels)
+                progress.score.add(losses, guessed == (labels.argmax(1) if self.loader.mixes else labels))
                 speed = progress.score.samples / progress.epoch_seconds
                 yield Stepped(epoch + 1, progress.step, progress.score.loss, progress.score.accuracy, speed)
                 if stop.is_set() and progress.step < steps:

@@ -39,8 +39,8 @@ def test_the_version(say):
 
 
 OPTIONS = {
-    "train": "MODEL --data --data-dir --split --strict --epochs --batch --lr --momentum --decay --loss "
-    "--seed --runs --name "
+    "train": "MODEL --data --data-dir --split --strict --augment --epochs --batch --lr --momentum --decay "
+    "--loss --seed --runs --name "
     "--engine --threads --resume --on-misfit --input --set",
     "evaluate": "RUN --data --data-dir --split --strict --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",

@@ -44,3 +44,22 @@ def test_training_on_a_folder(say, folder, tmp_path):
         "",
         f"kitnet: {folder}: it has no test part; take a share of the pictures with --split 0.2\n",
     )
+
+
+@pytest.mark.parametrize("engine", ["compiled", "formula"])
+def test_training_with_augmentation(say, folder, engine):
+    line = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
+    words = ("train", line, "--data", folder, "--split", 0.25, "--epochs", 3, "--engine", engine)
+    for text, name in (("crop1,cutout2,mixup0.3", "mixed"), ("resizedcrop0.5", "cut")):
+        said = say(*words, "--augment", text, "--name", name)
+        assert said.status == 0 and "epoch   3" in said.out
+    rows = [row for row in said.out.splitlines() if row.startswith("epoch ")]
+    losses = [float(row.split("train loss ")[1].split()[0]) for row in rows]
+    assert losses[2] < losses[0]
+    said = say(*words, "--augment", "crop9,flop")
+    assert said == (
+        2,
+        "",
+        "kitnet: augmentation 'crop9,flop': unknown 'flop' (did you mean 'flip'?); known: affine, crop, "
+        "cutmix, cutout, elastic, flip, jitter, mixup, resizedcrop\n",
+    )

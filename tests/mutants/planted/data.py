@@ -58,6 +58,43 @@ DATA = [
         "data/test_stl10_usps.py::test_usps",
     ),
     Mutant(
+        "Draws.generators",
+        "counter=[0, sample, 0, self.epoch]",
+        "counter=[0, 0, 0, self.epoch]",
+        "data/test_augmentation.py::test_mixup_and_cutmix",
+    ),
+    Mutant(
+        "Draws.uniform",
+        "self.samples",
+        "np.arange(len(self.samples))",
+        "data/test_loader.py::test_what_becomes_of_a_picture_depends_on_seed_epoch_and_number_alone",
+    ),
+    Mutant(
+        "Crop.change",
+        "by[:, i] * places",
+        "by[:, i] * (places - 1)",
+        "data/test_augmentation.py::test_crops_are_all_shifts_and_nothing_else",
+    ),
+    Mutant(
+        "Elastic.change",
+        "2 * noise - 1",
+        "noise",
+        "data/test_augmentation.py::test_elastic_is_simards",
+    ),
+    Mutant(
+        "Cutmix.mixed",
+        "1 - theirs.mean((1, 2))",
+        "1 - side ** 2",
+        "data/test_augmentation.py::test_mixup_and_cutmix",
+    ),
+    Mutant(
+        "Loader.epoch",
+        "due.popleft().result()",
+        "due.pop().result()",
+        "data/test_loader.py::test_workers_change_nothing_and_an_epoch_can_go_on_anywhere",
+        0,
+    ),
+    Mutant(
         "Preparation.fitted",
         "own is not None and near",
         "own is not None",
