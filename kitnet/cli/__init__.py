@@ -18,6 +18,7 @@ from kitnet.base.error import KitnetError, cut
 from kitnet.cli import (
     check,
     claims,
+    data,
     diff,
     evaluate,
     explain,
@@ -49,6 +50,7 @@ COMMANDS = (
     explain,
     layers,
     models,
+    data,
     claims,
     diff,
     lab,

@@ -53,6 +53,14 @@ Split = Annotated[
         "Which ones depends on their paths alone."
     ),
 ]
+Augment = Annotated[
+    str | None,
+    Parameter(
+        help="Changes of the training images, anew in each epoch, such as flip,crop4 or 'crop4 "
+        "reflect,cutout8'; usually none. Known: flip (alternate), crop4 (reflect), resizedcrop, jitter0.4, "
+        "affine0.1, elastic34-4, cutout8; mixup0.2 or cutmix at the end."
+    ),
+]
 Strict = Annotated[
     bool, Parameter(help="Stop at the first broken image; usually broken ones are named and left out.")
 ]

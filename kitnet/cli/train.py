@@ -17,7 +17,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Given, Input, OnMisfit, Split, Strict, Threads, Whole
+from kitnet.cli.flags import (
+    DATA_SETS,
+    Augment,
+    DataDir,
+    Engine,
+    Given,
+    Input,
+    OnMisfit,
+    Split,
+    Strict,
+    Threads,
+    Whole,
+)
 from kitnet.cli.network import read_network, usual_training
 from kitnet.cli.screen import INTERRUPTED, fits, out, remark, say, say_wrapped, show_compiling
 from kitnet.net.objective import losses
@@ -51,14 +63,7 @@ class Arguments:
     data_dir: DataDir = None
     split: Split = None
     strict: Strict = False
-    augment: Annotated[
-        str | None,
-        Parameter(
-            help="Changes of the training images, anew in each epoch, such as flip,crop4 or "
-            "'crop4 reflect,cutout8'; usually none. Known: flip (alternate), crop4 (reflect), resizedcrop, "
-            "jitter0.4, affine0.1, elastic34-4, cutout8; mixup0.2 or cutmix at the end."
-        ),
-    ] = None
+    augment: Augment = None
     epochs: Annotated[
         Whole | None,
         Parameter(help=f"Times that every training image is seen; {CARD}, {Card.epochs} for a line."),

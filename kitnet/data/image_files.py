@@ -70,6 +70,9 @@ class ImageFiles(Source):
         images = [open_image(self.paths[i]) if held[i] is None else held[i] for i in samples]
         return (np.stack(images) if self._even else images), self.labels[samples]
 
+    def called(self, sample: int) -> str:
+        return printable(self.paths[sample])
+
 
 def parts(
     name: str, train: Sequence[Labelled], test: Sequence[Labelled], given: Given, say: str = ""

@@ -67,8 +67,9 @@ class Preparation:
         size = own if own is not None and near else (height, width)
         plain = cls((height, width, channels), size, (0.0,) * channels, (1.0,) * channels)
         fitted = source.subset(slice(None, None, max(1, len(source) // MOST_FITTED)))
-        moments = [_moments(counts) for counts in plain._histograms(fitted)]
-        return cls(plain.input, size, tuple(mean for mean, _ in moments), tuple(std for _, std in moments))
+        found = [moments(counts) for counts in plain._histograms(fitted)]
+        # a channel that is constant has no deviation to divide by
+        return cls(plain.input, size, tuple(mean for mean, _ in found), tuple(std or 1.0 for _, std in found))
 
     def enlarged(self, input_shape: Shape) -> Self:
         """The same for another size of the input: what a picture is resized to grows in proportion. Raises
@@ -228,13 +229,13 @@ def _overlap(old: int, new: int) -> tuple[slice, slice]:
     return slice(start, start + both), slice(to, to + both)
 
 
-def _moments(counts: Array) -> tuple[float, float]:
+def moments(counts: Array) -> tuple[float, float]:
     """Mean and standard deviation of pixel / 255, from how often each of the 256 values occurs."""
     number = int(counts.sum())
     total = sum(value * count for value, count in enumerate(counts.tolist()))
     squares = sum(value * value * count for value, count in enumerate(counts.tolist()))
     spread = number * squares - total * total  # in Python's integers, so 0 means constant
-    return total / number / 255, math.sqrt(spread) / number / 255 if spread else 1.0
+    return total / number / 255, math.sqrt(spread) / number / 255
 
 
 def _check_input(shape: Shape) -> None:

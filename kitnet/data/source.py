@@ -54,6 +54,10 @@ class Source(ABC):
         """The pictures picked by a slice, an array of numbers or a mask (N,). Raises DataError for none."""
         return Selection(self, np.arange(len(self))[samples])
 
+    def called(self, sample: int) -> str:
+        """What a message calls a picture, by its number."""
+        return f"image {sample}"
+
     def chunks(self) -> Iterator[tuple[Images, Array]]:
         """All pictures in order, `CHUNK` at once."""
         for start in range(0, len(self), CHUNK):
@@ -74,3 +78,6 @@ class Selection(Source):
 
     def read(self, samples: Array) -> tuple[Images, Array]:
         return self.source.read(self.numbers[samples])
+
+    def called(self, sample: int) -> str:
+        return self.source.called(int(self.numbers[sample]))

@@ -95,6 +95,18 @@ DATA = [
         0,
     ),
     Mutant(
+        "examine",
+        "label == as_class",
+        "True",
+        "cli/test_data_command.py::test_as_json",
+    ),
+    Mutant(
+        "data.doctor:_count",
+        "channel < image.shape[2]",
+        "channel < 1",
+        "cli/test_data_command.py::test_deviation_of_colours",
+    ),
+    Mutant(
         "Preparation.fitted",
         "own is not None and near",
         "own is not None",
