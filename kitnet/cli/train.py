@@ -125,7 +125,7 @@ def command(
         A run folder: go on where it was stopped; only --epochs may be given with it.
     """
     given = {"model": model, **vars(arguments)}
-    given = {name: value for name, value in given.items() if value not in (None, (), False)}
+    given = {name: value for name, value in given.items() if value not in (None, ()) and value is not False}
     with _interruptible() as stop:
         return _show(_begin(given, stop) if resume is None else _go_on(resume, given, stop))
 

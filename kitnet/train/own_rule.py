@@ -39,7 +39,7 @@ def learn(
             raise KitnetError(
                 f"{card.name} learns by a rule of its own, without steps along a gradient; leave out --{name}"
             )
-    data, test = load(settings.data, settings.data_dir, settings.split, settings.strict)
+    data, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
     fitted = Preparation.fitted(data, card.build().input_shape)
     # As much light as there is, from 0 to 1: these networks know no brightness below 0.
     preparation = replace(fitted, mean=(0.0,) * len(fitted.mean), std=(1.0,) * len(fitted.std))

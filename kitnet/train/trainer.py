@@ -135,7 +135,7 @@ class _Run:
         rate = card.rate if settings.lr is None else settings.lr
         self.rule = Sgd(rate, momentum, settings.decay)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
-        self.data = _Data(*load(settings.data, settings.data_dir, settings.split, settings.strict))
+        self.data = _Data(*load(settings.data, settings.data_dir, settings.split, bool(settings.strict)))
         classes = self.data.train.classes
         if math.prod(net.output_shape) != len(classes):
             raise KitnetError(

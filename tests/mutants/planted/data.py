@@ -43,7 +43,7 @@ DATA = [
         "_Machine.take",
         "len(found) < size or size < 0",
         "False",
-        "data/test_pickled.py::test_what_is_cut_or_changed_is_one_line",
+        "data/test_pickled.py::test_sizes_that_lie_take_no_memory",
     ),
     Mutant(
         "data.stl10:_upright",
