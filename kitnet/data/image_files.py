@@ -6,7 +6,7 @@ import hashlib
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -75,13 +75,18 @@ class ImageFiles(Source):
 
 
 def parts(
-    name: str, train: Sequence[Labelled], test: Sequence[Labelled], given: Given, say: str = ""
+    name: str,
+    train: Sequence[Labelled],
+    test: Sequence[Labelled],
+    given: Given,
+    say: str = "",
+    names: Mapping[str, str] | None = None,
 ) -> Parts:
     """The two parts of a data set; without a test part the share `given` of the pictures is taken for it.
 
     Which part a picture falls into depends on its path in the data set alone: another picture that comes or
     goes moves no other, and each class is shared out alike. The classes are those of the training part,
-    sorted. Raises DataError.
+    sorted, and called by `names` where these have one. Raises DataError.
     """
     with place(name):
         if test and given.split is not None:
@@ -102,6 +107,8 @@ def parts(
         for number, label in enumerate(classes):
             if not seen[number]:
                 raise DataError(f"all pictures of the class {label!r} are broken; mend or remove them")
+    for part in made:
+        part.classes = tuple((names or {}).get(label, label) for label in classes)
     return made
 
 

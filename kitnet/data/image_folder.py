@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from kitnet.base.error import DataError
 from kitnet.data.image_files import Labelled, parts
+from kitnet.data.imagenet import class_names, validation_labels
 from kitnet.data.kind import Given, Kind, Parts
 from kitnet.data.place import place
 
@@ -28,15 +30,17 @@ def recognises(folder: Path) -> bool:
 
 def read(name: str, given: Given) -> Parts:
     """(train, test) of a folder. Classes are named by their folders, sorted; folders inside them belong to
-    them. Raises DataError."""
+    them. ImageNet's synsets get their names, and its pictures for validation their classes, where the files
+    with them lie beside (`imagenet.py`). Raises DataError."""
     folder = Path(name)
     with place(name):
         train = _part(folder, TRAIN)
         test = None if train is None else _part(folder, TEST)
         trained = _labelled(train or folder)
-        tested = [] if test is None else _labelled(test)
+        tested = [] if test is None else _tested(folder, test)
+        names = class_names(folder, {file.label for file in trained})
     say = "" if train is None else f", which would be a folder {' or '.join(TEST[:3])} beside {train.name}"
-    return parts(name, trained, tested, given, say)
+    return parts(name, trained, tested, given, say, names)
 
 
 def pictures(folder: Path) -> Iterator[Path]:
@@ -58,6 +62,19 @@ def _part(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 def _classes(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _tested(folder: Path, test: Path) -> list[Labelled]:
+    """The pictures to test with, those of ImageNet too. Raises DataError for one without a class."""
+    labels = validation_labels(folder, test, not _classes(test))
+    if labels is None:
+        return _labelled(test)
+    found = []
+    for path in pictures(test):
+        if path.stem not in labels:
+            raise DataError(f"no class is told for {path.name} in {test.name}")
+        found.append(Labelled(path, labels[path.stem], path.relative_to(test).as_posix()))
+    return found
 
 
 def _labelled(folder: Path) -> list[Labelled]:

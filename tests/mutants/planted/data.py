@@ -107,6 +107,12 @@ DATA = [
         "cli/test_data_command.py::test_deviation_of_colours",
     ),
     Mutant(
+        "class_names",
+        "seen[name] == 1",
+        "True",
+        "data/test_imagenet.py::test_names_and_labels_for_validation",
+    ),
+    Mutant(
         "Preparation.fitted",
         "own is not None and near",
         "own is not None",
