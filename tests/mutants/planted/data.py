@@ -113,6 +113,12 @@ DATA = [
         "data/test_imagenet.py::test_names_and_labels_for_validation",
     ),
     Mutant(
+        "DAMAGED",
+        "NotImplementedError",
+        "EOFError",
+        "data/test_changed_files.py::test_some_changed_files[npz]",
+    ),
+    Mutant(
         "Preparation.fitted",
         "own is not None and near",
         "own is not None",
