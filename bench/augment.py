@@ -54,10 +54,12 @@ def files(folder: Path) -> Source:
     return load(folder)[0]
 
 
-def measured(source: Source, side: int, channels: int, text: str, workers: int) -> dict[str, Any]:
+def measured(
+    source: Source, side: int, channels: int, text: str, workers: int, batch: int = BATCH
+) -> dict[str, Any]:
     preparation = Preparation.fitted(source.subset(slice(BATCH)), (side, side, channels))
     augmentation = Augmentation.parse(text)
-    loader = Loader(source, preparation, BATCH, 0, augmentation=augmentation, workers=workers)
+    loader = Loader(source, preparation, batch, 0, augmentation=augmentation, workers=workers)
     best, least = 0.0, float("inf")
     for e in range(EPOCHS):
         begun, cpu = time.perf_counter(), time.process_time()
@@ -81,7 +83,7 @@ def rows() -> Iterator[dict[str, Any]]:
         source = files(Path(folder))
         source._held = [None] * len(source)  # type: ignore[attr-defined]  # as of a set beyond memory
         for workers in (0, 2):
-            yield measured(source, 224, 3, "resizedcrop,flip", workers)
+            yield measured(source, 224, 3, "resizedcrop,flip", workers, 20)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ NAMES = (
 # What readers of archives and headers raise for damaged bytes: flags of encryption, sizes of terabytes ...
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, AttributeError),
-    *(NotImplementedError, RuntimeError, KeyError, TypeError, OverflowError, struct.error, MemoryError),
+    *(RuntimeError, KeyError, TypeError, OverflowError, struct.error, MemoryError),
 )
 CLASSES = "classes"  # the names, where there are some
 

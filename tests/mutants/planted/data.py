@@ -114,7 +114,7 @@ DATA = [
     ),
     Mutant(
         "DAMAGED",
-        "NotImplementedError",
+        "RuntimeError",
         "EOFError",
         "data/test_changed_files.py::test_some_changed_files[npz]",
     ),
