@@ -22,6 +22,7 @@ from kitnet.base.error import KitnetError, cut
 from kitnet.cli import (
     check,
     claims,
+    data,
     diff,
     evaluate,
     explain,
@@ -53,6 +54,7 @@ COMMANDS = (
     explain,
     layers,
     models,
+    data,
     claims,
     diff,
     lab,

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Memory, Run, Threads
-from kitnet.cli.screen import busy, print_json, say, show_compiling
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Memory, Run, Split, Strict, Threads
+from kitnet.cli.screen import busy, print_json, remark, say, show_compiling
 from kitnet.data import load
 from kitnet.train import Model, Settings, evaluate, pick_engine
 
@@ -24,6 +24,8 @@ def command(
         Parameter(help=f"{DATA_SETS}; usually the data that the model was trained on."),
     ] = None,
     data_dir: DataDir = None,
+    split: Split = None,
+    strict: Strict = False,
     engine: Engine = None,
     threads: Threads = None,
     memory: Memory = None,
@@ -33,8 +35,11 @@ def command(
     thread_count(threads, "--threads")
     model = Model.load(run, memory)
     if data is None:
-        data, data_dir = _own_data(Path(run), data_dir)
-    _, test = load(data, data_dir)
+        own = _own_data(Path(run))
+        data, data_dir, split = own.data, data_dir or own.data_dir, split or own.split
+    _, test = load(data, data_dir, split, strict)
+    for text in test.warnings:
+        remark(text)
     if len(test.classes) != len(model.classes):
         raise KitnetError(
             f"{run}: the model knows {len(model.classes)} classes but {test.name} has {len(test.classes)}; "
@@ -58,12 +63,11 @@ def command(
     say(f"{test.name}: {score.accuracy:.2%} of {score.samples:,} test images right, loss {score.loss:.4f}")
 
 
-def _own_data(run: Path, data_dir: str | None) -> tuple[str, str | None]:
-    """Data set and folder that the arguments of the run name. Raises KitnetError."""
+def _own_data(run: Path) -> Settings:
+    """The arguments of the run, which name its data. Raises KitnetError."""
     arguments = (run if run.is_dir() else run.parent) / "args.toml"
     if not arguments.exists():
         raise KitnetError(
             f"{run}: no args.toml beside it says what it was trained on; name the data with --data"
         )
-    settings = Settings.read(arguments)
-    return settings.data, data_dir or settings.data_dir
+    return Settings.read(arguments)

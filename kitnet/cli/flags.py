@@ -11,6 +11,7 @@ from cyclopts import Parameter, Token
 from kitnet.base.error import shorten
 from kitnet.base.shape import MISFITS
 from kitnet.data import NAMES
+from kitnet.data.kind import known
 
 
 def _whole(kind: type, tokens: Sequence[Token]) -> int:
@@ -40,10 +41,28 @@ Given = Annotated[
         "capitals, classes=10 for the last FC; several may follow each other.",
     ),
 ]
-DATA_SETS = f"{', '.join(NAMES)}, a folder with idx files or CIFAR's binary files, or a .npz file"
+DATA_SETS = known(*NAMES)
 DataDir = Annotated[
     str | None,
     Parameter(help="Where the files of a named data set lie; without it they are downloaded once."),
+]
+Split = Annotated[
+    float | None,
+    Parameter(
+        help="Share of the images to test with, such as 0.2, of folders and .csv files without a test part. "
+        "Which ones depends on their paths alone."
+    ),
+]
+Augment = Annotated[
+    str | None,
+    Parameter(
+        help="Changes of the training images, anew in each epoch, such as flip,crop4 or 'crop4 "
+        "reflect,cutout8'; usually none. Known: flip (alternate), crop4 (reflect), resizedcrop, jitter0.4, "
+        "affine0.1, elastic34-4, cutout8; mixup0.2 or cutmix at the end."
+    ),
+]
+Strict = Annotated[
+    bool, Parameter(help="Stop at the first broken image; usually broken ones are named and left out.")
 ]
 Engine = Annotated[str | None, Parameter(help="compiled (usual) or formula, the readable executor.")]
 Threads = Annotated[

@@ -157,6 +157,11 @@ def complain(text: str) -> int:
     return MISTAKEN
 
 
+def remark(text: str) -> None:
+    """What a person should know though the work goes on, on standard error."""
+    print(f"kitnet: {text}", file=sys.stderr)
+
+
 def write_over(what: str) -> None:
     """A line on standard error that the next one takes the place of, for people at a terminal only."""
     if sys.stderr.isatty():

@@ -14,10 +14,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Given, Input, OnMisfit, Threads, Whole
+from kitnet.cli.flags import (
+    DATA_SETS,
+    Augment,
+    DataDir,
+    Engine,
+    Given,
+    Input,
+    OnMisfit,
+    Split,
+    Strict,
+    Threads,
+    Whole,
+)
 from kitnet.cli.interruption import Interrupted, Interruption, interruptible
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import fits, out, say, say_bytes, say_wrapped, show_compiling
+from kitnet.cli.screen import fits, out, remark, say, say_bytes, say_wrapped, show_compiling
 from kitnet.net.objective import losses
 from kitnet.optim import RULES
 from kitnet.optim.words import COURSES
@@ -53,6 +65,9 @@ class Arguments:
 
     data: Annotated[str | None, Parameter(help=f"{DATA_SETS}; usually {Settings.data}.")] = None
     data_dir: DataDir = None
+    split: Split = None
+    strict: Strict = False
+    augment: Augment = None
     epochs: Annotated[
         Whole | None,
         Parameter(help=f"Times that every training image is seen; {CARD}, {Card.epochs} for a line."),
@@ -157,7 +172,7 @@ def command(
         A run folder: go on where it was stopped; only --epochs may be given with it.
     """
     given = {"model": model, **vars(arguments)}
-    given = {name: value for name, value in given.items() if value not in (None, ())}
+    given = {name: value for name, value in given.items() if value not in (None, ()) and value is not False}
     with interruptible() as interruption:
         show = _Show(interruption)
         try:
@@ -223,7 +238,7 @@ class _Show:
     def _one(self, event: Event, bar: Progress) -> None:
         match event:
             case Warned(text):
-                print(f"kitnet: {text}", file=sys.stderr)
+                remark(text)
             case Started():
                 _say_start(event)
                 self._started = event

@@ -1,9 +1,27 @@
 """Data: from files and names to the batches that a network takes."""
 
-from kitnet.data.dataset import NAMES, Dataset, load
+from kitnet.data.augmentation import Augmentation
+from kitnet.data.dataset import Dataset
 from kitnet.data.idx import read_idx, write_idx
 from kitnet.data.image import open_image
+from kitnet.data.kind import Given, Kind, register
 from kitnet.data.loader import Loader
+from kitnet.data.loading import NAMES, load
 from kitnet.data.preparation import Preparation
+from kitnet.data.source import Source
 
-__all__ = ["NAMES", "Dataset", "Loader", "Preparation", "load", "open_image", "read_idx", "write_idx"]
+__all__ = [
+    "NAMES",
+    "Augmentation",
+    "Dataset",
+    "Given",
+    "Kind",
+    "Loader",
+    "Preparation",
+    "Source",
+    "load",
+    "open_image",
+    "read_idx",
+    "register",
+    "write_idx",
+]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from kitnet.base.cache_folder import cache_folder
 from kitnet.base.error import DataError
 from kitnet.data.cifar import CIFAR
-from kitnet.data.folder import FILES
+from kitnet.data.idx_folder import FILES
 from kitnet.data.place import place
 
 
@@ -89,10 +89,11 @@ def download(name: str) -> Path:
 def download_cifar(name: str) -> Path:
     """The archive of `cifar10` or `cifar100` in the cache, fetched unless it is there. Raises DataError."""
     kind = CIFAR[name]
+    archive = kind.binary.archive
     with place(name):
-        folder = _folder(name, kind.archive)
-        _fetch(kind.archive, kind.sha256, kind.mirrors, folder, kind.archive)
-    return folder / kind.archive
+        folder = _folder(name, archive)
+        _fetch(archive, kind.sha256, kind.mirrors, folder, archive)
+    return folder / archive
 
 
 def _folder(name: str, files: str) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kitnet.base.error import DataError
+from kitnet.base.error import DataError, cut
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.place import place
@@ -100,13 +100,15 @@ def _parse(stream: Stream) -> Array:
     if len(body) != promised:
         came = "more" if len(body) > promised else f"only {len(body)}"
         raise DataError(
-            f"its header promises {promised} bytes ({say(shape)} {name}) but {came} follow; "
+            f"its header promises {cut(str(promised))} bytes ({cut(say(shape))} {name}) but {came} follow; "
             f"take a fresh copy of the file"
         )
     try:
         return np.frombuffer(body, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
     except ValueError:  # more axes than NumPy has, or sizes that overflow beside one of 0
-        raise DataError(f"NumPy cannot hold an array of {len(shape)} axes and shape {say(shape)}") from None
+        raise DataError(
+            f"NumPy cannot hold an array of {len(shape)} axes and shape {cut(say(shape))}"
+        ) from None
 
 
 def _read(stream: Stream, most: int) -> bytearray:

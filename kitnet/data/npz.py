@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,12 +13,17 @@ from kitnet.base.error import DataError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images, check_labels
-from kitnet.data.folder import MOST_CLASSES, Part
+from kitnet.data.kind import MOST_CLASSES, Given, Kind, Part, Parts, in_memory
 from kitnet.data.place import place
 
 NAMES = (
     ("x_train", "y_train", "x_test", "y_test"),
     ("train_images", "train_labels", "test_images", "test_labels"),
+)
+# What readers of archives and headers raise for damaged bytes: flags of encryption, sizes of terabytes ...
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, AttributeError),
+    *(RuntimeError, KeyError, TypeError, OverflowError, struct.error, MemoryError),
 )
 CLASSES = "classes"  # the names, where there are some
 
@@ -40,7 +46,7 @@ def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...]]:
                     raise DataError(f"it has {', '.join(file.files) or 'no arrays'}; expected {wanted}")
                 arrays = [_array(file, name) for name in names]
                 told = _array(file, CLASSES) if CLASSES in file.files else None
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, AttributeError):
+        except DAMAGED:
             raise DataError("it is no whole .npz file; take a fresh copy") from None
         train, test = (_part(*arrays[i : i + 2]) for i in (0, 2))
         if train[0].shape[1:] != test[0].shape[1:]:
@@ -81,3 +87,10 @@ def _classes(told: Array | None, labels: Array) -> tuple[str, ...]:
         return tuple(told.tolist())
     integers = labels.dtype.kind in "iu" and labels.size > 0  # anything else is for check_labels to refuse
     return tuple(map(str, range(min(max(int(labels.max()) + 1, 1), MOST_CLASSES) if integers else 1)))
+
+
+def _read(name: str, given: Given) -> Parts:
+    return in_memory(name, *read_npz(Path(name)))
+
+
+KIND = Kind("a .npz file", lambda path: path.suffix == ".npz", _read)

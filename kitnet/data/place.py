@@ -14,6 +14,14 @@ def place(where: object) -> Iterator[None]:
     try:
         yield
     except DataError as reason:
-        raise DataError(f"{where}: {reason}") from None
+        raise DataError(f"{printable(where)}: {reason}") from None
     except OSError as error:
-        raise DataError(f"{where}: {error.strerror or error}") from None
+        raise DataError(f"{printable(where)}: {error.strerror or error}") from None
+
+
+def printable(where: object) -> str:
+    """The name of a file without what would move a terminal's cursor, which may come from strangers."""
+    text = str(where)
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

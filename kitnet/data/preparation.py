@@ -13,11 +13,11 @@ from kitnet.base.error import DataError, nearest, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images
-from kitnet.data.dataset import Dataset
 from kitnet.data.place import place
+from kitnet.data.source import CHUNK, Images, Source
 
 LARGEST = 1 << 14  # pixels a side: a damaged model file must not ask for all memory
-CHUNK = 256  # pictures at once, so that what lies between two steps stays small
+MOST_FITTED = 1 << 16  # pictures whose pixels decide mean and deviation
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,28 @@ class Preparation:
                 raise DataError(f"'std' is {self.std}; expected numbers of 1e-12 or more")
 
     @classmethod
-    def fitted(cls, dataset: Dataset, input_shape: Shape) -> Self:
+    def fitted(cls, source: Source, input_shape: Shape) -> Self:
         """The preparation for a network of that input, learned from its training set.
 
-        Any picture is first brought to the size of the set's own. Where that is between 3/4 and 4/3 of the
-        input on both axes the rest is padding or cropping (28x28 in 32x32: a rim of 2); otherwise any picture
-        is resized to the input. `mean` and `std` are those of the set's pixels after that; a channel that is
-        constant gets std 1. Raises DataError for an input that is not height x width x 1 or 3.
+        Any picture is first brought to the size of the set's own, where they all have one. Where that is
+        between 3/4 and 4/3 of the input on both axes the rest is padding or cropping (28x28 in 32x32: a rim
+        of 2); otherwise any picture is resized to the input. `mean` and `std` are those of the set's pixels
+        after that, of a large set those of 65,536 pictures or more, evenly picked; a channel that is constant
+        gets std 1. Raises DataError for an input that is not height x width x 1 or 3.
         """
         with place("preparation"):
             _check_input(input_shape)
         height, width, channels = input_shape
-        own = dataset.images.shape[1:3]
-        near = all(3 * n <= 4 * o and 3 * o <= 4 * n for o, n in zip(own, (height, width), strict=True))
-        size = (int(own[0]), int(own[1])) if near else (height, width)
+        own = _own_size(source.read(np.arange(1))[0])
+        near = own is not None and all(
+            3 * n <= 4 * o and 3 * o <= 4 * n for o, n in zip(own, (height, width), strict=True)
+        )
+        size = own if own is not None and near else (height, width)
         plain = cls((height, width, channels), size, (0.0,) * channels, (1.0,) * channels)
-        moments = [_moments(counts) for counts in plain._histograms(dataset.images)]
-        return cls(plain.input, size, tuple(mean for mean, _ in moments), tuple(std for _, std in moments))
+        fitted = source.subset(slice(None, None, max(1, len(source) // MOST_FITTED)))
+        found = [moments(counts) for counts in plain._histograms(fitted)]
+        # a channel that is constant has no deviation to divide by
+        return cls(plain.input, size, tuple(mean for mean, _ in found), tuple(std or 1.0 for _, std in found))
 
     def enlarged(self, input_shape: Shape) -> Self:
         """The same for another size of the input: what a picture is resized to grows in proportion. Raises
@@ -80,21 +85,76 @@ class Preparation:
         )
         return replace(self, input=(height, width, depth), resize=resize)
 
-    def prepare(self, images: Array) -> Array:
-        """uint8 (N,h,w,c), c 1 or 3, to float32 (N,H,W,C). Raises DataError for what is not that."""
+    def prepare(self, images: Images) -> Array:
+        """uint8 (N,h,w,c), c 1 or 3, or pictures (h,w,c) of sizes of their own, to float32 (N,H,W,C). Raises
+        DataError for what is not that."""
+        prepared = np.empty((len(images), *self.input), np.float32)
+        for start in range(0, max(1, len(images)), CHUNK):
+            placed = self.placed(images[start : start + CHUNK])
+            self.standardise(placed, prepared[start : start + CHUNK])
+        return prepared
+
+    def prepare_all(self, source: Source) -> tuple[Array, Array]:
+        """All pictures of a source, float32 (N,H,W,C), and their classes, int64 (N,)."""
+        x, labels, start = (
+            np.empty((len(source), *self.input), np.float32),
+            np.empty(len(source), np.int64),
+            0,
+        )
+        for images, some in source.chunks():
+            x[start : start + len(some)] = self.prepare(images)
+            labels[start : start + len(some)] = some
+            start += len(some)
+        return x, labels
+
+    def first(self, source: Source, count: int) -> Array:
+        """The first pictures of a source as one array, uint8 (n,h,w,c), that `prepare` takes: as they are
+        where all have one size, else steps 1 to 4 are done."""
+        images = source.read(np.arange(min(count, len(source))))[0]
+        return images if isinstance(images, np.ndarray) else self.placed(images)
+
+    def placed(self, images: Images) -> Array:
+        """Steps 1 to 3: uint8 (N,h,w,c) to uint8 (N,H,W,min(c,C)), perhaps `images` itself; of pictures of
+        sizes of their own uint8 (N,H,W,C). Raises DataError."""
+        if not isinstance(images, np.ndarray):
+            placed = np.empty((len(images), *self.input), np.uint8)
+            for image, one in zip(images, placed, strict=True):
+                one[...] = self.placed(image[None])[0]
+            return placed
         with place("preparation"):
             check_images(images)
+        if images.shape[3] > self.input[2]:
+            images = _luma(images)
+        if images.shape[1:3] != self.resize:
+            images = _resized(images, self.resize)
+        return _centred(images, self.input[:2])
+
+    def cut(self, images: Images, boxes: Array) -> Array:
+        """Parts of pictures, each by left, top, right and bottom (n,4), resized to the input, in the place of
+        steps 2 and 3: uint8 (N,H,W,C). Raises DataError."""
+        from PIL import Image
+
+        cut = np.empty((len(images), *self.input), np.uint8)
+        for image, box, one in zip(images, boxes.tolist(), cut, strict=True):
+            with place("preparation"):
+                check_images(image[None])
+            grey = _luma(image[None])[0] if image.shape[2] > self.input[2] else image
+            picture = Image.fromarray(grey if grey.shape[2] == 3 else grey[..., 0])
+            resized = picture.resize(one.shape[1::-1], Image.Resampling.BILINEAR, tuple(box))
+            one[...] = np.asarray(resized).reshape(*one.shape[:2], -1)
+        return cut
+
+    def standardise(self, placed: Array, out: Array | None = None) -> Array:
+        """Steps 4 and 5: what `placed` gives to float32 (N,H,W,C), in `out` where it is given."""
+        out = np.empty((len(placed), *self.input), np.float32) if out is None else out
         levels = np.arange(256) / 255
         # a pixel has one of 256 values, so the formula is computed once for each of them: float32 (C,256)
         tables = ((levels - np.array([self.mean]).T) / np.array([self.std]).T).astype(np.float32)
-        prepared = np.empty((len(images), *self.input), np.float32)
-        for start in range(0, len(images), CHUNK):
-            placed = self._placed(images[start : start + CHUNK])
-            for channel, table in enumerate(tables):
-                prepared[start : start + CHUNK, ..., channel] = table.take(
-                    placed[..., channel % placed.shape[3]]
-                )
-        return prepared
+        if self.input[2] == 1:  # without a copy in between; no index is beyond the table
+            return tables[0].take(placed, out=out, mode="clip")
+        for channel, table in enumerate(tables):
+            out[..., channel] = table.take(placed[..., channel % placed.shape[3]])
+        return out
 
     def to_json(self) -> dict[str, Any]:
         """As a dict of lists of numbers, from which `from_json` makes the very same."""
@@ -119,24 +179,20 @@ class Preparation:
                     raise DataError(f"{name!r} is {shorten(data[name])}; expected a list of numbers")
         return cls(**{name: tuple(data[name]) for name in names})
 
-    def _placed(self, images: Array) -> Array:
-        """Steps 1 to 3: uint8 (N,h,w,c) to uint8 (N,H,W,min(c,C)), perhaps `images` itself."""
-        if images.shape[3] > self.input[2]:
-            images = _luma(images)
-        if images.shape[1:3] != self.resize:
-            images = _resized(images, self.resize)
-        return _centred(images, self.input[:2])
-
-    def _histograms(self, images: Array) -> Array:
+    def _histograms(self, source: Source) -> Array:
         """How many pixels of each channel have each of the 256 values: int64 (C,256)."""
         counts = np.zeros((self.input[2], 256), np.int64)
-        for start in range(0, len(images), CHUNK):
-            placed = self._placed(images[start : start + CHUNK])
-            for channel in range(placed.shape[3]):
-                counts[channel] += np.bincount(placed[..., channel].ravel(), minlength=256)
-        if images.shape[3] < self.input[2]:
-            counts[:] = counts[0]
+        for images, _ in source.chunks():
+            placed = self.placed(images)
+            for channel in range(self.input[2]):
+                values = placed[..., channel % placed.shape[3]]
+                counts[channel] += np.bincount(values.ravel(), minlength=256)
         return counts
+
+
+def _own_size(images: Images) -> tuple[int, int] | None:
+    """Of a source that gives these pictures; None where each may have another."""
+    return (images.shape[1], images.shape[2]) if isinstance(images, np.ndarray) else None
 
 
 def _luma(images: Array) -> Array:
@@ -173,13 +229,13 @@ def _overlap(old: int, new: int) -> tuple[slice, slice]:
     return slice(start, start + both), slice(to, to + both)
 
 
-def _moments(counts: Array) -> tuple[float, float]:
+def moments(counts: Array) -> tuple[float, float]:
     """Mean and standard deviation of pixel / 255, from how often each of the 256 values occurs."""
     number = int(counts.sum())
     total = sum(value * count for value, count in enumerate(counts.tolist()))
     squares = sum(value * value * count for value, count in enumerate(counts.tolist()))
     spread = number * squares - total * total  # in Python's integers, so 0 means constant
-    return total / number / 255, math.sqrt(spread) / number / 255 if spread else 1.0
+    return total / number / 255, math.sqrt(spread) / number / 255
 
 
 def _check_input(shape: Shape) -> None:

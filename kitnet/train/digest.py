@@ -7,20 +7,24 @@ import json
 
 import numpy as np
 
-from kitnet.data import Dataset
+from kitnet.data import Source
+from kitnet.data.source import CHUNK
 
-CHUNK = 256  # images at once
-MOST = 1 << 30  # bytes of the images of a data set that are read; of larger ones each so many-th image
+MOST = 1 << 30  # bytes of the pictures of a data set that are read; of larger ones each so many-th picture
 
 
-def digest_of(*datasets: Dataset) -> str:
-    """SHA-256 of images, labels and classes, wherever they lie. Of more than 1 GiB of images each second one
-    is read, of more than 2 each third one, and so on."""
+def digest_of(*sources: Source) -> str:
+    """SHA-256 of pictures, labels and classes, wherever they lie. Of more than 1 GiB of pictures, by the size
+    of the first, each second one is read, of more than 2 each third one, and so on."""
     digest = hashlib.sha256()
-    for dataset in datasets:
-        images = dataset.images[:: max(1, -(-dataset.images.nbytes // MOST))]
-        digest.update(json.dumps([dataset.images.shape, dataset.classes]).encode())
-        digest.update(dataset.labels.tobytes())
-        for first in range(0, len(images), CHUNK):
-            digest.update(np.ascontiguousarray(images[first : first + CHUNK]).data)
+    for source in sources:
+        digest.update(json.dumps([len(source), source.classes]).encode())
+        size = source.read(np.arange(1))[0][0].nbytes * len(source)
+        numbers = np.arange(0, len(source), max(1, -(-size // MOST)))
+        for start in range(0, len(numbers), CHUNK):
+            images, labels = source.read(numbers[start : start + CHUNK])
+            digest.update(np.asarray(labels, np.int64).tobytes())
+            for image in images:
+                digest.update(json.dumps(image.shape).encode())
+                digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()

@@ -18,7 +18,7 @@ import numpy as np
 
 from kitnet.base.error import TrainingError
 from kitnet.base.spec import Array
-from kitnet.data import Dataset
+from kitnet.data import Source
 from kitnet.optim.wrapped import AVERAGE
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import (
@@ -56,14 +56,19 @@ class Loop:
     _steps: int = field(default=0, init=False)  # of the first epoch, in this process
     _foretold: bool = field(default=False, init=False)
     _warned: bool = field(default=False, init=False)
+    _seen: Array = field(init=False)  # images of each class
     _saved: float = field(default=0.0, init=False)  # when the last checkpoint was written
+
+    def __post_init__(self) -> None:
+        self._seen = np.zeros(len(self.run.train.classes), np.int64)
 
     def events(self) -> Iterator[Event]:
         """Train; yields what happens, and unlocks the folder."""
         saves = self.saves
         with saves.lock:
-            if saves.warning:
-                yield Warned(saves.warning)
+            for text in (saves.warning, *self.run.train.warnings, *self.run.test.warnings):
+                if text:
+                    yield Warned(text)
             new = saves.newest is None
             if new:
                 self._save_start()
@@ -83,7 +88,7 @@ class Loop:
                     yield self._stopped()
                     return
             summary = self.run.summary(self.progress, step_of.engine)
-            summary["trouble"] = trouble(self.run, self.progress)
+            summary["trouble"] = trouble(self.run, self.progress, self._seen)
             saves.folder.write_summary(summary)
             yield Finished(saves.folder.path, summary)
 
@@ -120,6 +125,7 @@ class Loop:
             run.settings.frozen,
             run.settings.threads,
             self.compiling,
+            "values" if run.loader.mixes else None,
         )
         return step_of, check_memory(run, step_of) if engine == "compiled" else None
 
@@ -136,7 +142,9 @@ class Loop:
                 progress.first_loss = float(losses.mean())
             progress.step += 1
             progress.epoch_seconds = before + time.perf_counter() - begun
-            progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == labels)
+            classes = labels.argmax(1) if run.loader.mixes else labels
+            self._seen += np.bincount(classes, minlength=len(self._seen))
+            progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == classes)
             yield self._stepped()
             if progress.step == steps:
                 break
@@ -165,7 +173,7 @@ class Loop:
         self._foretold = True  # what an epoch takes has been seen
         if self.progress.step or self._warned:
             return
-        found = trouble(self.run, self.progress)
+        found = trouble(self.run, self.progress, self._seen)
         if found:
             self._warned = True
             yield Warned(found)
@@ -198,7 +206,7 @@ class Loop:
                 images_per_second=score.samples / progress.epoch_seconds,
             )
             progress.rows.append(row)
-            self.saves.save_model(run.model, run.test.images, progress.rows)
+            self._save_model()
         progress.seconds += progress.epoch_seconds
         progress.epoch += 1
         progress.step, progress.epoch_seconds, progress.score = 0, 0.0, Score()
@@ -222,7 +230,7 @@ class Loop:
         finally:
             weights.flat[...] = kept
 
-    def _tested(self, images: Dataset) -> Score:
+    def _tested(self, images: Source) -> Score:
         """The score on test images. Raises TrainingError where the last step has spoiled the weights."""
         self._check_weights()
         with np.errstate(over="ignore", invalid="ignore"):
@@ -239,8 +247,12 @@ class Loop:
         """The model as it is, which loads and verifies, and a checkpoint."""
         with self._judged():
             self._tested(self.run.test.subset(slice(GOLDEN)))
-            self.saves.save_model(self.run.model, self.run.test.images, self.progress.rows)
+            self._save_model()
         self._save()
+
+    def _save_model(self) -> None:
+        golden = self.run.model.preparation.first(self.run.test, GOLDEN)
+        self.saves.save_model(self.run.model, golden, self.progress.rows)
 
     def _save(self) -> None:
         run = self.run

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.data import Dataset
+from kitnet.data import Source
 from kitnet.train.model import Model
-
-CHUNK = 256  # samples at once, so that activations stay small
 
 
 @dataclass
@@ -37,12 +35,11 @@ class Score:
         return self.correct / self.samples if self.samples else math.nan
 
 
-def evaluate(model: Model, dataset: Dataset) -> Score:
+def evaluate(model: Model, source: Source) -> Score:
     """The model's mean loss and accuracy on a data set, in evaluation mode."""
     score = Score()
     model.refresh()
-    for start in range(0, len(dataset), CHUNK):
-        part = dataset.subset(slice(start, start + CHUNK))
-        losses, probabilities = model.judge(model.preparation.prepare(part.images), part.labels)
-        score.add(losses, probabilities.argmax(1) == part.labels)
+    for images, labels in source.chunks():
+        losses, probabilities = model.judge(model.preparation.prepare(images), labels)
+        score.add(losses, probabilities.argmax(1) == labels)
     return score

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from kitnet.base.error import KitnetError, RunError
-from kitnet.data import NAMES, Dataset, Preparation, load
+from kitnet.data import NAMES, Preparation, Source, load
 from kitnet.net import usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import loss_by_name
-from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Ready, Started
+from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Ready, Started, Warned
 from kitnet.train.folder import RunFolder, absolute
 from kitnet.train.metrics import evaluate
-from kitnet.train.model import Model
+from kitnet.train.model import GOLDEN, Model
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
@@ -25,8 +25,8 @@ from kitnet.zoo import Card, Learning
 
 # what such a rule has not
 OF_STEPS = (
-    *("epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average", "freeze"),
-    *("patience", "loss"),
+    *("augment", "epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average"),
+    *("freeze", "patience", "loss"),
 )
 
 
@@ -42,7 +42,7 @@ def learn(
             raise KitnetError(
                 f"{card.name} learns by a rule of its own, without steps along a gradient; leave out --{name}"
             )
-    data, test = load(settings.data, settings.data_dir)
+    data, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
     fitted = Preparation.fitted(data, card.build().input_shape)
     # As much light as there is, from 0 to 1: these networks know no brightness below 0.
     preparation = replace(fitted, mean=(0.0,) * len(fitted.mean), std=(1.0,) * len(fitted.std))
@@ -66,7 +66,7 @@ def refuse_to_resume(where: str, card: Card) -> RunError:
 def _learn(
     settings: Settings,
     card: Card,
-    data: tuple[Dataset, Dataset],
+    data: tuple[Source, Source],
     preparation: Preparation,
     folder: RunFolder,
     stop: threading.Event,
@@ -75,11 +75,12 @@ def _learn(
     whole = False
     try:
         with folder.lock() as lock:
+            yield from map(Warned, (*data[0].warnings, *data[1].warnings))
             yield Started(folder.path, card.line, data[0].name, len(data[0]), len(data[1]), 1, 1, 0, 1)
             yield Ready()
             begun = time.perf_counter()
             assert card.learn is not None
-            x, labels, classes = preparation.prepare(data[0].images), data[0].labels, data[0].classes
+            (x, labels), classes = preparation.prepare_all(data[0]), data[0].classes
             net = yield from _stages(card.learn(x, labels, len(classes), settings.seed), stop)
             if net is not None:
                 seconds = time.perf_counter() - begun
@@ -89,7 +90,7 @@ def _learn(
                     model.compile(threads=settings.threads, progress=compiling)
                 row = _row(model, data, seconds)
                 folder.write_rows([row])
-                Saves(folder, lock, 1).save_model(model, data[1].images, [row])
+                Saves(folder, lock, 1).save_model(model, preparation.first(data[1], GOLDEN), [row])
                 whole = True
                 yield row
                 yield Finished(folder.path, _summary(settings, folder, model, row))
@@ -100,7 +101,7 @@ def _learn(
         yield Abandoned(card.name)
 
 
-def _row(model: Model, data: tuple[Dataset, Dataset], seconds: float) -> EpochEnded:
+def _row(model: Model, data: tuple[Source, Source], seconds: float) -> EpochEnded:
     found, tested = (evaluate(model, one) for one in data)
     speed = len(data[0]) / seconds
     return EpochEnded(1, found.loss, found.accuracy, tested.loss, tested.accuracy, seconds, speed)

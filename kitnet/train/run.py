@@ -8,7 +8,7 @@ from typing import Any
 
 from kitnet.base.error import KitnetError
 from kitnet.base.shape import say
-from kitnet.data import NAMES, Dataset, Loader, Preparation, load
+from kitnet.data import NAMES, Augmentation, Loader, Preparation, Source, load
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
 from kitnet.net.notation import write_layer
@@ -34,8 +34,8 @@ class Run:
     name: str  # of the network
     settings: Settings
     model: Model
-    train: Dataset
-    test: Dataset
+    train: Source
+    test: Source
     data: str  # the digest of both
     loader: Loader
     rule: Rule
@@ -47,8 +47,7 @@ class Run:
         net, card = network(settings.model, settings.on_misfit)
         settings = complete(settings, card)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
-        goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
-        train, test = load(settings.data, settings.data_dir)
+        train, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
         classes = train.classes
         if math.prod(net.output_shape) != len(classes):
             raise KitnetError(
@@ -56,7 +55,11 @@ class Run:
                 f"end it with fc{len(classes)}"
             )
         preparation = Preparation.fitted(train, net.input_shape)
-        loader = Loader(train, preparation, settings.batch or 1, settings.seed)
+        augmentation = Augmentation.parse(settings.augment or "")
+        batch, seed = settings.batch or 1, settings.seed
+        loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
+        form = "values" if loader.mixes else "classes"
+        goals_of(net.graph, loss, form)  # raises where the loss has other targets than data sets have
         rule = rule_of(settings, loader.steps)
         settings = replace(
             settings,

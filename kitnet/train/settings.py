@@ -20,7 +20,7 @@ LARGEST = 1 << 16  # bytes of args.toml
 # A name of thousands of parts takes tomllib seconds and gigabytes. Texts and comments may have dots.
 _TEXTS = re.compile(r""""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|#[^\n]*""")
 _DOTTED = re.compile(r"""\.[\w\-'" \t]*\.""")
-_KINDS = {int: "a whole number", float: "a number", str: "a text in quotes"}
+_KINDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class Settings:
     model: str = "lenet5"  # a name of the zoo, or a line of the language
     data: str = "digits"
     data_dir: str | None = None
+    split: float | None = None  # share of the images to test with, of folders that have no test part
+    strict: bool | None = None  # whether a broken image ends the run; otherwise it is left out
+    augment: str | None = None  # such as flip,crop4 (see data/augmentation.py); none
     epochs: int | None = None
     batch: int | None = None
     optimizer: str | None = None  # such as "adam beta1=0.95"

@@ -124,11 +124,12 @@ def make_step(
     frozen: Collection[str] = (),
     threads: int | None = None,
     progress: Progress | None = None,
+    target: str | None = None,
 ) -> Step:
-    """A training step for up to `batch` images, of all parameters but those at `frozen` paths; a compiled one
-    also lets the model's scores be compiled."""
+    """A training step for up to `batch` images, of all parameters but those at `frozen` paths, with targets
+    of the form `target`; a compiled one also lets the model's scores be compiled."""
     if engine == "formula":
-        return FormulaStep(model.net, model.losses, rule, memory, seed=seed, frozen=frozen)
+        return FormulaStep(model.net, model.losses, rule, memory, target=target, seed=seed, frozen=frozen)
     from kitnet.engine import TrainingStep
 
     model.compile(threads=threads, progress=progress)
@@ -138,6 +139,7 @@ def make_step(
         batch,
         rule,
         memory,
+        target=target,
         seed=seed,
         frozen=frozen,
         threads=threads,

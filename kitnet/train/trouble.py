@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-import numpy as np
-
+from kitnet.base.spec import Array
 from kitnet.train.checkpoint import Progress
 from kitnet.train.run import Run
 
@@ -14,8 +14,9 @@ GROWN = 2.0  # times the loss of the first step: diverged
 SIGMAS = 3.0  # above the share of the most frequent class: no guess any more
 
 
-def trouble(run: Run, progress: Progress) -> str:
-    """What is wrong with the last epoch, and what to try; nothing where it learns."""
+def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array) -> str:
+    """What is wrong with the last epoch, and what to try; nothing where it learns. `seen` says how many
+    images of each class there were."""
     last, lr = progress.rows[-1], run.settings.lr or 0
     if last.train_loss > GROWN * progress.first_loss > 0:
         return (
@@ -25,7 +26,7 @@ def trouble(run: Run, progress: Progress) -> str:
         )
     if progress.epoch < LEAST_EPOCHS or progress.epoch * run.loader.steps < LEAST_STEPS:
         return ""
-    share = float(np.bincount(run.train.labels).max()) / len(run.train)
+    share = float(max(seen)) / max(1, sum(seen))
     if last.train_accuracy > share + SIGMAS * math.sqrt(share * (1 - share) / len(run.train)):
         return ""
     return (

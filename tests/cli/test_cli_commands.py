@@ -15,7 +15,7 @@ from kitnet.train import Model
 from kitnet.zoo import MODELS
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
-COMMANDS = ("train", "evaluate", "predict", "verify", "show", "check", "explain", "layers", "models")
+COMMANDS = ("train", "evaluate", "predict", "verify", "show", "check", "explain", "layers", "models", "data")
 
 
 def names(folder):
@@ -39,10 +39,10 @@ def test_the_version(say):
 
 
 OPTIONS = {
-    "train": "MODEL --data --data-dir --epochs --batch --optimizer --schedule --lr --momentum --decay --clip "
-    "--average --freeze --patience --loss --seed --runs --name --save-every --engine "
-    "--threads --resume --on-misfit --input --set",
-    "evaluate": "RUN --data --data-dir --engine --threads --memory --json",
+    "train": "MODEL --data --data-dir --split --strict --augment --epochs --batch --optimizer --schedule "
+    "--lr --momentum --decay --clip --average --freeze --patience --loss --seed --runs --name --save-every "
+    "--engine --threads --resume --on-misfit --input --set",
+    "evaluate": "RUN --data --data-dir --split --strict --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --json",
     "verify": "FILE --memory --json",
@@ -52,6 +52,7 @@ OPTIONS = {
     "check": "MODEL --input --set --on-misfit --json",
     "layers": "WORD --json",
     "models": "--json",
+    "data": "DATA --data-dir --split --show --augment --seed --json",
 }  # fmt: skip
 
 
@@ -489,7 +490,7 @@ def test_what_is_printed_fits_the_terminal(say, monkeypatch, words, columns):
     assert max(len(line) for line in found.splitlines()) <= columns
     narrow = "(the terminal is too narrow for: "
     assert (narrow in " ".join(found.split())) == (
-        words[0] == "show" or (words[0] in ("layers", "models") and columns == 60)
+        words[0] == "show" or (words[0] in ("layers", "models", "data") and columns == 60)
     )
     if words[0] != "show" and narrow not in found:
         assert sorted(found.split()) == sorted(free.split())

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from safetensors.numpy import save_file
 
-from kitnet.data import write_idx
+from kitnet.data import NAMES, write_idx
+from kitnet.data.kind import known
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 KNOWN = "`kitnet models` lists all, or write a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
@@ -192,7 +192,8 @@ def test_an_empty_folder(refused, here, tmp_path):
         "no t10k-images-idx3-ubyte, no t10k-labels-idx1-ubyte; looked for these names, also with .idx "
         "instead of -idx and with .gz at the end"
     )
-    assert refused("train", LINE, "--data", tmp_path / "empty") == text
+    expected = f"{tmp_path / 'empty'}: it is no data set; expected {known()}"
+    assert refused("train", LINE, "--data", tmp_path / "empty") == expected
     assert refused("train", LINE, "--data", "mnist", "--data-dir", tmp_path / "empty") == text
     assert names(here) == []
 
@@ -207,10 +208,9 @@ def test_one_file_is_missing(copied, refused):
 
 def test_a_data_set_that_is_none(refused, here):
     assert refused("train", LINE, "--data", "mnits") == (
-        "unknown data set 'mnits' (did you mean 'mnist'?); known: digits, mnist, fashion-mnist, kmnist, "
-        "cifar10, cifar100, a folder with idx files or CIFAR's binary files, or a .npz file"
+        f"unknown data set 'mnits' (did you mean 'mnist'?); known: {known(*NAMES)}"
     )
-    assert refused("train", LINE, "--data", "no/where") == "no/where: there is no such folder"
+    assert refused("train", LINE, "--data", "no/where") == "no/where: there is no such folder or file"
     assert refused("train", LINE, "--data", "digits", "--data-dir", ".") == (
         "digits: --data-dir is for mnist, fashion-mnist, kmnist, cifar10, cifar100 only; leave it out, or "
         "name one of these"
@@ -239,13 +239,13 @@ def test_images_that_are_none(refused, trained, tmp_path, picture, json):
     whole = Path(picture("whole.png", 1, 9)).read_bytes()
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
     none = "it is no picture, or its beginning is damaged; expected BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP"
-    many = f"it has more than {Image.MAX_IMAGE_PIXELS} pixels; make it smaller"
     for file, text in {
         tmp_path / "text.png": none,
         tmp_path / "empty.png": none,
         tmp_path / "half.png": f"the PNG picture is truncated or damaged; {FRESH}",
-        bomb(tmp_path / "bomb.png", 60_000, 60_000): many,
-        bomb(tmp_path / "bomb2.png", 12_000, 8_000): many,
+        bomb(tmp_path / "bomb.png", 60_000, 60_000): "it has more than 40 million pixels; make it smaller",
+        bomb(tmp_path / "bomb2.png", 12_000, 8_000): "it has 12000x8000, more than 40 million pixels; "
+        "make it smaller",
         tmp_path: "it is not a file; expected a picture",
         tmp_path / "missing.png": "No such file or directory",
     }.items():
@@ -369,7 +369,7 @@ def test_a_loss_that_becomes_nan(say, easy, here):
         "kitnet: the loss became inf at step 2 of epoch 1; no epoch had ended, so that only the start is "
         "kept, in runs/net-1/checkpoint-00000000.safetensors; try a smaller --lr than 1e+25\n"
     )
-    assert len(said.out.splitlines()) == 2  # the network and the data
+    assert len(said.out.splitlines()) == 3  # the network, the data, the memory
     assert names(here / "runs" / "net-1") == ["args.toml", "checkpoint-00000000.safetensors"]
 
 

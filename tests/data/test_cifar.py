@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,8 @@ import numpy as np
 import pytest
 
 from kitnet.base.error import DataError
-from kitnet.data import dataset as module
 from kitnet.data import load
+from kitnet.data import loading as module
 from kitnet.data.cifar import CIFAR
 
 NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -21,9 +22,9 @@ NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", 
 
 def made(folder: Path, name: str = "cifar10", each: int = 3) -> dict[str, bytes]:
     """The files of a set with `each` records a file, written there; by their names."""
-    kind, draw = CIFAR[name], np.random.default_rng(0)
+    kind, draw = CIFAR[name].binary, np.random.default_rng(0)
     files = {
-        file: draw.integers(0, 10, (each, kind.labels + 3072), np.uint8).tobytes()
+        file: draw.integers(0, 10, (each, CIFAR[name].labels + 3072), np.uint8).tobytes()
         for file in (*kind.train, *kind.test)
     }
     names = NAMES if name == "cifar10" else [f"class{i}" for i in range(100)]
@@ -70,7 +71,7 @@ def test_the_fine_label_of_cifar100_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", CIFAR)
 def test_folders_and_archives_give_the_same(tmp_path: Path, name: str) -> None:
-    kind = CIFAR[name]
+    kind = CIFAR[name].binary
     files = made(tmp_path / "plain" / kind.folder, name)
     archived(tmp_path / kind.archive, files, kind.folder)
     (tmp_path / "whole").mkdir()
@@ -88,7 +89,7 @@ def test_folders_and_archives_give_the_same(tmp_path: Path, name: str) -> None:
 
 
 def test_the_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = CIFAR["cifar10"]
+    kind = CIFAR["cifar10"].binary
     files = made(tmp_path / "files")
     (tmp_path / "www").mkdir()
     archive = archived(tmp_path / "www" / kind.archive, files, kind.folder)
@@ -101,19 +102,19 @@ def test_the_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return str(path / fname)
 
     monkeypatch.setenv("KITNET_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(CIFAR, "cifar10", replace(kind, sha256=sha256))
+    monkeypatch.setitem(CIFAR, "cifar10", replace(CIFAR["cifar10"], sha256=sha256))
     monkeypatch.setattr("pooch.retrieve", retrieve)
     assert len(load("cifar10")[0]) == 15
-    assert asked == [(f"{kind.mirrors[0]}/{kind.archive}", f"sha256:{sha256}")]
+    assert asked == [(f"{CIFAR['cifar10'].mirrors[0]}/{kind.archive}", f"sha256:{sha256}")]
 
 
 def test_what_is_missing_or_damaged(tmp_path: Path) -> None:
-    kind = CIFAR["cifar10"]
+    kind = CIFAR["cifar10"].binary
     files = made(tmp_path / "a")
     assert refusal("cifar10", tmp_path / "no") == f"{tmp_path / 'no'}: there is no such folder or file"
     assert refusal("cifar10", tmp_path) == (
-        f"{tmp_path}: it has neither data_batch_1.bin nor cifar-10-batches-bin nor cifar-10-binary.tar.gz; "
-        "the binary version of the set is read"
+        f"{tmp_path}: it has no data_batch_1.bin, no cifar-10-batches-bin, no cifar-10-binary.tar.gz, "
+        "no data_batch_1, no cifar-10-batches-py, no cifar-10-python.tar.gz"
     )
     (tmp_path / "a" / "data_batch_3.bin").unlink()
     assert refusal("cifar10", tmp_path / "a") == (
@@ -134,7 +135,7 @@ def test_what_is_missing_or_damaged(tmp_path: Path) -> None:
 
 
 def test_archives_that_are_none(tmp_path: Path) -> None:
-    kind = CIFAR["cifar10"]
+    kind = CIFAR["cifar10"].binary
     files = made(tmp_path / "a")
     archive = archived(tmp_path / "a.tar.gz", files, kind.folder)
     archive.write_bytes(archive.read_bytes()[:2000])
@@ -149,7 +150,7 @@ def test_archives_that_are_none(tmp_path: Path) -> None:
 
 
 def test_a_link_in_an_archive_is_not_followed(tmp_path: Path) -> None:
-    kind = CIFAR["cifar10"]
+    kind = CIFAR["cifar10"].binary
     files = made(tmp_path / "a")
     archive = tmp_path / "a.tar.gz"
     with tarfile.open(archive, "w:gz") as made_archive:
@@ -166,3 +167,66 @@ def test_a_name_knows_where_its_archive_is(tmp_path: Path, monkeypatch: pytest.M
     made(tmp_path / "cifar10")
     monkeypatch.setattr(module, "download_cifar", lambda name: tmp_path / name)
     assert len(load("cifar10")[1]) == 3
+
+
+def for_python(folder: Path, name: str, files: dict[str, bytes], protocol: int = 2) -> dict[str, bytes]:
+    """The same set in the version for Python, written there."""
+    kind = CIFAR[name]
+    made = {}
+    for there, here in zip(kind.binary.files, kind.python.files, strict=True):
+        if there == kind.binary.names:
+            value = {kind.keys[1]: files[there].decode().split()}
+        else:
+            rows = np.frombuffer(files[there], np.uint8).reshape(-1, kind.labels + 3072)
+            value = {
+                "data": rows[:, kind.labels :].copy(),
+                kind.keys[0]: rows[:, kind.labels - 1].tolist(),
+                "filenames": [f"{i}.png" for i in range(len(rows))],
+            }
+        made[here] = pickle.dumps(value, protocol)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in made.items():
+        (folder / file).write_bytes(content)
+    return made
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_the_version_for_python_gives_the_same(tmp_path: Path, name: str) -> None:
+    kind = CIFAR[name]
+    expected = made(tmp_path / "binary", name)
+    ways = [load(name, tmp_path / "binary")]
+    for protocol in (2, 4):
+        files = for_python(tmp_path / f"{protocol}" / kind.python.folder, name, expected, protocol)
+        ways.append(load(name, tmp_path / f"{protocol}"))
+    ways.append(load(tmp_path / "2" / kind.python.folder))
+    ways.append(load(archived(tmp_path / kind.python.archive, files, kind.python.folder)))
+    for train, test in ways[1:]:
+        np.testing.assert_array_equal(train.images, ways[0][0].images)
+        np.testing.assert_array_equal(train.labels, ways[0][0].labels)
+        np.testing.assert_array_equal(test.labels, ways[0][1].labels)
+        assert train.classes == ways[0][0].classes
+
+
+def test_pickles_that_are_no_batches(tmp_path: Path) -> None:
+    for_python(tmp_path, "cifar10", made(tmp_path / "binary"))
+    where = tmp_path / "data_batch_2"
+    good = pickle.loads(where.read_bytes())
+    for changed, reason in (
+        ([1], "expected a pickle of a dictionary with 'data' and 'labels'; take a fresh copy"),
+        (
+            good | {"labels": 3},
+            "expected a pickle of a dictionary with 'data' and 'labels'; take a fresh copy",
+        ),
+        (good | {"data": [1]}, "'data' is no array of bytes, number x 3072; take a fresh copy"),
+        (
+            good | {"data": good["data"][:, 1:]},
+            "'data' is no array of bytes, number x 3072; take a fresh copy",
+        ),
+        (good | {"labels": ["1", 2, 3]}, "'labels' is no list of class numbers; take a fresh copy"),
+        (good | {"labels": [1, 2]}, "2 labels for 3 pictures; expected one label a picture"),
+        (good | {"labels": [1, 2, 10]}, "label 10 of sample 2 is outside the 10 classes; expected 0 to 9"),
+    ):
+        where.write_bytes(pickle.dumps(changed, 2))
+        assert refusal("cifar10", tmp_path) == f"{where}: {reason}"
+    where.write_bytes(b"cos\nsystem\n(X\x01\x00\x00\x00xtR.")
+    assert refusal(tmp_path) == f"{where}: the pickle calls os.system, and only arrays of numbers are made"

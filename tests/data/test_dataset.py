@@ -6,8 +6,8 @@ import pytest
 
 from kitnet.base.error import DataError
 from kitnet.data import Dataset, load, write_idx
-from kitnet.data import dataset as module
-from kitnet.data.folder import FILES
+from kitnet.data import loading as module
+from kitnet.data.idx_folder import FILES
 
 NAMES = (
     "train-images-idx3-ubyte",
@@ -143,10 +143,12 @@ def test_a_published_set_is_downloaded_without_a_folder(tmp_path, monkeypatch):
     assert train.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 
-KNOWN = (
-    "known: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100, a folder with idx files or CIFAR's "
-    "binary files, or a .npz file"
+KINDS_SAID = (
+    "a folder of pictures with a folder a class, a .csv file of paths and labels, a folder with idx files, "
+    "a folder with CIFAR's files, a folder with STL-10's binary files, a folder with USPS's files, "
+    "or a .npz file"
 )
+KNOWN = f"known: digits, mnist, fashion-mnist, kmnist, cifar10, cifar100, {KINDS_SAID}"
 
 
 def test_names_that_are_not_known(tmp_path, monkeypatch):
@@ -157,13 +159,11 @@ def test_names_that_are_not_known(tmp_path, monkeypatch):
     )
     assert refusal("MNIST") == f"unknown data set 'MNIST' (did you mean 'mnist'?); {KNOWN}"
     assert refusal("zzz") == f"unknown data set 'zzz'; {KNOWN}"
-    assert refusal("./zzz/mnist") == "zzz/mnist: there is no such folder"
-    assert refusal("./mnist") == "mnist: there is no such folder"
+    assert refusal("./zzz/mnist") == "./zzz/mnist: there is no such folder or file"
+    assert refusal("./mnist") == "./mnist: there is no such folder or file"
     write_set(tmp_path / "zzz")
     assert load("zzz")[0].name == "zzz"
-    assert (
-        refusal(f"zzz/{NAMES[0]}") == f"zzz/{NAMES[0]}: it is not a folder; expected one with four idx files"
-    )
+    assert refusal(f"zzz/{NAMES[0]}") == f"zzz/{NAMES[0]}: it is no data set; expected {KINDS_SAID}"
     assert refusal("x" * 300 + "/x") == "x" * 300 + "/x: File name too long"
     assert refusal("x" * 300) == "x" * 300 + ": File name too long"
 
@@ -178,7 +178,8 @@ def test_a_data_dir_where_none_is_taken():
 def test_missing_files(tmp_path):
     looked = "looked for these names, also with .idx instead of -idx and with .gz at the end"
     assert refusal("mnist", tmp_path / "no") == f"{tmp_path}/no: there is no such folder"
-    assert refusal(tmp_path) == f"{tmp_path}: this folder has no {', no '.join(NAMES)}; {looked}"
+    assert refusal("mnist", tmp_path) == f"{tmp_path}: this folder has no {', no '.join(NAMES)}; {looked}"
+    assert refusal(tmp_path) == f"{tmp_path}: it is no data set; expected {KINDS_SAID}"
     write_set(tmp_path)
     (tmp_path / NAMES[1]).unlink()
     (tmp_path / NAMES[1]).mkdir()  # not a file

@@ -10,7 +10,7 @@ import pytest
 from kitnet.base.error import DataError
 from kitnet.data import load, write_idx
 from kitnet.data.download import PUBLISHED, Published, download
-from kitnet.data.folder import FILES
+from kitnet.data.idx_folder import FILES
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 import os
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -54,17 +56,15 @@ def test_the_orientation_is_applied(tmp_path):
     np.testing.assert_array_equal(opened, np.rot90(RGB, -1))
 
 
-def test_transparency_lets_black_through(tmp_path):
+def test_transparency_lets_white_through(tmp_path):
     alpha = np.zeros((3, 4, 1), np.uint8)
     alpha[0], alpha[1] = 255, 128
-    opened = open_image(saved(tmp_path / "a.png", np.concatenate([RGB, alpha], 2)))
-    np.testing.assert_array_equal(opened[0], RGB[0])
-    assert np.abs(opened[1] - RGB[1] * (128 / 255)).max() <= 1
-    assert opened.shape == RGB.shape and not opened[2].any()
-    grey = open_image(saved(tmp_path / "b.png", np.concatenate([GREY, alpha], 2)))
-    np.testing.assert_array_equal(grey[0], GREY[0])
-    assert np.abs(grey[1] - GREY[1] * (128 / 255)).max() <= 1
-    assert grey.shape == GREY.shape and not grey[2].any()
+    for pixels in (RGB, GREY):
+        opened = open_image(saved(tmp_path / "a.png", np.concatenate([pixels, alpha], 2)))
+        np.testing.assert_array_equal(opened[0], pixels[0])
+        mixed = pixels[1] * (128 / 255) + 255 * (127 / 255)
+        assert np.abs(opened[1] - mixed).max() <= 1
+        assert opened.shape == pixels.shape and (opened[2] == 255).all()
 
 
 def test_palettes(tmp_path):
@@ -77,7 +77,8 @@ def test_palettes(tmp_path):
         [[70, 80, 90], [40, 50, 60]],
     ]
     indexed.save(tmp_path / "b.png", transparency=1)
-    assert open_image(tmp_path / "b.png").tolist() == [[[10, 20, 30], [0, 0, 0]], [[70, 80, 90], [0, 0, 0]]]
+    seen = [[[10, 20, 30], [255] * 3], [[70, 80, 90], [255] * 3]]
+    assert open_image(tmp_path / "b.png").tolist() == seen
 
 
 def test_one_bit_and_sixteen(tmp_path):
@@ -127,18 +128,65 @@ def test_truncation(tmp_path, end):
     assert refusal(path) == f"the {name} picture is truncated or damaged; {FRESH}"
 
 
-def png(width, height, body=b""):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
+
+def png(width, height, body=b"", remarks=b""):
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
+    image = chunk(b"IDAT", zlib.compress(body)) + remarks + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + remarks + image
 
 
-@pytest.mark.parametrize("side", [10_000, 100_000])  # where Pillow warns, and where it refuses
-def test_a_bomb(tmp_path, side):
-    (tmp_path / "a.png").write_bytes(png(side, side))
-    assert refusal(tmp_path / "a.png") == "it has more than 89478485 pixels; make it smaller"
+def test_too_many_pixels_are_refused_by_the_header(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(png(8000, 5001))
+    assert refusal(path) == "it has 8000x5001, more than 40 million pixels; make it smaller"
+    path.write_bytes(png(8000, 5000))
+    assert refusal(path) == f"the PNG picture is truncated or damaged; {FRESH}"
+    path.write_bytes(png(100_000, 100_000))  # where Pillow refuses
+    assert refusal(path) == "it has more than 40 million pixels; make it smaller"
+    saved(path, RGB)
+    with pytest.raises(DataError, match=r"4x3, more than 1e-05 million pixels"):
+        open_image(path, megapixels=1e-5)
+
+
+def test_remarks_do_not_make_a_picture_bad(tmp_path):
+    row = b"\0" + bytes(range(12))
+    endless = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * 5_000_000))
+    for remark in (endless, chunk(b"pHYs", b"x"), chunk(b"eXIf", b"no tiff"), chunk(b"iCCP", b"x\0\0y")):
+        (tmp_path / "a.png").write_bytes(png(4, 3, row * 3, remark))
+        assert open_image(tmp_path / "a.png")[2].ravel().tolist() == list(range(12))
+    content = saved(tmp_path / "a.jpg", np.full((8, 8, 3), 200, np.uint8)).read_bytes()
+    exif = b"Exif\0\0II*\0\xff\xff\xff\xffgarbage"
+    remark = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    (tmp_path / "a.jpg").write_bytes(content[:2] + remark + content[2:])
+    assert open_image(tmp_path / "a.jpg").shape == (8, 8, 3)
+
+
+def test_every_orientation(tmp_path):
+    marks = {2: lambda x: x[:, ::-1], 3: lambda x: x[::-1, ::-1], 4: lambda x: x[::-1]}
+    marks |= {5: lambda x: x.swapaxes(0, 1), 7: lambda x: x[::-1, ::-1].swapaxes(0, 1)}
+    marks |= {6: lambda x: np.rot90(x, -1), 8: np.rot90, 1: lambda x: x, 9: lambda x: x}
+    for orientation, turned in marks.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        opened = open_image(saved(tmp_path / "a.png", RGB, exif=exif))
+        np.testing.assert_array_equal(opened, turned(RGB))
+
+
+def test_a_name_moves_no_cursor(tmp_path):
+    with pytest.raises(DataError) as caught:
+        open_image(tmp_path / "a\x1b[2Jb.png")
+    assert str(caught.value) == f"{tmp_path}/a\\x1b[2Jb.png: No such file or directory"
+
+
+def test_many_threads_leave_the_filters_of_warnings_alone(tmp_path):
+    saved(tmp_path / "a.png", RGB)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(open_image, [tmp_path / "a.png"] * 40))
+    assert warnings.filters == before
 
 
 def test_damaged_pixels(tmp_path):

@@ -1,3 +1,4 @@
+import threading
 from itertools import chain
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from kitnet.base.error import DataError
 from kitnet.base.random import stream
-from kitnet.data import Dataset, Loader, Preparation
+from kitnet.data import Augmentation, Dataset, Loader, Preparation, open_image
 from kitnet.data import loader as module
 
 EVERY_TIME = settings(derandomize=True, deadline=None)
@@ -69,9 +70,9 @@ def test_a_large_set_is_prepared_batch_by_batch(monkeypatch):
     kept = seen(loader(20, 3).epoch(1))
     monkeypatch.setattr(module, "KEPT", 79)  # the 20 prepared pixels are 80 bytes
     prepared = []
-    original = Preparation.prepare
+    original = Preparation.placed
     monkeypatch.setattr(
-        Preparation, "prepare", lambda self, images: prepared.append(len(images)) or original(self, images)
+        Preparation, "placed", lambda self, images: prepared.append(len(images)) or original(self, images)
     )
     assert seen(loader(20, 3).epoch(1)) == kept
     assert prepared == [3] * 6 + [2]
@@ -89,3 +90,68 @@ def test_what_it_refuses():
         with pytest.raises(DataError) as caught:
             next(loader(5, 2).epoch(0, step))
         assert str(caught.value) == f"an epoch of 3 steps cannot begin at step {step}"
+
+
+def augmented(text, workers=0, batch=4, shuffle=True, channels=3):
+    images = np.random.default_rng(0).integers(0, 256, (21, 6, 6, channels), np.uint8)
+    data = Dataset("mine", images, np.arange(21) % 3, ("a", "b", "c"))
+    preparation = Preparation.fitted(data, (6, 6, channels))
+    return Loader(data, preparation, batch, 5, shuffle, Augmentation.parse(text), workers)
+
+
+EVERYTHING = "flip,crop2,crop1 reflect,jitter0.3,affine0.2,elastic4-2,cutout3"
+
+
+@pytest.mark.parametrize("text", [EVERYTHING, "resizedcrop0.3,flip,mixup0.4", "crop1,cutmix"])
+def test_what_becomes_of_a_picture_depends_on_seed_epoch_and_number_alone(monkeypatch, text):
+    def by_number(loader, e):
+        """The prepared pictures and their classes, in the order of the data set."""
+        x, labels = (np.concatenate(each) for each in zip(*loader.epoch(e), strict=True))
+        order = stream(5, "shuffle", step=e).permutation(21) if loader.shuffle else np.arange(21)
+        return x[np.argsort(order)], labels[np.argsort(order)]
+
+    expected = by_number(augmented(text), 2)
+    others = [
+        augmented(text, batch=21),
+        augmented(text, batch=1, workers=3),
+        augmented(text, batch=5, shuffle=False, workers=2),
+    ]
+    monkeypatch.setattr(module, "KEPT", 0)
+    others += [augmented(text, batch=7), augmented(text, batch=3, workers=1)]
+    for other in others:
+        for found, wanted in zip(by_number(other, 2), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    assert (by_number(augmented(text), 1)[0] != expected[0]).any()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_change_nothing_and_an_epoch_can_go_on_anywhere(workers):
+    alone = list(augmented("flip").epoch(1, 2))
+    ahead = list(augmented("flip", workers).epoch(1, 2))
+    assert len(alone) == len(ahead) == 4
+    for (x, labels), (expected, as_expected) in zip(ahead, alone, strict=True):
+        np.testing.assert_array_equal(x, expected)
+        np.testing.assert_array_equal(labels, as_expected)
+
+
+def test_whoever_stops_leaves_no_thread_behind():
+    batches = augmented("flip", workers=2, batch=1).epoch(0)
+    next(batches)
+    batches.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("loader")]
+
+
+def test_what_a_worker_raises_arrives(monkeypatch):
+    loader = augmented("flip", workers=2)
+    monkeypatch.setattr(loader, "_prepared", lambda e, chosen: open_image("no such file"))
+    with pytest.raises(DataError, match="no such file: No such file or directory"):
+        next(loader.epoch(0))
+
+
+def test_mixed_classes_are_shares():
+    loader = augmented("mixup0.4", shuffle=False, batch=21)
+    assert loader.mixes and not augmented("flip").mixes
+    (_, shares), *_ = loader.epoch(0)
+    assert shares.dtype == np.float32 and shares.shape == (21, 3)
+    np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-6)
+    assert ((shares > 0).sum(1) <= 2).all() and ((shares > 0).sum(1) == 2).any()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from kitnet.base.error import DataError
 from kitnet.data import Dataset, Preparation
-from kitnet.data.preparation import CHUNK
+from kitnet.data.source import CHUNK
 
 PICTURES = hnp.arrays(
     np.uint8,

@@ -14,7 +14,8 @@ from safetensors.numpy import load_file
 import kitnet
 from kitnet.base.error import DataError, KitnetError, LanguageError, ShapeError
 from kitnet.base.random import stream
-from kitnet.data import Preparation, load
+from kitnet.data import NAMES, Preparation, load
+from kitnet.data.kind import known
 from kitnet.net import usual_loss
 from kitnet.net.objective import loss_by_name
 from kitnet.train import EpochEnded, Finished, Model, Settings, Started, Stepped, evaluate, train
@@ -340,8 +341,7 @@ def test_other_mistakes_in_the_settings(settings):
     text = "the loss huber takes values as target, not classes"
     assert refused(settings(loss="huber delta=0.5")) == text
     assert refused(settings(data="digit"), DataError) == (
-        "unknown data set 'digit' (did you mean 'digits'?); known: digits, mnist, fashion-mnist, kmnist, "
-        "cifar10, cifar100, a folder with idx files or CIFAR's binary files, or a .npz file"
+        f"unknown data set 'digit' (did you mean 'digits'?); known: {known(*NAMES)}"
     )
     assert refused(settings(model="8x8 -> fc10"), DataError) == (
         "preparation: pictures do not fit an input of 8x8; expected height x width x 1 or 3 channels"

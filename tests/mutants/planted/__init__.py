@@ -5,6 +5,7 @@ from mutant import Mutant
 from planted.base import BASE
 from planted.channels import CHANNELS
 from planted.convolutions import CONVOLUTIONS
+from planted.data import DATA
 from planted.early import EARLY
 from planted.functional import FUNCTIONAL
 from planted.kernels import KERNELS
@@ -42,6 +43,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "laboratory": LABORATORY,
     "norms": NORMS,
     "surgery": SURGERY,
+    "data": DATA,
     "train": TRAIN,
     "recipes": RECIPES,
     "zoo": ZOO,

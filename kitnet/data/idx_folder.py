@@ -10,6 +10,7 @@ from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images, check_labels
 from kitnet.data.idx import read_idx
+from kitnet.data.kind import MOST_CLASSES, Given, Kind, Part, Parts, in_memory
 from kitnet.data.place import place
 
 FILES = (
@@ -18,9 +19,6 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-MOST_CLASSES = 1 << 16  # a damaged file of 32-bit labels must not ask for billions of classes
-
-Part = tuple[Array, Array]  # images uint8 (N,H,W,C), labels of an integer type (N,)
 
 
 def read_folder(folder: str | os.PathLike[str], classes: int | None = None) -> tuple[Part, Part, int]:
@@ -85,3 +83,15 @@ def _labels(path: Path, labels: Array, images: int, classes: int) -> Array:
     with place(path):
         check_labels(labels, images, classes)
     return labels
+
+
+def _read(name: str, given: Given) -> Parts:
+    train, test, count = read_folder(name)
+    return in_memory(name, train, test, tuple(map(str, range(count))))
+
+
+def _recognises(folder: Path) -> bool:
+    return any(path.is_file() for name in FILES for path in _spellings(folder, name))
+
+
+KIND = Kind("a folder with idx files", _recognises, _read)

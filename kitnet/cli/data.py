@@ -1,0 +1,120 @@
+"""`kitnet data`: what a data set is made of, and what is wrong with it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from kitnet.base.shape import say as say_shape
+from kitnet.cli.flags import DATA_SETS, Augment, DataDir, Json, Split, Whole
+from kitnet.cli.screen import Column, print_json, print_table, say, say_wrapped
+from kitnet.data import Augmentation, load
+from kitnet.data.doctor import Part, Report, contact_sheet, examine
+from kitnet.data.place import printable
+from kitnet.files import write_whole
+
+MOST = 5  # sizes, broken pictures and duplicates that are named; --json has all
+
+
+def command(
+    data: Annotated[str, Parameter(help=f"{DATA_SETS}.")],
+    /,
+    *,
+    data_dir: DataDir = None,
+    split: Split = None,
+    show: Path | None = None,
+    augment: Augment = None,
+    seed: Whole = 0,
+    json: Json = False,
+) -> None:
+    """What a data set is made of: images of each class, sizes, mean and deviation, broken files, and test
+    images that are among the training images, too.
+
+    Parameters
+    ----------
+    show
+        Save a PNG file with the first images of each class, and beside them what --augment makes of them.
+    seed
+        Of the augmentation.
+    """
+    augmentation = Augmentation.parse(augment or "")
+    train, test = load(data, data_dir, split)
+    report = examine(train, test)
+    if show is not None:
+        _save(show, contact_sheet(train, augmentation, seed))
+    if json:
+        print_json(_document(report))
+        return
+    _print(report)
+
+
+def _save(path: Path, pixels: Any) -> None:
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    write_whole(path, content.getvalue())
+
+
+def _document(report: Report) -> dict[str, Any]:
+    def part(found: Part) -> dict[str, Any]:
+        return {
+            "images": found.pictures,
+            "classes": dict(zip(report.classes, found.classes, strict=True)),
+            "sizes": [{"size": list(size), "images": n} for size, n in found.sizes.most_common()],
+            "mean": list(found.mean),
+            "deviation": list(found.deviation),
+            "broken": list(found.broken),
+        }
+
+    return {
+        "data": report.name,
+        "train": part(report.train),
+        "test": part(report.test),
+        "duplicates": [each._asdict() for each in report.duplicates],
+    }
+
+
+def _print(report: Report) -> None:
+    train, test = report.train, report.test
+    rows = [
+        [printable(name), f"{a:,}", f"{b:,}"]
+        for name, a, b in zip(report.classes, train.classes, test.classes, strict=True)
+    ]
+    columns = (Column("class"), Column("train", right=True), Column("test", right=True))
+    print_table(columns, [*rows, ["all", f"{train.pictures:,}", f"{test.pictures:,}"]], total=True)
+    for name, part in (("train", train), ("test", test)):
+        sizes = [f"{say_shape(size)} ({n:,})" for size, n in part.sizes.most_common()]
+        say_wrapped(
+            f"{name}: sizes {_some(sizes)}; mean {_numbers(part.mean)}; deviation {_numbers(part.deviation)}"
+        )
+        if part.broken:
+            say(f"{name}: {len(part.broken)} of {part.pictures + len(part.broken)} images are broken:")
+            for reason in [*part.broken[:MOST], *_more(part.broken)]:
+                say(f"  {reason}")
+    if not report.duplicates:
+        say("No test image is among the training images.")
+        return
+    say(f"{len(report.duplicates)} of {test.pictures:,} test images are among the training images, too:")
+    told = [
+        f"{each.test} is {each.train}{'' if each.same_class else ', in another class'}"
+        for each in report.duplicates
+    ]
+    for text in [*told[:MOST], *_more(told)]:
+        say(f"  {text}")
+
+
+def _some(texts: Sequence[str]) -> str:
+    return ", ".join([*texts[:MOST], *_more(texts)])
+
+
+def _more(texts: Sequence[str]) -> list[str]:
+    return [f"and {len(texts) - MOST:,} more"] if len(texts) > MOST else []
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.3f}" for value in values)

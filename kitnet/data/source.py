@@ -1,0 +1,83 @@
+"""What training asks of data, wherever they lie: how many, these ones, every so many-th."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from kitnet.base.argument import whole
+from kitnet.base.error import DataError
+from kitnet.base.spec import Array
+
+Images = Array | Sequence[Array]  # uint8 (N,H,W,C), or N pictures (h,w,c) of sizes of their own; C 1 or 3
+CHUNK = 256  # pictures at once, so that what lies between two steps stays small
+
+
+class Source(ABC):
+    """Labelled pictures, read when they are asked for. One of your own is a class with `__len__` and `read`,
+    a `name` for messages and the names of its `classes`.
+
+        class Noise(Source):
+            name, classes = "noise", ("dark", "light")
+
+            def __len__(self): return 1000
+
+            def read(self, samples):
+                labels = samples % 2
+                images = np.empty((len(samples), 8, 8, 1), np.uint8)
+                for image, number in zip(images, samples):
+                    image[...] = np.random.default_rng(number).integers(0, 128, image.shape)
+                return images + 128 * labels.astype(np.uint8)[:, None, None, None], labels
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()  # what a person should know before training
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many pictures there are."""
+
+    @abstractmethod
+    def read(self, samples: Array) -> tuple[Images, Array]:
+        """The pictures with these numbers (n,), in this order, and their classes, integers (n,). One array
+        where all pictures of the source have one size, otherwise always single ones."""
+
+    def shard(self, index: int, shards: int) -> Source:
+        """Each `shards`-th picture from number `index` on: the shards 0 to shards - 1 share them out."""
+        whole("shards", shards, 1)
+        return self.subset(slice(whole("the number of a shard", index, 0, shards - 1), None, shards))
+
+    def subset(self, samples: slice | Array) -> Source:
+        """The pictures picked by a slice, an array of numbers or a mask (N,). Raises DataError for none."""
+        return Selection(self, np.arange(len(self))[samples])
+
+    def called(self, sample: int) -> str:
+        """What a message calls a picture, by its number."""
+        return f"image {sample}"
+
+    def chunks(self) -> Iterator[tuple[Images, Array]]:
+        """All pictures in order, `CHUNK` at once."""
+        for start in range(0, len(self), CHUNK):
+            yield self.read(np.arange(start, min(start + CHUNK, len(self))))
+
+
+class Selection(Source):
+    """Some pictures of another source, by their numbers there."""
+
+    def __init__(self, source: Source, numbers: Array) -> None:
+        if not len(numbers):
+            raise DataError(f"{source.name}: no picture is left; expected at least one")
+        self.name, self.classes = source.name, source.classes
+        self.source, self.numbers = source, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def read(self, samples: Array) -> tuple[Images, Array]:
+        return self.source.read(self.numbers[samples])
+
+    def called(self, sample: int) -> str:
+        return self.source.called(int(self.numbers[sample]))
