@@ -135,6 +135,7 @@ class _Run:
         rate = card.rate if settings.lr is None else settings.lr
         self.rule = Sgd(rate, momentum, settings.decay)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
+        goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         self.data = _Data(*load(settings.data, settings.data_dir, settings.split, bool(settings.strict)))
         classes = self.data.train.classes
         if math.prod(net.output_shape) != len(classes):
@@ -148,8 +149,6 @@ class _Run:
         self.loader = Loader(
             self.data.train, preparation, self.batch, settings.seed, augmentation=augmentation, workers=1
         )
-        form = "values" if self.loader.mixes else "classes"
-        goals_of(net.graph, loss, form)  # raises where the loss has other targets than data sets have
         self.settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
