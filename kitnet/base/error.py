@@ -122,7 +122,7 @@ OTHER_NAMES = {
     "huber": ("smooth_l1", "smoothl1"),
     "multiclass_hinge": ("svm", "multimargin", "multi_margin", "crammer_singer"),
     "sgd": ("gradient_descent", "gd"),
-    "drops": ("step", "steps", "multistep"),
+    "drops": ("steps", "multistep", "step_lr"),
     "onecycle": ("one-cycle", "one_cycle", "1cycle"),
     "lr": ("learning_rate", "rate"),
     "decay": ("weight_decay",),

@@ -21,7 +21,7 @@ def memory_of(compiled: Any) -> int:
     return sum(held.values()) - held["threads"]
 
 
-def check_memory(run: Run, step: Any) -> int:
+def check_training_memory(run: Run, step: Any) -> int:
     """Bytes of the training step, of scores, and of what is learned. Raises TooMuchMemoryError, naming the
     batch that would do, where the first two need more than 80 % of what is free."""
     free = free_bytes()

@@ -32,7 +32,7 @@ from kitnet.train.events import (
     Stopped,
     Warned,
 )
-from kitnet.train.foretold import TooMuchMemoryError, check_memory
+from kitnet.train.foretold import TooMuchMemoryError, check_training_memory
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
@@ -127,7 +127,7 @@ class Loop:
             self.compiling,
             "values" if run.loader.mixes else None,
         )
-        return step_of, check_memory(run, step_of) if engine == "compiled" else None
+        return step_of, check_training_memory(run, step_of) if engine == "compiled" else None
 
     def _epoch(self, step_of: Step) -> Iterator[Event]:
         """An epoch, or the rest of it; where training is to stop the model is saved as it is."""

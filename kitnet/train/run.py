@@ -47,6 +47,7 @@ class Run:
         net, card = network(settings.model, settings.on_misfit)
         settings = complete(settings, card)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
+        goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         train, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
         classes = train.classes
         if math.prod(net.output_shape) != len(classes):
@@ -58,8 +59,6 @@ class Run:
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
         loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
-        form = "values" if loader.mixes else "classes"
-        goals_of(net.graph, loss, form)  # raises where the loss has other targets than data sets have
         rule = rule_of(settings, loader.steps)
         settings = replace(
             settings,

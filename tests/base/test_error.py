@@ -12,6 +12,7 @@ from kitnet.layers import LAYERS
 from kitnet.net.language import BLOCKS
 from kitnet.net.objective import losses
 from kitnet.optim import RULES
+from kitnet.optim.words import COURSES
 from kitnet.train import Settings
 from kitnet.train.step import ENGINES
 
@@ -54,7 +55,7 @@ def test_what_others_call_a_word() -> None:
 
 
 def test_no_word_has_another_words_name() -> None:
-    known = {*LAYERS, *BLOCKS, *NAMES, *ENGINES, *RULES, *(field.name for field in fields(Settings))}
+    known = {*LAYERS, *BLOCKS, *NAMES, *ENGINES, *RULES, *COURSES, *(each.name for each in fields(Settings))}
     assert set(OTHER_NAMES) <= known
     others = [other for names in OTHER_NAMES.values() for other in names]
     assert len(set(others)) == len(others) and not known & set(others)

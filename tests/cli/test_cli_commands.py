@@ -233,7 +233,7 @@ def test_train(say, easy, here):
     folder = Path("runs", "net-1")
     assert lines[0] == LINE
     assert lines[1] == f"{easy}: 100 images to train with, 40 to test; run folder {folder}"
-    assert re.fullmatch(r"training needs \d+ KiB of memory besides the data", lines[2])
+    assert re.fullmatch(r"training needs [\d.]+ KiB of memory besides the data", lines[2])
     number = r" *[\d,]+\.?\d*"
     for epoch, line in enumerate(lines[3:5], 1):
         assert re.fullmatch(

@@ -369,7 +369,7 @@ def test_a_loss_that_becomes_nan(say, easy, here):
         "kitnet: the loss became inf at step 2 of epoch 1; no epoch had ended, so that only the start is "
         "kept, in runs/net-1/checkpoint-00000000.safetensors; try a smaller --lr than 1e+25\n"
     )
-    assert len(said.out.splitlines()) == 3  # the network, the data, the memory
+    assert len(said.out.splitlines()) == 3  # the network, the data and the memory
     assert names(here / "runs" / "net-1") == ["args.toml", "checkpoint-00000000.safetensors"]
 
 

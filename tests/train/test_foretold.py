@@ -22,6 +22,7 @@ def test_memory_is_told_before_the_first_step(settings):
     assert [event.memory for event in train(settings(engine="formula")) if isinstance(event, Ready)] == [None]
 
 
+@pytest.mark.slow
 def test_what_cannot_fit_is_refused_with_the_batch_that_would(settings, tmp_path, monkeypatch):
     """With the batch that is named it fits, in as much free memory."""
     model = "8x8x1 -> [conv3-16 same -> batchnorm -> relu]*2 -> fc10"
@@ -37,10 +38,17 @@ def test_what_cannot_fit_is_refused_with_the_batch_that_would(settings, tmp_path
     assert batch in (32, 48, 64, 80)
     assert len(list((tmp_path / "runs").iterdir())) == left  # nothing of it stays
     assert isinstance(list(train(settings(model=model, batch=batch, epochs=1)))[-2], EpochEnded)
+
+
+def test_where_no_batch_fits_nothing_of_the_run_stays(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(foretold, "free_bytes", lambda: 1000)
     with pytest.raises(KitnetError) as caught:
         list(train(settings(batch=1)))
-    assert str(caught.value).endswith("use a smaller network")
+    assert str(caught.value).startswith("training in batches of 1 needs ")
+    assert str(caught.value).endswith(
+        " bytes, more than 80 % of the 1,000 that are free; use a smaller network"
+    )
+    assert list((tmp_path / "runs").iterdir()) == []
 
 
 def test_the_time_of_an_epoch_is_told_once_within_the_first(settings, monkeypatch):

@@ -284,7 +284,7 @@ NET = [
         "net/test_ledger.py::test_bytes_are_of_the_whole_batch_and_the_rest_of_one_sample",
     ),
     Mutant(
-        "check_memory",
+        "net.memory:check_memory",
         "need > free * SHARE // 100",
         "need >= free * SHARE // 100",
         "net/test_least_memory.py::test_most_of_what_is_free",
