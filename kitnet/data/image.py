@@ -28,6 +28,7 @@ COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 PNG = b"\x89PNG\r\n\x1a\n"  # how the files begin
 NEEDED = (b"tRNS", b"eXIf")  # of the chunks that are not critical
 MEGAPIXELS = 40  # of a picture, unless more are allowed
+STRIP = 1 << 20  # pixels at once
 ORIENTATION = 0x0112  # the tag of EXIF; its values 2 to 8 turn or mirror
 
 
@@ -139,6 +140,24 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _pixels(image: Image.Image) -> Array:
+    """uint8 (H,W,C), made in strips, so that a large picture takes little more memory than itself twice."""
+    if image.mode not in GREY + WIDE_GREY + COLOUR:
+        raise DataError(
+            f"its pixels are of the kind {image.mode!r}; save it in grey or RGB, 8 bits a channel"
+        )
+    width, height = image.size
+    if width * height <= STRIP:
+        return _seen(image)
+    pixels = np.empty((height, width, 3 if image.mode in COLOUR else 1), np.uint8)
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        pixels[top : top + rows] = _seen(strip)
+    return pixels
+
+
+def _seen(image: Image.Image) -> Array:
+    """The pixels that a person sees, uint8 (H,W,C)."""
     from PIL import Image
 
     if image.mode in WIDE_GREY:
@@ -146,14 +165,10 @@ def _pixels(image: Image.Image) -> Array:
         if values.min() < 0 or values.max() > 65535:
             raise DataError("its pixels have more than 16 bits; save it with 8 bits a channel")
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)[..., None]
-    if image.mode not in GREY + COLOUR:
-        raise DataError(
-            f"its pixels are of the kind {image.mode!r}; save it in grey or RGB, 8 bits a channel"
-        )
-    mode = "L" if image.mode in GREY else "RGB"
+    mode = "RGB" if image.mode in COLOUR else "L"
     if image.has_transparency_data:
-        seen = image.convert("RGBA")
-        image = Image.new(mode, seen.size, "white")
-        image.paste(seen, mask=seen)
+        inked = image.convert("RGBA")
+        image = Image.new(mode, inked.size, "white")
+        image.paste(inked, mask=inked)
     opaque = np.array(image.convert(mode))
     return opaque[..., None] if mode == "L" else opaque

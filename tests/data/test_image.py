@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from kitnet.base.error import DataError
+from kitnet.data import image as module
 from kitnet.data import open_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (3, 4, 3), np.uint8)
@@ -202,3 +203,18 @@ def test_pixels_of_another_kind(tmp_path):
     )
     Image.fromarray(np.full((2, 2), 70000, np.int32)).save(tmp_path / "b.tiff")
     assert refusal(tmp_path / "b.tiff") == "its pixels have more than 16 bits; save it with 8 bits a channel"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16", "CMYK"])
+def test_large_pictures_are_made_in_strips(tmp_path, monkeypatch, mode):
+    draw = np.random.default_rng(0)
+    if mode == "I;16":
+        image = Image.fromarray(draw.integers(0, 65536, (7, 5), np.uint16))
+    else:
+        image = Image.fromarray(draw.integers(0, 256, (7, 5, 4), np.uint8)).convert(mode)
+    path = tmp_path / ("a.tiff" if mode == "CMYK" else "a.png")
+    image.save(path, **({"transparency": 3} if mode == "P" else {}))
+    whole = open_image(path)
+    for strip in (1, 10, 12, 34):
+        monkeypatch.setattr(module, "STRIP", strip)
+        np.testing.assert_array_equal(open_image(path), whole)

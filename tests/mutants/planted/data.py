@@ -22,7 +22,7 @@ DATA = [
         "data/test_image_folder.py::test_train_and_test_folders",
     ),
     Mutant(
-        "data.image:_pixels",
+        "data.image:_seen",
         "'white'",
         "'black'",
         "data/test_image.py::test_transparency_lets_white_through",
@@ -117,6 +117,12 @@ DATA = [
         "RuntimeError",
         "EOFError",
         "data/test_changed_files.py::test_some_changed_files[npz]",
+    ),
+    Mutant(
+        "data.image:_pixels",
+        "min(top + rows, height)",
+        "top + rows",
+        "data/test_image.py::test_large_pictures_are_made_in_strips",
     ),
     Mutant(
         "Preparation.fitted",
