@@ -42,8 +42,11 @@ class MisfitError(ShapeError):
         nearest = sorted(repairs, key=lambda repair: repair.change)
         others = [repair for repair in nearest[TOLD - 1 :] if repair.volumes] or nearest[TOLD - 1 :]
         nearest = [*nearest[: TOLD - 1], *others[:1]]
-        *texts, last = filter(None, (*(repair.text for repair in nearest), otherwise))
-        super().__init__(reason, f"use {', '.join(texts)}, or {last}" if texts else f"use {last}")
+        texts = [repair.text for repair in nearest]
+        if texts:
+            texts[0] = f"use {texts[0]}"
+        *texts, last = [*texts, *([otherwise] if otherwise else [])] or [""]
+        super().__init__(reason, f"{', '.join(texts)}, or {last}" if texts else last)
         self.repairs, self.otherwise = tuple(repairs), otherwise
 
     def with_input(self, repair: Repair | None) -> MisfitError:
@@ -57,7 +60,9 @@ class MisfitError(ShapeError):
         return MisfitError(self.reason, repairs, self.otherwise.replace("floor", "on_misfit='floor'"))
 
 
-def misfit_error(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool = True) -> MisfitError:
+def misfit_error(
+    asked: Sequence[Sliding], depth: int, what: str, may_pad: bool = True, may_floor: bool = True
+) -> MisfitError:
     """The error of windows that do not fit along some axis of a volume of this depth."""
     wrong = next(one for one in asked if one.axis() is None)
     window = with_article(f"{say([one.window for one in asked])} {what}")
@@ -74,8 +79,13 @@ def misfit_error(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool 
         f"a stride of {wrong.stride} does not divide: {rule(wrong)} positions of {window} on its {volume} "
         "input",
         repairs,
-        f"write floor to drop the last {left}",
+        f"write floor to drop the last {left}" if may_floor and all(map(_floors, asked)) else "",
     )
+
+
+def _floors(one: Sliding) -> bool:
+    """Whether some windows fit, the last places perhaps dropped."""
+    return replace(one, on_misfit="floor").axis() is not None
 
 
 def of_input(volumes: Sequence[Shape], change: int, whose: str = "input") -> Repair:

@@ -171,6 +171,7 @@ def slide(
     on_misfit: Misfit = "error",
     what: str = "window",
     may_pad: bool = True,
+    may_floor: bool = True,
 ) -> tuple[Axis, ...]:
     """The window along each axis of `volume`, whose last axis is the depth.
 
@@ -178,7 +179,7 @@ def slide(
     overlaps, extent - 1 on both sides), a number for both sides, or one number or (before, after) an axis.
     Without a `stride` windows lie side by side. `on_misfit` says what becomes of the places that the stride
     does not divide. Raises ShapeError where a window does not fit, with the nearest sizes that do; `may_pad`
-    says whether a padding may be among them.
+    and `may_floor` say whether a padding, and another `on_misfit`, may be among them.
     """
     sizes, rank = volume[:-1], _rank(volume, what)
     windows = per_axis(window, rank, what)
@@ -195,7 +196,7 @@ def slide(
     if len(axes) < rank:
         from kitnet.base.misfit import misfit_error  # which imports this module
 
-        raise misfit_error(asked, volume[-1], what, may_pad)
+        raise misfit_error(asked, volume[-1], what, may_pad, may_floor)
     return axes
 
 

@@ -57,8 +57,8 @@ Augment = Annotated[
     str | None,
     Parameter(
         help="Changes of the training images, anew in each epoch, such as flip,crop4 or 'crop4 "
-        "reflect,cutout8'; usually none. Known: flip (alternate), crop4 (reflect), resizedcrop, jitter0.4, "
-        "affine0.1, elastic34-4, cutout8; mixup0.2 or cutmix at the end."
+        "reflect,cutout8', or none; usually as the model's card says. Known: flip (alternate), crop4 "
+        "(reflect), resizedcrop, jitter0.4, affine0.1, elastic34-4, cutout8; mixup0.2 or cutmix at the end."
     ),
 ]
 Strict = Annotated[

@@ -28,6 +28,7 @@ def usual_training(card: Card) -> dict[str, Any] | None:
     found = {
         "optimizer": usual.optimizer,
         "schedule": usual.schedule,
+        "augment": usual.augment,
         "learning_rate": usual.lr,
         "momentum": usual.momentum,
         "decay": usual.decay,

@@ -155,6 +155,7 @@ def _training(card: Card) -> str:
         return "Training: by a rule of its own, without gradients"
     parts = [usual["optimizer"], f"learning rate {usual['learning_rate']:g}"]
     parts += [] if usual["schedule"] == "constant" else [f"schedule {usual['schedule']}"]
+    parts += [f"augmentation {usual['augment']}"] if "augment" in usual else []
     parts += [f"{name} {usual[name]:g}" for name in ("momentum", "decay") if usual.get(name)]
     return f"Usual training: {', '.join(parts)}, batches of {usual['batch']}, {usual['epochs']} epochs"
 

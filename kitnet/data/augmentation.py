@@ -34,10 +34,14 @@ class Augmentation:
 
     @classmethod
     def parse(cls, text: str) -> Augmentation:
-        """The augmentation of a text such as `flip,crop4,cutout8`; an empty one changes nothing. Raises
-        DataError."""
+        """The augmentation of a text such as `flip,crop4,cutout8`; an empty one, and `none`, change nothing.
+        Raises DataError."""
         with place(f"augmentation {shorten(text)}"):
-            found = [_operation(word.strip()) for word in text.split(",")] if text.strip() else []
+            found = (
+                [_operation(word.strip()) for word in text.split(",")]
+                if text.strip() not in ("", "none")
+                else []
+            )
             for i, operation in enumerate(found):
                 if isinstance(operation, ResizedCrop) and i:
                     raise DataError(

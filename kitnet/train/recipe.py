@@ -15,8 +15,8 @@ FLAGS = {"rate": "lr", "momentum": "momentum", "decay": "decay"}  # settings tha
 
 
 def complete(settings: Settings, card: Card) -> Settings:
-    """The settings with optimizer, its rate, momentum and decay, schedule, batch and epochs filled in. The
-    numbers of a card are for its own optimizer, and for those with the same numbers.
+    """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, batch and epochs
+    filled in. The numbers of a card are for its own optimizer, and for those with the same numbers.
 
     Raises KitnetError for what the optimizer or the schedule does not take.
     """
@@ -27,6 +27,7 @@ def complete(settings: Settings, card: Card) -> Settings:
         settings,
         optimizer=" ".join(text.split()),
         schedule=" ".join(course.text.split()),
+        augment=settings.augment or card.augment or None,
         batch=settings.batch or card.batch,
         epochs=settings.epochs or card.epochs,
         **numbers,

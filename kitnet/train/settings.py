@@ -32,7 +32,7 @@ class Settings:
     data_dir: str | None = None
     split: float | None = None  # share of the images to test with, of folders that have no test part
     strict: bool | None = None  # whether a broken image ends the run; otherwise it is left out
-    augment: str | None = None  # such as flip,crop4 (see data/augmentation.py); none
+    augment: str | None = None  # such as flip,crop4 (see data/augmentation.py), or none
     epochs: int | None = None
     batch: int | None = None
     optimizer: str | None = None  # such as "adam beta1=0.95"

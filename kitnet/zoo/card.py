@@ -43,6 +43,7 @@ class Card:
     rate: float = 0.05
     momentum: float = 0.9  # where the optimizer has one
     decay: float | None = None  # of the weights; None: the optimizer's usual one
+    augment: str = ""  # changes of the training images, as `--augment` takes them
     batch: int = 64
     epochs: int = 20
 

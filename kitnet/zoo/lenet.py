@@ -92,7 +92,9 @@ ALIASES["lenet5-rbf"] = "lenet5-1998"
         "parameters and 340,908 connections.",
         *COMMON,
     ),
-    rate=0.02,
+    rate=0.05,
+    schedule="onecycle",
+    augment="crop3,affine0.15",
 )
 def lenet5() -> Net:
     return parse(f"{BODY} -> output:fc10 init=lecun")

@@ -231,6 +231,17 @@ def test_what_is_proposed_for_the_input_can_be_read(pattern: str) -> None:
     assert proposed > 20
 
 
+def test_where_nothing_repairs_it_the_rule_is_told_alone() -> None:
+    said = refused("1x2x3 -> maxpool1x3/2 pad=1 dilation=2")
+    assert said.endswith("(2 - 5 + 2*1) / 2 + 1 = 0.5") or "; use " in said
+
+
+def test_floor_is_for_layers_that_know_it_and_where_it_is_enough() -> None:
+    assert "floor" not in refused("9x9x3 -> cosine2-4/2")
+    assert "floor" not in refused("12x12x2 -> conv1x8-4/4 dilation=2")
+    assert refused("8x8x1 -> conv3-1/2").endswith(", or write floor to drop the last 1")
+
+
 def test_a_long_way_is_told_from_its_end() -> None:
     line = "64x64x1 -> [conv3-2 -> relu]*8 -> maxpool7"
     assert (

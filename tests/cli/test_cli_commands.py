@@ -112,7 +112,14 @@ def test_show_gives_the_numbers_of_lenet5(say_json):
     assert any("S4 has 12" in one["printed"] for one in shown["errata"])
     assert "1998" in shown["source"] and shown["network"] == MODELS["lenet5"].line
     assert shown["training"] == {
-        **{"optimizer": "sgd", "schedule": "constant", "learning_rate": 0.02, "momentum": 0.9, "decay": 0.0},
+        **{
+            "optimizer": "sgd",
+            "schedule": "onecycle",
+            "augment": "crop3,affine0.15",
+            "learning_rate": 0.05,
+            "momentum": 0.9,
+            "decay": 0.0,
+        },
         **{"batch": 64, "epochs": 20},
     }
 
@@ -137,7 +144,8 @@ def test_show_for_people(say):
     assert len({len(line) for line in lines[3:19] if not line.startswith("total")}) == 1  # aligned
     source = next(i for i, line in enumerate(lines) if line.startswith("Source: LeCun"))
     assert lines[source + 1] == (
-        "Usual training: sgd, learning rate 0.02, momentum 0.9, batches of 64, 20 epochs"
+        "Usual training: sgd, learning rate 0.05, schedule onecycle, augmentation crop3,affine0.15, "
+        "momentum 0.9, batches of 64, 20 epochs"
     )
     assert lines[source + 2] == "Differences:"
     titles = [line for line in lines[source + 2 :] if not line.startswith("- ")]

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from importlib import import_module
 
+import numpy as np
+
+import kitnet
 from kitnet.engine.lower import FILES, implementations, implementations_of
 from kitnet.layers import LAYERS
 
@@ -21,6 +24,12 @@ def test_a_layer_finds_all_implementations_that_are_for_it():
         for case in LAYERS[word].cases():
             able = [one for one in implementations() if one.is_for(case.layer)]
             assert list(implementations_of(case.layer)) == able, word
+
+
+def test_unpooling_has_no_kernel_and_runs_in_plans():
+    net = kitnet.parse("6x6x2 -> unpool2[maxpool2 | identity] -> fc3").initialise(1)
+    x = np.random.default_rng(1).standard_normal((3, 6, 6, 2), np.float32)
+    np.testing.assert_allclose(net.compile(3)(x), net(x), rtol=0, atol=1e-5)
 
 
 def test_a_network_imports_the_lowerings_of_its_layers():

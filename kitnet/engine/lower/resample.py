@@ -55,5 +55,5 @@ def _backward(b: Builder, i: int, kept: None) -> None:
 
 
 IMPLEMENTATIONS = in_both_layouts(
-    Implementation("resample", "sums of shares", ("pad", "unpool", "upsample"), _forward, _backward)
+    Implementation("resample", "sums of shares", ("pad", "upsample"), _forward, _backward)
 )
