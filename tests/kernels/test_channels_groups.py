@@ -9,7 +9,7 @@ import pytest
 from test_channels_convolution import Problem, axis, check_exactly, run
 
 CASES = {
-    "beyond the last group": Problem((axis(5, 3, 1, 1, 1),) * 2, 6, 57, groups=3),
+    "beyond the last group": Problem((axis(5, 3, 1, 1, 1),) * 2, 6, 27, groups=3),
     "groups that fill vectors together only": Problem((axis(4, 2),) * 2, 4, 16, groups=2),
     "the same in many tasks": Problem((axis(4, 2),) * 2, 8, 32, groups=4, blocks=100),
 }
