@@ -42,11 +42,9 @@ class MisfitError(ShapeError):
         nearest = sorted(repairs, key=lambda repair: repair.change)
         others = [repair for repair in nearest[TOLD - 1 :] if repair.volumes] or nearest[TOLD - 1 :]
         nearest = [*nearest[: TOLD - 1], *others[:1]]
-        texts = [repair.text for repair in nearest]
-        if texts:
-            texts[0] = f"use {texts[0]}"
-        *texts, last = [*texts, *([otherwise] if otherwise else [])] or [""]
-        super().__init__(reason, f"{', '.join(texts)}, or {last}" if texts else last)
+        texts = [repair.text for repair in nearest] + [otherwise] * bool(otherwise)
+        remedy = ", or ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
+        super().__init__(reason, f"use {remedy}" if nearest else remedy)
         self.repairs, self.otherwise = tuple(repairs), otherwise
 
     def with_input(self, repair: Repair | None) -> MisfitError:

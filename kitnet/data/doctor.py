@@ -12,7 +12,6 @@ import numpy as np
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.data.augmentation import Augmentation
-from kitnet.data.image_files import ImageFiles
 from kitnet.data.loader import Loader
 from kitnet.data.preparation import Preparation, moments
 from kitnet.data.source import Source
@@ -82,8 +81,7 @@ def examine(train: Source, test: Source) -> Report:
 
 
 def _part(source: Source) -> Part:
-    broken = source.broken if isinstance(source, ImageFiles) else ()
-    return Part(len(source), [0] * len(source.classes), broken=broken)
+    return Part(len(source), [0] * len(source.classes), broken=source.broken)
 
 
 def _count(counts: Array, image: Array) -> None:

@@ -35,6 +35,7 @@ class Source(ABC):
     name: str
     classes: tuple[str, ...]
     warnings: tuple[str, ...] = ()  # what a person should know before training
+    broken: tuple[str, ...] = ()  # the reasons why pictures were left out, each with its file
 
     @abstractmethod
     def __len__(self) -> int:

@@ -6,16 +6,16 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.bias import image_sums
 from kitnet.engine.lower.contract import Implementation, no_way_back
-from kitnet.engine.lower.window import kernel_window
+from kitnet.engine.lower.window import window_of
 from kitnet.kernels import local
 from kitnet.kernels.spec import Window
 from kitnet.layers import LocallyConnected
 
 
 def _layer(b: Builder, i: int) -> tuple[LocallyConnected, Window]:
-    layer, (shape,) = b.node(i).layer, b.graph.shapes_into(b.node(i))
+    layer = b.node(i).layer
     assert isinstance(layer, LocallyConnected)
-    return layer, kernel_window(layer.axes(shape))
+    return layer, window_of(b, i)
 
 
 def _forward(b: Builder, i: int) -> None:

@@ -8,12 +8,10 @@ from functools import partial
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, in_both_layouts
-from kitnet.engine.lower.window import kernel_window
+from kitnet.engine.lower.window import window_of
 from kitnet.engine.step import Ref
 from kitnet.kernels import pool, sum_pool
 from kitnet.kernels.emit import Kernel
-from kitnet.kernels.spec import Window
-from kitnet.layers.pooling import Pooling
 
 _SUMS: dict[str, tuple[sum_pool.Kind, str]] = {
     "sumpool": ("sum", "sums"),
@@ -23,12 +21,6 @@ _SUMS: dict[str, tuple[sum_pool.Kind, str]] = {
 }
 
 
-def _window(b: Builder, i: int) -> Window:
-    layer, (shape,) = b.node(i).layer, b.graph.shapes_into(b.node(i))
-    assert isinstance(layer, Pooling)
-    return kernel_window(layer.axes(shape))
-
-
 def _max(b: Builder, i: int) -> Ref | None:
     """The indices of the largest values, where there is a way back."""
     node, x, y = b.node(i), b.place(b.node(i).inputs[0]), b.place(i)
@@ -36,7 +28,7 @@ def _max(b: Builder, i: int) -> Ref | None:
         "max_pool",
         b.cpu,
         b.batch,
-        _window(b, i),
+        window_of(b, i),
         x.volume,
         y.volume,
         switches=b.back,
@@ -45,7 +37,7 @@ def _max(b: Builder, i: int) -> Ref | None:
     )
     writes, indices = {"y": y.ref}, None
     if b.back:
-        volume = replace(y.volume if b.few else y.volume.dense, type=pool.switch_type(_window(b, i)))
+        volume = replace(y.volume if b.few else y.volume.dense, type=pool.switch_type(window_of(b, i)))
         writes["switches"] = indices = b.room_for(f"{node.path}.indices", volume)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, writes)
     return indices
@@ -62,7 +54,7 @@ def _kind(b: Builder, i: int) -> sum_pool.Kind:
 
 def _sum(b: Builder, i: int) -> None:
     node, x, y, kind = b.node(i), b.place(b.node(i).inputs[0]), b.place(i), _kind(b, i)
-    blocks, window = b.blocks(b.volume(i).rows), _window(b, i)
+    blocks, window = b.blocks(b.volume(i).rows), window_of(b, i)
     kernel = sum_pool.sum_pool(f"{kind}_pool", b.cpu, b.batch, window, x.volume, y.volume, blocks, kind=kind)
     b.call(f"{node.path} forward", kernel, {"x": x.ref}, {"y": y.ref})
 
@@ -84,7 +76,7 @@ def _backward(b: Builder, i: int, write: Callable[..., Kernel], name: str, kept:
         return
     dx, accumulate = b.dx(node.inputs[0])
     blocks = b.blocks(b.volume(i).rows)
-    kernel = write(name, b.cpu, b.batch, _window(b, i), dy.volume, dx.volume, accumulate, blocks)
+    kernel = write(name, b.cpu, b.batch, window_of(b, i), dy.volume, dx.volume, accumulate, blocks)
     b.call(f"{node.path} backward", kernel, {**kept, "dy": dy.ref}, {"dx": dx.ref}, adds=accumulate)
 
 

@@ -7,16 +7,8 @@ from dataclasses import replace
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, no_way_back
-from kitnet.engine.lower.window import kernel_window
+from kitnet.engine.lower.window import window_of
 from kitnet.kernels import subsample
-from kitnet.kernels.spec import Window
-from kitnet.layers import Subsampling
-
-
-def _window(b: Builder, i: int) -> Window:
-    layer, (shape,) = b.node(i).layer, b.graph.shapes_into(b.node(i))
-    assert isinstance(layer, Subsampling)
-    return kernel_window(layer.axes(shape))
 
 
 def _subsample(b: Builder, i: int) -> None:
@@ -26,7 +18,7 @@ def _subsample(b: Builder, i: int) -> None:
         "subsample",
         b.cpu,
         b.batch,
-        _window(b, i),
+        window_of(b, i),
         x.volume,
         y.volume,
         b.fused_activation(i),
@@ -49,7 +41,7 @@ def _subsample_backward(b: Builder, i: int, kept: None) -> None:
         "subsample_gradient",
         b.cpu,
         b.batch,
-        _window(b, i),
+        window_of(b, i),
         x.volume,
         dy.volume,
         dx.volume,

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from kitnet.engine.builder import Builder
 from kitnet.kernels.spec import Triple, Window
-from kitnet.layers.window import Axes
+from kitnet.layers.window import Axes, Windowed
+
+
+def window_of(b: Builder, i: int) -> Window:
+    """Of the layer of node i, whose window slides over its one operand."""
+    layer, (shape,) = b.node(i).layer, b.graph.shapes_into(b.node(i))
+    assert isinstance(layer, Windowed)
+    return kernel_window(layer.axes(shape))
 
 
 def kernel_window(axes: Axes) -> Window:
