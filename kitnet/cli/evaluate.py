@@ -13,6 +13,7 @@ from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Memory, Run, Spli
 from kitnet.cli.screen import busy, print_json, remark, say, show_compiling
 from kitnet.data import load
 from kitnet.train import Model, Settings, evaluate, pick_engine
+from kitnet.train.recipe import USUAL_DATA
 
 
 def command(
@@ -36,7 +37,7 @@ def command(
     model = Model.load(run, memory)
     if data is None:
         own = _own_data(Path(run))
-        data, data_dir, split = own.data, data_dir or own.data_dir, split or own.split
+        data, data_dir, split = own.data or USUAL_DATA, data_dir or own.data_dir, split or own.split
     _, test = load(data, data_dir, split, strict)
     for text in test.warnings:
         remark(text)

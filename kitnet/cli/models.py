@@ -6,7 +6,7 @@ from typing import Any
 
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import Json
-from kitnet.cli.network import usual_training
+from kitnet.cli.network import recipes, usual_training
 from kitnet.cli.screen import Column, print_json, print_table
 from kitnet.zoo import MODELS, Card
 from kitnet.zoo.measure import measure
@@ -63,4 +63,5 @@ def _row(card: Card) -> dict[str, Any]:
         "network": str(net),
         "source": card.source,
         "training": usual_training(card),
+        "recipes": list(recipes(card)),
     }

@@ -16,7 +16,7 @@ from kitnet.surgery.sliding import resizing
 from kitnet.train import Settings, load_network
 from kitnet.train.model import model_file
 from kitnet.train.recipe import complete
-from kitnet.zoo import ALIASES, MODELS, Card, find
+from kitnet.zoo import ALIASES, MODELS, RECIPES, Card, Recipe, find_recipe
 
 
 def usual_training(card: Card) -> dict[str, Any] | None:
@@ -24,7 +24,16 @@ def usual_training(card: Card) -> dict[str, Any] | None:
     own."""
     if card.learn is not None:
         return None
-    usual = complete(Settings(), card)
+    return _numbers(card.recipe)
+
+
+def recipes(card: Card) -> dict[str, dict[str, Any]]:
+    """The recipes of a card by their whole names, such as lenet5.mnist."""
+    return {f"{card.name}.{data}": _numbers(recipe) for data, recipe in card.recipes.items()}
+
+
+def _numbers(recipe: Recipe) -> dict[str, Any]:
+    usual = complete(Settings(), recipe)
     found = {
         "optimizer": usual.optimizer,
         "schedule": usual.schedule,
@@ -32,6 +41,8 @@ def usual_training(card: Card) -> dict[str, Any] | None:
         "learning_rate": usual.lr,
         "momentum": usual.momentum,
         "decay": usual.decay,
+        "loss": usual.loss,
+        "average": usual.average,
         "batch": usual.batch,
         "epochs": usual.epochs,
     }
@@ -40,7 +51,7 @@ def usual_training(card: Card) -> dict[str, Any] | None:
 
 def saved_model(model: str) -> Path | None:
     """The model file that is meant, where it is no line and no name of the zoo. Raises KitnetError."""
-    if "->" in model or "→" in model or model in MODELS or model in ALIASES:
+    if "->" in model or "→" in model or model in {*MODELS, *ALIASES, *RECIPES}:
         return None
     try:
         there = Path(model).exists()
@@ -77,7 +88,7 @@ def read_network(
             raise KitnetError(f"{flag} is for names and lines; {shorten(model)} is a saved model")
         net = load_network(file)
         return (net if volume is None else Net(resizing(net.graph, volume).graph)), None
-    card = None if "->" in model or "→" in model else find(model)
+    card = None if "->" in model or "→" in model else find_recipe(model)[0]
     line = card.line if card else model
     return parse(line, input=volume, optional=optional, on_misfit=on_misfit, **_read_given(given)), card
 

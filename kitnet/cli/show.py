@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,7 +14,7 @@ from kitnet.cli.columns import COLUMNS, cells, chosen
 from kitnet.cli.flags import Given, Input, Json, Memory, Network, OnMisfit, Threads, Whole
 from kitnet.cli.ledger_text import say_memory, say_where, total_of
 from kitnet.cli.measured import print_measured
-from kitnet.cli.network import read_network, usual_training
+from kitnet.cli.network import read_network, recipes, usual_training
 from kitnet.cli.page import page
 from kitnet.cli.screen import print_json, print_table, say, say_wrapped
 from kitnet.net.ledger import MOST_ROWS
@@ -137,27 +137,31 @@ def _about(card: Card | None) -> dict[str, object]:
         "errata": [{"printed": one.printed, "note": one.note} for one in card.errata],
         "published": [vars(one) for one in card.published],
         "training": usual_training(card),
+        "recipes": recipes(card),
     }
 
 
 def _say_source(card: Card) -> None:
     say("")
     say_wrapped(f"Source: {card.source}")
-    say_wrapped(_training(card))
+    training = usual_training(card)
+    say_wrapped(f"Usual training: {_training(training)}")
+    for name, recipe in recipes(card).items():
+        say_wrapped(f"kitnet train {name}: {'the same' if recipe == training else _training(recipe)}")
     _say_list("Differences:", card.differences)
     _say_list("Published, not measured here:", map(str, card.published))
     _say_list("Texts print:", (f"{one.printed}. {one.note}" for one in card.errata))
 
 
-def _training(card: Card) -> str:
-    usual = usual_training(card)
+def _training(usual: dict[str, Any] | None) -> str:
     if usual is None:
-        return "Training: by a rule of its own, without gradients"
+        return "by a rule of its own, without gradients"
     parts = [usual["optimizer"], f"learning rate {usual['learning_rate']:g}"]
     parts += [] if usual["schedule"] == "constant" else [f"schedule {usual['schedule']}"]
     parts += [f"augmentation {usual['augment']}"] if "augment" in usual else []
-    parts += [f"{name} {usual[name]:g}" for name in ("momentum", "decay") if usual.get(name)]
-    return f"Usual training: {', '.join(parts)}, batches of {usual['batch']}, {usual['epochs']} epochs"
+    parts += [f"{name} {usual[name]:g}" for name in ("momentum", "decay", "average") if usual.get(name)]
+    parts += [usual["loss"]] if "loss" in usual else []
+    return f"{', '.join(parts)}, batches of {usual['batch']}, {usual['epochs']} epochs"
 
 
 def _say_list(title: str, texts: Iterable[str]) -> None:

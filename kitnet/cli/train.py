@@ -49,9 +49,9 @@ from kitnet.train import (
     resume,
     train,
 )
-from kitnet.train.recipe import complete
+from kitnet.train.recipe import USUAL_DATA, complete, usual
 from kitnet.train.settings import SAVE_EVERY
-from kitnet.zoo import Card
+from kitnet.zoo import Recipe, find_recipe
 
 CLASS_LOSSES = [word for word, loss in losses().items() if "classes" in loss.targets]
 
@@ -63,21 +63,25 @@ CARD = "by the model's card"
 class Arguments:
     """What is said of a run; None is what is not given."""
 
-    data: Annotated[str | None, Parameter(help=f"{DATA_SETS}; usually {Settings.data}.")] = None
+    data: Annotated[str | None, Parameter(help=f"{DATA_SETS}; that of the recipe, usually {USUAL_DATA}.")] = (
+        None
+    )
     data_dir: DataDir = None
     split: Split = None
     strict: Strict = False
     augment: Augment = None
     epochs: Annotated[
         Whole | None,
-        Parameter(help=f"Times that every training image is seen; {CARD}, {Card.epochs} for a line."),
+        Parameter(help=f"Times that every training image is seen; {CARD}, {Recipe.epochs} for a line."),
     ] = None
-    batch: Annotated[Whole | None, Parameter(help=f"Images a step; {CARD}, {Card.batch} for a line.")] = None
-    lr: Annotated[float | None, Parameter(help=f"Learning rate; {CARD}, {Card.rate} for a line.")] = None
+    batch: Annotated[Whole | None, Parameter(help=f"Images a step; {CARD}, {Recipe.batch} for a line.")] = (
+        None
+    )
+    lr: Annotated[float | None, Parameter(help=f"Learning rate; {CARD}, {Recipe.rate} for a line.")] = None
     momentum: Annotated[
         float | None,
         Parameter(
-            help=f"Share of the last step's direction that is kept; {CARD}, {Card.momentum} for a line."
+            help=f"Share of the last step's direction that is kept; {CARD}, {Recipe.momentum} for a line."
         ),
     ] = None
     decay: Annotated[
@@ -88,7 +92,7 @@ class Arguments:
         str | None,
         Parameter(
             help=f"{', '.join(RULES)}, perhaps with numbers, as in 'adam beta1=0.95'; {CARD}, "
-            f"{Card.optimizer} for a line."
+            f"{Recipe.optimizer} for a line."
         ),
     ] = None
     schedule: Annotated[
@@ -96,7 +100,7 @@ class Arguments:
         Parameter(
             help=f"Of the learning rate: {', '.join(COURSES)}, perhaps with numbers, of which warmup= "
             f"and at= count epochs, as in 'cosine warmup=5' and 'drops at=30,60'; {CARD}, "
-            f"{Card.schedule} for a line."
+            f"{Recipe.schedule} for a line."
         ),
     ] = None
     clip: Annotated[
@@ -109,6 +113,10 @@ class Arguments:
             help="Judge and save averaged weights, of which each step keeps this share, such as 0.999; "
             "usually those of the last step."
         ),
+    ] = None
+    weights: Annotated[
+        Path | None,
+        Parameter(help="A run folder or a model file: begin with those of its weights that fit."),
     ] = None
     freeze: Annotated[
         str | None,
@@ -200,7 +208,8 @@ def _concrete(
             f"{model} learns by a rule of its own, on images of its own size; leave out --input, or give a "
             "line"
         )
-    return replace(complete(Settings(**others), card), model=str(net))
+    settings = complete(*usual(Settings(model=model, **others), *find_recipe(model)))
+    return replace(settings, model=str(net))
 
 
 def _go_on(folder: Path, given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:

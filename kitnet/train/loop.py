@@ -66,7 +66,7 @@ class Loop:
         """Train; yields what happens, and unlocks the folder."""
         saves = self.saves
         with saves.lock:
-            for text in (saves.warning, *self.run.train.warnings, *self.run.test.warnings):
+            for text in (saves.warning, *self.run.notes, *self.run.train.warnings, *self.run.test.warnings):
                 if text:
                     yield Warned(text)
             new = saves.newest is None

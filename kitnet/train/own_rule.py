@@ -17,6 +17,7 @@ from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned,
 from kitnet.train.folder import RunFolder, absolute
 from kitnet.train.metrics import evaluate
 from kitnet.train.model import GOLDEN, Model
+from kitnet.train.recipe import USUAL_DATA
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
@@ -26,7 +27,7 @@ from kitnet.zoo import Card, Learning
 # what such a rule has not
 OF_STEPS = (
     *("augment", "epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average"),
-    *("freeze", "patience", "loss"),
+    *("weights", "freeze", "patience", "loss"),
 )
 
 
@@ -42,6 +43,8 @@ def learn(
             raise KitnetError(
                 f"{card.name} learns by a rule of its own, without steps along a gradient; leave out --{name}"
             )
+    settings = replace(settings, data=settings.data or USUAL_DATA)
+    assert settings.data is not None
     data, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
     fitted = Preparation.fitted(data, card.build().input_shape)
     # As much light as there is, from 0 to 1: these networks know no brightness below 0.

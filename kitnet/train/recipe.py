@@ -1,4 +1,4 @@
-"""How a network is trained: what the settings leave open is as its card says, or as usual."""
+"""How a network is trained: what the settings leave open is as the recipe on its card says, or as usual."""
 
 from __future__ import annotations
 
@@ -9,27 +9,43 @@ from kitnet.base.error import KitnetError
 from kitnet.optim import Averaged, Clipped, Course, Rule, read_rule
 from kitnet.optim.words import numbers_of
 from kitnet.train.settings import Settings
-from kitnet.zoo import Card
+from kitnet.zoo import Card, Recipe
 
+USUAL_DATA = "digits"
+OWN_DATA = "folder"  # the data set of recipes for pictures of one's own
 FLAGS = {"rate": "lr", "momentum": "momentum", "decay": "decay"}  # settings that are numbers of a rule
 
 
-def complete(settings: Settings, card: Card) -> Settings:
-    """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, batch and epochs
-    filled in. The numbers of a card are for its own optimizer, and for those with the same numbers.
+def usual(settings: Settings, card: Card, data: str | None) -> tuple[Settings, Recipe]:
+    """The settings with the data set filled in, and the recipe that fills in the rest. `data` is the data set
+    of a recipe that the settings name, such as lenet5.mnist.
+
+    Raises KitnetError for a recipe that is for data of one's own, where none are given.
+    """
+    if data == OWN_DATA and settings.data is None:
+        raise KitnetError(f"{settings.model} is for pictures of your own; say where they are with --data")
+    settings = replace(settings, data=settings.data or data or USUAL_DATA)
+    return settings, card.recipe_for(data or settings.data or USUAL_DATA)
+
+
+def complete(settings: Settings, recipe: Recipe) -> Settings:
+    """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, averaging, batch and
+    epochs filled in. The numbers of a recipe are for its own optimizer, and for those with the same numbers.
 
     Raises KitnetError for what the optimizer or the schedule does not take.
     """
-    text, course = settings.optimizer or card.optimizer, Course(settings.schedule or card.schedule)
-    rule = _rule(text, settings, card)
+    text, course = settings.optimizer or recipe.optimizer, Course(settings.schedule or recipe.schedule)
+    rule = _rule(text, settings, recipe)
     numbers: dict[str, Any] = {flag: getattr(rule, name, None) for name, flag in FLAGS.items()}
     return replace(
         settings,
         optimizer=" ".join(text.split()),
         schedule=" ".join(course.text.split()),
-        augment=settings.augment or card.augment or None,
-        batch=settings.batch or card.batch,
-        epochs=settings.epochs or card.epochs,
+        augment=settings.augment or recipe.augment or None,
+        loss=settings.loss or recipe.loss or None,
+        average=recipe.average if settings.average is None else settings.average,
+        batch=settings.batch or recipe.batch,
+        epochs=settings.epochs or recipe.epochs,
         **numbers,
     )
 
@@ -46,13 +62,13 @@ def rule_of(settings: Settings, steps: int) -> Rule:
     return rule if settings.average is None else Averaged(rule, settings.average)
 
 
-def _rule(text: str, settings: Settings, card: Card) -> Rule:
-    """The rule with its first learning rate, as the text, the settings and the card say together."""
+def _rule(text: str, settings: Settings, recipe: Recipe) -> Rule:
+    """The rule with its first learning rate, as the text, the settings and the recipe say together."""
     kind, said = read_rule(text)
     names = numbers_of(kind)
     numbers: dict[str, Any] = {}
-    if names == numbers_of(read_rule(card.optimizer)[0]):
-        usual = {name: getattr(card, name) for name in FLAGS if name in names}
+    if names == numbers_of(read_rule(recipe.optimizer)[0]):
+        usual = {name: getattr(recipe, name) for name in FLAGS if name in names}
         numbers |= {name: value for name, value in usual.items() if value is not None}
     numbers |= said
     for name, flag in FLAGS.items():

@@ -18,11 +18,12 @@ from kitnet.train.checkpoint import Progress
 from kitnet.train.digest import digest_of
 from kitnet.train.folder import absolute
 from kitnet.train.model import Model
-from kitnet.train.recipe import complete, rule_of
+from kitnet.train.recipe import complete, rule_of, usual
 from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
+from kitnet.train.start import begin_from, with_classes
 from kitnet.train.step import pick_engine
-from kitnet.zoo import MODELS, Card, find
+from kitnet.zoo import MODELS, Card, find_recipe
 
 AUXILIARY = 0.3  # the weight of auxiliary losses, as in Szegedy et al. 2014, section 5
 
@@ -40,21 +41,20 @@ class Run:
     loader: Loader
     rule: Rule
     memory: dict[str, Weights]
+    notes: list[str]  # what a person should know before it begins
 
     @classmethod
     def of(cls, settings: Settings) -> Run:
         """The run that is told of. Raises KitnetError where the parts of it do not fit each other."""
-        net, card = network(settings.model, settings.on_misfit)
-        settings = complete(settings, card)
-        loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
-        goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
+        net, card, of_recipe = network(settings.model, settings.on_misfit)
+        name = card.name if of_recipe is None else settings.model
+        settings = complete(*usual(settings, card, of_recipe))
+        assert settings.data is not None
         train, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
         classes = train.classes
-        if math.prod(net.output_shape) != len(classes):
-            raise KitnetError(
-                f"the network ends in {say(net.output_shape)} but {train.name} has {len(classes)} classes; "
-                f"end it with fc{len(classes)}"
-            )
+        net, note = with_classes(net, len(classes), train.name, replaces=card.name in MODELS)
+        loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
+        goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         preparation = Preparation.fitted(train, net.input_shape)
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
@@ -65,6 +65,7 @@ class Run:
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
             data=settings.data if settings.data in NAMES else absolute(settings.data),
             data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
+            weights=None if settings.weights is None else absolute(settings.weights),
             loss=write_layer(loss),
             engine=pick_engine(settings.engine),
         )
@@ -72,7 +73,13 @@ class Run:
         net.initialise(settings.seed)
         model = Model(net, loss, classes, preparation, _auxiliary(net, len(classes)))
         memory = {name: net.weights.like() for name in rule.memory}
-        return cls(card.name, settings, model, train, test, digest_of(train, test), loader, rule, memory)
+        data = digest_of(train, test)
+        return cls(name, settings, model, train, test, data, loader, rule, memory, [note] if note else [])
+
+    def begin(self) -> None:
+        """Take over the weights that a new run is to begin with. Raises KitnetError."""
+        if self.settings.weights is not None:
+            self.notes.append(begin_from(self.model.net, self.settings.weights))
 
     @property
     def epochs(self) -> int:
@@ -122,13 +129,14 @@ class Run:
         }
 
 
-def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card]:
-    """A zoo name or a line -> the network and a card, for a line one with the usual numbers."""
+def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card, str | None]:
+    """The name of a model or a recipe, or a line -> the network, a card, for a line one with the usual
+    numbers, and the data set of the recipe."""
     if "->" in model or "→" in model:
         net = parse(model, on_misfit=on_misfit)
-        return net, Card("net", "", lambda: net)
-    card = find(model)
-    return card.build(), card
+        return net, Card("net", "", lambda: net), None
+    card, data = find_recipe(model)
+    return card.build(), card, data
 
 
 def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:

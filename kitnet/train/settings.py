@@ -27,8 +27,8 @@ _KINDS = {int: "a whole number", float: "a number", str: "a text in quotes", boo
 class Settings:
     """All that decides the result of a run. None means: as the model's card, or the usual value, says."""
 
-    model: str = "lenet5"  # a name of the zoo, or a line of the language
-    data: str = "digits"
+    model: str = "lenet5"  # a name of the zoo, or of a recipe such as lenet5.mnist, or a line of the language
+    data: str | None = None  # that of the recipe; otherwise digits
     data_dir: str | None = None
     split: float | None = None  # share of the images to test with, of folders that have no test part
     strict: bool | None = None  # whether a broken image ends the run; otherwise it is left out
@@ -42,6 +42,7 @@ class Settings:
     decay: float | None = None
     clip: float | None = None  # the greatest length of the gradient
     average: float | None = None  # the share of the old mean that averaged weights keep in a step
+    weights: str | None = None  # a model file or a run, whose weights a new run begins with where they fit
     freeze: str | None = None  # paths with commas, whose parameters stay
     patience: int | None = None  # epochs without a better one, after which training ends
     save_every: float | None = None  # minutes, also within an epoch; 10

@@ -18,7 +18,7 @@ from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
-from kitnet.zoo import Card, find
+from kitnet.zoo import Card, find_recipe
 
 
 def train(
@@ -34,6 +34,7 @@ def train(
     if card is not None:
         return own_rule.learn(settings, card, stop or threading.Event(), compiling)
     run = Run.of(settings)
+    run.begin()
     given = run.settings.name or None
     name = run.name.replace(":", "-") if given is None else given
     folder = RunFolder.create(run.settings, name, numbered=given is None)
@@ -70,5 +71,5 @@ def resume(
 
 def _own_rule(model: str) -> Card | None:
     """The card of a network that learns without gradients."""
-    card = None if "->" in model or "→" in model else find(model)
+    card = None if "->" in model or "→" in model else find_recipe(model)[0]
     return card if card is not None and card.learn is not None else None

@@ -10,6 +10,7 @@ from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Claims, Expected, Published, erratum
 from kitnet.zoo.parts import Piece, conv, network
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import ARAUJO, COUNTED, CS231N, FIELD_BY_HAND, PYTORCHCV, TORCHVISION
 
 SOURCE = (
@@ -24,7 +25,11 @@ OVERFEAT = (
 )
 FIGURE_2 = f"{SOURCE}, figure 2"
 VALIDATION = "ImageNet validation, one network"
-alexnet_model = partial(model, source=SOURCE, year=2012, rate=0.01, batch=128, epochs=90)
+# Section 5; the paper divides the rate by 10 by hand, three times in about 90 epochs.
+RECIPE = Recipe(
+    rate=0.01, schedule="drops at=30,60,80", decay=5e-4, augment="resizedcrop,flip", batch=128, epochs=90
+)
+alexnet_model = partial(model, source=SOURCE, year=2012, recipe=RECIPE)
 
 
 def classifier(*units: int) -> list[Piece]:

@@ -10,7 +10,7 @@ A family of networks is one file: builders under the decorator `model`, which re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from kitnet.net import Net
 from kitnet.zoo.claim import Claim, Claims, Erratum, Found, Published, claimed
 from kitnet.zoo.learning import OwnRule
 from kitnet.zoo.measure import measure
+from kitnet.zoo.recipe import Recipe
 
 Builder = Callable[..., Net]
 
@@ -38,14 +39,8 @@ class Card:
     published: tuple[Published, ...] = ()
     learn: OwnRule | None = field(default=None, repr=False)  # of networks that learn without gradients
     loss: str = ""  # that judges what was learned so, where it is not the usual one
-    optimizer: str = "sgd"  # as `--optimizer` takes it
-    schedule: str = "constant"  # of the learning rate, as `--schedule` takes it
-    rate: float = 0.05
-    momentum: float = 0.9  # where the optimizer has one
-    decay: float | None = None  # of the weights; None: the optimizer's usual one
-    augment: str = ""  # changes of the training images, as `--augment` takes them
-    batch: int = 64
-    epochs: int = 20
+    recipe: Recipe = Recipe()  # of training on any data
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)  # by the data set that they are for
 
     def build(self, **arguments: Any) -> Net:
         """The network; `arguments` are those of its builder, such as another `width`."""
@@ -55,6 +50,10 @@ class Card:
     def line(self) -> str:
         """The network as the language writes it."""
         return str(self.build())
+
+    def recipe_for(self, data: str) -> Recipe:
+        """The recipe for a data set, by its name, or the usual one."""
+        return self.recipes.get(data, self.recipe)
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,7 @@ def check(card: Card, net: Net | None = None) -> list[Checked]:
 
 MODELS: dict[str, Card] = {}  # every registered network by its name
 ALIASES: dict[str, str] = {}  # other names of some
+RECIPES: dict[str, tuple[Card, str]] = {}  # by whole names such as lenet5.mnist: the card and the data set
 
 
 def model(
@@ -94,7 +94,8 @@ def model(
     def register(builder: Builder) -> Builder:
         if name in MODELS:
             raise KitnetError(f"two networks are called {name!r}; rename one of them")
-        MODELS[name] = Card(name, title, builder, claims=claimed(claims or {}), **said)
+        card = MODELS[name] = Card(name, title, builder, claims=claimed(claims or {}), **said)
+        RECIPES.update({f"{name}.{data}": (card, data) for data in card.recipes})
         return builder
 
     return register

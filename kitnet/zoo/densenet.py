@@ -10,6 +10,7 @@ from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Claims, Published
 from kitnet.zoo.parts import Piece, concat, conv, named, network, rectified
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import COUNTED, FIELD_BY_HAND, PYTORCHCV, TORCHVISION
 
 SOURCE = "Huang, Liu, van der Maaten, Weinberger: Densely connected convolutional networks, CVPR 2017"
@@ -72,7 +73,14 @@ def numbers(
     }
 
 
-densenet_model = partial(model, source=SOURCE, year=2017, rate=0.1, batch=256, epochs=90)
+# Section 4.2: on ImageNet, and on CIFAR with its shifts and reflections.
+IMAGENET = Recipe(
+    "nesterov", "drops at=30,60", rate=0.1, decay=1e-4, augment="resizedcrop,flip", batch=256, epochs=90
+)
+CIFAR = Recipe(
+    "nesterov", "drops at=150,225", rate=0.1, decay=1e-4, augment="flip,crop4", batch=64, epochs=300
+)
+densenet_model = partial(model, source=SOURCE, year=2017, recipe=IMAGENET)
 
 
 @densenet_model(
@@ -133,7 +141,7 @@ def densenet_cifar(layers: int, growth: int, first: int, size: int, bottleneck: 
     return network((size, size, 3), conv(3, first, bias=False), dense, MeanPool(size // 4), Linear(10))
 
 
-cifar_model = partial(densenet_model, rate=0.1, batch=64, epochs=300)
+cifar_model = partial(densenet_model, recipe=CIFAR, recipes={"cifar10": CIFAR})
 
 
 @cifar_model(

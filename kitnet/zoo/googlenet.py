@@ -8,6 +8,7 @@ from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Published, erratum
 from kitnet.zoo.parts import Piece, concat, conv, named, network, side
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import FIELD_BY_HAND
 
 SOURCE = (
@@ -118,9 +119,7 @@ def auxiliary(name: str, width: int) -> Piece:
             place="first place",
         ),
     ),
-    rate=0.01,
-    batch=32,
-    epochs=60,
+    recipe=Recipe(rate=0.01, batch=32, epochs=60),
 )
 def googlenet(width: int = 64, size: int = 224) -> Net:
     w = width

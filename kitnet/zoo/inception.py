@@ -9,6 +9,7 @@ from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import Published
 from kitnet.zoo.parts import Piece, concat, named, network, rectified, repeated, side
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import ARAUJO, COUNTED, PYTORCHCV, TIMM, TORCHVISION
 
 BN = (
@@ -84,9 +85,7 @@ def inception_v2_module(name: str, width: int) -> Piece:
         "The first layer is an ordinary convolution; the paper's is separable, with a multiplier of 8.",
     ),
     published=(Published(VALIDATION, f"{BN}, figure 4", 25.2, 7.82),),
-    rate=0.045,
-    batch=32,
-    epochs=30,
+    recipe=Recipe(rate=0.045, batch=32, epochs=30),
 )
 def inception_v2(width: int = 64, size: int = 224) -> Net:
     stem = [rectified(7, width, 2), MaxPool(3, 2, "same"), rectified(1, width), rectified(3, 3 * width)]
@@ -184,9 +183,7 @@ def v3_e(w: int) -> Piece:
         Published(VALIDATION, f"{RETHINKING}, table 3", 21.2, 5.6),
         Published("ILSVRC-2012 validation, 4 networks, 144 crops", f"{RETHINKING}, table 5", 17.2, 3.58),
     ),
-    rate=0.045,
-    batch=32,
-    epochs=100,
+    recipe=Recipe(rate=0.045, batch=32, epochs=100),
 )
 def inception_v3(width: int = 16, size: int = 299) -> Net:
     w = width
@@ -294,9 +291,7 @@ def v4_stem(w: int) -> list[Piece]:
         ARAUJO: {"receptive field of stage3": 2071},
     },
     published=(Published(VALIDATION, f"{V4}, table 2", 20.0, 5.0),),
-    rate=0.045,
-    batch=32,
-    epochs=160,
+    recipe=Recipe(rate=0.045, batch=32, epochs=160),
 )
 def inception_v4(width: int = 16, size: int = 299) -> Net:
     w = width

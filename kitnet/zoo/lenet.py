@@ -8,8 +8,10 @@ from functools import partial
 from kitnet.net import Net, parse
 from kitnet.zoo.card import ALIASES, model
 from kitnet.zoo.claim import Claims, Published, erratum
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import FIELD_BY_HAND
 
+DIGITS = Recipe(rate=0.05, schedule="onecycle", augment="crop3,affine0.15")
 SOURCE = (
     "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, Proc. IEEE 1998"
 )
@@ -92,9 +94,8 @@ ALIASES["lenet5-rbf"] = "lenet5-1998"
         "parameters and 340,908 connections.",
         *COMMON,
     ),
-    rate=0.05,
-    schedule="onecycle",
-    augment="crop3,affine0.15",
+    recipe=DIGITS,
+    recipes={"digits": DIGITS},
 )
 def lenet5() -> Net:
     return parse(f"{BODY} -> output:fc10 init=lecun")
@@ -116,7 +117,7 @@ def lenet5() -> Net:
         *COMMON,
     ),
     published=(Published("MNIST test images", f"{SOURCE}, section III.B", 0.95),),
-    rate=0.001,
+    recipe=Recipe(rate=0.001),
 )
 def lenet5_1998() -> Net:
     return parse(f"{BODY} -> output:rbf")
@@ -141,7 +142,7 @@ def lenet5_1998() -> Net:
         "ReLU in place of the scaled tanh, max pooling in place of trainable subsampling, no connection "
         "table, softmax in place of radial basis units.",
     ),
-    rate=0.01,
+    recipe=Recipe(rate=0.01),
 )
 def lenet5_modern() -> Net:
     return parse(

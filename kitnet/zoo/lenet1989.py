@@ -6,6 +6,7 @@ from __future__ import annotations
 from kitnet.net import Net, parse
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import Published, erratum
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import FIELD_BY_HAND
 
 SOURCE = (
@@ -61,9 +62,7 @@ BORDER = "scale shift=1 -> pad places=2:1x2:1 -> scale shift=-1"
         "Trained by minibatch gradient descent with momentum, not by a Newton method image by image.",
     ),
     published=(Published("2,007 test digits of US mail", f"{SOURCE}, section 5", 5.0),),
-    rate=0.02,
-    batch=32,
-    epochs=23,
+    recipe=Recipe(rate=0.02, batch=32, epochs=23),
 )
 def lenet1989() -> Net:
     return parse(

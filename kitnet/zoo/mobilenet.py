@@ -10,6 +10,7 @@ from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Published
 from kitnet.zoo.parts import Piece, named, network, normed, rectified, repeated, residual
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import ARAUJO, COUNTED, FIELD_BY_HAND, PYTORCHCV, TORCHVISION
 
 SOURCE_1 = (
@@ -51,9 +52,7 @@ def separable(depth: int, filters: int, stride: int = 1) -> list[Piece]:
         ARAUJO: {"receptive field of stage5": 315},
     },
     published=(Published("ImageNet", f"{SOURCE_1}, table 8", 29.4),),
-    rate=0.045,
-    batch=96,
-    epochs=100,
+    recipe=Recipe(rate=0.045, batch=96, epochs=100),
 )
 def mobilenet_v1(width: int = 32, size: int = 224) -> Net:
     w = width
@@ -100,9 +99,7 @@ def inverted(inputs: int, expansion: int, depth: int, stride: int = 1) -> list[P
         FIELD_BY_HAND: {"receptive field of stage7": 491},
     },
     published=(Published("ImageNet", f"{SOURCE_2}, table 4", 28.0),),
-    rate=0.045,
-    batch=96,
-    epochs=300,
+    recipe=Recipe(rate=0.045, batch=96, epochs=300),
 )
 def mobilenet_v2(width: int = 32, size: int = 224) -> Net:
     parts: list[Piece] = [rectified(3, width, 2, cap=6.0)]

@@ -12,6 +12,7 @@ from kitnet.net import Net, Residual
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Claims, Expected, Published, erratum
 from kitnet.zoo.parts import Piece, conv, named, network, normed, rectified, repeated, residual
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import ARAUJO, COUNTED, FIELD_BY_HAND, TIMM, TORCHVISION
 
 SOURCE = "He, Zhang, Ren, Sun: Deep residual learning for image recognition, CVPR 2016"
@@ -75,7 +76,11 @@ def numbers(parameters: int, multiply_adds: int, wide: int, *fields: int) -> Cla
     }
 
 
-resnet_model = partial(model, source=SOURCE, year=2016, rate=0.1, batch=256, epochs=120)
+# Section 3.4; the paper divides the rate by 10 when the error stands still, in up to 120 epochs.
+RECIPE = Recipe(
+    rate=0.1, schedule="drops at=30,60,90", decay=1e-4, augment="resizedcrop,flip", batch=256, epochs=120
+)
+resnet_model = partial(model, source=SOURCE, year=2016, recipe=RECIPE)
 STRIDE = (
     "The stride of a stage's first block is on its 3x3 filter, as torchvision and others have it (V1.5); the "
     "paper's is on the 1x1 filter before it (resnet50:v1), so that the network computes less.",

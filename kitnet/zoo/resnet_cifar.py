@@ -11,6 +11,7 @@ from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Claims, Published
 from kitnet.zoo.parts import Piece, conv, named, network, normed, rectified, repeated, residual
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.resnet import IDENTITY, SOURCE, preactivated
 from kitnet.zoo.sources import PYTORCHCV
 
@@ -66,17 +67,14 @@ def numbers(parameters: int, rounded: About, multiply_adds: int, *fields: int) -
     }
 
 
+# 64,000 steps of 128 images, the rate divided by 10 after 32,000 and 48,000 of them (section 4.2).
+PAPER = Recipe(rate=0.1, schedule="drops at=82,123", decay=1e-4, augment="flip,crop4", batch=128, epochs=164)
 resnet_model = partial(
     model,
     source=f"{SOURCE}, section 4.2",
     year=2016,
-    rate=0.1,
-    batch=128,
-    epochs=164,
-    differences=(
-        "Trained at one rate for all epochs; the paper begins with 0.1, divides it by 10 after 32,000 and "
-        "48,000 of 64,000 steps, decays weights by 0.0001 and shifts and mirrors the images.",
-    ),
+    recipe=PAPER,
+    recipes={"cifar10": PAPER},
 )
 
 
@@ -107,8 +105,6 @@ def resnet20(width: int = 16, size: int = 32) -> Net:
         "Shortcuts between stages are 1x1 convolutions with batch normalisation (option B of the paper); the "
         "paper's CIFAR networks pad with zero maps (option A), which needs no parameters. That makes 272,474 "
         "parameters in place of 269,722, which the paper rounds to 0.27 million.",
-        "Trained at one rate for all epochs; the paper begins with 0.1, divides it by 10 after 32,000 and "
-        "48,000 of 64,000 steps, decays weights by 0.0001 and shifts and mirrors the images.",
     ),
 )
 def resnet20_projection(width: int = 16, size: int = 32) -> Net:

@@ -7,6 +7,7 @@ from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Published
 from kitnet.zoo.parts import Piece, conv, named, network, repeated
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import CS231N, FIELD_BY_HAND, PYTORCHCV
 
 NIN = "Lin, Chen, Yan: Network in network, ICLR 2014"
@@ -51,9 +52,7 @@ def mlpconv(number: int, window: int, filters: int, second: int, third: int) -> 
         Published(TEST, f"{NIN}, table 1", 10.41),
         Published(f"{TEST}, shifted and mirrored in training", f"{NIN}, table 1", 8.81),
     ),
-    rate=0.1,
-    batch=128,
-    epochs=230,
+    recipe=Recipe(rate=0.1, batch=128, epochs=230),
 )
 def nin(width: int = 96, size: int = 32) -> Net:
     parts = [
@@ -91,9 +90,7 @@ def nin(width: int = 96, size: int = 32) -> Net:
         Published(TEST, f"{ALL_CNN}, table 4", 9.08),
         Published(f"{TEST}, shifted and mirrored in training", f"{ALL_CNN}, table 4", 7.25),
     ),
-    rate=0.05,
-    batch=128,
-    epochs=350,
+    recipe=Recipe(rate=0.05, batch=128, epochs=350),
 )
 def all_cnn_c(width: int = 96, size: int = 32) -> Net:
     def stage(number: int, filters: int) -> list[Piece]:
@@ -122,7 +119,7 @@ def all_cnn_c(width: int = 96, size: int = 32) -> Net:
         "by hand: 32^2 x 27 x 12 + 30,720": {"multiply-adds": 362_496},
         FIELD_BY_HAND: {"receptive field of maxpool1": 4},
     },
-    rate=0.02,
+    recipe=Recipe(rate=0.02),
 )
 def cifar_first(width: int = 12, size: int = 32) -> Net:
     return network((size, size, 3), conv(3, width), Relu(), MaxPool(2), Linear(10))
@@ -146,7 +143,7 @@ def cifar_first(width: int = 12, size: int = 32) -> Net:
         FIELD_BY_HAND: {"receptive field of stage3": 36},
     },
     differences=("The page does not print the layers; these are as remembered, and not confirmed.",),
-    rate=0.02,
+    recipe=Recipe(rate=0.02),
 )
 def cifar_strip(width: int = 10, size: int = 32) -> Net:
     stages = [named(f"stage{i}", repeated(2, conv(3, width), Relu()), MaxPool(2)) for i in (1, 2, 3)]
@@ -170,7 +167,7 @@ def cifar_strip(width: int = 10, size: int = 32) -> Net:
         "by hand: 9 x 10 x (62^2 x 3 + (60^2 + 28^2 + 26^2) x 10) + 16,900": {"multiply-adds": 5_608_780},
         FIELD_BY_HAND: {"receptive field of stage2": 16},
     },
-    rate=0.02,
+    recipe=Recipe(rate=0.02),
 )
 def tiny_vgg(width: int = 10, size: int = 64) -> Net:
     stages = [named(f"stage{i}", repeated(2, Convolution(3, width), Relu()), MaxPool(2)) for i in (1, 2)]

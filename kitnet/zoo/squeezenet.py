@@ -10,6 +10,7 @@ from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import Published
 from kitnet.zoo.parts import Piece, concat, conv, named, network
+from kitnet.zoo.recipe import Recipe
 from kitnet.zoo.sources import COUNTED, FIELD_BY_HAND, TORCHVISION
 
 SOURCE = (
@@ -17,7 +18,8 @@ SOURCE = (
     "parameters and <0.5MB model size, arXiv:1602.07360, 2016"
 )
 TABLE_1 = f"{SOURCE}, table 1"
-squeezenet_model = partial(model, source=SOURCE, year=2016, rate=0.04, batch=512, epochs=68)
+RECIPE = Recipe(rate=0.04, schedule="linear", decay=2e-4, augment="resizedcrop,flip", batch=512, epochs=68)
+squeezenet_model = partial(model, source=SOURCE, year=2016, recipe=RECIPE)
 
 
 def fire(number: int, squeeze: int, expand: int) -> Piece:

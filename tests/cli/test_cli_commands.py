@@ -40,8 +40,8 @@ def test_the_version(say):
 
 OPTIONS = {
     "train": "MODEL --data --data-dir --split --strict --augment --epochs --batch --optimizer --schedule "
-    "--lr --momentum --decay --clip --average --freeze --patience --loss --seed --runs --name --save-every "
-    "--engine --threads --resume --on-misfit --input --set",
+    "--lr --momentum --decay --clip --average --weights --freeze --patience --loss --seed --runs --name "
+    "--save-every --engine --threads --resume --on-misfit --input --set",
     "evaluate": "RUN --data --data-dir --split --strict --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --json",
@@ -75,7 +75,7 @@ def test_the_help_of_train_tells_what_is_usual(say):
         "Times that every training image is seen; by the model's card, 20 for a line.",
         "kept; by the model's card, 0.9 for a line.",
         "Weight decay, of neither biases nor norms; by the model's card, 0 for a line.",
-        ".npz file; usually digits.",
+        ".npz file; that of the recipe, usually digits.",
     ):
         assert text in told
 
@@ -147,10 +147,10 @@ def test_show_for_people(say):
         "Usual training: sgd, learning rate 0.05, schedule onecycle, augmentation crop3,affine0.15, "
         "momentum 0.9, batches of 64, 20 epochs"
     )
-    assert lines[source + 2] == "Differences:"
-    titles = [line for line in lines[source + 2 :] if not line.startswith("- ")]
+    assert lines[source + 2] == "kitnet train lenet5.digits: the same"
+    titles = [line for line in lines[source + 3 :] if not line.startswith("- ")]
     assert titles == ["Differences:", "Texts print:"]
-    assert all(line.endswith(".") for line in lines[source + 3 :] if line not in titles)
+    assert all(line.endswith(".") for line in lines[source + 4 :] if line not in titles)
 
 
 def test_show_a_line(say, say_json):

@@ -72,7 +72,7 @@ def test_another_input_is_refused(refused):
 
 def test_show_says_how_it_learns(say, say_json):
     said = say("show", "neocognitron")
-    assert "Training: by a rule of its own, without gradients" in said.out.splitlines()
+    assert "Usual training: by a rule of its own, without gradients" in said.out.splitlines()
     assert "learning rate" not in said.out
     assert say_json("show", "neocognitron")["training"] is None
     assert say_json("show", "lenet-1989")["training"]["epochs"] == 23

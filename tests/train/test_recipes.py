@@ -14,10 +14,10 @@ from kitnet.base.error import KitnetError
 from kitnet.optim import RULES, Adam, Cosine, Drops, Nesterov, Sgd
 from kitnet.train import Finished, Settings, Stepped, resume, train
 from kitnet.train.recipe import complete, rule_of
-from kitnet.zoo import Card, find
+from kitnet.zoo import Recipe
 
-CARD = Card("x", "X", lambda: find("lenet5").build(), rate=0.25, momentum=0.5, decay=1e-3)
-ADAM = replace(CARD, optimizer="adam beta1=0.8", schedule="cosine warmup=1", rate=0.002, decay=None)
+RECIPE = Recipe(rate=0.25, momentum=0.5, decay=1e-3)
+ADAM = replace(RECIPE, optimizer="adam beta1=0.8", schedule="cosine warmup=1", rate=0.002, decay=None)
 
 
 def made(card, steps=10, **given):
@@ -25,20 +25,20 @@ def made(card, steps=10, **given):
 
 
 def test_a_card_gives_rule_and_schedule():
-    assert made(CARD) == Sgd(0.25, 0.5, 1e-3)
+    assert made(RECIPE) == Sgd(0.25, 0.5, 1e-3)
     assert made(ADAM) == Adam(Cosine(0.002, 200, warmup=10), 0.8)
 
 
 def test_settings_go_before_the_card():
-    assert made(CARD, lr=0.125, decay=0.0) == Sgd(0.125, 0.5, 0.0)
-    assert made(CARD, optimizer="sgd momentum=0.75") == Sgd(0.25, 0.75, 1e-3)
+    assert made(RECIPE, lr=0.125, decay=0.0) == Sgd(0.125, 0.5, 0.0)
+    assert made(RECIPE, optimizer="sgd momentum=0.75") == Sgd(0.25, 0.75, 1e-3)
     assert made(ADAM, schedule="constant", optimizer="adam eps=1e-6") == Adam(0.002, eps=1e-6)
-    assert made(CARD, schedule="drops at=2", epochs=4).rate == Drops(0.25, (20,))
+    assert made(RECIPE, schedule="drops at=2", epochs=4).rate == Drops(0.25, (20,))
 
 
 def test_the_numbers_of_a_card_are_for_rules_with_the_same_numbers():
-    assert made(CARD, optimizer="nesterov") == Nesterov(0.25, 0.5, 1e-3)
-    assert made(CARD, optimizer="adam") == Adam()
+    assert made(RECIPE, optimizer="nesterov") == Nesterov(0.25, 0.5, 1e-3)
+    assert made(RECIPE, optimizer="adam") == Adam()
     assert made(ADAM, optimizer="sgd", schedule="constant") == Sgd()
 
 
@@ -46,8 +46,8 @@ def test_complete_settings_are_complete():
     settings = complete(Settings(), ADAM)
     assert (settings.optimizer, settings.schedule) == ("adam beta1=0.8", "cosine warmup=1")
     assert (settings.lr, settings.momentum, settings.decay) == (0.002, None, 0.0)
-    assert complete(settings, CARD) == settings
-    assert complete(complete(Settings(optimizer="sgd momentum=0.75"), CARD), CARD).momentum == 0.75
+    assert complete(settings, RECIPE) == settings
+    assert complete(complete(Settings(optimizer="sgd momentum=0.75"), RECIPE), RECIPE).momentum == 0.75
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_complete_settings_are_complete():
 )
 def test_numbers_that_do_not_fit(given, text):
     with pytest.raises(KitnetError) as caught:
-        complete(Settings(**given), CARD)
+        complete(Settings(**given), RECIPE)
     assert str(caught.value) == text
 
 

@@ -235,7 +235,7 @@ def test_what_a_run_folder_holds(settings, easy):
         "seed": 11,
         "runs": str(folder.parent),
     }
-    assert card.momentum == 0.9
+    assert card.recipe.momentum == 0.9
     with (folder / "results.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in written] == [1, 2, 3]
@@ -270,7 +270,7 @@ def test_a_card_gives_what_is_not_told(tmp_path):
     running = train(Settings(model="lenet5-1998", epochs=1, runs=str(tmp_path)))
     folder = next(running).folder
     told = tomllib.loads((folder / "args.toml").read_text())
-    card = find("lenet5-1998")
+    card = find("lenet5-1998").recipe
     assert (told["lr"], told["momentum"], told["batch"]) == (card.rate, card.momentum, card.batch)
     assert folder == tmp_path / "lenet5-1998-1"
     again = train(Settings(model="lenet5-1998", epochs=1, runs=str(tmp_path)))  # its own number is no run's

@@ -50,4 +50,4 @@ LENETS = [name for name, card in MODELS.items() if card.learn is None and name.s
 @pytest.mark.parametrize("name", LENETS)
 def test_no_card_of_a_small_network_is_taken_for_trouble(settings, name):
     events = list(train(settings(model=name, data="digits", batch=None, epochs=4)))
-    assert warnings(events) == [], find(name).rate
+    assert warnings(events) == [], find(name).recipe.rate

@@ -57,7 +57,10 @@ def test_a_card_says_what_a_reader_and_the_trainer_need(name: str) -> None:
     card = find(name)
     assert card.name == name and card.title and card.source and 1980 <= card.year <= 2020
     assert all(text.endswith(".") and "  " not in text for text in card.differences)
-    assert card.rate > 0 and 0 <= card.momentum < 1 and card.batch >= 1 and card.epochs >= 1
+    assert all(
+        one.rate > 0 and 0 <= one.momentum < 1 and one.epochs >= 1
+        for one in (card.recipe, *card.recipes.values())
+    )
 
 
 def test_the_losses() -> None:

@@ -1,0 +1,22 @@
+"""How a network is trained, as plain data on its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `kitnet train` does where nothing else is said. Each field is as the flag of its name takes it
+    (`rate` as `--lr`)."""
+
+    optimizer: str = "sgd"
+    schedule: str = "constant"  # of the learning rate
+    rate: float = 0.05
+    momentum: float = 0.9  # where the optimizer has one
+    decay: float | None = None  # of the weights; None: the optimizer's usual one
+    augment: str = ""  # changes of the training images
+    loss: str = ""  # empty: what suits the last layer
+    average: float | None = None  # the share of the old mean that averaged weights keep in a step
+    batch: int = 64
+    epochs: int = 20
