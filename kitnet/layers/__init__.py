@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from kitnet.layers.elu import Elu
     from kitnet.layers.flatten import Flatten
     from kitnet.layers.gaussian import Gaussian
+    from kitnet.layers.gaussian_divergence import GaussianDivergence
+    from kitnet.layers.gaussian_draw import GaussianDraw
     from kitnet.layers.gelu import Gelu
     from kitnet.layers.hard import HardSigmoid, HardSwish, HardTanh
     from kitnet.layers.hinge import Hinge, MulticlassHinge
@@ -93,6 +95,8 @@ __all__ = [
     "Flatten",
     "Forward",
     "Gaussian",
+    "GaussianDivergence",
+    "GaussianDraw",
     "Gelu",
     "GroupNorm",
     "HardSigmoid",

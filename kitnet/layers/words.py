@@ -12,6 +12,7 @@ FILES: dict[str, str] = {
     "elu": "elu.Elu",
     "flatten": "flatten.Flatten",
     "gaussian": "gaussian.Gaussian",
+    "gaussiandraw": "gaussian_draw.GaussianDraw",
     "sigmoid": "sigmoid.Sigmoid",
     "gelu": "gelu.Gelu",
     "hardtanh": "hard.HardTanh",
@@ -70,6 +71,7 @@ USUAL_LOSSES: dict[str, str] = {
 LOSS_FILES: dict[str, str] = {
     "absolute": "distance.AbsoluteError",
     "huber": "distance.Huber",
+    "gaussian_divergence": "gaussian_divergence.GaussianDivergence",
     "hinge": "hinge.Hinge",
     "multiclass_hinge": "hinge.MulticlassHinge",
     "quadratic": "quadratic.Quadratic",

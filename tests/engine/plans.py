@@ -13,7 +13,15 @@ from kitnet.net import Net, Tape, Weights, usual_loss, with_loss
 from kitnet.optim import Sgd
 
 EPS = float(np.finfo(np.float32).eps)
-FORMULAS = ("stochasticpool", "scell", "cosine", "patch", "inhibit", "step")  # which no kernel computes
+FORMULAS = (
+    "stochasticpool",
+    "scell",
+    "cosine",
+    "patch",
+    "inhibit",
+    "step",
+    "gaussiandraw",
+)  # which no kernel computes
 
 
 def formula_gradient(net: Net, loss: Loss, x: Array, labels: Array) -> tuple[Array, Weights]:

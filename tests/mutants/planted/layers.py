@@ -2,6 +2,7 @@
 
 from mutant import Mutant
 
+VARIATIONAL = "layers/test_variational.py::"
 LAYERS = [
     Mutant(
         "BatchNorm.least_batch",
@@ -87,6 +88,42 @@ LAYERS = [
         "np.where(kept.x[0] > 0, dy, self.slope * dy)",
         "np.where(kept.x[0] >= 0, dy, self.slope * dy)",
         "layers/test_activations_and_losses.py::test_leaky_relu_and_its_gradient_at_zero",
+    ),
+    Mutant(
+        "GaussianDraw.forward",
+        "np.exp(log_variance / 2)",
+        "np.exp(log_variance)",
+        VARIATIONAL + "test_the_draws_have_the_mean_and_the_variance_that_are_given",
+    ),
+    Mutant(
+        "GaussianDraw.forward",
+        "Forward(mean, {'slope': np.zeros_like(mean)})",
+        "Forward(mean, {'slope': np.ones_like(mean)})",
+        VARIATIONAL + "test_evaluation_gives_the_mean_and_no_gradient_to_the_variance",
+    ),
+    Mutant(
+        "GaussianDraw.forward",
+        "deviation / 2",
+        "deviation",
+        "layers/test_conformance.py::test_layer[check_gradient-gaussiandraw]",
+    ),
+    Mutant(
+        "GaussianDraw._noise",
+        "np.cos(2 * np.pi * v)",
+        "np.cos(np.pi * v)",
+        "layers/test_conformance.py::test_layer[check_definition-gaussiandraw]",
+    ),
+    Mutant(
+        "GaussianDivergence.forward",
+        "(m - t) ** 2 * np.exp(-r)",
+        "(m - t) ** 2 * np.exp(-l)",
+        VARIATIONAL + "test_the_divergence_is_the_integral",
+    ),
+    Mutant(
+        "GaussianDivergence.backward",
+        "(m - t) * dm",
+        "dm * dm",
+        "layers/test_conformance.py::test_layer[check_gradient-gaussian_divergence]",
     ),
     Mutant(
         "Quadratic.forward",
