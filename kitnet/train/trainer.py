@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kitnet.base.error import RunError
+from kitnet.files import remove
 from kitnet.train import own_rule
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import Event
@@ -62,6 +63,7 @@ def resume(
             raise RunError(f"{folder.path}: {run.why_ended(progress)}")
         if epochs is not None:
             folder.write_settings(run.settings)  # so that a run that is stopped again goes on to this end
+        remove(folder.summary)  # it is of an earlier end
     except BaseException:
         lock.close()
         raise

@@ -44,6 +44,7 @@ class Card:
     momentum: float = 0.9  # where the optimizer has one
     decay: float | None = None  # of the weights; None: the optimizer's usual one
     augment: str = ""  # changes of the training images, as `--augment` takes them
+    validation: float = 0.1  # share of the training images to choose the best epoch by
     batch: int = 64
     epochs: int = 20
 

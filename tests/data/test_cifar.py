@@ -52,7 +52,7 @@ def refusal(*arguments: object) -> str:
 
 def test_every_pixel_is_where_the_records_have_it(tmp_path: Path) -> None:
     files = made(tmp_path)
-    train, test = load("cifar10", tmp_path)
+    train, _, test = load("cifar10", tmp_path)
     assert (train.images.shape, test.images.shape) == ((15, 32, 32, 3), (3, 32, 32, 3))
     assert train.classes == test.classes == tuple(NAMES)
     record = files["data_batch_2.bin"][3073:6146]  # the second of the second file
@@ -63,7 +63,7 @@ def test_every_pixel_is_where_the_records_have_it(tmp_path: Path) -> None:
 
 def test_the_fine_label_of_cifar100_counts(tmp_path: Path) -> None:
     files = made(tmp_path, "cifar100")
-    train, _ = load("cifar100", tmp_path)
+    train, *_ = load("cifar100", tmp_path)
     assert train.labels.tolist() == [files["train.bin"][3074 * i + 1] for i in range(3)]
     assert train.images[0, 0, 0, 0] == files["train.bin"][2]
     assert len(train.classes) == 100
@@ -166,7 +166,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path: Path) -> None:
 def test_a_name_knows_where_its_archive_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(tmp_path / "cifar10")
     monkeypatch.setattr(module, "download_cifar", lambda name: tmp_path / name)
-    assert len(load("cifar10")[1]) == 3
+    assert len(load("cifar10").test) == 3
 
 
 def for_python(folder: Path, name: str, files: dict[str, bytes], protocol: int = 2) -> dict[str, bytes]:

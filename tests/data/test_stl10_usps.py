@@ -32,7 +32,7 @@ def stl10(folder: Path) -> np.ndarray:
 def test_stl10(tmp_path: Path) -> None:
     pixels = stl10(tmp_path / "stl10_binary")
     for where in (tmp_path, tmp_path / "stl10_binary"):
-        train, test = load(where)
+        train, _, test = load(where)
         assert train.labels.tolist() == [0, 9, 2] and len(test) == 3 and train.classes[9] == "class9"
         assert train.images.shape == (3, 96, 96, 3)
         for row, column, colour in [(0, 0, 0), (5, 90, 1), (95, 2, 2)]:

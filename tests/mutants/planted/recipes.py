@@ -90,7 +90,7 @@ RECIPES = [
         "train/test_training_options.py::test_patience_ends_a_run_that_gets_no_better",
     ),
     Mutant(
-        "digest_of",
+        "Source.digest",
         "digest.update(np.ascontiguousarray(image).data)",
         "None",
         "train/test_training_options.py::test_data_that_have_changed_are_noticed",

@@ -82,9 +82,9 @@ TRAIN = [
         "train/test_resuming.py::test_the_two_newest_checkpoints_stay",
     ),
     Mutant(
-        "since_best",
-        "(row.test_accuracy, -row.test_loss)",
-        "(row.test_accuracy, row.test_loss)",
+        "_merit",
+        "-(row.val_loss or 0.0)",
+        "(row.val_loss or 0.0)",
         "train/test_resuming.py::test_the_best_epoch_has_the_best_accuracy_then_the_lowest_loss",
     ),
     Mutant(
