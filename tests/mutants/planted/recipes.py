@@ -43,15 +43,27 @@ RECIPES = [
     ),
     Mutant(
         "kernels.update:squares",
-        "k.fma(here, here, total.get())",
-        "k.fma(here, 1.0, total.get())",
+        "k.fma(here, here, plain.get())",
+        "k.fma(here, 1.0, plain.get())",
         "optim/test_wrapped.py::test_compiled_training_follows_the_formulas[sgd]",
     ),
     Mutant(
         "FormulaStep._change",
         "norm(self.gradient.flat)",
         "0.0",
-        "optim/test_wrapped.py::test_a_gradient_whose_squares_are_too_large_changes_nothing[False]",
+        "optim/test_wrapped.py::test_a_gradient_that_is_too_long_for_a_number_changes_nothing[False]",
+    ),
+    Mutant(
+        "optim.rule:norm",
+        "np.square(dw / largest)",
+        "np.square(dw)",
+        "optim/test_wrapped.py::test_a_gradient_whose_squares_are_too_large_is_shortened[False]",
+    ),
+    Mutant(
+        "kernels.update:length",
+        "plain <= LARGEST",
+        "plain <= plain",
+        "optim/test_wrapped.py::test_a_gradient_whose_squares_are_too_large_is_shortened[True]",
     ),
     Mutant(
         "Builder.weight_gradient",
