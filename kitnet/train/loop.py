@@ -54,6 +54,7 @@ class Loop:
     progress: Progress
     stop: threading.Event
     compiling: Compiling | None = None
+    remark: str = ""  # of what has changed since the run was stopped
     _steps: int = field(default=0, init=False)  # of the first epoch, in this process
     _foretold: bool = field(default=False, init=False)
     _warned: bool = field(default=False, init=False)
@@ -68,7 +69,7 @@ class Loop:
         saves = self.saves
         with saves.lock:
             remarks = (text for part in self.run.parts.named().values() for text in part.warnings)
-            yield from map(Warned, filter(None, (saves.warning, *remarks)))
+            yield from map(Warned, filter(None, (saves.warning, self.remark, *remarks)))
             new = saves.newest is None
             if new:
                 self._save_start()

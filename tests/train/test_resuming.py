@@ -157,6 +157,19 @@ def test_more_epochs_than_were_asked_for(settings):
     assert events[-1].summary["epochs"] == 4
 
 
+def test_a_schedule_that_is_stretched_is_told(settings):
+    """A line over 4 epochs is in its middle where one over 2 ends; drops count epochs and stay."""
+    folder = list(train(settings(epochs=2, schedule="linear", lr=0.4)))[-1].folder
+    texts = [event.text for event in resume(folder, epochs=4) if isinstance(event, Warned)]
+    assert texts == [
+        "the schedule linear is now one of 4 epochs, not of 2: the learning rate of the next step is 0.1926 "
+        "in the place of 0"
+    ]
+    for schedule in ("constant", "drops at=1,3"):
+        folder = list(train(settings(epochs=2, schedule=schedule)))[-1].folder
+        assert not [event for event in resume(folder, epochs=4) if isinstance(event, Warned)]
+
+
 def test_more_epochs_are_remembered_when_it_is_stopped_again(settings):
     folder = list(train(settings(epochs=1)))[-1].folder
     stop = threading.Event()
