@@ -32,6 +32,7 @@ def usual_training(card: Card) -> dict[str, Any] | None:
         "learning_rate": usual.lr,
         "momentum": usual.momentum,
         "decay": usual.decay,
+        "validation": card.validation,
         "batch": usual.batch,
         "epochs": usual.epochs,
     }

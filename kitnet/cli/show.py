@@ -157,6 +157,7 @@ def _training(card: Card) -> str:
     parts += [] if usual["schedule"] == "constant" else [f"schedule {usual['schedule']}"]
     parts += [f"augmentation {usual['augment']}"] if "augment" in usual else []
     parts += [f"{name} {usual[name]:g}" for name in ("momentum", "decay") if usual.get(name)]
+    parts.append(f"validation {usual['validation']:g}" if usual["validation"] else "no validation part")
     return f"Usual training: {', '.join(parts)}, batches of {usual['batch']}, {usual['epochs']} epochs"
 
 

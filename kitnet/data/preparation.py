@@ -69,8 +69,8 @@ class Preparation:
         size = own if own is not None and near else (height, width)
         plain = cls((height, width, channels), size, (0.0,) * channels, (1.0,) * channels)
         most = min(MOST_FITTED, max(1, MOST_FITTED_BYTES // each))
-        fitted = source.subset(slice(None, None, max(1, len(source) // most)))
-        found = [moments(counts) for counts in plain._histograms(fitted)]
+        sample = source.shard(0, max(1, len(source) // most))
+        found = [moments(counts) for counts in plain._histograms(sample)]
         # a channel that is constant has no deviation to divide by
         return cls(plain.input, size, tuple(mean for mean, _ in found), tuple(std or 1.0 for _, std in found))
 

@@ -65,7 +65,7 @@ class Run:
             parts = with_validation(parts, card.validation)
         if parts.validation is None and settings.patience is not None:
             raise KitnetError(
-                "--patience needs a validation part, which --validation 0 leaves out; leave out one of them"
+                "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
             )
         train = parts.train
         classes = train.classes

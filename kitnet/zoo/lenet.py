@@ -95,6 +95,7 @@ ALIASES["lenet5-rbf"] = "lenet5-1998"
     rate=0.05,
     schedule="onecycle",
     augment="crop3,affine0.15",
+    validation=0.0,  # of the few digits the last epoch is the better choice: 97.05 % against 96.72 with 0.1
 )
 def lenet5() -> Net:
     return parse(f"{BODY} -> output:fc10 init=lecun")

@@ -121,7 +121,7 @@ def test_show_gives_the_numbers_of_lenet5(say_json):
             "momentum": 0.9,
             "decay": 0.0,
         },
-        **{"batch": 64, "epochs": 20},
+        **{"validation": 0.0, "batch": 64, "epochs": 20},
     }
 
 
@@ -146,7 +146,7 @@ def test_show_for_people(say):
     source = next(i for i, line in enumerate(lines) if line.startswith("Source: LeCun"))
     assert lines[source + 1] == (
         "Usual training: sgd, learning rate 0.05, schedule onecycle, augmentation crop3,affine0.15, "
-        "momentum 0.9, batches of 64, 20 epochs"
+        "momentum 0.9, no validation part, batches of 64, 20 epochs"
     )
     assert lines[source + 2] == "Differences:"
     titles = [line for line in lines[source + 2 :] if not line.startswith("- ")]

@@ -72,7 +72,7 @@ def test_the_share_is_the_cards_and_stays_with_the_run(settings, monkeypatch):
     assert Settings.read(events[0].folder / "args.toml").validation == 0.3
     monkeypatch.setitem(MODELS, "lenet5", replace(find("lenet5"), validation=0.1))
     again = list(resume(events[0].folder, 2))
-    assert again[0].validation_samples == 30
+    assert next(each for each in again if isinstance(each, Started)).validation_samples == 30
 
 
 def test_data_with_a_validation_part_of_their_own(settings, folder):

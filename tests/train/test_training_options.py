@@ -136,7 +136,7 @@ def test_data_that_have_changed_are_noticed(settings, write):
     [
         (
             {"patience": 2},
-            "--patience needs a validation part, which --validation 0 leaves out; leave out one of them",
+            "--patience needs a validation part; leave it out, or hold one back with --validation 0.1",
         ),
         ({"patience": 0}, "--patience 0 is not possible; use 1 or more"),
         ({"save_every": -1.0}, "--save-every -1 is not possible; use a number of minutes, 0 or more"),

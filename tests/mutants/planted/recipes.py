@@ -158,9 +158,15 @@ RECIPES = [
     ),
     Mutant(
         "train.trouble:trouble",
-        "share + SIGMAS * math.sqrt(share * (1 - share) / len(run.train))",
+        "share + SIGMAS * math.sqrt(share * (1 - share) / n)",
         "0",
         "train/test_trouble.py::test_a_network_that_guesses",
+    ),
+    Mutant(
+        "train.trouble:trouble",
+        "judged.append((last.val_accuracy, len(validation)))",
+        "None",
+        "train/test_trouble.py::test_a_network_that_knows_the_validation_images_does_not_guess",
     ),
     Mutant(
         "check_training_memory",
