@@ -83,9 +83,9 @@ def test_folders_and_archives_give_the_same(tmp_path: Path, name: str) -> None:
         load(name, tmp_path / "whole"),
         load(tmp_path / "plain" / kind.folder),
     ]
-    for train, test in ways[1:]:
-        np.testing.assert_array_equal(train.images, ways[0][0].images)
-        np.testing.assert_array_equal(test.labels, ways[0][1].labels)
+    for train, _, test in ways[1:]:
+        np.testing.assert_array_equal(train.images, ways[0].train.images)
+        np.testing.assert_array_equal(test.labels, ways[0].test.labels)
 
 
 def test_the_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,11 +200,11 @@ def test_the_version_for_python_gives_the_same(tmp_path: Path, name: str) -> Non
         ways.append(load(name, tmp_path / f"{protocol}"))
     ways.append(load(tmp_path / "2" / kind.python.folder))
     ways.append(load(archived(tmp_path / kind.python.archive, files, kind.python.folder)))
-    for train, test in ways[1:]:
-        np.testing.assert_array_equal(train.images, ways[0][0].images)
-        np.testing.assert_array_equal(train.labels, ways[0][0].labels)
-        np.testing.assert_array_equal(test.labels, ways[0][1].labels)
-        assert train.classes == ways[0][0].classes
+    for train, _, test in ways[1:]:
+        np.testing.assert_array_equal(train.images, ways[0].train.images)
+        np.testing.assert_array_equal(train.labels, ways[0].train.labels)
+        np.testing.assert_array_equal(test.labels, ways[0].test.labels)
+        assert train.classes == ways[0].train.classes
 
 
 def test_pickles_that_are_no_batches(tmp_path: Path) -> None:

@@ -79,7 +79,9 @@ def test_usps(tmp_path: Path) -> None:
     (tmp_path / "b" / "usps.bz2").write_bytes(bz2.compress(pairs(*train)))
     (tmp_path / "b" / "usps.t").write_bytes(pairs(*test))
     for folder in ("a", "b"):
-        for read, (values, labels) in zip(load(tmp_path / folder), (train, test), strict=True):
+        for read, (values, labels) in zip(
+            load(tmp_path / folder).named().values(), (train, test), strict=True
+        ):
             assert read.labels.tolist() == labels.tolist()
             expected = np.round((values + 1) * 127.5).reshape(-1, 16, 16, 1)
             np.testing.assert_array_equal(read.images, expected)
