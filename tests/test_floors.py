@@ -16,7 +16,8 @@ import kitnet
 PACKAGE = Path(kitnet.__file__).parent
 FLOORS = {
     **dict.fromkeys(["base"], 0),
-    **dict.fromkeys(["layers", "kernels", "data", "optim", "files"], 1),
+    **dict.fromkeys(["files"], 0.5),  # below data, which write their cache
+    **dict.fromkeys(["layers", "kernels", "data", "optim"], 1),
     **dict.fromkeys(["net"], 2),
     **dict.fromkeys(["engine", "zoo"], 3),
     **dict.fromkeys(["functional", "lab", "surgery", "testing"], 4),

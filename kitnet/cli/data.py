@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from kitnet.base.shape import say as say_shape
-from kitnet.cli.flags import DATA_SETS, Augment, DataDir, Json, Split, Whole
+from kitnet.cli.flags import DATA_SETS, Augment, DataDir, Json, Megapixels, Split, Whole
 from kitnet.cli.screen import Column, print_json, print_table, say, say_wrapped
 from kitnet.data import Augmentation, load
-from kitnet.data.doctor import Part, Report, contact_sheet, examine
+from kitnet.data.doctor import Duplicate, Part, Report, contact_sheet, examine
 from kitnet.data.place import printable
 from kitnet.files import write_whole
 
@@ -26,13 +26,14 @@ def command(
     *,
     data_dir: DataDir = None,
     split: Split = None,
+    megapixels: Megapixels = None,
     show: Path | None = None,
     augment: Augment = None,
     seed: Whole = 0,
     json: Json = False,
 ) -> None:
-    """What a data set is made of: images of each class, sizes, mean and deviation, broken files, and test
-    images that are among the training images, too.
+    """What a data set is made of: images of each class, sizes, mean and deviation, broken files, and images
+    to validate or test with that are among the training images, too.
 
     Parameters
     ----------
@@ -42,10 +43,10 @@ def command(
         Of the augmentation.
     """
     augmentation = Augmentation.parse(augment or "")
-    train, test = load(data, data_dir, split)
-    report = examine(train, test)
+    parts = load(data, data_dir, split, megapixels=megapixels)
+    report = examine(parts)
     if show is not None:
-        _save(show, contact_sheet(train, augmentation, seed))
+        _save(show, contact_sheet(parts.train, augmentation, seed))
     if json:
         print_json(_document(report))
         return
@@ -73,21 +74,20 @@ def _document(report: Report) -> dict[str, Any]:
 
     return {
         "data": report.name,
-        "train": part(report.train),
-        "test": part(report.test),
+        **{name: part(found) for name, found in report.parts.items()},
         "duplicates": [each._asdict() for each in report.duplicates],
     }
 
 
 def _print(report: Report) -> None:
-    train, test = report.train, report.test
+    parts = report.parts
     rows = [
-        [printable(name), f"{a:,}", f"{b:,}"]
-        for name, a, b in zip(report.classes, train.classes, test.classes, strict=True)
+        [printable(name), *(f"{part.classes[number]:,}" for part in parts.values())]
+        for number, name in enumerate(report.classes)
     ]
-    columns = (Column("class"), Column("train", right=True), Column("test", right=True))
-    print_table(columns, [*rows, ["all", f"{train.pictures:,}", f"{test.pictures:,}"]], total=True)
-    for name, part in (("train", train), ("test", test)):
+    columns = (Column("class"), *(Column(name, right=True) for name in parts))
+    print_table(columns, [*rows, ["all", *(f"{part.pictures:,}" for part in parts.values())]], total=True)
+    for name, part in parts.items():
         sizes = [f"{say_shape(size)} ({n:,})" for size, n in part.sizes.most_common()]
         say_wrapped(
             f"{name}: sizes {_some(sizes)}; mean {_numbers(part.mean)}; deviation {_numbers(part.deviation)}"
@@ -96,13 +96,19 @@ def _print(report: Report) -> None:
             say(f"{name}: {len(part.broken)} of {part.pictures + len(part.broken)} images are broken:")
             for reason in [*part.broken[:MOST], *_more(part.broken)]:
                 say(f"  {reason}")
-    if not report.duplicates:
-        say("No test image is among the training images.")
+    for name, part in parts.items():
+        if name != "train":
+            _print_duplicates(name, part.pictures, [each for each in report.duplicates if each.part == name])
+
+
+def _print_duplicates(name: str, pictures: int, duplicates: Sequence[Duplicate]) -> None:
+    if not duplicates:
+        say(f"No {name} image is among the training images.")
         return
-    say(f"{len(report.duplicates)} of {test.pictures:,} test images are among the training images, too:")
+    say(f"{len(duplicates)} of {pictures:,} {name} images are among the training images, too:")
     told = [
-        f"{each.test} is {each.train}{'' if each.same_class else ', in another class'}"
-        for each in report.duplicates
+        f"{each.picture} is {each.train}{'' if each.same_class else ', in another class'}"
+        for each in duplicates
     ]
     for text in [*told[:MOST], *_more(told)]:
         say(f"  {text}")

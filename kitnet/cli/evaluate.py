@@ -9,11 +9,13 @@ from cyclopts import Parameter
 
 from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Memory, Run, Split, Strict, Threads
+from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Megapixels, Memory, Run, Split, Strict, Threads
 from kitnet.cli.screen import busy, print_json, remark, say, show_compiling
 from kitnet.data import load
 from kitnet.train import Model, Settings, evaluate, pick_engine
 from kitnet.train.recipe import USUAL_DATA
+
+SHORT = {"validation": "val", "test": "test"}  # in names of numbers
 
 
 def command(
@@ -27,18 +29,22 @@ def command(
     data_dir: DataDir = None,
     split: Split = None,
     strict: Strict = False,
+    megapixels: Megapixels = None,
     engine: Engine = None,
     threads: Threads = None,
     memory: Memory = None,
     json: Json = False,
 ) -> None:
-    """Loss and accuracy of a trained model on the test images of its own data set, or of another one."""
+    """Loss and accuracy of a trained model on the test images of its own data set, or of another one; of data
+    without a test part on their validation images."""
     thread_count(threads, "--threads")
     model = Model.load(run, memory)
     if data is None:
         own = _own_data(Path(run))
         data, data_dir, split = own.data or USUAL_DATA, data_dir or own.data_dir, split or own.split
-    _, test = load(data, data_dir, split, strict)
+        megapixels = megapixels or own.megapixels
+    parts = load(data, data_dir, split, strict, megapixels=megapixels)
+    part, test = next((name, one) for name, one in reversed(parts.named().items()) if name != "train")
     for text in test.warnings:
         remark(text)
     if len(test.classes) != len(model.classes):
@@ -56,12 +62,12 @@ def command(
                 "run": run,
                 "data": data,
                 "images": score.samples,
-                "test_loss": score.loss,
-                "test_accuracy": score.accuracy,
+                f"{SHORT[part]}_loss": score.loss,
+                f"{SHORT[part]}_accuracy": score.accuracy,
             }
         )
         return
-    say(f"{test.name}: {score.accuracy:.2%} of {score.samples:,} test images right, loss {score.loss:.4f}")
+    say(f"{test.name}: {score.accuracy:.2%} of {score.samples:,} {part} images right, loss {score.loss:.4f}")
 
 
 def _own_data(run: Path) -> Settings:

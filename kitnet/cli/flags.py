@@ -11,6 +11,7 @@ from cyclopts import Parameter, Token
 from kitnet.base.error import shorten
 from kitnet.base.shape import MISFITS
 from kitnet.data import NAMES
+from kitnet.data.image import MEGAPIXELS
 from kitnet.data.kind import known
 
 
@@ -53,6 +54,14 @@ Split = Annotated[
         "Which ones depends on their paths alone."
     ),
 ]
+Validation = Annotated[
+    float | None,
+    Parameter(
+        help="Share of the training images to choose the best epoch by, such as 0.1, of data without a "
+        "validation part of their own; 0: the last epoch is taken. Which ones depends on the data alone; "
+        "usually as the model's card says."
+    ),
+]
 Augment = Annotated[
     str | None,
     Parameter(
@@ -63,6 +72,10 @@ Augment = Annotated[
 ]
 Strict = Annotated[
     bool, Parameter(help="Stop at the first broken image; usually broken ones are named and left out.")
+]
+Megapixels = Annotated[
+    float | None,
+    Parameter(help=f"Million pixels that an image may have; more than {MEGAPIXELS} are usually refused."),
 ]
 Engine = Annotated[str | None, Parameter(help="compiled (usual) or formula, the readable executor.")]
 Threads = Annotated[

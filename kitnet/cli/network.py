@@ -43,6 +43,7 @@ def _numbers(recipe: Recipe) -> dict[str, Any]:
         "decay": usual.decay,
         "loss": usual.loss,
         "average": usual.average,
+        "validation": recipe.validation,
         "batch": usual.batch,
         "epochs": usual.epochs,
     }

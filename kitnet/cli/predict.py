@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kitnet.base.argument import whole
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import Json, Memory, Run, Whole
+from kitnet.cli.flags import Json, Megapixels, Memory, Run, Whole
 from kitnet.cli.screen import print_json, say
 from kitnet.data import open_image
+from kitnet.data.image import MEGAPIXELS
 from kitnet.train import Model
 
 
@@ -17,6 +18,7 @@ def command(
     top: Whole = 3,
     invert: bool = False,
     memory: Memory = None,
+    megapixels: Megapixels = None,
     json: Json = False,
 ) -> None:
     """What a trained model sees on images: the most probable classes.
@@ -36,7 +38,8 @@ def command(
         )
     whole("--top", top, 1)
     model = Model.load(run, memory)
-    images = [open_image(file)[None] for file in files]  # all of them, before anything is printed
+    most = MEGAPIXELS if megapixels is None else megapixels
+    images = [open_image(file, most)[None] for file in files]  # all of them, before anything is printed
     found = [model.predict(255 - image if invert else image, top)[0] for image in images]
     if json:
         print_json(

@@ -21,10 +21,12 @@ from kitnet.cli.flags import (
     Engine,
     Given,
     Input,
+    Megapixels,
     OnMisfit,
     Split,
     Strict,
     Threads,
+    Validation,
     Whole,
 )
 from kitnet.cli.interruption import Interrupted, Interruption, interruptible
@@ -57,6 +59,7 @@ CLASS_LOSSES = [word for word, loss in losses().items() if "classes" in loss.tar
 
 FLAGS = {"model": "MODEL", "given": "--set"}  # of arguments that are called otherwise
 CARD = "by the model's card"
+IMAGES = {"train": "training images", "val": "validation images", "test": "test images"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ class Arguments:
     )
     data_dir: DataDir = None
     split: Split = None
+    validation: Validation = None
     strict: Strict = False
+    megapixels: Megapixels = None
     augment: Augment = None
     epochs: Annotated[
         Whole | None,
@@ -125,7 +130,8 @@ class Arguments:
     patience: Annotated[
         Whole | None,
         Parameter(
-            help="End when so many epochs have not been better than the best; usually never before all."
+            help="End when so many epochs have not been better on the validation images than the best; "
+            "usually never before all."
         ),
     ] = None
     loss: Annotated[
@@ -320,9 +326,11 @@ def _start_bar(bar: Progress, started: Started) -> None:
 
 def _say_start(started: Started) -> None:
     say_wrapped(started.line)
+    validation, test = started.validation_samples, started.test_samples
     say(
-        f"{started.data}: {started.samples:,} images to train with, {started.test_samples:,} to test; "
-        f"run folder {started.folder}"
+        f"{started.data}: {started.samples:,} images to train with, "
+        f"{f'{validation:,} to validate' if validation else 'no validation part'}, "
+        f"{f'{test:,} to test' if test else 'no test part'}; run folder {started.folder}"
     )
 
 
@@ -334,17 +342,14 @@ def _duration(seconds: float) -> str:
 
 
 def _say_epoch(row: EpochEnded) -> None:
-    text = (
-        f"epoch {row.epoch:>3}  train loss {row.train_loss:.4f} accuracy {row.train_accuracy:7.2%}  "
-        f"test loss {row.test_loss:.4f} accuracy {row.test_accuracy:7.2%}  "
-        f"{row.seconds:6.1f} s  {row.images_per_second:9,.0f} images/s"
-    )
+    judged = [("train", row.train_loss, row.train_accuracy)]
+    if row.val_loss is not None and row.val_accuracy is not None:
+        judged.append(("val", row.val_loss, row.val_accuracy))
+    wide = "".join(f"{part} loss {loss:.4f} accuracy {right:7.2%}  " for part, loss, right in judged)
+    text = f"epoch {row.epoch:>3}  {wide}{row.seconds:6.1f} s  {row.images_per_second:9,.0f} images/s"
     if not fits(text):
-        text = (
-            f"epoch {row.epoch:>3}  train {row.train_loss:.4f} {row.train_accuracy:7.2%}  "
-            f"test {row.test_loss:.4f} {row.test_accuracy:7.2%}  "
-            f"{row.seconds:5.1f} s {row.images_per_second:9,.0f} images/s"
-        )
+        narrow = "".join(f"{part} {loss:.4f} {right:7.2%}  " for part, loss, right in judged)
+        text = f"epoch {row.epoch:>3}  {narrow}{row.seconds:5.1f} s {row.images_per_second:9,.0f} images/s"
     say(text)
 
 
@@ -352,7 +357,17 @@ def _say_end(finished: Finished) -> None:
     summary = finished.summary
     if summary.get("trouble"):
         print(f"kitnet: nothing was learned: {summary['trouble']}", file=sys.stderr)
-    result = f"{summary['test_accuracy']:.2%} of the test images right after {summary['seconds']:.1f} s;"
+    part, right = next(
+        (name, summary[f"{name}_accuracy"])
+        for name in ("test", "val", "train")
+        if summary[f"{name}_accuracy"] is not None
+    )
+    if summary["val_accuracy"] is not None and "best_epoch" in summary:
+        say(
+            f"the best epoch is {summary['best_epoch']}, with {summary['val_accuracy']:.2%} of the "
+            "validation images right"
+        )
+    result = f"{right:.2%} of the {IMAGES[part]} right after {summary['seconds']:.1f} s;"
     advice = f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
     for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:
         say(line)

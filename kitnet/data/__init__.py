@@ -4,7 +4,7 @@ from kitnet.data.augmentation import Augmentation
 from kitnet.data.dataset import Dataset
 from kitnet.data.idx import read_idx, write_idx
 from kitnet.data.image import open_image
-from kitnet.data.kind import Given, Kind, register
+from kitnet.data.kind import Given, Kind, Parts, register
 from kitnet.data.loader import Loader
 from kitnet.data.loading import NAMES, load
 from kitnet.data.preparation import Preparation
@@ -17,6 +17,7 @@ __all__ = [
     "Given",
     "Kind",
     "Loader",
+    "Parts",
     "Preparation",
     "Source",
     "load",

@@ -38,6 +38,9 @@ class Dataset(Source):
     def read(self, samples: Array) -> tuple[Array, Array]:
         return self.images[samples], self.labels[samples]
 
+    def labels_of(self, samples: Array) -> Array:
+        return self.labels[samples]
+
     def subset(self, samples: slice | Array) -> Dataset:
         """The pictures picked by a slice, an array of numbers or a mask (N,): `train.subset(slice(1000))`."""
         return replace(self, images=self.images[samples], labels=self.labels[samples])

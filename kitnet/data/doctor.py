@@ -12,6 +12,7 @@ import numpy as np
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.data.augmentation import Augmentation
+from kitnet.data.kind import Parts
 from kitnet.data.loader import Loader
 from kitnet.data.preparation import Preparation, moments
 from kitnet.data.source import Source
@@ -21,10 +22,11 @@ CELL, GAP = 64, 4  # pixels: the least side of a picture there, and what lies be
 
 
 class Duplicate(NamedTuple):
-    """A picture to test with that is, pixel by pixel, one to train with, too; whether their classes are the
-    same."""
+    """A picture of the part `test` or `validation` that is, pixel by pixel, one to train with, too; whether
+    their classes are the same."""
 
-    test: str
+    part: str
+    picture: str
     train: str
     same_class: bool
 
@@ -48,17 +50,17 @@ class Report:
 
     name: str
     classes: tuple[str, ...]
-    train: Part
-    test: Part
+    parts: dict[str, Part]
     duplicates: list[Duplicate]
 
 
-def examine(train: Source, test: Source) -> Report:
-    """Read every picture of both parts once. Raises DataError where one cannot be read."""
+def examine(parts: Parts) -> Report:
+    """Read every picture of all parts once. Raises DataError where one cannot be read."""
     seen: dict[bytes, tuple[int, int]] = {}  # of each picture to train with the first number, and the class
     duplicates: list[Duplicate] = []
-    trained, tested = _part(train), _part(test)
-    for part, source in ((trained, train), (tested, test)):
+    train, found_in = parts.train, {}
+    for name, source in parts.named().items():
+        part = found_in[name] = Part(len(source), [0] * len(source.classes), broken=source.broken)
         counts, number = np.zeros((3, 256), np.int64), 0
         for images, labels in source.chunks():
             for image, label in zip(images, labels.tolist(), strict=True):
@@ -72,16 +74,13 @@ def examine(train: Source, test: Source) -> Report:
                     seen.setdefault(digest, (number, label))
                 elif digest in seen:
                     first, as_class = seen[digest]
-                    duplicates.append(Duplicate(test.called(number), train.called(first), label == as_class))
+                    called = source.called(number), train.called(first)
+                    duplicates.append(Duplicate(name, *called, label == as_class))
                 number += 1
         channels = max(shape[2] for shape in part.sizes)
         found = [moments(counts[channel]) for channel in range(channels)]
         part.mean, part.deviation = tuple(m for m, _ in found), tuple(d for _, d in found)
-    return Report(train.name, train.classes, trained, tested, duplicates)
-
-
-def _part(source: Source) -> Part:
-    return Part(len(source), [0] * len(source.classes), broken=source.broken)
+    return Report(train.name, train.classes, found_in, duplicates)
 
 
 def _count(counts: Array, image: Array) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import threading
 import warnings
@@ -51,13 +52,16 @@ def open_image(path: str | os.PathLike[str], megapixels: float = MEGAPIXELS) -> 
 def _decode(file: BinaryIO, megapixels: float) -> Array:
     from PIL import Image, UnidentifiedImageError
 
+    # Pillow warns of as many and refuses twice as many; here it is the header that decides
+    most = megapixels * 1_000_000
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, math.ceil(most))
     too_many = f"more than {megapixels:g} million pixels; make it smaller"
     kind = "picture"
     with QUIET:
         try:
             with Image.open(_without_remarks(file), formats=FORMATS) as image:
                 kind = f"{image.format} picture"
-                if image.width * image.height > megapixels * 1_000_000:
+                if image.width * image.height > most:
                     raise DataError(f"it has {image.width}x{image.height}, {too_many}")
                 image.load()
                 return _pixels(_upright(image))

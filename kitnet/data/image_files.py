@@ -1,28 +1,23 @@
-"""Pictures in files of their own, decoded when they are read, so that they may be more than memory holds."""
+"""Pictures in files of their own, mapped from a cache or decoded when they are read, so that they may be more
+than memory holds."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from kitnet.base.error import DataError
-from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
-from kitnet.data.image import open_image
 from kitnet.data.kind import Given, Parts
+from kitnet.data.picture_cache import Pictures, look_at
 from kitnet.data.place import place, printable
 from kitnet.data.source import Images, Source
-
-HELD = 1 << 29  # bytes of decoded pictures of a part that stay in memory; others are decoded again
-AT_ONCE = 64  # pictures that a thread checks before it takes the next ones
 
 
 class Labelled(NamedTuple):
@@ -34,28 +29,30 @@ class Labelled(NamedTuple):
 
 
 class ImageFiles(Source):
-    """Labelled pictures in files. Each is decoded once at the beginning, and `HELD` bytes of them stay in
-    memory: broken ones are left out and named in `broken`, with the reason; with `strict` the first raises
-    DataError.
+    """Labelled pictures in files, of which `pictures` knows what they are. Broken ones are left out and named
+    in `broken`, with the reason; with `strict` the first raises DataError.
     """
 
     def __init__(
-        self, name: str, files: Sequence[Labelled], classes: Iterable[str], strict: bool = False
+        self,
+        name: str,
+        files: Sequence[Labelled],
+        classes: Iterable[str],
+        pictures: Pictures,
+        strict: bool = False,
     ) -> None:
         self.name, self.classes = name, tuple(classes)
         numbers = {label: i for i, label in enumerate(self.classes)}
-        found = list(_opened([file.path for file in files]))
-        self.broken = tuple(each for each in found if isinstance(each, str))
+        found = [(file, pictures.known[str(file.path)]) for file in files]
+        self.broken = tuple(known.broken for _, known in found if known.broken)
         if strict and self.broken:
             raise DataError(self.broken[0])
-        good = [(file, each) for file, each in zip(files, found, strict=True) if not isinstance(each, str)]
-        if not good:
-            raise DataError(f"{name}: no picture is left; expected at least one that is not broken")
-        self.paths = tuple(file.path for file, _ in good)
-        self.shapes = tuple(each if isinstance(each, tuple) else each.shape for _, each in good)  # (h,w,c)
-        self.labels = np.array([numbers[file.label] for file, _ in good])
-        self._held = [None if isinstance(each, tuple) else each for _, each in good]
-        self._even = len({*self.shapes}) == 1
+        self.files = [(file, known) for file, known in found if not known.broken]
+        if not self.files:
+            raise DataError(f"{name}: all {len(files)} pictures are broken; the first: {self.broken[0]}")
+        self.labels = np.array([numbers[file.label] for file, _ in self.files])
+        self._pictures = pictures
+        self._even = len({known.shape for _, known in self.files}) == 1
         if self.broken:
             self.warnings = (
                 f"{len(self.broken)} of {len(files)} pictures are broken and left out; "
@@ -63,94 +60,101 @@ class ImageFiles(Source):
             )
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
     def read(self, samples: Array) -> tuple[Images, Array]:
-        held = self._held
-        images = [open_image(self.paths[i]) if held[i] is None else held[i] for i in samples]
+        some = (self.files[i] for i in samples)
+        images = [self._pictures.read(file.path, known) for file, known in some]
         return (np.stack(images) if self._even else images), self.labels[samples]
 
     def called(self, sample: int) -> str:
-        return printable(self.paths[sample])
+        return printable(self.files[sample][0].path)
+
+    def labels_of(self, samples: Array) -> Array:
+        return self.labels[samples]
+
+    def places(self) -> Array:
+        """By the paths alone: another picture that comes or goes moves no other."""
+        return np.array([_fraction(file.key, b"validation") for file, _ in self.files])
+
+    def digest(self, samples: Array) -> bytes:
+        """Of the bytes of the files, which were read when they were looked at."""
+        digest = hashlib.sha256(self.labels[samples].astype(np.int64).tobytes())
+        for i in samples:
+            digest.update(self.files[i][1].digest.encode())
+        return digest.digest()
 
 
 def parts(
     name: str,
-    train: Sequence[Labelled],
-    test: Sequence[Labelled],
+    files: Mapping[str, Sequence[Labelled]],
     given: Given,
     say: str = "",
     names: Mapping[str, str] | None = None,
 ) -> Parts:
-    """The two parts of a data set; without a test part the share `given` of the pictures is taken for it.
+    """The parts `train`, `validation` and `test` of a data set, of which the last two may be missing; the
+    share `given` of the training pictures is taken for the test part.
 
     Which part a picture falls into depends on its path in the data set alone: another picture that comes or
     goes moves no other, and each class is shared out alike. The classes are those of the training part,
     sorted, and called by `names` where these have one. Raises DataError.
     """
     with place(name):
-        if test and given.split is not None:
-            raise DataError("it has a test part of its own; leave out --split")
-        if not test:
-            if given.split is None:
-                raise DataError(f"it has no test part{say}; take a share of the pictures with --split 0.2")
-            test = [file for file in train if _fraction(file.key) < given.split]
-            train = [file for file in train if _fraction(file.key) >= given.split]
-        classes = sorted({file.label for file in train})
-        _check_classes(classes, train, test)
-    made = (
-        ImageFiles(name, train, classes, given.strict),
-        ImageFiles(name, test, classes, given.strict),
-    )
+        shared = _shared_out(files, given, say)
+        classes = sorted({file.label for file in shared["train"]})
+        _check_classes(classes, shared)
+        paths = [file.path for those in shared.values() for file in those]
+    pictures = look_at(name, paths, given.megapixels)
+    made = {part: ImageFiles(name, those, classes, pictures, given.strict) for part, those in shared.items()}
+    if pictures.remark:
+        made["train"].warnings = (*made["train"].warnings, pictures.remark)
     with place(name):
-        seen = Counter(made[0].labels.tolist())
+        seen = Counter(made["train"].labels.tolist())
         for number, label in enumerate(classes):
             if not seen[number]:
                 raise DataError(f"all pictures of the class {label!r} are broken; mend or remove them")
-    for part in made:
-        part.classes = tuple((names or {}).get(label, label) for label in classes)
-    return made
+    for source in made.values():
+        source.classes = tuple((names or {}).get(label, label) for label in classes)
+    return Parts(**made)
 
 
-def _check_classes(classes: Sequence[str], train: Sequence[Labelled], test: Sequence[Labelled]) -> None:
-    if not train or not test:
-        part = "train" if not train else "test"
-        raise DataError(f"no picture to {part} with; there are {len(train) + len(test)} in all")
-    for file in test:
-        if file.label not in classes:
-            raise DataError(
-                f"the class {file.label!r} of {printable(file.key)} has pictures to test with but none to "
-                "train with"
-            )
+def _shared_out(
+    files: Mapping[str, Sequence[Labelled]], given: Given, say: str
+) -> dict[str, Sequence[Labelled]]:
+    """The files of each part that there is, after the split."""
+    found = {part: those for part, those in files.items() if those or part == "train"}
+    if given.split is None:
+        if found.keys() == {"train"}:
+            raise DataError(f"it has no test part{say}; take a share of the pictures with --split 0.2")
+        return found
+    if "test" in found:
+        raise DataError("it has a test part of its own; leave out --split")
+    places = [(_fraction(file.key), file) for file in found["train"]]
+    return {
+        **found,
+        "train": [file for place_of, file in places if place_of >= given.split],
+        "test": [file for place_of, file in places if place_of < given.split],
+    }
+
+
+def _check_classes(classes: Sequence[str], shared: Mapping[str, Sequence[Labelled]]) -> None:
+    for part, those in shared.items():
+        if not those:
+            number = sum(map(len, shared.values()))
+            raise DataError(f"no picture to {part} with; there are {number} in all")
+        for file in those:
+            if file.label not in classes:
+                raise DataError(
+                    f"the class {file.label!r} of {printable(file.key)} has pictures to "
+                    f"{'test' if part == 'test' else 'validate'} with but none to train with"
+                )
     for label in classes:
         if not label.isprintable():
             raise DataError(f"the class {label!r} has a name that cannot be printed; rename it")
 
 
-def _fraction(key: str) -> float:
-    """A number from 0 to 1 of a path, the same on every system."""
+def _fraction(key: str, purpose: bytes = b"") -> float:
+    """A number from 0 to 1 of a path, another one for each purpose, the same on every system."""
     text = unicodedata.normalize("NFC", key)
-    digest = hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8).digest()
+    digest = hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8, person=purpose).digest()
     return int.from_bytes(digest, "big") / 2**64
-
-
-def _opened(paths: Sequence[Path]) -> Iterator[Array | Shape | str]:
-    """Of each file the picture, beyond `HELD` bytes of them its shape, or what is wrong with it."""
-    left = HELD
-
-    def opened(start: int) -> list[Array | Shape | str]:
-        found: list[Array | Shape | str] = []
-        for path in paths[start : start + AT_ONCE]:
-            try:
-                image = open_image(path)
-                found.append(image if left > 0 else image.shape)
-            except DataError as error:
-                found.append(str(error))
-        return found
-
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for some in pool.map(opened, range(0, len(paths), AT_ONCE)):
-            for each in some:
-                if isinstance(each, np.ndarray):
-                    left -= each.nbytes
-                yield each.shape if isinstance(each, np.ndarray) and left < 0 else each

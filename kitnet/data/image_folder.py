@@ -1,4 +1,5 @@
-"""Folders of pictures, a folder a class: `train/CLASS/...` beside `test/CLASS/...`, or the classes alone."""
+"""Folders of pictures, a folder a class: `train/CLASS/...` beside `val/CLASS/...` and `test/CLASS/...`, or
+the classes alone."""
 
 from __future__ import annotations
 
@@ -17,30 +18,38 @@ ENDS = (
     *(".bmp", ".gif", ".jpe", ".jpeg", ".jfif", ".jpg", ".pbm"),
     *(".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
 )
-TRAIN = ("train", "training")
-TEST = ("test", "testing", "val", "valid", "validation")  # the first that is there
+PARTS = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}  # what the folder of a part may be called; the first that is there
 
 
 def recognises(folder: Path) -> bool:
     """Whether there is a folder with a picture where the classes would be."""
     if not folder.is_dir():
         return False
-    return any(next(pictures(label), None) is not None for label in _classes(_part(folder, TRAIN) or folder))
+    return any(
+        next(pictures(label), None) is not None for label in _classes(_part(folder, "train") or folder)
+    )
 
 
 def read(name: str, given: Given) -> Parts:
-    """(train, test) of a folder. Classes are named by their folders, sorted; folders inside them belong to
-    them. ImageNet's synsets get their names, and its pictures for validation their classes, where the files
-    with them lie beside (`imagenet.py`). Raises DataError."""
+    """The parts of a folder. Classes are named by their folders, sorted; folders inside them belong to them.
+    ImageNet's synsets get their names, and its pictures for validation their classes, where the files with
+    them lie beside (`imagenet.py`). Its pictures for the test have no classes, and are no test part; no more
+    is any test folder that has no folder in it. Raises DataError."""
     folder = Path(name)
     with place(name):
-        train = _part(folder, TRAIN)
-        test = None if train is None else _part(folder, TEST)
-        trained = _labelled(train or folder)
-        tested = [] if test is None else _tested(folder, test)
-        names = class_names(folder, {file.label for file in trained})
-    say = "" if train is None else f", which would be a folder {' or '.join(TEST[:3])} beside {train.name}"
-    return parts(name, trained, tested, given, say, names)
+        train = _part(folder, "train")
+        files = {"train": _labelled(train or folder)}
+        if train is not None:
+            files |= _judged(folder)
+        names = class_names(folder, {file.label for file in files["train"]})
+    say = (
+        "" if train is None else f", which would be a folder {' or '.join(PARTS['test'])} beside {train.name}"
+    )
+    return parts(name, files, given, say, names)
 
 
 def pictures(folder: Path) -> Iterator[Path]:
@@ -56,28 +65,32 @@ def pictures(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _part(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_dir()), None)
+def _part(folder: Path, part: str) -> Path | None:
+    return next((folder / name for name in PARTS[part] if (folder / name).is_dir()), None)
 
 
 def _classes(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
 
 
-def _tested(folder: Path, test: Path) -> list[Labelled]:
-    """The pictures to test with, those of ImageNet too. Raises DataError for one without a class."""
-    labels = validation_labels(folder, test, not _classes(test))
-    if labels is None:
-        return _labelled(test)
+def _judged(folder: Path) -> dict[str, list[Labelled]]:
+    """The pictures to validate and to test with, those of ImageNet too. Raises DataError for one without a
+    class."""
+    val, test = _part(folder, "validation"), _part(folder, "test")
+    labels = None if val is None else validation_labels(folder, val, not _classes(val))
+    if val is None or labels is None:
+        return {"validation": _labelled(val), "test": _labelled(test)}
     found = []
-    for path in pictures(test):
+    for path in pictures(val):
         if path.stem not in labels:
-            raise DataError(f"no class is told for {path.name} in {test.name}")
-        found.append(Labelled(path, labels[path.stem], path.relative_to(test).as_posix()))
-    return found
+            raise DataError(f"no class is told for {path.name} in {val.name}")
+        found.append(Labelled(path, labels[path.stem], path.relative_to(val).as_posix()))
+    return {"validation": found}
 
 
-def _labelled(folder: Path) -> list[Labelled]:
+def _labelled(folder: Path | None) -> list[Labelled]:
+    if folder is None:
+        return []
     return [
         Labelled(path, label.name, path.relative_to(folder).as_posix())
         for label in _classes(folder)

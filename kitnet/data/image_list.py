@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kitnet.base.error import DataError, cut, shorten
 from kitnet.data.image_files import Labelled, parts
-from kitnet.data.image_folder import TEST, TRAIN
+from kitnet.data.image_folder import PARTS
 from kitnet.data.kind import Given, Kind, Parts
 from kitnet.data.place import place
 
@@ -20,13 +20,12 @@ COLUMNS = {
 
 
 def read(name: str, given: Given) -> Parts:
-    """(train, test) of a CSV file whose first line names its columns; paths are relative to its folder.
+    """The parts of a CSV file whose first line names its columns; paths are relative to its folder.
 
     Raises DataError for a file that is none, for a missing column, and for a part that is unknown.
     """
     path = Path(name)
-    train: list[Labelled] = []
-    test: list[Labelled] = []
+    files: dict[str, list[Labelled]] = {part: [] for part in PARTS}
     with place(name):
         try:
             with path.open(encoding="utf-8-sig", newline="") as opened:
@@ -34,13 +33,13 @@ def read(name: str, given: Given) -> Parts:
                 columns = _columns(next(lines, []))
                 for fields in lines:
                     if fields:
-                        file, tests = _labelled(path.parent, columns, fields, lines.line_num)
-                        (test if tests else train).append(file)
+                        file, part = _labelled(path.parent, columns, fields, lines.line_num)
+                        files[part].append(file)
         except UnicodeDecodeError:
             raise DataError("it is not UTF-8; save it as UTF-8") from None
         except csv.Error as error:
             raise DataError(f"line {lines.line_num}: {error}") from None
-    return parts(name, train, test, given, f", named in a column {COLUMNS['part'][0]!r}")
+    return parts(name, files, given, f", named in a column {COLUMNS['part'][0]!r}")
 
 
 def _columns(names: Sequence[str]) -> dict[str, int]:
@@ -61,20 +60,20 @@ def _columns(names: Sequence[str]) -> dict[str, int]:
 
 def _labelled(
     folder: Path, columns: dict[str, int], fields: Sequence[str], line: int
-) -> tuple[Labelled, bool]:
-    """The picture of a line, and whether it is one to test with."""
+) -> tuple[Labelled, str]:
+    """The picture of a line, and the part that it belongs to."""
     if len(fields) <= max(columns.values()):
         raise DataError(f"line {line}: {len(fields)} fields; expected at least {max(columns.values()) + 1}")
     named = {column: fields[i].strip() for column, i in columns.items()}
     if not named["path"] or not named["label"] or "\0" in named["path"]:
         raise DataError(f"line {line}: expected a path and a class, but got {shorten(','.join(fields))}")
-    part = named.get("part", TRAIN[0]).lower()
-    if part not in (*TRAIN, *TEST):
-        raise DataError(
-            f"line {line}: the part {shorten(part)} is unknown; known: {', '.join((*TRAIN, *TEST))}"
-        )
+    said = named.get("part", "train").lower()
+    part = next((part for part, words in PARTS.items() if said in words), None)
+    if part is None:
+        known = ", ".join(word for words in PARTS.values() for word in words)
+        raise DataError(f"line {line}: the part {shorten(said)} is unknown; known: {known}")
     key = named["path"].replace("\\", "/")
-    return Labelled(folder / key, named["label"], key), part in TEST
+    return Labelled(folder / key, named["label"], key), part
 
 
 KIND = Kind(

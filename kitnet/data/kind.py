@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,24 @@ from typing import NamedTuple
 from kitnet.base.error import DataError
 from kitnet.base.spec import Array
 from kitnet.data.dataset import Dataset
+from kitnet.data.image import MEGAPIXELS
 from kitnet.data.source import Source
 
 Part = tuple[Array, Array]  # images uint8 (N,H,W,C), labels of an integer type (N,)
 MOST_CLASSES = 1 << 16  # a damaged file of 32-bit labels must not ask for billions of classes
 
-Parts = tuple[Source, Source]  # train, test
+
+class Parts(NamedTuple):
+    """The parts of a data set. Training learns from `train`, chooses by `validation`, and is judged once by
+    `test`."""
+
+    train: Source
+    validation: Source | None = None
+    test: Source | None = None
+
+    def named(self) -> dict[str, Source]:
+        """Those that there are, by their names."""
+        return {name: part for name, part in self._asdict().items() if part is not None}
 
 
 class Given(NamedTuple):
@@ -23,6 +36,7 @@ class Given(NamedTuple):
 
     split: float | None = None  # share of the pictures to test with, of sets that have no test part
     strict: bool = False  # whether a broken picture is an error; otherwise it is left out
+    megapixels: float = MEGAPIXELS  # of a picture; one with more is broken
 
 
 @dataclass(frozen=True)
@@ -52,10 +66,19 @@ def known(*before: str) -> str:
 
 
 def in_memory(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> Parts:
-    return Dataset(name, *train, classes), Dataset(name, *test, classes)
+    return Parts(Dataset(name, *train, classes), test=Dataset(name, *test, classes))
 
 
-def check_split(split: float | None) -> None:
-    """Raises DataError unless it is between 0 and 1."""
-    if split is not None and not 0 < split < 1:
-        raise DataError(f"--split {split} is not possible; use a share between 0 and 1, such as 0.2")
+def check_given(given: Given, validation: float | None) -> None:
+    """Raises DataError unless the share to test with is between 0 and 1, that to validate with 0 or more and
+    below 1, and the pixels that a picture may have are more than none."""
+    if given.split is not None and not 0 < given.split < 1:
+        raise DataError(f"--split {given.split} is not possible; use a share between 0 and 1, such as 0.2")
+    if validation is not None and not 0 <= validation < 1:
+        raise DataError(
+            f"--validation {validation} is not possible; use a share of 0 or more and below 1, such as 0.1"
+        )
+    if not 0 < given.megapixels < math.inf:
+        raise DataError(
+            f"--megapixels {given.megapixels:g} is not possible; use a number above 0, such as 100"
+        )

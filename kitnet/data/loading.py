@@ -11,8 +11,10 @@ from kitnet.data.cifar import CIFAR, read_cifar
 from kitnet.data.digits import read_digits
 from kitnet.data.download import PUBLISHED, download, download_cifar
 from kitnet.data.idx_folder import read_folder
-from kitnet.data.kind import KINDS, Given, Kind, Parts, check_split, in_memory, known, register
+from kitnet.data.image import MEGAPIXELS
+from kitnet.data.kind import KINDS, Given, Kind, Parts, check_given, in_memory, known, register
 from kitnet.data.place import place
+from kitnet.data.validation import with_validation
 
 NAMES = ("digits", *PUBLISHED, *CIFAR)
 
@@ -25,28 +27,37 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     split: float | None = None,
     strict: bool = False,
+    validation: float | None = None,
+    megapixels: float | None = None,
 ) -> Parts:
-    """(train, test) of `digits`, `mnist`, `fashion-mnist`, `kmnist`, `cifar10`, `cifar100`, or of a path of
-    one of the `KINDS`.
+    """The parts of `digits`, `mnist`, `fashion-mnist`, `kmnist`, `cifar10`, `cifar100`, or of a path of one
+    of the `KINDS`.
 
     `digits` comes with kitnet. `data_dir` is a folder that has the files of one of the others, or has a
     folder of the set's name with them; without it they are downloaded once, to the user's cache. The classes
-    of a folder with idx files are the numbers from 0 to its largest training label. `split` and `strict` are
-    for folders and lists of pictures (`Given`). Raises DataError for an unknown name, and for files that are
-    missing or damaged.
+    of a folder with idx files are the numbers from 0 to its largest training label. `split`, `strict` and
+    `megapixels` are for folders and lists of pictures (`Given`). `validation` is the share of the training
+    part that is held back as the validation part (`with_validation`), of data that have none of their own.
+    Raises DataError for an unknown name, and for files that are missing or damaged.
     """
-    name, given = os.fspath(name), Given(split, strict)
-    check_split(split)
+    name, given = os.fspath(name), Given(split, strict, MEGAPIXELS if megapixels is None else megapixels)
+    check_given(given, validation)
     if data_dir is not None and name not in NAMES[1:]:
         raise DataError(
             f"{name}: --data-dir is for {', '.join(NAMES[1:])} only; leave it out, or name one of these"
         )
-    if name not in NAMES:
+    if name in NAMES:
+        _check_given(name, False, given)
+        parts = _named(name, None if data_dir is None else Path(data_dir))
+    else:
         kind = _kind(name)
         _check_given(name, kind.splits, given)
-        return kind.read(name, given)
-    _check_given(name, False, given)
-    return _named(name, None if data_dir is None else Path(data_dir))
+        parts = kind.read(name, given)
+    if validation is None:
+        return parts
+    if parts.validation is not None:
+        raise DataError(f"{name}: it has a validation part of its own; leave out --validation")
+    return with_validation(parts, validation)
 
 
 def _named(name: str, data_dir: Path | None) -> Parts:

@@ -17,7 +17,7 @@ from kitnet.data.place import place
 from kitnet.data.source import CHUNK, Images, Source
 
 LARGEST = 1 << 14  # pixels a side: a damaged model file must not ask for all memory
-MOST_FITTED = 1 << 16  # pictures whose pixels decide mean and deviation
+MOST_FITTED, MOST_FITTED_BYTES = 1 << 16, 1 << 30  # pictures that decide mean and deviation, and their bytes
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,23 @@ class Preparation:
         Any picture is first brought to the size of the set's own, where they all have one. Where that is
         between 3/4 and 4/3 of the input on both axes the rest is padding or cropping (28x28 in 32x32: a rim
         of 2); otherwise any picture is resized to the input. `mean` and `std` are those of the set's pixels
-        after that, of a large set those of 65,536 pictures or more, evenly picked; a channel that is constant
-        gets std 1. Raises DataError for an input that is not height x width x 1 or 3.
+        after that, of a large set those of a sample, evenly picked: 65,536 pictures at least, of larger ones,
+        by the size of the first, 1 GiB of pixels at least. A channel that is constant gets std 1. Raises
+        DataError for an input that is not height x width x 1 or 3.
         """
         with place("preparation"):
             _check_input(input_shape)
         height, width, channels = input_shape
-        own = _own_size(source.read(np.arange(1))[0])
+        first = source.read(np.arange(1))[0]
+        own, each = _own_size(first), first[0].nbytes
         near = own is not None and all(
             3 * n <= 4 * o and 3 * o <= 4 * n for o, n in zip(own, (height, width), strict=True)
         )
         size = own if own is not None and near else (height, width)
         plain = cls((height, width, channels), size, (0.0,) * channels, (1.0,) * channels)
-        fitted = source.subset(slice(None, None, max(1, len(source) // MOST_FITTED)))
-        found = [moments(counts) for counts in plain._histograms(fitted)]
+        most = min(MOST_FITTED, max(1, MOST_FITTED_BYTES // each))
+        sample = source.shard(0, max(1, len(source) // most))
+        found = [moments(counts) for counts in plain._histograms(sample)]
         # a channel that is constant has no deviation to divide by
         return cls(plain.input, size, tuple(mean for mean, _ in found), tuple(std or 1.0 for _, std in found))
 

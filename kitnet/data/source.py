@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
@@ -9,10 +11,12 @@ import numpy as np
 
 from kitnet.base.argument import whole
 from kitnet.base.error import DataError
+from kitnet.base.random import stream
 from kitnet.base.spec import Array
 
 Images = Array | Sequence[Array]  # uint8 (N,H,W,C), or N pictures (h,w,c) of sizes of their own; C 1 or 3
 CHUNK = 256  # pictures at once, so that what lies between two steps stays small
+MOST_DIGESTED = 1 << 30  # bytes of pictures; of larger sets each so many-th picture
 
 
 class Source(ABC):
@@ -59,6 +63,36 @@ class Source(ABC):
         """What a message calls a picture, by its number."""
         return f"image {sample}"
 
+    def labels_of(self, samples: Array) -> Array:
+        """The classes of the pictures with these numbers (n,), without the pictures where that is quicker."""
+        parts = [self.read(samples[i : i + CHUNK])[1] for i in range(0, len(samples), CHUNK)]
+        return np.concatenate(parts)
+
+    def places(self) -> Array:
+        """A number from 0 to 1 for each picture (N,): those below a share are held back to validate with.
+        They are spread evenly over each class; the order is drawn once for ever, by number."""
+        labels = self.labels_of(np.arange(len(self)))
+        order = np.lexsort((stream(0, "places").random(len(labels)), labels))
+        counts = np.bincount(labels)
+        ranks = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+        places = np.empty(len(labels))
+        places[order] = (ranks + 0.5) / np.repeat(counts, counts)
+        return places
+
+    def digest(self, samples: Array) -> bytes:
+        """SHA-256 of the pictures with these numbers (n,), and their classes. Of more than 1 GiB of pictures,
+        by the size of the first, each second one is read, of more than 2 each third one, and so on."""
+        digest = hashlib.sha256()
+        size = self.read(samples[:1])[0][0].nbytes * len(samples)
+        samples = samples[:: max(1, -(-size // MOST_DIGESTED))]
+        for start in range(0, len(samples), CHUNK):
+            images, labels = self.read(samples[start : start + CHUNK])
+            digest.update(np.asarray(labels, np.int64).tobytes())
+            for image in images:
+                digest.update(json.dumps(image.shape).encode())
+                digest.update(np.ascontiguousarray(image).data)
+        return digest.digest()
+
     def chunks(self) -> Iterator[tuple[Images, Array]]:
         """All pictures in order, `CHUNK` at once."""
         for start in range(0, len(self), CHUNK):
@@ -82,3 +116,9 @@ class Selection(Source):
 
     def called(self, sample: int) -> str:
         return self.source.called(int(self.numbers[sample]))
+
+    def labels_of(self, samples: Array) -> Array:
+        return self.source.labels_of(self.numbers[samples])
+
+    def digest(self, samples: Array) -> bytes:
+        return self.source.digest(self.numbers[samples])

@@ -28,7 +28,7 @@ def recognises(folder: Path) -> bool:
 
 
 def read(name: str, given: Given) -> Parts:
-    """(train, test) of a folder with the five files, or of one that has their folder. Raises DataError."""
+    """The parts of a folder with the five files, or of one that has their folder. Raises DataError."""
     folder = _inside(Path(name))
     assert folder is not None
     with place(folder / CLASSES), (folder / CLASSES).open(encoding="utf-8") as file:

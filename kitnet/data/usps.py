@@ -29,7 +29,7 @@ def recognises(folder: Path) -> bool:
 
 
 def read(name: str, given: Given) -> Parts:
-    """(train, test) of a folder with two files of one form, perhaps packed by gzip or bzip2. Raises
+    """The parts of a folder with two files of one form, perhaps packed by gzip or bzip2. Raises
     DataError."""
     found = _found(Path(name))
     assert found is not None

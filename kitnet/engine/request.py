@@ -81,7 +81,7 @@ def training(
     """
     if not isinstance(rule, Rule | None):
         raise KitnetError(f"rule: expected an update rule such as Sgd(0.05), but got {shorten(rule)}")
-    whole = with_goals(graph, goals)
+    whole = with_goals(graph, goals, frozen)
     losses, targets = [goal.path for goal in goals], {goal.target: goal.form for goal in goals}
     for path in values:
         if path in targets:

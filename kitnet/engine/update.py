@@ -21,15 +21,15 @@ def update_steps(b: Builder) -> None:
     if any(isinstance(step, HostStep) for step in b.steps):
         losses[Ref("@failed")] = 1  # NaN where Python raised an error
     rule = b.request.rule
-    squares = _squares(b, size) if rule is not None and rule.reads_norm else None
-    first = b.parts if squares is None else 1
+    length = _length(b, size) if rule is not None and rule.reads_norm else None
+    first = b.parts if length is None else 1
     partial, numbers = b.room("trouble", first + len(losses)), first + len(losses)
-    if squares is None:
+    if length is None:
         kernel = update.trouble("trouble", b.cpu, size, b.parts)
         b.at_end("gradients finite", kernel, {"x": Ref("@gradient")}, {"partial": partial})
-    else:  # a sum of squares is finite only where every gradient is
+    else:  # which is finite only where every gradient is
         kernel = update.trouble("trouble", b.cpu, 1)
-        b.at_end("gradients finite", kernel, {"x": squares}, {"partial": partial})
+        b.at_end("gradients finite", kernel, {"x": length}, {"partial": partial})
     for number, (ref, rows) in enumerate(losses.items(), first):
         kernel = update.trouble("trouble", b.cpu, rows)
         label = "nothing raised" if ref.buffer == "@failed" else "losses finite"
@@ -51,20 +51,20 @@ def update_steps(b: Builder) -> None:
         "rates": Ref("@rates"),
         "trouble": Ref("@trouble"),
     }
-    if squares is not None:
-        reads["squares"] = squares
+    if length is not None:
+        reads["norm"] = length
     memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
     b.at_end("update", kernel, reads, {"w": Ref("@weights"), **memory})
 
 
-def _squares(b: Builder, size: int) -> Ref:
-    """The sum of the squares of all gradients."""
-    partial, squares = b.room("squares", b.parts), b.room("sum of squares", 1)
+def _length(b: Builder, size: int) -> Ref:
+    """The length of the whole gradient."""
+    partial, length = b.room("squares", 2 * b.parts), b.room("length", 1)
     kernel = update.squares("squares", b.cpu, size, b.parts)
     b.at_end("gradients squared", kernel, {"x": Ref("@gradient")}, {"partial": partial})
-    kernel = update.reduce("reduce", b.cpu, b.parts, 1)
-    b.at_end("squares of all gradients", kernel, {"partial": partial}, {"y": squares})
-    return squares
+    kernel = update.length("length", b.cpu, b.parts)
+    b.at_end("length of all gradients", kernel, {"partial": partial}, {"y": length})
+    return length
 
 
 def _checked(rule: Rule) -> update.Update:

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.types import F32, I32
 from kitnet.kernels.values import Index, Value
 
 LINE = 16  # numbers of a cache line; every array of weights begins on one
+SMALL = 2.0**-80  # the squares of numbers of float32 times this one can be summed up
+LARGEST = float(np.finfo(np.float32).max)
 
 
 Update = Callable[
@@ -33,18 +37,18 @@ def follow(
     pass, by the formula `update`; nothing changes where trouble is not 0.
 
     `decays` has one number, 1 or 0, for each line of 16 weights, by which the scalar `decay` is multiplied.
-    With `norm` there is one more argument, the sum of the gradient's squares; the formula reads its root.
+    With `norm` there is one more argument, the length of the gradient.
     """
     if size % LINE:
         raise ValueError(f"kernel {name}: {size} weights do not fill lines of {LINE}")
     held = {f"memory_{each}": F32 for each in memory}
-    more = {"squares": F32} if norm else {}
+    more = {"norm": F32} if norm else {}
     k = Kernel(name, cpu, tasks, w=F32, dw=F32, **held, decays=F32, rates=F32, trouble=F32, **more)
     w, dw, *others = k.pointers
     arrays, (decays, rates, trouble) = others[: len(memory)], others[len(memory) :][:3]
     numbers = {each: k.splat(rates, i) for i, each in enumerate(scalars)}
     if norm:
-        numbers["norm"] = k.sqrt(k.splat(others[-1]))
+        numbers["norm"] = k.splat(others[-1])
     lines = size // LINE
     with (
         k.when(k.scalar(trouble).equals(0.0)),
@@ -74,17 +78,34 @@ def trouble(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
 
 
 def squares(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
-    """x (size) -> partial (tasks): the sum of the squares of a task's share of the numbers."""
+    """x (size) -> partial (tasks, 2): the sum of the squares of a task's share of the numbers, and that of
+    the numbers times `SMALL`, which holds where the first overflows."""
     k = Kernel(name, cpu, tasks, x=F32, partial=F32)
     x, partial = k.pointers
-    total = k.register(k.zero())
+    plain, small = k.register(k.zero()), k.register(k.zero())
 
     def body(i: Index, count: Index) -> None:
         here = k.vector(x, i, count)
-        total.set(k.fma(here, here, total.get()))
+        less = here * SMALL
+        plain.set(k.fma(here, here, plain.get()))
+        small.set(k.fma(less, less, small.get()))
 
     _sweep(k, size, body)
-    k.store(k.total(total.get()), partial, k.task)
+    for i, total in enumerate((plain, small)):
+        k.store(k.total(total.get()), partial, k.task * 2 + i)
+    return k
+
+
+def length(name: str, cpu: Cpu, chunks: int) -> Kernel:
+    """partial (chunks, 2) of `squares` -> y: the length of all the numbers, finite only where each is."""
+    k = Kernel(name, cpu, 1, partial=F32, y=F32)
+    partial, y = k.pointers
+    totals = [k.register(k.scalar(partial, i)) for i in range(2)]
+    with k.loop(1, chunks) as chunk:
+        for i, total in enumerate(totals):
+            total.set(total.get() + k.scalar(partial, chunk * 2 + i))
+    plain, small = (total.get() for total in totals)
+    k.store(k.select(plain <= LARGEST, k.sqrt(plain), k.sqrt(small) * (1 / SMALL)), y)
     return k
 
 

@@ -2,7 +2,8 @@
 
 In training mean and var (biased, divided by the count m) are taken over the batch and all positions, and the
 running statistics move towards them; in evaluation the running ones stand in their place. The running var is
-given the unbiased variance, divided by m - 1. Ioffe & Szegedy 2015, algorithms 1 and 2.
+given the unbiased variance, divided by m - 1. Ioffe & Szegedy 2015, algorithms 1 and 2. One that is `fixed`
+behaves in training as in evaluation; so does one whose parameters are frozen.
 
 With z = (x - mean) / sqrt(var + eps), in training:
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,13 +32,15 @@ from kitnet.layers.tracing import sum_of_dy
 class BatchNorm(Layer):
     """`batchnorm`: y = scale * (x - mean) / sqrt(var + eps) + shift, each channel by its own statistics.
 
-    `decay` is the share of the old running statistics that each step keeps.
+    `decay` is the share of the old running statistics that each step keeps; `fixed`: they stand for the
+    batch's in training, too, and stay.
     """
 
     word = "batchnorm"
 
     decay: float = 0.9
     eps: float = 1e-5
+    fixed: bool = False
 
     def output_shape(self, *x: Shape) -> Shape:
         if not 0 <= self.decay <= 1:
@@ -50,6 +53,9 @@ class BatchNorm(Layer):
         channels = x[0][-1:]
         return {"scale": Param(channels, "ones", decay=False), "shift": Param(channels, decay=False)}
 
+    def frozen(self) -> BatchNorm:
+        return replace(self, fixed=True)
+
     def state(self, *x: Shape) -> dict[str, Buffer]:
         channels = x[0][-1:]
         return {"mean": Buffer(channels), "var": Buffer(channels, value=1.0)}
@@ -59,11 +65,11 @@ class BatchNorm(Layer):
         return {"mean": Buffer(channels), "inverse": Buffer(channels), "share": Buffer(())}
 
     def mixes_samples(self, train: bool) -> bool:
-        return train
+        return train and not self.fixed
 
     def least_batch(self, *x: Shape) -> int:
         """Two samples where the input has a single position: a variance of one number is none."""
-        return 2 if math.prod(x[0][:-1]) == 1 else 1
+        return 2 if math.prod(x[0][:-1]) == 1 and not self.fixed else 1
 
     def multiplications(self, *x: Shape) -> int:
         return math.prod(x[0])
@@ -71,7 +77,7 @@ class BatchNorm(Layer):
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         mean, var, share, new = state["mean"], state["var"], 0.0, {}
         m = math.prod(x[0].shape[:-1])
-        if ctx.train and m:  # an empty batch has no statistics
+        if self.mixes_samples(ctx.train) and m:  # an empty batch has no statistics
             share = 1 / m  # of one number in the statistics, which are constants in evaluation
             mean = _sum(x[0]) * share
             var = _sum((x[0] - mean) ** 2) * share
@@ -133,7 +139,7 @@ class BatchNorm(Layer):
         y = np.empty_like(x[0])
         for c in range(x[0].shape[-1]):
             mean, var = state["mean"][c], state["var"][c]
-            if ctx.train:
+            if ctx.train and not self.fixed:
                 numbers = x[0][..., c].ravel().tolist()
                 mean, var = statistics.fmean(numbers), statistics.pvariance(numbers)
             for place in np.ndindex(x[0].shape[:-1]):
@@ -148,6 +154,7 @@ class BatchNorm(Layer):
         yield Case(cls(), ((3,),), batch=7)
         yield Case(cls(0.99), ((6, 2),))
         yield Case(cls(), ((2, 2, 2, 2),), batch=3)
+        yield Case(cls(fixed=True), ((3, 2, 4),))
 
 
 def _sum(a: Array) -> Array:

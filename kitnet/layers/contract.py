@@ -161,6 +161,10 @@ class Layer(ABC):
         """The learned arrays by name."""
         return NOTHING
 
+    def frozen(self) -> Layer:
+        """The layer as training takes it where its parameters stay; of one with state, which stays too."""
+        return self
+
     def state(self, *x: Shape) -> Mapping[str, Buffer]:
         """The arrays that are carried from step to step but not learned."""
         return NOTHING

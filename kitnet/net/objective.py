@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,9 +177,10 @@ def _form(loss: Loss, form: str | None) -> str:
     return form
 
 
-def with_goals(graph: Graph, goals: Sequence[Goal]) -> Graph:
+def with_goals(graph: Graph, goals: Sequence[Goal], frozen: Collection[str] = ()) -> Graph:
     """The graph with the operand `target` and the output `loss`, one number a sample, of each goal; both end
-    in the output's name where there are several. Other outputs are left out.
+    in the output's name where there are several. Other outputs are left out. Layers with the parameters of
+    `frozen` nodes are as in evaluation.
 
     Raises ShapeError where the network uses one of these names itself.
     """
@@ -192,9 +193,9 @@ def with_goals(graph: Graph, goals: Sequence[Goal]) -> Graph:
         if node.layer is None:
             whole.operand(node.path, node.shape)
         else:
-            whole.add(
-                node.path, node.layer, *node.inputs, owner=None if node.owner == node.path else node.owner
-            )
+            layer = node.layer.frozen() if node.owner in frozen else node.layer
+            owner = None if node.owner == node.path else node.owner
+            whole.add(node.path, layer, *node.inputs, owner=owner)
     for goal in goals:
         scores = goal.before
         if goal.scores != goal.shape:

@@ -74,6 +74,9 @@ class Rule(ABC):
 
 
 def norm(dw: Array) -> Numbers:
-    """The length of a gradient (P,), in its own precision; infinite where the sum of squares is too large."""
-    with np.errstate(over="ignore"):
-        return np.sqrt(np.square(dw).sum())
+    """The length of a gradient (P,), in its own precision; infinite where it is too large for that."""
+    largest = np.abs(dw).max(initial=0)
+    if not 0 < largest < np.inf:
+        return largest
+    with np.errstate(over="ignore"):  # in units of the largest, whose square may overflow
+        return largest * np.sqrt(np.square(dw / largest).sum())

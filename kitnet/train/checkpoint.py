@@ -23,8 +23,8 @@ from kitnet.train.metrics import Score
 from kitnet.train.network_parts import check_arrays, check_network_arrays, fill, graph_data, network_parts
 
 PARTS = ("graph", "weights", "state", "rule", "trainer", "data")
-CHECKPOINT = Format("kitnet checkpoint 2", dict.fromkeys(PARTS, 1))
-FORMAT_1 = "kitnet checkpoint 1"
+CHECKPOINT = Format("kitnet checkpoint 3", dict.fromkeys(PARTS, 1))
+OLD = {"kitnet checkpoint 1": 1, "kitnet checkpoint 2": 2}  # 2: without a validation part
 MOST = 1 << 53  # of a count in a file
 
 
@@ -85,8 +85,9 @@ def load_checkpoint(
     Raises RunError, with nothing changed, for a file that is not theirs."""
     try:
         with opened(path) as file:
-            if file.metadata.get(FORMAT) == FORMAT_1:
-                raise KitnetError(f"{path}: a checkpoint of format 1, which cannot be resumed")
+            old = OLD.get(file.metadata.get(FORMAT, ""))
+            if old is not None:
+                raise KitnetError(f"{path}: a checkpoint of format {old}, which cannot be resumed")
             parts = CHECKPOINT.read(file)
     except KitnetError as error:
         raise RunError(str(error)) from None
@@ -100,7 +101,7 @@ def load_checkpoint(
         check_arrays({name: (view.shape, "float32") for name, view in views.items()}, kept.arrays)
         progress = Progress.from_json(parts["trainer"].data, steps)
         if parts["data"].data != data:
-            raise KitnetError("its training or test data are not those of now")
+            raise KitnetError("its data are not those of now")
     except KitnetError as error:
         raise RunError(f"{path}: not a checkpoint of this run ({error})") from None
     fill(net, weights, state)
@@ -163,8 +164,11 @@ def _numbers(kind: type, data: object, what: str) -> dict[str, Any]:
 
 def _number(kind: type, name: str, value: Any) -> Any:
     """A field's value, where it can be one: whole where the field is an int, otherwise finite, and negative
-    for losses alone."""
-    whole = {one.name: one.type for one in dataclasses.fields(kind)}[name] == "int"
+    for losses alone; of fields that may be None also that."""
+    told = {one.name: one.type for one in dataclasses.fields(kind)}[name]
+    if value is None and told == "float | None":
+        return None
+    whole = told == "int"
     most = MOST if whole else sys.float_info.max
     least = -most if "loss" in name else 0
     if type(value) is not (int if whole else float) or not least <= value <= most:

@@ -22,7 +22,8 @@ class Started:
     line: str
     data: str
     samples: int
-    test_samples: int
+    validation_samples: int  # 0 where there is no such part
+    test_samples: int  # as well
     epoch: int
     epochs: int
     first_step: int
@@ -73,13 +74,13 @@ class Abandoned:
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """A row of results.csv."""
+    """A row of results.csv; without a validation part the two numbers of it are None."""
 
     epoch: int
     train_loss: float
     train_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
     seconds: float
     images_per_second: float
 

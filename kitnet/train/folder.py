@@ -82,7 +82,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The model of the epoch with the best test accuracy."""
+        """The model of the epoch with the best validation accuracy, without a validation part of the last."""
         return self.path / BEST
 
     @property

@@ -8,6 +8,7 @@ run that was stopped and resumed ends with the same bits as one that never stopp
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -33,8 +34,8 @@ from kitnet.train.events import (
     Warned,
 )
 from kitnet.train.foretold import TooMuchMemoryError, check_training_memory
-from kitnet.train.metrics import Score, evaluate
-from kitnet.train.model import GOLDEN
+from kitnet.train.metrics import Score, evaluate, told
+from kitnet.train.model import GOLDEN, Model
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.step import Progress as Compiling
@@ -53,6 +54,7 @@ class Loop:
     progress: Progress
     stop: threading.Event
     compiling: Compiling | None = None
+    remark: str = ""  # of what has changed since the run was stopped
     _steps: int = field(default=0, init=False)  # of the first epoch, in this process
     _foretold: bool = field(default=False, init=False)
     _warned: bool = field(default=False, init=False)
@@ -60,15 +62,15 @@ class Loop:
     _saved: float = field(default=0.0, init=False)  # when the last checkpoint was written
 
     def __post_init__(self) -> None:
-        self._seen = np.zeros(len(self.run.train.classes), np.int64)
+        self._seen = np.zeros(len(self.run.parts.train.classes), np.int64)
 
     def events(self) -> Iterator[Event]:
         """Train; yields what happens, and unlocks the folder."""
         saves = self.saves
         with saves.lock:
-            for text in (saves.warning, *self.run.notes, *self.run.train.warnings, *self.run.test.warnings):
-                if text:
-                    yield Warned(text)
+            remarks = (text for part in self.run.parts.named().values() for text in part.warnings)
+            texts = (saves.warning, self.remark, *self.run.notes, *remarks)
+            yield from map(Warned, filter(None, texts))
             new = saves.newest is None
             if new:
                 self._save_start()
@@ -87,19 +89,20 @@ class Loop:
                 if self.stop.is_set() and (self.progress.step or not self.run.ended(self.progress)):
                     yield self._stopped()
                     return
-            summary = self.run.summary(self.progress, step_of.engine)
+            summary = self.run.summary(self.progress, self._test(), step_of.engine)
             summary["trouble"] = trouble(self.run, self.progress, self._seen)
             saves.folder.write_summary(summary)
             yield Finished(saves.folder.path, summary)
 
     def _started(self) -> Started:
-        run, progress = self.run, self.progress
+        run, progress, parts = self.run, self.progress, self.run.parts
         return Started(
             folder=self.saves.folder.path,
             line=str(run.model.net),
-            data=run.train.name,
-            samples=len(run.train),
-            test_samples=len(run.test),
+            data=parts.train.name,
+            samples=len(parts.train),
+            validation_samples=len(parts.validation or ()),
+            test_samples=len(parts.test or ()),
             epoch=progress.epoch + 1,
             epochs=run.epochs,
             first_step=progress.step,
@@ -193,15 +196,14 @@ class Loop:
         return losses[main], scores[main]
 
     def _end_epoch(self) -> EpochEnded:
-        run, progress, score = self.run, self.progress, self.progress.score
+        progress, score, part = self.progress, self.progress.score, self.run.parts.validation
         with self._judged():
-            test = self._tested(run.test)
+            validation = self._score(self.run.examples if part is None else part)
             row = EpochEnded(
                 epoch=progress.epoch + 1,
                 train_loss=score.loss,
                 train_accuracy=score.accuracy,
-                test_loss=test.loss,
-                test_accuracy=test.accuracy,
+                **told("val", None if part is None else validation),
                 seconds=progress.epoch_seconds,
                 images_per_second=score.samples / progress.epoch_seconds,
             )
@@ -230,14 +232,24 @@ class Loop:
         finally:
             weights.flat[...] = kept
 
-    def _tested(self, images: Source) -> Score:
-        """The score on test images. Raises TrainingError where the last step has spoiled the weights."""
+    def _score(self, images: Source) -> Score:
+        """The score on some images. Raises TrainingError where the last step has spoiled the weights."""
         self._check_weights()
         with np.errstate(over="ignore", invalid="ignore"):
             score = evaluate(self.run.model, images)
         if not np.isfinite(score.loss):
             raise self._lost(score.loss, f"after step {self.progress.step} of epoch")
         return score
+
+    def _test(self) -> Score | None:
+        """The score of the best model on the test part, if there is one: once, when training has ended."""
+        test, model = self.run.parts.test, self.run.model
+        if test is None:
+            return None
+        best = Model.load(self.saves.folder.best, memory=sys.maxsize).net  # it runs already
+        model.net.weights.flat[...] = best.weights.flat
+        model.net.keep(best.state)
+        return evaluate(model, test)
 
     def _check_weights(self) -> None:
         if not np.isfinite(self.run.model.net.weights.flat).all():
@@ -246,12 +258,12 @@ class Loop:
     def _save_within_epoch(self) -> None:
         """The model as it is, which loads and verifies, and a checkpoint."""
         with self._judged():
-            self._tested(self.run.test.subset(slice(GOLDEN)))
+            self._score(self.run.examples)
             self._save_model()
         self._save()
 
     def _save_model(self) -> None:
-        golden = self.run.model.preparation.first(self.run.test, GOLDEN)
+        golden = self.run.model.preparation.first(self.run.examples, GOLDEN)
         self.saves.save_model(self.run.model, golden, self.progress.rows)
 
     def _save(self) -> None:

@@ -43,3 +43,11 @@ def evaluate(model: Model, source: Source) -> Score:
         losses, probabilities = model.judge(model.preparation.prepare(images), labels)
         score.add(losses, probabilities.argmax(1) == labels)
     return score
+
+
+def told(part: str, score: Score | None) -> dict[str, float | None]:
+    """Loss and accuracy of a part by their names, such as `val_loss`; None of a part that there is not."""
+    return {
+        f"{part}_loss": None if score is None else score.loss,
+        f"{part}_accuracy": None if score is None else score.accuracy,
+    }

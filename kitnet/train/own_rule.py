@@ -9,15 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from kitnet.base.error import KitnetError, RunError
-from kitnet.data import NAMES, Preparation, Source, load
+from kitnet.data import NAMES, Parts, Preparation, load
 from kitnet.net import usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import loss_by_name
 from kitnet.train.events import Abandoned, EpochEnded, Event, Finished, Learned, Ready, Started, Warned
 from kitnet.train.folder import RunFolder, absolute
-from kitnet.train.metrics import evaluate
+from kitnet.train.metrics import Score, evaluate, told
 from kitnet.train.model import GOLDEN, Model
 from kitnet.train.recipe import USUAL_DATA
+from kitnet.train.run import counts
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
@@ -27,7 +28,7 @@ from kitnet.zoo import Card, Learning
 # what such a rule has not
 OF_STEPS = (
     *("augment", "epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average"),
-    *("weights", "freeze", "patience", "loss"),
+    *("weights", "freeze", "patience", "validation", "loss"),
 )
 
 
@@ -45,8 +46,9 @@ def learn(
             )
     settings = replace(settings, data=settings.data or USUAL_DATA)
     assert settings.data is not None
-    data, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
-    fitted = Preparation.fitted(data, card.build().input_shape)
+    strict, megapixels = bool(settings.strict), settings.megapixels
+    parts = load(settings.data, settings.data_dir, settings.split, strict, megapixels=megapixels)
+    fitted = Preparation.fitted(parts.train, card.build().input_shape)
     # As much light as there is, from 0 to 1: these networks know no brightness below 0.
     preparation = replace(fitted, mean=(0.0,) * len(fitted.mean), std=(1.0,) * len(fitted.std))
     settings = replace(
@@ -57,7 +59,7 @@ def learn(
     )
     given = settings.name
     folder = RunFolder.create(settings, given or card.name.replace(":", "-"), numbered=given is None)
-    return _learn(settings, card, (data, test), preparation, folder, stop, compiling)
+    return _learn(settings, card, parts, preparation, folder, stop, compiling)
 
 
 def refuse_to_resume(where: str, card: Card) -> RunError:
@@ -69,21 +71,33 @@ def refuse_to_resume(where: str, card: Card) -> RunError:
 def _learn(
     settings: Settings,
     card: Card,
-    data: tuple[Source, Source],
+    parts: Parts,
     preparation: Preparation,
     folder: RunFolder,
     stop: threading.Event,
     compiling: Compiling | None,
 ) -> Iterator[Event]:
-    whole = False
+    whole, train = False, parts.train
     try:
         with folder.lock() as lock:
-            yield from map(Warned, (*data[0].warnings, *data[1].warnings))
-            yield Started(folder.path, card.line, data[0].name, len(data[0]), len(data[1]), 1, 1, 0, 1)
+            yield from map(Warned, (text for part in parts.named().values() for text in part.warnings))
+            trained, validated, tested = (len(part or ()) for part in parts)
+            yield Started(
+                folder.path,
+                card.line,
+                train.name,
+                trained,
+                validated,
+                tested,
+                epoch=1,
+                epochs=1,
+                first_step=0,
+                steps=1,
+            )
             yield Ready()
             begun = time.perf_counter()
             assert card.learn is not None
-            (x, labels), classes = preparation.prepare_all(data[0]), data[0].classes
+            (x, labels), classes = preparation.prepare_all(train), train.classes
             net = yield from _stages(card.learn(x, labels, len(classes), settings.seed), stop)
             if net is not None:
                 seconds = time.perf_counter() - begun
@@ -91,12 +105,16 @@ def _learn(
                 model = Model(net, loss, classes, preparation)
                 if settings.engine == "compiled":
                     model.compile(threads=settings.threads, progress=compiling)
-                row = _row(model, data, seconds)
+                row = _row(model, parts, seconds)
                 folder.write_rows([row])
-                Saves(folder, lock, 1).save_model(model, preparation.first(data[1], GOLDEN), [row])
+                golden = preparation.first(parts.validation or train, GOLDEN)
+                Saves(folder, lock, 1).save_model(model, golden, [row])
                 whole = True
                 yield row
-                yield Finished(folder.path, _summary(settings, folder, model, row))
+                test = None if parts.test is None else evaluate(model, parts.test)
+                summary = _summary(settings, parts, model, row, test)
+                folder.write_summary(summary)
+                yield Finished(folder.path, summary)
     finally:
         if not whole:
             folder.clear()
@@ -104,10 +122,17 @@ def _learn(
         yield Abandoned(card.name)
 
 
-def _row(model: Model, data: tuple[Source, Source], seconds: float) -> EpochEnded:
-    found, tested = (evaluate(model, one) for one in data)
-    speed = len(data[0]) / seconds
-    return EpochEnded(1, found.loss, found.accuracy, tested.loss, tested.accuracy, seconds, speed)
+def _row(model: Model, parts: Parts, seconds: float) -> EpochEnded:
+    found = evaluate(model, parts.train)
+    validation = None if parts.validation is None else evaluate(model, parts.validation)
+    return EpochEnded(
+        epoch=1,
+        train_loss=found.loss,
+        train_accuracy=found.accuracy,
+        **told("val", validation),
+        seconds=seconds,
+        images_per_second=len(parts.train) / seconds,
+    )
 
 
 def _stages(learning: Learning, stop: threading.Event) -> Any:
@@ -122,10 +147,12 @@ def _stages(learning: Learning, stop: threading.Event) -> Any:
     return None
 
 
-def _summary(settings: Settings, folder: RunFolder, model: Model, row: EpochEnded) -> dict[str, Any]:
+def _summary(
+    settings: Settings, parts: Parts, model: Model, row: EpochEnded, test: Score | None
+) -> dict[str, Any]:
     from kitnet import __version__  # the package imports this module
 
-    summary = {
+    return {
         "model": settings.model,
         "network": str(model.net),
         "data": settings.data,
@@ -133,9 +160,9 @@ def _summary(settings: Settings, folder: RunFolder, model: Model, row: EpochEnde
         "loss": write_layer(model.loss),
         "seed": settings.seed,
         "parameters": model.net.ledger().totals["parameters"],
+        **counts(parts),
         **{name: value for name, value in vars(row).items() if name != "epoch"},
+        **told("test", test),
         "engine": settings.engine,
         "kitnet": __version__,
     }
-    folder.write_summary(summary)
-    return summary

@@ -62,6 +62,18 @@ def rule_of(settings: Settings, steps: int) -> Rule:
     return rule if settings.average is None else Averaged(rule, settings.average)
 
 
+def stretched(old: Settings, new: Settings, steps: int, step: int) -> str:
+    """What becomes of the learning rate where a run goes on at `step` (from 0) to another number of epochs of
+    so many steps; nothing where it does not depend on their number."""
+    before, after = (rule_of(settings, steps).scalars(step).get("rate", 0.0) for settings in (old, new))
+    if not step or before == after:
+        return ""
+    return (
+        f"the schedule {new.schedule} is now one of {new.epochs} epochs, not of {old.epochs}: the learning "
+        f"rate of the next step is {after:.4g} in the place of {before:.4g}"
+    )
+
+
 def _rule(text: str, settings: Settings, recipe: Recipe) -> Rule:
     """The rule with its first learning rate, as the text, the settings and the recipe say together."""
     kind, said = read_rule(text)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from kitnet.base.error import KitnetError
 from kitnet.base.shape import say
-from kitnet.data import NAMES, Augmentation, Loader, Preparation, Source, load
+from kitnet.data import NAMES, Augmentation, Loader, Parts, Preparation, Source, load
+from kitnet.data.validation import with_validation
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import goals_of, loss_by_name
 from kitnet.optim import Rule
 from kitnet.train.checkpoint import Progress
-from kitnet.train.digest import digest_of
 from kitnet.train.folder import absolute
-from kitnet.train.model import Model
-from kitnet.train.recipe import complete, rule_of, usual
+from kitnet.train.metrics import Score, told
+from kitnet.train.model import GOLDEN, Model
+from kitnet.train.recipe import USUAL_DATA, complete, rule_of, usual
 from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
 from kitnet.train.start import begin_from, with_classes
@@ -35,9 +40,8 @@ class Run:
     name: str  # of the network
     settings: Settings
     model: Model
-    train: Source
-    test: Source
-    data: str  # the digest of both
+    parts: Parts
+    data: str  # the digest of all parts
     loader: Loader
     rule: Rule
     memory: dict[str, Weights]
@@ -48,9 +52,25 @@ class Run:
         """The run that is told of. Raises KitnetError where the parts of it do not fit each other."""
         net, card, of_recipe = network(settings.model, settings.on_misfit)
         name = card.name if of_recipe is None else settings.model
-        settings = complete(*usual(settings, card, of_recipe))
-        assert settings.data is not None
-        train, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
+        settings, recipe = usual(settings, card, of_recipe)
+        settings = complete(settings, recipe)
+        data = settings.data or USUAL_DATA
+        parts = load(
+            data,
+            settings.data_dir,
+            settings.split,
+            bool(settings.strict),
+            settings.validation,
+            settings.megapixels,
+        )
+        if parts.validation is None and settings.validation is None:
+            settings = replace(settings, validation=recipe.validation)
+            parts = with_validation(parts, recipe.validation)
+        if parts.validation is None and settings.patience is not None:
+            raise KitnetError(
+                "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
+            )
+        train = parts.train
         classes = train.classes
         net, note = with_classes(net, len(classes), train.name, replaces=card.name in MODELS)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
@@ -63,7 +83,7 @@ class Run:
         settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
-            data=settings.data if settings.data in NAMES else absolute(settings.data),
+            data=data if data in NAMES else absolute(data),
             data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
             weights=None if settings.weights is None else absolute(settings.weights),
             loss=write_layer(loss),
@@ -73,13 +93,19 @@ class Run:
         net.initialise(settings.seed)
         model = Model(net, loss, classes, preparation, _auxiliary(net, len(classes)))
         memory = {name: net.weights.like() for name in rule.memory}
-        data = digest_of(train, test)
-        return cls(name, settings, model, train, test, data, loader, rule, memory, [note] if note else [])
+        notes = [note] if note else []
+        return cls(name, settings, model, parts, _digest(parts), loader, rule, memory, notes)
 
     def begin(self) -> None:
         """Take over the weights that a new run is to begin with. Raises KitnetError."""
         if self.settings.weights is not None:
             self.notes.append(begin_from(self.model.net, self.settings.weights))
+
+    @property
+    def examples(self) -> Source:
+        """The pictures that a saved model is verified with; none of the test part."""
+        part = self.parts.validation or self.parts.train
+        return part.subset(slice(GOLDEN))
 
     @property
     def epochs(self) -> int:
@@ -102,31 +128,49 @@ class Run:
             )
         return f"all {progress.epoch} epochs are done; ask for more with --epochs"
 
-    def summary(self, progress: Progress, engine: str) -> dict[str, Any]:
-        """What is told of the run when it has ended."""
+    def summary(self, progress: Progress, test: Score | None, engine: str) -> dict[str, Any]:
+        """What is told of the run when it has ended: loss and accuracy are those of the best epoch."""
         from kitnet import __version__  # the package imports this module
 
-        last, settings = progress.rows[-1], self.settings
-        told = ("batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average", "freeze")
+        ago, settings = since_best(progress.rows), self.settings
+        best = progress.rows[-1 - ago]
+        given = ("batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average", "freeze")
         return {
             "model": settings.model,
             "network": str(self.model.net),
             "data": settings.data,
             "epochs": progress.epoch,
-            "best_epoch": progress.epoch - since_best(progress.rows),
-            **{name: value for name in told if (value := getattr(settings, name)) is not None},
+            "best_epoch": best.epoch,
+            **{name: value for name in given if (value := getattr(settings, name)) is not None},
             "loss": settings.loss,
             "seed": settings.seed,
             "parameters": self.model.net.ledger().totals["parameters"],
-            "train_loss": last.train_loss,
-            "train_accuracy": last.train_accuracy,
-            "test_loss": last.test_loss,
-            "test_accuracy": last.test_accuracy,
+            **counts(self.parts),
+            "train_loss": best.train_loss,
+            "train_accuracy": best.train_accuracy,
+            "val_loss": best.val_loss,
+            "val_accuracy": best.val_accuracy,
+            **told("test", test),
             "seconds": progress.seconds,
-            "images_per_second": progress.epoch * len(self.train) / progress.seconds,
+            "images_per_second": progress.epoch * len(self.parts.train) / progress.seconds,
             "engine": engine,
             "kitnet": __version__,
         }
+
+
+def counts(parts: Parts) -> dict[str, int]:
+    """How many images each part has, as a summary tells it; 0 where there is no such part."""
+    named = zip(("train", "val", "test"), parts, strict=True)
+    return {f"{name}_images": 0 if part is None else len(part) for name, part in named}
+
+
+def _digest(parts: Parts) -> str:
+    """SHA-256 of pictures, labels and classes of all parts, wherever they lie."""
+    digest = hashlib.sha256()
+    for name, part in parts.named().items():
+        digest.update(json.dumps([name, len(part), part.classes]).encode())
+        digest.update(part.digest(np.arange(len(part))))
+    return digest.hexdigest()
 
 
 def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card, str | None]:

@@ -67,12 +67,17 @@ class Saves:
 
 
 def is_best(rows: list[EpochEnded]) -> bool:
-    """Whether the last epoch has the best test accuracy, of equal ones the lowest test loss. Without epochs:
-    yes."""
+    """Whether the last epoch has the best validation accuracy, of equal ones the lowest validation loss.
+    Without epochs, and without a validation part: yes."""
     return since_best(rows) == 0
 
 
 def since_best(rows: list[EpochEnded]) -> int:
     """How many epochs have ended after the best one."""
-    merits = [(row.test_accuracy, -row.test_loss) for row in rows]
+    merits = [_merit(row) for row in rows if row.val_loss is not None]
     return len(merits) - 1 - merits.index(max(merits)) if merits else 0
+
+
+def _merit(row: EpochEnded) -> tuple[float, float]:
+    """Of two epochs the better one has the larger."""
+    return row.val_accuracy or 0.0, -(row.val_loss or 0.0)

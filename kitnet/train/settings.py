@@ -31,7 +31,9 @@ class Settings:
     data: str | None = None  # that of the recipe; otherwise digits
     data_dir: str | None = None
     split: float | None = None  # share of the images to test with, of folders that have no test part
+    validation: float | None = None  # share of the training images to choose by; 0: the last epoch is taken
     strict: bool | None = None  # whether a broken image ends the run; otherwise it is left out
+    megapixels: float | None = None  # million pixels that a picture may have; 40
     augment: str | None = None  # such as flip,crop4 (see data/augmentation.py), or none
     epochs: int | None = None
     batch: int | None = None

@@ -57,8 +57,9 @@ class FormulaStep:
         self._net, self._rule, self._memory = net, rule, memory
         self._seed = Context(seed=seed).seed
         self._goals = goals_of(net.graph, losses, target)
-        self._graph = with_goals(net.graph, self._goals)
-        self._frozen, self._least = net.weights.below(frozen), least_batches(self._graph)
+        self._frozen = net.weights.below(frozen)
+        self._graph = with_goals(net.graph, self._goals, self._frozen)
+        self._least = least_batches(self._graph)
         self._decays = net.weights.decayed(frozen=self._frozen)
         self.gradient, self.finite = net.weights.like(), True
 

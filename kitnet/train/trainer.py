@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from kitnet.base.error import RunError
+from kitnet.files import remove
 from kitnet.train import own_rule
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import Event
 from kitnet.train.folder import RunFolder
 from kitnet.train.loop import Loop
+from kitnet.train.recipe import stretched
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
@@ -48,7 +50,8 @@ def resume(
     stop: threading.Event | None = None,
     compiling: Compiling | None = None,
 ) -> Iterator[Event]:
-    """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended."""
+    """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended. A schedule
+    of the learning rate that lasts as long as the run lasts as long as these, which is told."""
     folder, settings = RunFolder.open(where)
     card = _own_rule(settings.model)
     if card is not None:
@@ -61,12 +64,15 @@ def resume(
         progress = saves.load(run.model.net, run.rule, run.memory)
         if progress.epoch > run.epochs or (run.ended(progress) and folder.summary.exists()):
             raise RunError(f"{folder.path}: {run.why_ended(progress)}")
+        at = progress.epoch * run.loader.steps + progress.step
+        remark = stretched(replace(run.settings, epochs=settings.epochs), run.settings, run.loader.steps, at)
         if epochs is not None:
             folder.write_settings(run.settings)  # so that a run that is stopped again goes on to this end
+        remove(folder.summary)  # it is of an earlier end
     except BaseException:
         lock.close()
         raise
-    return Loop(run, saves, progress, stop or threading.Event(), compiling).events()
+    return Loop(run, saves, progress, stop or threading.Event(), compiling, remark).events()
 
 
 def _own_rule(model: str) -> Card | None:

@@ -26,8 +26,11 @@ def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array) -> str:
         )
     if progress.epoch < LEAST_EPOCHS or progress.epoch * run.loader.steps < LEAST_STEPS:
         return ""
-    share = float(max(seen)) / max(1, sum(seen))
-    if last.train_accuracy > share + SIGMAS * math.sqrt(share * (1 - share) / len(run.train)):
+    share, validation = float(max(seen)) / max(1, sum(seen)), run.parts.validation
+    judged = [(last.train_accuracy, len(run.parts.train))]
+    if validation is not None and last.val_accuracy is not None:
+        judged.append((last.val_accuracy, len(validation)))
+    if any(found > share + SIGMAS * math.sqrt(share * (1 - share) / n) for found, n in judged):
         return ""
     return (
         f"in epoch {last.epoch} the network still guesses: {last.train_accuracy:.2%} of the training images "

@@ -18,5 +18,6 @@ class Recipe:
     augment: str = ""  # changes of the training images
     loss: str = ""  # empty: what suits the last layer
     average: float | None = None  # the share of the old mean that averaged weights keep in a step
+    validation: float = 0.1  # share of the training images to choose the best epoch by
     batch: int = 64
     epochs: int = 20

@@ -39,12 +39,12 @@ def test_the_version(say):
 
 
 OPTIONS = {
-    "train": "MODEL --data --data-dir --split --strict --augment --epochs --batch --optimizer --schedule "
-    "--lr --momentum --decay --clip --average --weights --freeze --patience --loss --seed --runs --name "
-    "--save-every --engine --threads --resume --on-misfit --input --set",
-    "evaluate": "RUN --data --data-dir --split --strict --engine --threads --memory --json",
+    "train": "MODEL --data --data-dir --split --validation --strict --megapixels --augment --epochs --batch "
+    "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience --loss "
+    "--seed --runs --name --save-every --engine --threads --resume --on-misfit --input --set",
+    "evaluate": "RUN --data --data-dir --split --strict --megapixels --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
-    "predict": "RUN FILES --top --invert --memory --json",
+    "predict": "RUN FILES --top --invert --memory --megapixels --json",
     "verify": "FILE --memory --json",
     "show": "MODEL --input --set --on-misfit --batch --dtype --optimizer --no-optional --depth --columns "
     "--verify --train "
@@ -52,7 +52,7 @@ OPTIONS = {
     "check": "MODEL --input --set --on-misfit --json",
     "layers": "WORD --json",
     "models": "--json",
-    "data": "DATA --data-dir --split --show --augment --seed --json",
+    "data": "DATA --data-dir --split --megapixels --show --augment --seed --json",
 }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_show_gives_the_numbers_of_lenet5(say_json):
             "momentum": 0.9,
             "decay": 0.0,
         },
-        **{"batch": 64, "epochs": 20},
+        **{"validation": 0.0, "batch": 64, "epochs": 20},
     }
 
 
@@ -145,7 +145,7 @@ def test_show_for_people(say):
     source = next(i for i, line in enumerate(lines) if line.startswith("Source: LeCun"))
     assert lines[source + 1] == (
         "Usual training: sgd, learning rate 0.05, schedule onecycle, augmentation crop3,affine0.15, "
-        "momentum 0.9, batches of 64, 20 epochs"
+        "momentum 0.9, no validation part, batches of 64, 20 epochs"
     )
     assert lines[source + 2] == "kitnet train lenet5.digits: the same"
     titles = [line for line in lines[source + 3 :] if not line.startswith("- ")]
@@ -240,22 +240,26 @@ def test_train(say, easy, here):
     lines = said.out.splitlines()
     folder = Path("runs", "net-1")
     assert lines[0] == LINE
-    assert lines[1] == f"{easy}: 100 images to train with, 40 to test; run folder {folder}"
+    assert lines[1] == (f"{easy}: 90 images to train with, 10 to validate, 40 to test; run folder {folder}")
     assert re.fullmatch(r"training needs [\d.]+ KiB of memory besides the data", lines[2])
     number = r" *[\d,]+\.?\d*"
     for epoch, line in enumerate(lines[3:5], 1):
         assert re.fullmatch(
-            rf"epoch   {epoch}  train loss {number} accuracy {number}%  test loss {number} accuracy {number}%"
+            rf"epoch   {epoch}  train loss {number} accuracy {number}%  val loss {number} accuracy {number}%"
             rf"  {number} s  {number} images/s",
             line,
         )
     assert re.fullmatch(
         rf"{number}% of the test images right after {number} s; try: kitnet predict {folder} IMAGE.png",
-        lines[5],
+        lines[6],
     )
-    assert len(lines) == 6
+    assert len(lines) == 7
     summary = json.loads((here / folder / "summary.json").read_text())
-    assert f"{summary['test_accuracy']:.2%} of the test images" in lines[5]
+    assert lines[5] == (
+        f"the best epoch is {summary['best_epoch']}, with {summary['val_accuracy']:.2%} of the validation "
+        "images right"
+    )
+    assert f"{summary['test_accuracy']:.2%} of the test images" in lines[6]
     assert (summary["seed"], summary["batch"], summary["epochs"]) == (9, 25, 2)
     assert names(here) == ["runs"]
 
@@ -281,7 +285,9 @@ def test_train_a_name_from_a_folder_of_the_users(say, easy, here):
     for folder in (easy, "mine"):
         said = say("train", LINE, "--data", "mnist", "--data-dir", folder, "--epochs", "1")
         assert said.status == 0, said.err
-        assert said.out.splitlines()[1].startswith("mnist: 100 images to train with, 40 to test; ")
+        assert said.out.splitlines()[1].startswith(
+            "mnist: 90 images to train with, 10 to validate, 40 to test; "
+        )
 
 
 def test_train_lenet5_on_digits_for_two_epochs(say, here):
@@ -333,7 +339,7 @@ def test_resume_tells_of_a_damaged_checkpoint(say, easy, here):
 
 
 def test_evaluate(say, say_json, trained, easy):
-    _, test = load(easy)
+    *_, test = load(easy)
     model = Model.load(trained)
     right = sum(
         one.classes[0][0] == str(k) for one, k in zip(model.predict(test.images, 1), test.labels, strict=True)
@@ -426,7 +432,7 @@ def test_verify(say, say_json, trained):
 def test_no_line_is_broken_where_the_output_is_no_terminal(say, easy, here, picture):
     """Names are far longer than 80 columns here, and paths with brackets are no markup."""
     runs = here / ("[bold]" + "very-long-" * 12)
-    assert len(say("train", LINE, "--data", easy, "--epochs", "1", "--runs", runs).out.splitlines()) == 5
+    assert len(say("train", LINE, "--data", easy, "--epochs", "1", "--runs", runs).out.splitlines()) == 6
     folder = runs / "net-1"
     said = say("predict", folder, picture("a.png", 1), "--top", "10")
     assert said.out.count("\n") == 1
@@ -514,7 +520,7 @@ def test_training_fits_the_terminal(say, easy, monkeypatch):
     assert line in re.sub(" +", " ", text)
     number = r" *[\d,]+\.?\d*"
     assert re.search(
-        rf"epoch   1  train {number} {number}%  test {number} {number}%  {number} s {number} images/s", text
+        rf"epoch   1  train {number} {number}%  val {number} {number}%  {number} s {number} images/s", text
     )
     assert found[-1] == "try: kitnet predict r/net-1 IMAGE.png"
 

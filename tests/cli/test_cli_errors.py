@@ -389,8 +389,8 @@ def test_too_little_memory(refused, monkeypatch):
 COMMANDS = "Available commands: train, evaluate, predict, verify, show, check, explain, layers, ..."
 MOST_THREADS = max(64, 4 * os.cpu_count())
 LOSSES = (
-    "known: absolute, huber, hinge, multiclass_hinge, quadratic, rbf_penalty, sigmoid_cross_entropy, "
-    "softmax_cross_entropy"
+    "known: absolute, huber, gaussian_divergence, hinge, multiclass_hinge, quadratic, rbf_penalty, "
+    "sigmoid_cross_entropy, softmax_cross_entropy"
 )
 
 

@@ -255,7 +255,7 @@ def test_on_a_terminal_bar_and_results_do_not_run_into_each_other(start, easy):
     assert b"epoch 1/3" in seen  # the bar
     # what stays on the screen of each line: what follows the last return to its beginning and erasure
     screen = [line.split(b"\x1b[2K")[-1].strip(b"\r") for line in seen.split(b"\n")]
-    results = [line for line in screen if b"  test " in line]
+    results = [line for line in screen if b"  val " in line]
     assert len(results) == 3
     assert all(re.match(rb"epoch   \d  train ", line) for line in results)
 

@@ -29,7 +29,7 @@ def test_training_on_a_folder(say, folder, tmp_path):
         f"kitnet: 1 of 98 pictures are broken and left out; the first: {folder}/class5/broken.png: "
         "it is no picture, or its beginning is damaged; expected BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP\n"
     )
-    assert "97 images to train with, 23 to test" in said.out
+    assert "81 images to train with, 16 to validate, 23 to test" in said.out
     tested = say("evaluate", "runs/f-1")
     assert tested.out.startswith(f"{folder}: ") and "of 23 test images right" in tested.out
     assert float(tested.out.split(": ")[1].split("%")[0]) > 80
@@ -62,4 +62,40 @@ def test_training_with_augmentation(say, folder, engine):
         "",
         "kitnet: augmentation 'crop9,flop': unknown 'flop' (did you mean 'flip'?); known: affine, crop, "
         "cutmix, cutout, elastic, flip, jitter, mixup, resizedcrop\n",
+    )
+
+
+def test_a_folder_without_a_test_part(say, say_json, folder, tmp_path):
+    """`val` chooses the epoch; nothing is left to judge the result by, and it says so."""
+    where = tmp_path / "parts"
+    shutil.copytree(folder, where / "train")
+    (where / "train" / "class5" / "broken.png").unlink()
+    shutil.copytree(where / "train", where / "val")
+    said = say("train", "8x8x1 -> fc10", "--data", where, "--epochs", 2, "--name", "v")
+    assert (said.status, said.err) == (0, "")
+    assert f"{where}: 120 images to train with, 120 to validate, no test part; run folder" in said.out
+    assert "% of the validation images right after " in said.out.splitlines()[-1]
+    assert say("evaluate", "runs/v-1").out.startswith(f"{where}: ")
+    found = say_json("evaluate", "runs/v-1")
+    assert found["images"] == 120 and found["val_accuracy"] > 0.5
+    found = say_json("data", where)
+    assert found["validation"]["images"] == 120 and "test" not in found
+    assert len(found["duplicates"]) == 120 and found["duplicates"][0]["part"] == "validation"
+    assert "120 of 120 validation images are among the training images, too:" in say("data", where).out
+
+
+def test_larger_pictures_where_they_are_allowed(say, folder, tmp_path):
+    for part in ("train", "test"):
+        shutil.copytree(folder, tmp_path / "set" / part)
+    words = ("train", "8x8x1 -> fc10", "--data", tmp_path / "set", "--epochs", 1, "--name", "m")
+    said = say(*words, "--megapixels", "6e-5")
+    assert (said.status, said.out) == (2, "")
+    assert (
+        "it has 8x8, more than 6e-05 million pixels; make it smaller"
+        in say("data", tmp_path / "set", "--megapixels", "6e-5").err
+    )
+    assert say(*words, "--megapixels", "6.4e-5").status == 0
+    assert say("train", "--resume", "runs/m-1", "--epochs", 2).status == 0
+    assert say("train", *words[1:], "--megapixels", "0").err == (
+        "kitnet: --megapixels 0 is not possible; use a number above 0, such as 100\n"
     )

@@ -42,7 +42,9 @@ def test_it_learns_and_the_other_commands_take_it(say, rule, easy):
     assert (said.status, said.err) == (0, "")
     line, sizes, epoch, end = said.out.splitlines()
     assert line == "8x8x1 -> fc10"
-    assert sizes.endswith("100 images to train with, 40 to test; run folder runs/least-squares-1")
+    assert sizes.endswith(
+        "100 images to train with, no validation part, 40 to test; run folder runs/least-squares-1"
+    )
     assert epoch.startswith("epoch   1  train loss ") and end.startswith("100.00% of the test images right")
     assert "100.00% of 40 test images right" in say("evaluate", "runs/least-squares-1").out
     assert say("verify", "runs/least-squares-1").status == 0

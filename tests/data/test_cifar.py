@@ -52,7 +52,7 @@ def refusal(*arguments: object) -> str:
 
 def test_every_pixel_is_where_the_records_have_it(tmp_path: Path) -> None:
     files = made(tmp_path)
-    train, test = load("cifar10", tmp_path)
+    train, _, test = load("cifar10", tmp_path)
     assert (train.images.shape, test.images.shape) == ((15, 32, 32, 3), (3, 32, 32, 3))
     assert train.classes == test.classes == tuple(NAMES)
     record = files["data_batch_2.bin"][3073:6146]  # the second of the second file
@@ -63,7 +63,7 @@ def test_every_pixel_is_where_the_records_have_it(tmp_path: Path) -> None:
 
 def test_the_fine_label_of_cifar100_counts(tmp_path: Path) -> None:
     files = made(tmp_path, "cifar100")
-    train, _ = load("cifar100", tmp_path)
+    train, *_ = load("cifar100", tmp_path)
     assert train.labels.tolist() == [files["train.bin"][3074 * i + 1] for i in range(3)]
     assert train.images[0, 0, 0, 0] == files["train.bin"][2]
     assert len(train.classes) == 100
@@ -83,9 +83,9 @@ def test_folders_and_archives_give_the_same(tmp_path: Path, name: str) -> None:
         load(name, tmp_path / "whole"),
         load(tmp_path / "plain" / kind.folder),
     ]
-    for train, test in ways[1:]:
-        np.testing.assert_array_equal(train.images, ways[0][0].images)
-        np.testing.assert_array_equal(test.labels, ways[0][1].labels)
+    for train, _, test in ways[1:]:
+        np.testing.assert_array_equal(train.images, ways[0].train.images)
+        np.testing.assert_array_equal(test.labels, ways[0].test.labels)
 
 
 def test_the_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path: Path) -> None:
 def test_a_name_knows_where_its_archive_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(tmp_path / "cifar10")
     monkeypatch.setattr(module, "download_cifar", lambda name: tmp_path / name)
-    assert len(load("cifar10")[1]) == 3
+    assert len(load("cifar10").test) == 3
 
 
 def for_python(folder: Path, name: str, files: dict[str, bytes], protocol: int = 2) -> dict[str, bytes]:
@@ -200,11 +200,11 @@ def test_the_version_for_python_gives_the_same(tmp_path: Path, name: str) -> Non
         ways.append(load(name, tmp_path / f"{protocol}"))
     ways.append(load(tmp_path / "2" / kind.python.folder))
     ways.append(load(archived(tmp_path / kind.python.archive, files, kind.python.folder)))
-    for train, test in ways[1:]:
-        np.testing.assert_array_equal(train.images, ways[0][0].images)
-        np.testing.assert_array_equal(train.labels, ways[0][0].labels)
-        np.testing.assert_array_equal(test.labels, ways[0][1].labels)
-        assert train.classes == ways[0][0].classes
+    for train, _, test in ways[1:]:
+        np.testing.assert_array_equal(train.images, ways[0].train.images)
+        np.testing.assert_array_equal(train.labels, ways[0].train.labels)
+        np.testing.assert_array_equal(test.labels, ways[0].test.labels)
+        assert train.classes == ways[0].train.classes
 
 
 def test_pickles_that_are_no_batches(tmp_path: Path) -> None:

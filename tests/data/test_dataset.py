@@ -112,7 +112,7 @@ def test_nan_is_found():
 
 @pytest.mark.parametrize("end", ["", ".gz"])
 def test_a_folder(tmp_path, end):
-    train, test = load(write_set(tmp_path / "mine", end))
+    train, _, test = load(write_set(tmp_path / "mine", end))
     assert (train.images.shape, test.images.shape) == ((6, 4, 5, 1), (3, 4, 5, 1))
     assert train.classes == test.classes == ("0", "1", "2")
     assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1, 2, 2, 1, 0], [2, 0, 1])
@@ -125,7 +125,7 @@ def test_other_spellings_and_colour(tmp_path):
     for name in NAMES:
         spelled = name.replace("-idx", ".idx").replace("idx3", "idx4") if "t10k" in name else f"{name}.gz"
         (folder / name).rename(folder / spelled)
-    train, test = load(folder)
+    train, _, test = load(folder)
     assert (train.images.shape, test.images.shape) == ((6, 4, 5, 3), (3, 4, 5, 3))
 
 
@@ -133,13 +133,13 @@ def test_other_spellings_and_colour(tmp_path):
 def test_a_published_set_from_a_folder(tmp_path, name):
     write_set(tmp_path / name)
     for data_dir in (tmp_path, tmp_path / name, str(tmp_path)):
-        train, _ = load(name, data_dir)
+        train, *_ = load(name, data_dir)
         assert train.name == name and len(train.classes) == 10 and len(train) == 6
 
 
 def test_a_published_set_is_downloaded_without_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "download", lambda name: write_set(tmp_path / name))
-    train, _ = load("kmnist")
+    train, *_ = load("kmnist")
     assert train.classes == ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 

@@ -15,7 +15,7 @@ def test_they_are_those_of_scikit_learn():
 
 
 def test_the_sizes():
-    train, test = load("digits")
+    train, _, test = load("digits")
     assert (train.images.shape, test.images.shape) == ((1437, 8, 8, 1), (360, 8, 8, 1))
     assert train.images.dtype == np.uint8 and train.labels.dtype == np.int64
     assert (train.images.min(), train.images.max()) == (0, 255)

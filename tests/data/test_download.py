@@ -50,7 +50,7 @@ def world(tmp_path, monkeypatch):
 
 def publish(tmp_path, mirrors):
     """The digits under the names of MNIST: whole in www/good, each file longer by one byte in www/wrong."""
-    train, test = load("digits")
+    train, _, test = load("digits")
     hashes = []
     for folder in ("good", "wrong"):
         (tmp_path / "www" / folder).mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def refusal():
 def test_mirrors_are_tried_until_one_has_the_right_file(world):
     tmp_path, host, asked, publish_at = world
     publish_at([f"{host}/none", f"{host}/wrong", f"{host}/good", f"{host}/never"])
-    train, test = load("mnist")
+    train, _, test = load("mnist")
     assert (len(train), len(test)) == (1437, 360)
     assert asked == [f"/{mirror}/{name}.gz" for name in FILES for mirror in ("none", "wrong", "good")]
     folder = tmp_path / "cache" / "data" / "mnist"

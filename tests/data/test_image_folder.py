@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from kitnet.base.error import DataError
-from kitnet.data import Preparation, load, open_image
-from kitnet.data import image_files as module
+from kitnet.data import Preparation, load
 from kitnet.data.image_files import ImageFiles
 
 
@@ -29,7 +28,7 @@ def refusal(*arguments: object, **given: object) -> str:
 
 def names(source: object) -> list[str]:
     assert isinstance(source, ImageFiles)
-    return [path.name for path in source.paths]
+    return [file.path.name for file, _ in source.files]
 
 
 def test_train_and_test_folders(tmp_path: Path) -> None:
@@ -45,14 +44,17 @@ def test_train_and_test_folders(tmp_path: Path) -> None:
     ):
         picture(tmp_path / part / label / name, i)
     (tmp_path / "train" / "dog" / "notes.txt").write_text("no picture")
-    train, test = load(tmp_path)
-    assert train.classes == test.classes == ("cat", "dog")
+    train, validation, test = load(tmp_path)
+    assert train.classes == test.classes == validation.classes == ("cat", "dog")
     assert (names(train), names(test)) == (["c.bmp", "a.PNG", "b.png"], ["d.png"])
+    assert names(validation) == ["e.png"]
     images, labels = train.read(np.array([2, 0]))
     assert isinstance(images, np.ndarray) and images[:, 0, 0, 0].tolist() == [0, 2]
     assert labels.tolist() == [1, 0]
     (tmp_path / "test").rename(tmp_path / "kept")
-    assert names(load(tmp_path)[1]) == ["e.png"]
+    assert load(tmp_path).test is None and names(load(tmp_path).validation) == ["e.png"]
+    assert sum(map(len, load(tmp_path, split=0.5).named().values())) == 4  # the test part is of `train`
+    (tmp_path / "kept").rename(tmp_path / "test")
     text = f"{tmp_path}: it has a test part of its own; leave out --split"
     assert refusal(tmp_path, split=0.5) == text
     assert refusal("digits", split=0.5) == "digits: it has a test part of its own; leave out --split"
@@ -62,15 +64,15 @@ def test_a_split_depends_on_each_path_alone(tmp_path: Path) -> None:
     for label in ("a", "b"):
         for i in range(40):
             picture(tmp_path / "one" / label / f"{i}.png", shape=(2, 2))
-    kept = names(load(tmp_path / "one", split=0.25)[1])
+    kept = names(load(tmp_path / "one", split=0.25).test)
     assert 8 <= len(kept) <= 32
     # known for ever: another version must not move pictures from one part to the other
     assert kept[:5] == ["10.png", "12.png", "21.png", "24.png", "29.png"]
-    assert set(kept[:5]) < set(names(load(tmp_path / "one", split=0.5)[1]))
+    assert set(kept[:5]) < set(names(load(tmp_path / "one", split=0.5).test))
     (tmp_path / "one").rename(tmp_path / "two")
     picture(tmp_path / "two" / "a" / "another.png", shape=(2, 2))
     (tmp_path / "two" / "a" / "0.png").unlink()
-    again = names(load(tmp_path / "two", split=0.25)[1])
+    again = names(load(tmp_path / "two", split=0.25).test)
     assert {*again} - {"another.png", "0.png"} == {*kept} - {"0.png"}
 
 
@@ -81,7 +83,7 @@ def test_what_a_split_needs(tmp_path: Path) -> None:
     share = "take a share of the pictures with --split 0.2"
     assert refusal(tmp_path / "plain") == f"{tmp_path / 'plain'}: it has no test part; {share}"
     assert refusal(tmp_path / "parts") == (
-        f"{tmp_path / 'parts'}: it has no test part, which would be a folder test or testing or val beside "
+        f"{tmp_path / 'parts'}: it has no test part, which would be a folder test or testing beside "
         f"train; {share}"
     )
     assert refusal(tmp_path / "plain", split=1e-9) == (
@@ -97,36 +99,12 @@ def test_pictures_of_many_sizes_and_kinds(tmp_path: Path) -> None:
     for part in ("train", "test"):
         picture(tmp_path / part / "a" / "x.png", 255, (10, 4, 3))
         picture(tmp_path / part / "b" / "y.png", 255, (3, 9))
-    train, test = load(tmp_path)
+    train, _, test = load(tmp_path)
     assert [image.shape for image in train.read(np.arange(2))[0]] == [(10, 4, 3), (3, 9, 1)]
     preparation = Preparation.fitted(train, (6, 6, 3))
     assert (preparation.resize, preparation.mean, preparation.std) == ((6, 6), (1.0,) * 3, (1.0,) * 3)
     assert preparation.prepare_all(test)[0].shape == (2, 6, 6, 3)
     assert preparation.first(test, 8).shape == (2, 6, 6, 3)
-
-
-@pytest.mark.parametrize(
-    ("held", "expected"),
-    [(1 << 29, []), (48 * 3, ["5.png", "3.png"]), (0, ["5.png", "0.png", "3.png"])],
-)
-def test_what_does_not_stay_in_memory_is_decoded_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, expected: list[str]
-) -> None:
-    for i in range(6):
-        picture(tmp_path / "train" / "a" / f"{i}.png", i)
-        picture(tmp_path / "test" / "a" / f"{i}.png", i, (4, i + 1, 1))
-    monkeypatch.setattr(module, "HELD", held)
-    train, test = load(tmp_path)
-    decoded = []
-
-    def opened(path: Path) -> np.ndarray:
-        decoded.append(path.name)
-        return open_image(path)
-
-    monkeypatch.setattr(module, "open_image", opened)
-    assert train.read(np.array([5, 0, 3]))[0][:, 0, 0, 0].tolist() == [5, 0, 3]  # type: ignore[call-overload]
-    assert decoded == expected
-    assert test.read(np.arange(6))[0][5].shape == (4, 6, 1)
 
 
 def test_broken_pictures_are_named_and_left_out(tmp_path: Path) -> None:
@@ -136,7 +114,7 @@ def test_broken_pictures_are_named_and_left_out(tmp_path: Path) -> None:
     whole = (tmp_path / "train" / "a" / "good.png").read_bytes()
     for i in range(5):
         (tmp_path / "train" / "a" / f"bad{i}.png").write_bytes(whole[: 41 + i])
-    train, test = load(tmp_path)
+    train, _, test = load(tmp_path)
     assert isinstance(train, ImageFiles) and names(train) == ["good.png", "good.png"]
     reason = "the PNG picture is truncated or damaged; take a fresh copy of the file"
     assert train.warnings == (
@@ -152,15 +130,17 @@ def test_a_list_of_paths_and_labels(tmp_path: Path) -> None:
     for i, name in enumerate(("a.png", "b/c.png", "d.png", "e.png")):
         picture(tmp_path / name, i)
     lines = ["Label,File,split", "cat,a.png,train", "dog,b/c.png,train", "dog,d.png,val", "cat,none.png,test"]
+    lines.append("dog,e.png,testing")
     path = tmp_path / "set.csv"
     path.write_text("\ufeff" + "\n".join(lines) + "\n\n")
-    train, test = load(path)
-    assert (names(train), names(test), train.classes) == (["a.png", "c.png"], ["d.png"], ("cat", "dog"))
+    train, validation, test = load(path)
+    assert (names(train), names(test), train.classes) == (["a.png", "c.png"], ["e.png"], ("cat", "dog"))
+    assert names(validation) == ["d.png"]
     assert test.warnings == (
         f"1 of 2 pictures are broken and left out; the first: {tmp_path}/none.png: No such file or directory",
     )
     path.with_suffix(".tsv").write_text("path\tlabel\na.png\tcat\nd.png\tcat\nb/c.png\tcat\ne.png\tcat\n")
-    train, test = load(path.with_suffix(".tsv"), split=0.5)
+    train, _, test = load(path.with_suffix(".tsv"), split=0.5)
     assert sorted(names(train) + names(test)) == ["a.png", "c.png", "d.png", "e.png"]
 
 
@@ -176,8 +156,8 @@ def test_a_list_of_paths_and_labels(tmp_path: Path) -> None:
         (b"path,label\na.png, ", "line 2: expected a path and a class, but got 'a.png, '"),
         (
             b"path,label,part\na.png,cat,tset",
-            "line 2: the part 'tset' is unknown; known: train, training, test, testing, val, valid, "
-            "validation",
+            "line 2: the part 'tset' is unknown; known: train, training, val, valid, validation, test, "
+            "testing",
         ),
         (
             b"path,label\na.png,cat",

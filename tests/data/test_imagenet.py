@@ -39,10 +39,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_names_and_labels_for_validation(folder: Path) -> None:
-    train, test = load(folder)
-    assert train.classes == test.classes == ("tench, Tinca tinca", f"crane ({BIRD})", f"crane ({MACHINE})")
+    train, validation, test = load(folder)
+    assert test is None
+    assert (
+        train.classes == validation.classes == ("tench, Tinca tinca", f"crane ({BIRD})", f"crane ({MACHINE})")
+    )
     assert train.read(np.arange(3))[1].tolist() == [0, 1, 2]
-    assert test.read(np.arange(3))[1].tolist() == [2, 1, 0]
+    assert validation.read(np.arange(3))[1].tolist() == [2, 1, 0]
+    picture(folder / "test" / "ILSVRC2012_test_00000001.JPEG")  # whose class nobody tells
+    assert load(folder).test is None
 
 
 def test_tiny_imagenet(folder: Path) -> None:
@@ -51,7 +56,7 @@ def test_tiny_imagenet(folder: Path) -> None:
         path.unlink()
     lines = [f"ILSVRC2012_val_0000000{i}.JPEG\t{FISH}\t0\t32\t44\t62" for i in (1, 2, 3)]
     (folder / "val" / "val_annotations.txt").write_text("\n".join(lines))
-    assert load(folder)[1].read(np.arange(3))[1].tolist() == [0, 0, 0]
+    assert load(folder).validation.read(np.arange(3))[1].tolist() == [0, 0, 0]
 
 
 def test_what_is_not_told(folder: Path, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def refusal(path: Path) -> str:
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)], ids=["grey", "colour"])
 def test_what_was_saved_is_read(tmp_path: Path, names: tuple[str, ...], shape: tuple[int, ...]) -> None:
     given = arrays(names, shape)
-    train, test = load(saved(tmp_path / "set.npz", **given, other=np.zeros(2)))
+    train, _, test = load(saved(tmp_path / "set.npz", **given, other=np.zeros(2)))
     np.testing.assert_array_equal(train.images.reshape(given[names[0]].shape), given[names[0]])
     np.testing.assert_array_equal(test.images.reshape(given[names[2]].shape), given[names[2]])
     assert train.images.ndim == 4
@@ -55,7 +55,7 @@ def test_what_was_saved_is_read(tmp_path: Path, names: tuple[str, ...], shape: t
 def test_names_and_labels_in_a_column(tmp_path: Path) -> None:
     given = arrays()
     given["y_train"] = given["y_train"][:, None]
-    train, _ = load(saved(tmp_path / "set.npz", **given, classes=np.array(["a", "b", "c", "d"])))
+    train, *_ = load(saved(tmp_path / "set.npz", **given, classes=np.array(["a", "b", "c", "d"])))
     assert train.classes == ("a", "b", "c", "d")
     assert train.labels.shape == (6,)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kitnet.base.error import DataError, KitnetError
-from kitnet.data import Dataset, Given, Kind, Loader, Preparation, Source, load, register
-from kitnet.data.kind import KINDS, Parts
+from kitnet.data import Dataset, Given, Kind, Loader, Parts, Preparation, Source, load, register
+from kitnet.data.kind import KINDS
 
 
 class Own(Source):
@@ -73,12 +73,12 @@ def test_pictures_of_many_sizes_are_resized_as_for_prediction() -> None:
 
 def test_a_kind_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(name: str, given: Given) -> Parts:
-        return Own(True), Own(False)
+        return Parts(Own(True), test=Own(False))
 
     monkeypatch.delitem(KINDS, "own", raising=False)
     register("own", Kind("a .own file", lambda path: path.suffix == ".own", read))
     (tmp_path / "a.own").touch()
-    train, test = load(tmp_path / "a.own")
+    train, _, test = load(tmp_path / "a.own")
     assert len(train) == len(test) == 11
     with pytest.raises(DataError) as caught:
         load(tmp_path / "a.own", split=0.5)

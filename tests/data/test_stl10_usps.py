@@ -32,7 +32,7 @@ def stl10(folder: Path) -> np.ndarray:
 def test_stl10(tmp_path: Path) -> None:
     pixels = stl10(tmp_path / "stl10_binary")
     for where in (tmp_path, tmp_path / "stl10_binary"):
-        train, test = load(where)
+        train, _, test = load(where)
         assert train.labels.tolist() == [0, 9, 2] and len(test) == 3 and train.classes[9] == "class9"
         assert train.images.shape == (3, 96, 96, 3)
         for row, column, colour in [(0, 0, 0), (5, 90, 1), (95, 2, 2)]:
@@ -79,7 +79,9 @@ def test_usps(tmp_path: Path) -> None:
     (tmp_path / "b" / "usps.bz2").write_bytes(bz2.compress(pairs(*train)))
     (tmp_path / "b" / "usps.t").write_bytes(pairs(*test))
     for folder in ("a", "b"):
-        for read, (values, labels) in zip(load(tmp_path / folder), (train, test), strict=True):
+        for read, (values, labels) in zip(
+            load(tmp_path / folder).named().values(), (train, test), strict=True
+        ):
             assert read.labels.tolist() == labels.tolist()
             expected = np.round((values + 1) * 127.5).reshape(-1, 16, 16, 1)
             np.testing.assert_array_equal(read.images, expected)

@@ -47,7 +47,8 @@ def test_each_kind_of_layer_stays_and_the_others_learn_as_before(node: str) -> N
             np.testing.assert_array_equal(array, before.weights[path])
             assert not step.gradient[path].any()
         else:
-            np.testing.assert_array_equal(array, free.weights[path], err_msg=path)
+            if not node.startswith("batchnorm"):  # its statistics are others than in training
+                np.testing.assert_array_equal(array, free.weights[path], err_msg=path)
             assert (array != before.weights[path]).any() or path.startswith("batchnorm"), path
 
 
@@ -64,6 +65,45 @@ def test_no_rule_moves_them(word: str) -> None:
     before, net, _ = trained("8x8x3 -> conv3-2 -> fc5", False, ["conv1"], rule)
     np.testing.assert_array_equal(net.weights["conv1.weight"], before.weights["conv1.weight"])
     assert (net.weights["fc1.weight"] != before.weights["fc1.weight"]).any()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("frozen", [["conv1", "batchnorm1"], ["batchnorm1"]])
+def test_a_frozen_norm_is_as_in_evaluation(compiled: bool, frozen: list[str]) -> None:
+    """Its running statistics stay, and training normalises by them, so that the rest learns what it will
+    meet. Where nothing below it learns, it takes its kernel."""
+    line = "8x8x3 -> conv3-4 same -> batchnorm -> relu -> batchnorm -> fc5"
+    net = kitnet.parse(line).initialise(1)
+    net.state["batchnorm1"]["mean"][...] = [0.1, -0.2, 0.3, 0.4]
+    net.state["batchnorm1"]["var"][...] = [0.5, 2, 1, 3]
+    kept = {name: array.copy() for name, array in net.state["batchnorm1"].items()}
+    moved, rule = net.state["batchnorm2"]["mean"].copy(), Sgd(0.01, 0)
+    expected = kitnet.parse(line.replace("batchnorm", "batchnorm fixed=yes", 1)).share(net)
+    tape = expected.tape(X, train=True)
+    dy = tape.backward({"fc1": (softmax(tape["fc1"]) - np.eye(5)[CLASSES]).astype(np.float32) / 8})
+    start = net.weights["fc1.weight"].copy()
+    if compiled:
+        step = net.compile(8, "train", rule=rule, frozen=frozen)
+        ids = [choice.one.id for choice in step.plan.choices]
+        assert ("batchnorm.running.images" in ids) == ("conv1" in frozen)
+    else:
+        step = FormulaStep(net, None, rule, {"velocity": net.weights.like()}, frozen=frozen)
+    step(X, CLASSES, 0)
+    for name, array in kept.items():
+        np.testing.assert_array_equal(net.state["batchnorm1"][name], array)
+    assert (net.state["batchnorm2"]["mean"] != moved).all()
+    np.testing.assert_allclose(
+        net.weights["fc1.weight"], start - 0.01 * dy["fc1.weight"], rtol=1e-4, atol=1e-6
+    )
+    assert step.gradient["conv1.weight"].any() == ("conv1" not in frozen)
+    np.testing.assert_allclose(
+        step.gradient["conv1.weight"], dy["conv1.weight"] * ("conv1" not in frozen), rtol=1e-3, atol=1e-6
+    )
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    e = np.exp(scores - scores.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
 
 
 def test_the_way_back_ends_where_nothing_learns() -> None:

@@ -7,7 +7,7 @@ from volumes import fitting, run
 
 from kitnet.kernels.cpu import detect, levels
 from kitnet.kernels.jit import build
-from kitnet.kernels.update import LINE, follow, gather, reduce, trouble
+from kitnet.kernels.update import LINE, follow, gather, length, reduce, squares, trouble
 from kitnet.optim import Sgd
 
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
@@ -80,6 +80,25 @@ def test_trouble_is_a_number_that_is_not_finite(cpu, bad):
         x[rng.integers(size)] = bad
         run(code, ("partial",), x=x, partial=partial)
         assert np.isnan(partial).sum() == 1
+
+
+@EACH_LEVEL
+@pytest.mark.parametrize("scale", [1e-15, 1.0, 1e18, 1e30])
+def test_the_length_of_numbers_whose_squares_overflow(cpu, scale):
+    rng = np.random.default_rng(6)
+    sums = build([squares("squares", cpu, *case) for case in SIZES])
+    lengths = build([length("length", cpu, tasks) for _, tasks in SIZES])
+    for (size, tasks), summed, root in zip(SIZES, sums, lengths, strict=True):
+        x = fitting((rng.standard_normal(size) * scale).astype(np.float32))
+        partial, y = guarded(2 * tasks), guarded(1)
+        run(summed, ("partial",), x=x, partial=partial)
+        run(root, ("y",), partial=partial, y=y)
+        np.testing.assert_allclose(y, np.sqrt((x.astype(np.float64) ** 2).sum()), rtol=size * 2**-24)
+        for bad in (np.nan, np.inf):
+            x[rng.integers(size)] = bad
+            run(summed, ("partial",), x=x, partial=partial)
+            run(root, ("y",), partial=partial, y=y)
+            assert not np.isfinite(y).any()
 
 
 @EACH_LEVEL

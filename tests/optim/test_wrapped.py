@@ -85,13 +85,35 @@ def test_threads_change_no_bit_of_a_clipped_step() -> None:
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_gradient_whose_squares_are_too_large_changes_nothing(compiled: bool) -> None:
-    """Though every gradient is a number."""
-    line = "6x6x1 -> fc3"
-    before = parse(line).initialise(0).weights.flat
-    w, _, finite = trained(Clipped(Sgd(0.1)), compiled, 1e30, line)
-    assert not finite
-    np.testing.assert_array_equal(w, before)
+def test_a_gradient_whose_squares_are_too_large_is_shortened(compiled: bool) -> None:
+    """Its length is a number of float32, the sum of its squares is none. The step has the length 0.1."""
+    line = "6x6x1 -> fc3 init=zeros"
+    net = parse(line).initialise(0)
+    rng = np.random.default_rng(4)
+    x, classes = rng.standard_normal((8, 6, 6, 1), np.float32) * np.float32(1e30), rng.integers(0, 3, 8)
+    rule = Clipped(Sgd(0.1, 0))
+    step = (
+        net.compile(8, "train", rule=rule)
+        if compiled
+        else FormulaStep(net, None, rule, {"velocity": net.weights.like()})
+    )
+    step(x, classes, 0)
+    assert step.finite
+    w, dw = (array.astype(np.float64) for array in (net.weights.flat, step.gradient.flat))
+    assert np.sqrt((dw**2).sum()) > 1e28
+    np.testing.assert_allclose(w, -0.1 * dw / np.sqrt((dw**2).sum()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_gradient_that_is_too_long_for_a_number_changes_nothing(compiled: bool) -> None:
+    net = parse("32x32x1 -> fc3 init=zeros").initialise(0)
+    x = np.full((1, 32, 32, 1), 3e38, np.float32)
+    rule = Clipped(Sgd(0.1))
+    memory = {"velocity": net.weights.like()}
+    step = net.compile(1, "train", rule=rule) if compiled else FormulaStep(net, None, rule, memory)
+    step(x, np.zeros(1, int), 0)
+    assert np.isfinite(step.gradient.flat).all() and not step.finite
+    assert not net.weights.flat.any()
 
 
 @pytest.mark.parametrize(

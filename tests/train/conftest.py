@@ -21,6 +21,7 @@ def settings(easy, tmp_path):
             "data": easy,
             "epochs": 2,
             "batch": 16,
+            "validation": 0.0,
             "runs": str(tmp_path / "runs"),
         }
         return Settings(**{**usual, **other})

@@ -59,17 +59,17 @@ def test_the_first_twenty_losses_agree(line):
 def test_threads_change_no_bit_of_a_run(settings, tmp_path):
     rows = []
     for threads in (1, 2, 3):
-        events = list(train(settings(threads=threads, runs=str(tmp_path / str(threads)))))
-        rows.append([(e.train_loss, e.test_loss) for e in events if isinstance(e, EpochEnded)])
+        events = list(train(settings(threads=threads, validation=0.2, runs=str(tmp_path / str(threads)))))
+        rows.append([(e.train_loss, e.val_loss) for e in events if isinstance(e, EpochEnded)])
         assert isinstance(events[-1], Finished) and events[-1].summary["engine"] == "compiled"
     assert rows[0] == rows[1] == rows[2]
 
 
 def test_both_engines_end_an_epoch_alike(settings):
-    runs = [list(train(settings(engine=engine))) for engine in ("formula", "compiled")]
+    runs = [list(train(settings(engine=engine, validation=0.2))) for engine in ("formula", "compiled")]
     one, two = (next(e for e in events if isinstance(e, EpochEnded)) for events in runs)
     assert one.train_loss == pytest.approx(two.train_loss, rel=1e-4)
-    assert one.test_loss == pytest.approx(two.test_loss, rel=1e-4)
+    assert one.val_loss == pytest.approx(two.val_loss, rel=1e-4)
 
 
 def test_which_engine_is_picked(monkeypatch):

@@ -59,7 +59,7 @@ def end(folder):
     return {name: array.tobytes() for name, array in arrays.items()}
 
 
-TOLD = {"model": "8x8x1 -> fc10", "epochs": 2, "batch": 50, "engine": "formula"}
+TOLD = {"model": "8x8x1 -> fc10", "epochs": 2, "batch": 50, "engine": "formula", "validation": 0.0}
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 import kitnet
 from kitnet.base.error import RunError
+from kitnet.data import load
 from kitnet.files import write_tensors
 from kitnet.layers import Convolution, Linear
 from kitnet.net import Graph
@@ -30,6 +31,7 @@ from kitnet.train import (
     Stepped,
     Stopped,
     Warned,
+    evaluate,
     resume,
     train,
 )
@@ -155,6 +157,19 @@ def test_more_epochs_than_were_asked_for(settings):
     assert events[-1].summary["epochs"] == 4
 
 
+def test_a_schedule_that_is_stretched_is_told(settings):
+    """A line over 4 epochs is in its middle where one over 2 ends; drops count epochs and stay."""
+    folder = list(train(settings(epochs=2, schedule="linear", lr=0.4)))[-1].folder
+    texts = [event.text for event in resume(folder, epochs=4) if isinstance(event, Warned)]
+    assert texts == [
+        "the schedule linear is now one of 4 epochs, not of 2: the learning rate of the next step is 0.1926 "
+        "in the place of 0"
+    ]
+    for schedule in ("constant", "drops at=1,3"):
+        folder = list(train(settings(epochs=2, schedule=schedule)))[-1].folder
+        assert not [event for event in resume(folder, epochs=4) if isinstance(event, Warned)]
+
+
 def test_more_epochs_are_remembered_when_it_is_stopped_again(settings):
     folder = list(train(settings(epochs=1)))[-1].folder
     stop = threading.Event()
@@ -270,12 +285,12 @@ def test_a_model_is_no_checkpoint(settings):
         other.unlink()
     (folder / "last.safetensors").replace(path)
     assert refusal(folder) == (
-        f"{path}: its format is 'kitnet model 2', expected 'kitnet checkpoint 2'; start the run anew"
+        f"{path}: its format is 'kitnet model 2', expected 'kitnet checkpoint 3'; start the run anew"
     )
 
 
-def test_a_checkpoint_of_format_1(settings):
-    """A run of an earlier kitnet has one checkpoint, under another name; renamed it is refused as well."""
+def test_checkpoints_of_older_formats(settings):
+    """Of format 1 a run has one checkpoint, under another name; renamed it is refused as well."""
     folder = begin(settings(), 1, 1)[-1].folder
     path = newest(folder)
     for other in folder.glob("checkpoint-*"):
@@ -285,6 +300,8 @@ def test_a_checkpoint_of_format_1(settings):
         assert refusal(folder) == (
             f"{folder / name}: a checkpoint of format 1, which cannot be resumed; start the run anew"
         )
+    save_file({"weights": np.zeros(3)}, path, {"format": "kitnet checkpoint 2"})
+    assert refusal(folder) == f"{path}: a checkpoint of format 2, which cannot be resumed; start the run anew"
 
 
 NET = "8x8x1 -> conv3-2 -> batchnorm -> fc10"
@@ -427,7 +444,7 @@ def test_rows_that_cannot_be(tmp_path):
     twice = changed_checkpoint(tmp_path / "c", "trainer", lambda data: {**data, "rows": data["rows"][:1] * 2})
     assert twice == "its rows are not those of 2 epochs"
     no_rows = changed_checkpoint(tmp_path / "c", "trainer", lambda data: {**data, "rows": [{}, {}]})
-    assert no_rows.startswith("its row needs epoch, images_per_second, seconds, test_accuracy, test_loss, ")
+    assert no_rows.startswith("its row needs epoch, images_per_second, seconds, train_accuracy, train_loss, ")
 
 
 @pytest.mark.parametrize(
@@ -480,16 +497,16 @@ def test_the_best_epoch_has_the_best_accuracy_then_the_lowest_loss():
 
 
 def test_a_run_means_its_best_model(settings, write):
-    """The labels of the test set are random, so that more training makes the loss worse."""
-    images, labels = patterns(40, 1)
-    data = write("random", patterns(100, 0), (images, np.random.default_rng(0).permutation(labels)))
+    """Labels are random, so that the last epoch is not the best."""
+    images, labels = patterns(100, 0)
+    data = write("random", (images, np.random.default_rng(0).permutation(labels)), patterns(40, 1))
     models, events = [], []
-    for event in train(settings(epochs=4, data=data)):
+    for event in train(settings(epochs=4, data=data, validation=0.3)):
         events.append(event)
         if isinstance(event, EpochEnded):
             models.append((events[0].folder / "last.safetensors").read_bytes())
     folder, found = events[0].folder, [event for event in events if isinstance(event, EpochEnded)]
-    best = max(range(4), key=lambda i: (found[i].test_accuracy, -found[i].test_loss))
+    best = max(range(4), key=lambda i: (found[i].val_accuracy, -found[i].val_loss))
     assert best != 3
     assert (folder / "best.safetensors").read_bytes() == models[best]
     assert (folder / "last.safetensors").read_bytes() == models[3]
@@ -497,6 +514,10 @@ def test_a_run_means_its_best_model(settings, write):
         Model.load(folder).net.weights.flat.tobytes()
         == Model.load(folder / "best.safetensors").net.weights.flat.tobytes()
     )
+    summary, score = events[-1].summary, evaluate(Model.load(folder), load(data).test)
+    assert (summary["best_epoch"], summary["val_loss"]) == (best + 1, found[best].val_loss)
+    assert summary["test_accuracy"] == score.accuracy
+    assert summary["test_loss"] == pytest.approx(score.loss, rel=1e-5)
 
 
 def test_before_an_epoch_has_ended_the_last_model_is_the_best(settings):

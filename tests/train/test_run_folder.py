@@ -124,7 +124,7 @@ def test_results_csv_has_a_line_an_epoch(told):
     with (folder.path / "results.csv").open(newline="") as file:
         found = list(csv.DictReader(file))
     assert list(found[0]) == [
-        *("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+        *("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"),
         *("seconds", "images_per_second"),
     ]
     assert [row["epoch"] for row in found] == ["1", "2"]

@@ -36,7 +36,6 @@ def test_the_toml_is_read_back_the_same(tmp_path):
 def test_none_is_left_out():
     assert tomllib.loads(Settings().to_toml()) == {
         "model": "lenet5",
-        "data": "digits",
         "seed": 0,
         "runs": "runs",
     }

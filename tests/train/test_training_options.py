@@ -43,14 +43,14 @@ def test_all_together_go_on_the_same(settings, engine):
 
 
 def test_averaged_weights_are_judged_and_saved(settings):
-    events = list(train(settings(epochs=2, average=0.5, lr=0.2)))
+    events = list(train(settings(epochs=2, average=0.5, lr=0.2, validation=0.2)))
     row, folder = [event for event in events if isinstance(event, EpochEnded)][-1], events[-1].folder
     kept, model = checkpoint(folder), Model.load(folder / "last.safetensors")
     for path, array in model.net.weights.items():
         np.testing.assert_array_equal(array, kept[f"rule/average/{path}"])
         assert (array != kept[f"weights/{path}"]).any()
-    score = evaluate(model, load(settings().data)[1])
-    assert score.accuracy == row.test_accuracy and score.loss == pytest.approx(row.test_loss, rel=1e-5)
+    score = evaluate(model, load(settings().data, validation=0.2).validation)
+    assert score.accuracy == row.val_accuracy and score.loss == pytest.approx(row.val_loss, rel=1e-5)
 
 
 def test_a_clip_shortens_the_steps(settings):
@@ -75,7 +75,7 @@ def test_frozen_paths_stay(settings, tmp_path):
 
 def test_patience_ends_a_run_that_gets_no_better(settings):
     """At a rate of nearly 0 the first epoch stays the best."""
-    events = list(train(settings(epochs=9, lr=1e-30, patience=2)))
+    events = list(train(settings(epochs=9, lr=1e-30, patience=2, validation=0.2)))
     folder, summary = events[-1].folder, events[-1].summary
     assert (summary["epochs"], summary["best_epoch"]) == (3, 1)
     with pytest.raises(RunError) as caught:
@@ -85,7 +85,7 @@ def test_patience_ends_a_run_that_gets_no_better(settings):
     )
     (folder / "summary.json").unlink()  # ended by force just before
     assert isinstance(list(resume(folder))[-1], Finished)
-    assert list(train(settings(epochs=4, patience=2)))[-1].summary["epochs"] == 4
+    assert list(train(settings(epochs=4, patience=2, validation=0.2)))[-1].summary["epochs"] == 4
 
 
 @pytest.mark.parametrize("engine", ["formula", "compiled"])
@@ -124,8 +124,7 @@ def test_data_that_have_changed_are_noticed(settings, write):
         resume(folder)
     newest = max(folder.glob("checkpoint-*"))
     assert str(caught.value) == (
-        f"{newest}: not a checkpoint of this run (its training or test data are not those of now); start the "
-        "run anew"
+        f"{newest}: not a checkpoint of this run (its data are not those of now); start the run anew"
     )
     images[17, 3, 3] ^= 1
     write("mine", (images, labels), patterns(40, 1))
@@ -135,6 +134,10 @@ def test_data_that_have_changed_are_noticed(settings, write):
 @pytest.mark.parametrize(
     ("values", "text"),
     [
+        (
+            {"patience": 2},
+            "--patience needs a validation part; leave it out, or hold one back with --validation 0.1",
+        ),
         ({"patience": 0}, "--patience 0 is not possible; use 1 or more"),
         ({"save_every": -1.0}, "--save-every -1 is not possible; use a number of minutes, 0 or more"),
         ({"clip": 0.0}, "a clip of 0 is not possible; use a number above 0"),

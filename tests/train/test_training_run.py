@@ -52,7 +52,7 @@ def test_some_steps_by_hand(settings, easy):
     _, folder = go(settings(epochs=2, batch=60, lr=0.3, momentum=0.5, decay=0.1, seed=7))
     net = kitnet.parse(settings().model).initialise(7)
     before = {path: w.copy() for path, w in net.weights.items()}
-    pictures, _ = load(easy)
+    pictures, *_ = load(easy)
     preparation = Preparation.fitted(pictures, (8, 8, 1))
     velocity = {path: np.zeros_like(w) for path, w in net.weights.items()}
     for epoch in (0, 1):
@@ -85,10 +85,10 @@ def test_the_loss_of_the_first_step_is_that_of_a_guess(tmp_path):
 def test_it_learns_what_is_easy(settings):
     events, folder = go(settings(epochs=15))
     last = rows(events)[-1]
-    assert last.train_accuracy == last.test_accuracy == 1
+    assert last.train_accuracy == events[-1].summary["test_accuracy"] == 1
     assert last.train_loss < rows(events)[0].train_loss / 5
-    assert last.test_loss < 0.1
-    _, test = load(settings().data)
+    assert events[-1].summary["test_loss"] < 0.1
+    *_, test = load(settings().data)
     found = Model.load(folder).predict(test.images, 1)
     assert [one.classes[0][0] for one in found] == [str(label) for label in test.labels]
 
@@ -111,39 +111,40 @@ def test_every_loss_trains(settings, model, loss, used):
         rate = 0.5  # the sigmoid's slope is 1/4 at most
     events, folder = go(settings(model=model, loss=loss, epochs=12, lr=rate))
     first, last = rows(events)[0], rows(events)[-1]
-    assert last.train_loss < first.train_loss / 2 and last.test_loss < first.test_loss
-    assert last.test_accuracy > 0.8
+    assert last.train_loss < first.train_loss / 2 and events[-1].summary["test_loss"] < first.train_loss
+    assert events[-1].summary["test_accuracy"] > 0.8
     assert events[-1].summary["loss"] == Model.load(folder).loss.word == used
 
 
 def test_hinges_and_smoothed_labels_train_and_their_arguments_are_kept(settings):
     for loss in ("softmax_cross_entropy smooth=0.2", "multiclass_hinge against=all", "hinge margin=2"):
         events, folder = go(settings(model="8x8x1 -> fc10", loss=loss, epochs=6, lr=0.01))
-        assert rows(events)[-1].test_accuracy > 0.8
+        assert events[-1].summary["test_accuracy"] > 0.8
         assert events[-1].summary["loss"] == loss
         assert tomllib.loads((folder / "args.toml").read_text())["loss"] == loss
         assert Model.load(folder).loss == loss_by_name(loss)
 
 
 def test_the_radial_basis_network_trains_on_digits(tmp_path):
-    events, _ = go(Settings(model="lenet5-1998", epochs=1, batch=128, lr=0.002, runs=str(tmp_path)))
+    told = Settings(model="lenet5-1998", epochs=1, batch=128, lr=0.002, validation=0.0, runs=str(tmp_path))
+    events, _ = go(told)
     steps = [event for event in events if isinstance(event, Stepped)]
     assert len(steps) == 12  # 1,437 in batches of 128
     # the mean so far falls from step to step, and the test at the end beats it
     assert steps[-1].loss < 0.6 * steps[0].loss
-    assert rows(events)[0].test_loss < steps[-1].loss
-    assert rows(events)[0].test_accuracy > 0.5
+    assert events[-1].summary["test_loss"] < steps[-1].loss
+    assert events[-1].summary["test_accuracy"] > 0.5
 
 
 def test_the_mean_over_an_epoch_counts_every_image_once(settings):
     """Without learning (a rate of nearly 0) the epoch's means are those of one evaluation."""
     events, folder = go(settings(epochs=1, batch=33, lr=1e-30))  # 33 + 33 + 33 + 1
     assert [event.step for event in events if isinstance(event, Stepped)] == [1, 2, 3, 4]
-    pictures, test = load(settings().data)
-    model, row = Model.load(folder), rows(events)[0]
+    pictures, _, test = load(settings().data)
+    model, summary = Model.load(folder), events[-1].summary
     for dataset, loss, accuracy in (
-        (pictures, row.train_loss, row.train_accuracy),
-        (test, row.test_loss, row.test_accuracy),
+        (pictures, summary["train_loss"], summary["train_accuracy"]),
+        (test, summary["test_loss"], summary["test_accuracy"]),
     ):
         score = evaluate(model, dataset)
         assert score.samples == len(dataset)
@@ -153,7 +154,7 @@ def test_the_mean_over_an_epoch_counts_every_image_once(settings):
 
 def test_evaluation_is_the_direct_count():
     """More images than go through at once (256), the last part smaller."""
-    pictures, _ = load("digits")
+    pictures, *_ = load("digits")
     some = pictures.subset(slice(600))
     net = kitnet.parse("8x8x1 -> fc16 -> tanh -> fc10").initialise(3)
     preparation = Preparation.fitted(some, net.input_shape)
@@ -170,11 +171,11 @@ def test_evaluation_is_the_direct_count():
 
 
 def test_the_same_seed_gives_the_same_bits(settings):
-    one, two = go(settings(seed=3)), go(settings(seed=3))
+    one, two = go(settings(seed=3, validation=0.2)), go(settings(seed=3, validation=0.2))
     assert one[1].name == "net-1" and two[1].name == "net-2"
     assert weights(one[1]) == weights(two[1])
     for a, b in zip(rows(one[0]), rows(two[0]), strict=True):
-        assert (a.train_loss, a.test_loss, a.test_accuracy) == (b.train_loss, b.test_loss, b.test_accuracy)
+        assert (a.train_loss, a.val_loss, a.val_accuracy) == (b.train_loss, b.val_loss, b.val_accuracy)
 
 
 def test_another_seed_gives_others(settings):
@@ -200,6 +201,7 @@ def test_the_events_of_a_run(settings, easy):
         line=settings().model,
         data=easy,
         samples=100,
+        validation_samples=0,
         test_samples=40,
         epoch=1,
         epochs=2,
@@ -223,6 +225,7 @@ def test_what_a_run_folder_holds(settings, easy):
     assert tomllib.loads((folder / "args.toml").read_text()) == {
         "model": settings().model,
         "data": easy,
+        "validation": 0.0,
         "epochs": 3,
         "batch": 16,
         "optimizer": "sgd",
@@ -240,7 +243,8 @@ def test_what_a_run_folder_holds(settings, easy):
         written = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in written] == [1, 2, 3]
     for row, event in zip(written, rows(events), strict=True):
-        assert float(row["test_loss"]) == pytest.approx(event.test_loss, rel=1e-5)
+        assert float(row["train_loss"]) == pytest.approx(event.train_loss, rel=1e-5)
+        assert row["val_loss"] == row["val_accuracy"] == ""  # there is no validation part
 
     summary = json.loads((folder / "summary.json").read_text())
     assert summary == events[-1].summary
@@ -251,7 +255,8 @@ def test_what_a_run_folder_holds(settings, easy):
         3,
         11,
     )
-    assert (summary["test_accuracy"], summary["test_loss"]) == (last.test_accuracy, last.test_loss)
+    assert (summary["val_accuracy"], summary["val_loss"]) == (None, None)
+    assert (summary["train_images"], summary["val_images"], summary["test_images"]) == (100, 0, 40)
     assert (summary["train_accuracy"], summary["train_loss"]) == (last.train_accuracy, last.train_loss)
     assert summary["seconds"] == pytest.approx(sum(event.seconds for event in rows(events)))
     assert summary["images_per_second"] == pytest.approx(300 / summary["seconds"])
@@ -260,10 +265,12 @@ def test_what_a_run_folder_holds(settings, easy):
     assert (summary["batch"], summary["lr"], summary["momentum"], summary["decay"]) == (16, 0.05, 0.9, 0.0)
     assert summary["kitnet"] == kitnet.__version__
 
-    _, test = load(easy)
+    score = evaluate(Model.load(folder), load(easy).test)
+    assert score.accuracy == summary["test_accuracy"]
+    assert score.loss == pytest.approx(summary["test_loss"], rel=1e-5)
     assert Model.verify(folder) == (8, 0.0)
     arrays = load_file(folder / "last.safetensors")
-    np.testing.assert_array_equal(arrays["golden/images"], test.images[:8])
+    np.testing.assert_array_equal(arrays["golden/images"], load(easy).train.images[:8])
 
 
 def test_a_card_gives_what_is_not_told(tmp_path):
@@ -335,8 +342,9 @@ def test_mistakes_in_the_network(settings):
 def test_other_mistakes_in_the_settings(settings):
     assert refused(settings(lr=-1.0)) == "a learning rate of -1 is not possible; use a number above 0"
     assert refused(settings(loss="quadric")) == (
-        "unknown loss 'quadric' (did you mean 'quadratic'?); known: absolute, huber, hinge, "
-        "multiclass_hinge, quadratic, rbf_penalty, sigmoid_cross_entropy, softmax_cross_entropy"
+        "unknown loss 'quadric' (did you mean 'quadratic'?); known: absolute, huber, "
+        "gaussian_divergence, hinge, multiclass_hinge, quadratic, rbf_penalty, sigmoid_cross_entropy, "
+        "softmax_cross_entropy"
     )
     text = "the loss huber takes values as target, not classes"
     assert refused(settings(loss="huber delta=0.5")) == text
@@ -358,7 +366,7 @@ def test_further_outputs_are_auxiliary_heads(settings):
     }
     start = kitnet.parse(line).initialise(0)
     assert all((model.net.weights[path] != start.weights[path]).any() for path in start.weights)
-    assert rows(events)[0].test_accuracy == evaluate(model, load(settings().data)[1]).accuracy
+    assert events[-1].summary["test_accuracy"] == evaluate(model, load(settings().data).test).accuracy
 
 
 def test_an_auxiliary_output_of_other_scores(settings):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kitnet.train import EpochEnded, Warned, train
+from kitnet.train.checkpoint import Progress
+from kitnet.train.run import Run
+from kitnet.train.trouble import trouble
 from kitnet.zoo import MODELS, find
 
 
@@ -41,6 +46,16 @@ def test_a_network_that_guesses(settings):
 def test_a_network_that_learns(settings):
     events = list(train(settings(epochs=8)))
     assert warnings(events) == [] and events[-1].summary["trouble"] == ""
+
+
+def test_a_network_that_knows_the_validation_images_does_not_guess(settings):
+    """Though mixed images, of classes that are shares, look like guesses."""
+    run = Run.of(settings(validation=0.2, batch=1))
+    row = EpochEnded(2, 2.3, 0.1, 0.1, 0.9, 1.0, 80.0)
+    progress = Progress(epoch=2, first_loss=2.3, rows=[replace(row, epoch=1), row])
+    assert trouble(run, progress, [16] * 10) == ""
+    progress.rows[-1] = replace(row, val_accuracy=0.1)
+    assert trouble(run, progress, [16] * 10).startswith("in epoch 2 the network still guesses: ")
 
 
 LENETS = [name for name, card in MODELS.items() if card.learn is None and name.startswith("lenet")]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.lower.contract import Implementation, in_both_layouts, no_way_back
+from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.step import Place, Ref
 from kitnet.kernels import norm
 from kitnet.layers import BatchNorm
@@ -120,12 +120,20 @@ def _running(b: Builder, i: int) -> None:
     _normalise(b, i, b.state(i, "mean"), running_factor(b, i))
 
 
+def _running_backward(b: Builder, i: int, kept: None) -> None:
+    """Nothing, since it is taken only where nothing wants a gradient of it."""
+
+
 def _not_for_scores(b: Builder, i: int) -> str | None:
-    return None if b.train else "scores do not depend on what else is in the batch"
+    if _layer(b, i).mixes_samples(b.train):
+        return None
+    return "its statistics are fixed" if b.train else "scores do not depend on what else is in the batch"
 
 
-def _not_in_training(b: Builder, i: int) -> str | None:
-    return "training takes the batch's own statistics" if b.train else None
+def _not_where_it_learns(b: Builder, i: int) -> str | None:
+    if _layer(b, i).mixes_samples(b.train):
+        return "training takes the batch's own statistics"
+    return "it has no way back" if b.wants(i) else None
 
 
 IMPLEMENTATIONS = (
@@ -144,8 +152,8 @@ IMPLEMENTATIONS = (
             "one pass with running statistics",
             ("batchnorm",),
             _running,
-            no_way_back,
-            _not_in_training,
+            _running_backward,
+            _not_where_it_learns,
         )
     ),
 )

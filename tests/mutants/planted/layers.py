@@ -18,7 +18,7 @@ LAYERS = [
     ),
     Mutant(
         "BatchNorm.forward",
-        "ctx.train and m",
+        "self.mixes_samples(ctx.train) and m",
         "ctx.train",
         "layers/test_norm_and_dropout.py::test_an_empty_batch_leaves_the_running_statistics",
     ),

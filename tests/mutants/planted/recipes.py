@@ -19,14 +19,14 @@ RECIPES = [
     ),
     Mutant(
         "train.recipe:_rule",
-        "names == numbers_of(read_rule(card.optimizer)[0])",
+        "names == numbers_of(read_rule(recipe.optimizer)[0])",
         "names",
         _RECIPES + "test_the_numbers_of_a_card_are_for_rules_with_the_same_numbers",
     ),
     Mutant(
         "complete",
-        "settings.schedule or card.schedule",
-        "card.schedule",
+        "settings.schedule or recipe.schedule",
+        "recipe.schedule",
         _RECIPES + "test_settings_go_before_the_card",
     ),
     Mutant(
@@ -43,15 +43,27 @@ RECIPES = [
     ),
     Mutant(
         "kernels.update:squares",
-        "k.fma(here, here, total.get())",
-        "k.fma(here, 1.0, total.get())",
+        "k.fma(here, here, plain.get())",
+        "k.fma(here, 1.0, plain.get())",
         "optim/test_wrapped.py::test_compiled_training_follows_the_formulas[sgd]",
     ),
     Mutant(
         "FormulaStep._change",
         "norm(self.gradient.flat)",
         "0.0",
-        "optim/test_wrapped.py::test_a_gradient_whose_squares_are_too_large_changes_nothing[False]",
+        "optim/test_wrapped.py::test_a_gradient_that_is_too_long_for_a_number_changes_nothing[False]",
+    ),
+    Mutant(
+        "optim.rule:norm",
+        "np.square(dw / largest)",
+        "np.square(dw)",
+        "optim/test_wrapped.py::test_a_gradient_whose_squares_are_too_large_is_shortened[False]",
+    ),
+    Mutant(
+        "kernels.update:length",
+        "plain <= LARGEST",
+        "plain <= plain",
+        "optim/test_wrapped.py::test_a_gradient_whose_squares_are_too_large_is_shortened[True]",
     ),
     Mutant(
         "Builder.weight_gradient",
@@ -90,7 +102,7 @@ RECIPES = [
         "train/test_training_options.py::test_patience_ends_a_run_that_gets_no_better",
     ),
     Mutant(
-        "digest_of",
+        "Source.digest",
         "digest.update(np.ascontiguousarray(image).data)",
         "None",
         "train/test_training_options.py::test_data_that_have_changed_are_noticed",
@@ -146,9 +158,15 @@ RECIPES = [
     ),
     Mutant(
         "train.trouble:trouble",
-        "share + SIGMAS * math.sqrt(share * (1 - share) / len(run.train))",
+        "share + SIGMAS * math.sqrt(share * (1 - share) / n)",
         "0",
         "train/test_trouble.py::test_a_network_that_guesses",
+    ),
+    Mutant(
+        "train.trouble:trouble",
+        "judged.append((last.val_accuracy, len(validation)))",
+        "None",
+        "train/test_trouble.py::test_a_network_that_knows_the_validation_images_does_not_guess",
     ),
     Mutant(
         "check_training_memory",

@@ -82,9 +82,9 @@ TRAIN = [
         "train/test_resuming.py::test_the_two_newest_checkpoints_stay",
     ),
     Mutant(
-        "since_best",
-        "(row.test_accuracy, -row.test_loss)",
-        "(row.test_accuracy, row.test_loss)",
+        "_merit",
+        "-(row.val_loss or 0.0)",
+        "(row.val_loss or 0.0)",
         "train/test_resuming.py::test_the_best_epoch_has_the_best_accuracy_then_the_lowest_loss",
     ),
     Mutant(
@@ -104,5 +104,47 @@ TRAIN = [
         "(self.gradient.flat, *(tape[goal.path] for goal in self._goals))",
         "(self.gradient.flat,)",
         "train/test_lost_loss.py::test_in_the_first_epoch[formula]",
+    ),
+    Mutant(
+        "Loop._test",
+        "model.net.keep(best.state)",
+        "None",
+        "train/test_parts.py::test_batchnorms_are_judged_as_the_best_epoch_left_them",
+    ),
+    Mutant(
+        "Loop._test",
+        "model.net.weights.flat[...] = best.weights.flat",
+        "None",
+        "train/test_resuming.py::test_a_run_means_its_best_model",
+    ),
+    Mutant(
+        "Run.of",
+        "replace(settings, validation=recipe.validation)",
+        "settings",
+        "train/test_parts.py::test_the_share_is_the_cards_and_stays_with_the_run",
+    ),
+    Mutant(
+        "train.trainer:resume",
+        "remove(folder.summary)",
+        "None",
+        "train/test_parts.py::test_a_summary_of_an_earlier_end_goes_when_the_run_goes_on",
+    ),
+    Mutant(
+        "stretched",
+        "before == after",
+        "True",
+        "train/test_resuming.py::test_a_schedule_that_is_stretched_is_told",
+    ),
+    Mutant(
+        "with_goals",
+        "node.layer.frozen()",
+        "node.layer",
+        "engine/test_frozen.py::test_a_frozen_norm_is_as_in_evaluation",
+    ),
+    Mutant(
+        "engine.lower.norm:_not_where_it_learns",
+        "b.wants(i)",
+        "False",
+        "engine/test_frozen.py::test_a_frozen_norm_is_as_in_evaluation",
     ),
 ]
