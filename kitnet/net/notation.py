@@ -82,6 +82,9 @@ class LayerReader:
         ]
         if missing:
             self.fail(f"{word} needs {' and '.join(missing)}, such as {example(kind)}", token)
+        abstract = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
+        if abstract:
+            self.fail(f"{word}: its class {kind.__name__} lacks {abstract}, which every layer has", token)
         return kind(**values)
 
     def _unknown(self, token: Token, word: str, known: Mapping[str, type[Any]]) -> NoReturn:
