@@ -5,6 +5,7 @@ stands behind a colon: `vgg16:pooled`.
 """
 
 from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.net.sizing import check_no_volume
 from kitnet.zoo import (  # noqa: F401  # each registers its networks
     alexnet,
     densenet,
@@ -32,6 +33,7 @@ def find(name: str) -> Card:
     one."""
     own = ALIASES.get(name, name)
     if own not in MODELS:
+        check_no_volume(name)
         raise KitnetError(
             f"unknown model {shorten(name)}{nearest(name, [*MODELS, *ALIASES])}; `kitnet models` lists all, "
             "or write a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
