@@ -21,7 +21,7 @@ FLOORS = {
     **dict.fromkeys(["net"], 2),
     **dict.fromkeys(["engine", "zoo"], 3),
     **dict.fromkeys(["train", "functional", "lab", "surgery", "testing", "interop", "look"], 4),
-    **dict.fromkeys(["distributed", "studio"], 5),
+    **dict.fromkeys(["distributed", "studio", "sklearn.py"], 5),
     **dict.fromkeys(["cli"], 6),
 }
 DOORS = ("__init__.py", "__main__.py")  # of the whole package: may import anything

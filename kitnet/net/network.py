@@ -117,6 +117,11 @@ class Net:
         return self.graph.nodes[self.graph.main].shape
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether the weights are there already."""
+        return self._weights is not None
+
+    @property
     def weights(self) -> Weights:
         """All learned arrays, by path. They stay in place."""
         with self.planning:  # two threads that need them first shall not draw them twice

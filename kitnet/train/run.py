@@ -12,7 +12,8 @@ import numpy as np
 
 from kitnet.base.error import KitnetError
 from kitnet.base.shape import say
-from kitnet.data import NAMES, Augmentation, Loader, Parts, Preparation, Source, load
+from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
+from kitnet.data.arrays import fitted
 from kitnet.data.validation import with_validation
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
@@ -63,22 +64,6 @@ class Run:
         if parts.validation is None and settings.validation is None:
             settings = replace(settings, validation=card.validation)
             parts = with_validation(parts, card.validation)
-        if parts.validation is None and settings.patience is not None:
-            raise KitnetError(
-                "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
-            )
-        train = parts.train
-        classes = train.classes
-        if math.prod(net.output_shape) != len(classes):
-            raise KitnetError(
-                f"the network ends in {say(net.output_shape)} but {train.name} has {len(classes)} classes; "
-                f"end it with fc{len(classes)}"
-            )
-        preparation = Preparation.fitted(train, net.input_shape)
-        augmentation = Augmentation.parse(settings.augment or "")
-        batch, seed = settings.batch or 1, settings.seed
-        loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
-        rule = rule_of(settings, loader.steps)
         settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
@@ -87,11 +72,36 @@ class Run:
             loss=write_layer(loss),
             engine=pick_engine(settings.engine),
         )
+        return cls.on(card.name, settings, Model(net, loss), parts)
+
+    @classmethod
+    def on(cls, name: str, settings: Settings, model: Model, parts: Parts) -> Run:
+        """The run of a model on data that are there; `settings` are complete. What the model has not learned
+        yet, its preparation, its classes and its weights, is made for these data. Raises KitnetError
+        where the parts of it do not fit each other."""
+        if parts.validation is None and settings.patience is not None:
+            raise KitnetError(
+                "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
+            )
+        train, net = parts.train, model.net
+        classes = train.classes
+        if math.prod(net.output_shape) != len(classes):
+            raise KitnetError(
+                f"the network ends in {say(net.output_shape)} but {train.name} has {len(classes)} classes; "
+                f"end it with fc{len(classes)}"
+            )
+        preparation = model.preparation if model.is_fitted else fitted(train, net.input_shape)
+        augmentation = Augmentation.parse(settings.augment or "")
+        batch, seed = settings.batch or 1, settings.seed
+        loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
+        rule = rule_of(settings, loader.steps)
+        auxiliary = model.auxiliary or _auxiliary(net, len(classes))
+        if not net.is_drawn:
+            net.initialise(seed)
         net.weights.below(settings.frozen)  # raises where nothing lies there
-        net.initialise(settings.seed)
-        model = Model(net, loss, classes, preparation, _auxiliary(net, len(classes)))
+        model.classes, model.preparation, model.auxiliary = classes, preparation, auxiliary
         memory = {name: net.weights.like() for name in rule.memory}
-        return cls(card.name, settings, model, parts, _digest(parts), loader, rule, memory)
+        return cls(name, settings, model, parts, _digest(parts), loader, rule, memory)
 
     @property
     def examples(self) -> Source:
