@@ -45,7 +45,7 @@ class Block(ABC):
         for one in dataclasses.fields(self):  # type: ignore[arg-type]  # a block is a dataclass
             value = getattr(self, one.name)
             if value is not None or one.default is not None:
-                object.__setattr__(self, one.name, _chain(f"{type(self).__name__}: {one.name}", value))
+                object.__setattr__(self, one.name, chain_of(f"{type(self).__name__}: {one.name}", value))
 
     @abstractmethod
     def wire(self, scope: Scope, path: str, x: int) -> int:
@@ -231,7 +231,7 @@ class _Trial(Graph):
         return error
 
 
-def _chain(what: str, value: object) -> Chain:
+def chain_of(what: str, value: object) -> Chain:
     """A chain, a part that is one by itself, or a list of parts, as a chain. Raises KitnetError."""
     match value:
         case Chain():
@@ -293,7 +293,9 @@ class Join(Block):
             raise KitnetError(
                 f"Join: branches are a list of two chains or more, not {shorten(self.branches)}"
             )
-        object.__setattr__(self, "branches", tuple(_chain("Join: a branch", each) for each in self.branches))
+        object.__setattr__(
+            self, "branches", tuple(chain_of("Join: a branch", each) for each in self.branches)
+        )
 
     @property
     def word(self) -> str:  # type: ignore[override]  # a class attribute elsewhere; here the layer decides

@@ -14,7 +14,7 @@ from kitnet.base.importing import IMPORTING
 from kitnet.base.shape import MISFITS, Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers import Context
-from kitnet.net.block import Chain, Part, Term
+from kitnet.net.block import Chain, Part, Term, chain_of
 from kitnet.net.graph import Graph, checked_volume
 from kitnet.net.language import in_rows, read, read_volume, write
 from kitnet.net.objective import Losses, checked_targets, goals_of, with_goals
@@ -37,14 +37,16 @@ class Net:
     # The engine stands on a higher floor and comes in through the package's door.
     compiler: ClassVar[Callable[..., Any]]
 
-    def __init__(self, graph: Graph | Shape | str, body: Chain | Sequence[Term | Part] | None = None) -> None:
+    def __init__(
+        self, graph: Graph | Shape | str, body: Term | Part | Sequence[Term | Part] | None = None
+    ) -> None:
         if not isinstance(graph, Graph):
             if body is None:
                 raise KitnetError(
                     f"Net takes a Graph, or a volume and layers as in Net((28, 28, 1), [Relu()]), not "
                     f"{shorten(graph)}; kitnet.parse reads lines"
                 )
-            body = body if isinstance(body, Chain) else Chain(body)  # type: ignore[arg-type]
+            body = chain_of("Net: body", body)
             graph = body.graph(_volume(graph))
         self.graph, self.body = graph.copy(), body if isinstance(body, Chain) else None
         if not self.graph.nodes or self.graph.nodes[-1].layer is None:

@@ -64,6 +64,11 @@ def fit(
     Raises KitnetError where data, network and settings do not fit each other, and TrainingError where the
     loss is no longer a number.
     """
+    if len(model.net.operands) > 1:
+        raise KitnetError(
+            f"fit trains networks of one input, and this one reads {' and '.join(model.net.operands)}; write "
+            "a loop with net.compile(batch, 'train')"
+        )
     parts = parts_of(x, y, validation, model.net.input_shape, model.classes, model.is_nameless)
     told = _settings(model, settings or {}, parts)
     if told.patience is not None and validation is None:

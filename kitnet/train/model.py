@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, ModelFileError
+from kitnet.base.error import KitnetError, ModelFileError, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.arrays import Prepared
@@ -25,6 +25,7 @@ from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape, usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import Losses, class_numbers, loss_by_name, one_hot, scores_of
+from kitnet.train.events import Event
 from kitnet.train.given import samples_of, source_of
 from kitnet.train.model_file import Auxiliary, Contents, read_model, write_model
 from kitnet.zoo import MODELS
@@ -40,7 +41,7 @@ GOLDEN = 8
 # Of the largest golden score: more than the rounding of any order of summation, less than any damage.
 CLOSE = 1e-4
 FEW = 10  # classes that are printed
-Callback = Callable[[Any], object]  # hears the events of training; True ends it
+Callback = Callable[[Event], object]  # hears what training does; True ends it
 
 
 @dataclass(frozen=True)
@@ -298,8 +299,10 @@ class Model:
 
 def _read(net: Net | str) -> tuple[Net, str]:
     """A network as it is, or that of a line or a name of the zoo, and that name. Raises KitnetError."""
-    if not isinstance(net, str):
+    if isinstance(net, Net):
         return net, ""
+    if not isinstance(net, str):
+        raise KitnetError(f"Model takes a network, a line or a name of the zoo, not {shorten(net)}")
     from kitnet.train.run import network  # which makes models
 
     made, card = network(net)

@@ -119,6 +119,7 @@ def test_layers_are_taken_where_a_chain_is_wanted() -> None:
     parts: Any = [Residual(layers, Convolution(1, 4)), Join(Concatenate(), [relu, layers]), Linear(5)]  # type: ignore[arg-type]
     for net in (Net((8, 8, 3), parts), Net("8x8x3", tuple(parts)), Net((8, 8, 3), Chain(parts))):
         assert net == parse(line) and str(net) == line
+    assert str(Net((8, 8, 3), relu)) == "8x8x3 -> relu"
     assert Net((8, 8, 3), [Term(relu, "first"), relu]).graph.nodes[1].path == "first"
 
 

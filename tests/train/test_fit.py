@@ -298,6 +298,7 @@ WRONG: dict[str, Any] = {
     "the network ends in 3 but there are 2 classes; end it with fc2": lambda m: kitnet.Model(
         "4 -> fc3", classes=("a", "b")
     ),
+    "Model takes a network, a line or a name of the zoo, not 3": lambda m: kitnet.Model(3),  # type: ignore[arg-type]
     "unknown loss 'mse' (kitnet calls it 'quadratic'); known: ": lambda m: kitnet.Model(LINE, "mse"),
 }
 
@@ -324,3 +325,13 @@ def test_what_a_fitted_model_does_not_take() -> None:
     data = Dataset("other", X[:9], Y[:9] % 2, ("c", "d"))
     assert refused(lambda: named.fit(data)) == "other: its classes are ('c', 'd'), but the model's ('a', 'b')"
     assert refused(lambda: named.fit(X[:9], ["a", "c"] * 4 + ["a"])) == "y has the class 'c'; known: 'a, b'"
+
+
+def test_a_network_of_several_inputs_needs_a_loop() -> None:
+    graph = kitnet.Graph()
+    left, right = graph.operand("left", (3,)), graph.operand("right", (3,))
+    graph.add("sum", kitnet.layers.Add(), left, right)
+    assert refused(lambda: kitnet.Model(kitnet.Net(graph)).fit(np.zeros((4, 3)), [0, 1, 2, 0])) == (
+        "fit trains networks of one input, and this one reads left and right; write a loop with "
+        "net.compile(batch, 'train')"
+    )

@@ -10,7 +10,7 @@ NET = [
         "net/test_tape.py::test_a_tape_with_the_loss",
     ),
     Mutant(
-        "_chain",
+        "chain_of",
         "Chain.of(*value)",
         "Chain.of(value[0])",
         "net/test_given_layers.py::test_layers_are_taken_where_a_chain_is_wanted",
