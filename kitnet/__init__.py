@@ -55,7 +55,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *FOLDERS, "sklearn"})
+    return sorted({*__all__, *FOLDERS, "Model", "load", "sklearn"})
 
 
-__all__ = ["Graph", "KitnetError", "Layer", "Model", "Net", "Tape", "__version__", "load", "parse"]
+__all__ = ["Graph", "KitnetError", "Layer", "Net", "Tape", "__version__", "parse"]

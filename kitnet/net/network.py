@@ -24,6 +24,8 @@ from kitnet.net.weights import Weights
 if TYPE_CHECKING:
     from kitnet.net.ledger import Ledger
 
+ROW = 80  # columns of a terminal
+
 
 class Net:
     """A graph with its weights and state: `Net(graph)`, or one layer after the other behind an input,
@@ -83,7 +85,7 @@ class Net:
 
     def __repr__(self) -> str:
         """The line, and the ledger as a table."""
-        return f"{self.text()}\n\n{self.ledger()}"
+        return f"{self.text(ROW)}\n\n{self.ledger()}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Net) and self.graph == other.graph

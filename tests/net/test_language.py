@@ -83,7 +83,7 @@ def test_a_line_prints_in_one_way(line: str, printed: str | None) -> None:
         return
     net = parse(line)
     assert str(net) == printed
-    assert repr(net) == f"{net.text()}\n\n{net.ledger()!r}"
+    assert repr(net) == f"{net.text(80)}\n\n{net.ledger()!r}"
     assert parse(printed) == net
     assert hash(parse(printed)) == hash(net)
 

@@ -63,4 +63,4 @@ def test_graphs_plans_and_data() -> None:
     fast = NET.compile(8)
     assert repr(fast) == "<Scores of up to 8 samples by 6x6x1 -> conv3-2 -> relu -> fc3>"
     assert repr(fast.plan).startswith("<Plan of scores for 8 samples: ")
-    assert repr(load("digits")[1]) == "<Dataset digits: 360 samples in 10 classes>"
+    assert repr(load("digits").test) == "<Dataset digits: 360 samples in 10 classes>"
