@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import fields, replace
 from typing import Any
 
@@ -78,11 +79,12 @@ def fit(
     saves = _saves(run)
     loop, history = Loop(run, saves, Progress(), threading.Event()), History(saves.path)
     try:
-        for event in loop.events():
-            _hear(event, history)
-            for callback in callbacks:
-                if callback(event) is True:
-                    loop.stop.set()
+        with closing(loop.events()) as events:
+            for event in events:
+                _hear(event, history)
+                for callback in callbacks:
+                    if callback(event) is True:
+                        loop.stop.set()
     finally:
         saves.restore_best(model.net)
         model.refresh()

@@ -14,16 +14,16 @@ from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.data import Arrays, Dataset, Parts, Source, open_image
 from kitnet.data.arrays import Prepared, Standardisation
+from kitnet.data.kind import Given, check_given
 from kitnet.data.loading import ARRAYS
 from kitnet.data.source import Images
 from kitnet.data.validation import with_validation
 
-Given = Any  # arrays (N, ...), or a Source
 DEPTHS = (1, 3)  # of pictures: grey and colour
 
 
 def parts_of(
-    x: Given, y: Any, validation: Any, input_shape: Shape, classes: Sequence[str], nameless: bool
+    x: Any, y: Any, validation: Any, input_shape: Shape, classes: Sequence[str], nameless: bool
 ) -> Parts:
     """The training part and the validation part, which is a share of the first one, a Source, a pair (x, y),
     or not there.
@@ -34,13 +34,14 @@ def parts_of(
     train = source_of(x, y, input_shape, classes, nameless)
     if validation is None:
         return Parts(train)
-    if isinstance(validation, float):
+    if isinstance(validation, int | float):
+        check_given(Given(), validation)
         return with_validation(Parts(train), validation)
     vx, vy = validation if isinstance(validation, tuple) and len(validation) == 2 else (validation, None)
     return Parts(train, source_of(vx, vy, input_shape, train.classes, nameless=False))
 
 
-def source_of(x: Given, y: Any, input_shape: Shape, classes: Sequence[str], nameless: bool) -> Source:
+def source_of(x: Any, y: Any, input_shape: Shape, classes: Sequence[str], nameless: bool) -> Source:
     """x and y as a Source: unsigned bytes for a picture's input as pictures, all else as floats."""
     if isinstance(x, Source):
         if y is not None:
@@ -74,9 +75,8 @@ def samples_of(x: Any, preparation: Prepared) -> Images:
             return preparation.placed(values)  # which refuses them
         one = values.shape in (shape, shape[:-1]) and values.ndim > 0
         return _floats(values[None] if one else values, shape)
-    if values.ndim == 2 or (
-        values.ndim == 3 and values.shape[2] in DEPTHS
-    ):  # one grey one, one with channels
+    with_channels = values.ndim == 3 and values.shape[2] in DEPTHS
+    if values.ndim == 2 or with_channels:  # one picture
         values = values[None]
     return values[..., None] if values.ndim == 3 else values
 

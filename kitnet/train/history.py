@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from kitnet.base.error import nearest
+from kitnet.base.error import KitnetError, nearest
 from kitnet.base.table import table
 from kitnet.train.events import EpochEnded
 from kitnet.train.saves import since_best
@@ -35,7 +35,10 @@ class History:
 
     @property
     def best(self) -> EpochEnded:
-        """The epoch whose weights the model has: of the best validation accuracy, or the last one."""
+        """The epoch whose weights the model has: of the best validation accuracy, or the last one. Raises
+        KitnetError before one has ended."""
+        if not self.rows:
+            raise KitnetError("no epoch of this training has ended")
         return self.rows[-1 - since_best(self.rows)]
 
     def __repr__(self) -> str:

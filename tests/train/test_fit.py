@@ -17,6 +17,7 @@ from kitnet.base.spec import Array
 from kitnet.data import Arrays, Dataset, Preparation, load
 from kitnet.data.arrays import Standardisation
 from kitnet.train import EpochEnded, Finished, Ready, Settings, Started, Stepped, Stopped, train
+from kitnet.train.folder import RunFolder
 
 LINE = "8x8x1 -> fc16 -> tanh -> fc10"
 DIGITS = load("digits")
@@ -39,10 +40,10 @@ def refused(what: Any) -> str:
 
 def test_the_weights_are_those_of_kitnet_train(tmp_path: Path) -> None:
     """The same line, data, recipe and seed on both ways, bit for bit."""
-    told = Settings(LINE, runs=str(tmp_path), epochs=2, seed=3, validation=0.0, engine="formula", clip=1.0)
-    *_, end = train(told)
+    more: dict[str, Any] = {"seed": 3, "clip": 1.0, "average": 0.9, "augment": "crop1"}
+    *_, end = train(Settings(LINE, runs=str(tmp_path), validation=0.0, **more, **QUICK))
     assert isinstance(end, Finished)
-    model = fitted(seed=3, clip=1.0)
+    model = fitted(**more)
     theirs = kitnet.load(tmp_path / "net-1")
     assert np.array_equal(model.net.weights.flat, theirs.net.weights.flat)
     assert model.preparation == theirs.preparation and model.classes == theirs.classes
@@ -159,10 +160,11 @@ def test_events_and_a_callback_that_ends_it() -> None:
 
     history = kitnet.Model(LINE).fit(X, Y, callbacks=[enough, heard.append], **QUICK)
     assert steps == 5 and len(history) == 0 and history.summary == {}
+    assert refused(lambda: history.best) == "no epoch of this training has ended"
     assert isinstance(heard[-1], Stopped) and heard[-1].step == 5
 
 
-def test_ctrl_c_leaves_the_model_usable() -> None:
+def test_ctrl_c_leaves_the_model_usable(tmp_path: Path) -> None:
     model, steps = kitnet.Model(LINE), 0
 
     def interrupt(event: Any) -> None:
@@ -171,8 +173,10 @@ def test_ctrl_c_leaves_the_model_usable() -> None:
         if steps == 30:  # in the second epoch
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X, Y, callbacks=[interrupt], **QUICK)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model.fit(X, Y, callbacks=[interrupt], name="mine", runs=tmp_path, **QUICK)
+    with RunFolder(tmp_path / "mine-1").lock():  # which the run has let go, though its traceback lives
+        assert caught.tb is not None
     one = fitted(epochs=1, schedule="constant")
     assert np.array_equal(model.predict(TEST_X), one.predict(TEST_X))
     model.fit(X, Y, **QUICK)
@@ -292,6 +296,9 @@ WRONG: dict[str, Any] = {
     ),
     "augment flip changes pictures of unsigned bytes; give such, or leave it out": lambda m: m.fit(
         X / 255, Y, augment="flip"
+    ),
+    "--validation 2 is not possible; use a share of 0 or more and below 1, such as 0.1": lambda m: m.fit(
+        X, Y, validation=2
     ),
     "the model has learned nothing yet; call its fit first": lambda m: m.predict(X),
     "save: the model knows no samples to be verified by; give some behind the path": lambda m: m.save("m"),

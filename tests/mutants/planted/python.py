@@ -51,7 +51,7 @@ PYTHON = [
         "InMemory.save_model",
         "model.net.weights.flat.copy()",
         "model.net.weights.flat",
-        FIT + "test_ctrl_c_leaves_the_model_usable",
+        FIT + "test_a_validation_part_decides_which_weights_stay",
     ),
     Mutant(
         "fit",
