@@ -6,15 +6,24 @@ tape = net.tape(x)                       # x: (N, 28, 28, 1)
 tape.backward(dy)["conv1.weight"]        # gradients by path
 fast = net.compile(64)                   # the same in machine code: fast(x) is net(x)
 
-Folders such as `kitnet.zoo` are imported when they are read.
+model = kitnet.Model(net)
+model.fit(x, labels)                     # x: uint8 (N, 28, 28, 1), labels: (N,)
+model.predict(x), model.save("model.safetensors"), kitnet.load("model.safetensors")
+
+`kitnet.Model`, `kitnet.load` and folders such as `kitnet.zoo` are imported when they are read.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kitnet.base.error import KitnetError
 from kitnet.base.importing import IMPORTING, folders
 from kitnet.layers import Layer
 from kitnet.net import Graph, Net, Tape, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kitnet.train import Model
 
 
 def _compile(net: Net, *settings: Any, **options: Any) -> Any:
@@ -33,11 +42,20 @@ FOLDERS = (
     *("base", "cli", "data", "engine", "files", "functional", "kernels", "lab", "layers", "net", "optim"),
     *("surgery", "testing", "train", "zoo"),
 )
-__getattr__ = folders(__name__, FOLDERS)
+_modules = folders(__name__, (*FOLDERS, "sklearn"))
+
+
+def load(where: "str | Path") -> "Model":
+    """A model file, or the best model of a run folder. Raises ModelFileError."""
+    return __getattr__("Model").load(where)
+
+
+def __getattr__(name: str) -> Any:
+    return _modules("train").Model if name == "Model" else _modules(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *FOLDERS})
+    return sorted({*__all__, *FOLDERS, "Model", "load", "sklearn"})
 
 
 __all__ = ["Graph", "KitnetError", "Layer", "Net", "Tape", "__version__", "parse"]

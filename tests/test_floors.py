@@ -160,6 +160,8 @@ kitnet.zoo.find("lenet5"), kitnet.lab.compare, kitnet.surgery.fold, kitnet.data.
 print(*before, "; zoo" if "zoo" in dir(kitnet) else "")
 """
     assert python(code) == "base layers net ; zoo"
+    assert {"Model", "load"} <= {*dir(kitnet)}
+    assert python("import kitnet; print(kitnet.Model.load is not None, kitnet.load)").startswith("True <")
     assert set(kitnet.FOLDERS) == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     with pytest.raises(AttributeError, match="module 'kitnet' has no attribute 'zooo'"):
         print(kitnet.zooo)

@@ -1,4 +1,5 @@
-"""What the README prints is true: its Python runs, its table is what `show` prints, its lines parse."""
+"""What the README and docs/python.md print is true: their Python runs, the table is what `show` prints, the
+lines parse."""
 
 import re
 from pathlib import Path
@@ -9,12 +10,20 @@ import kitnet
 from kitnet.cli import run
 from kitnet.layers import LAYERS
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
-FENCES = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCES = FENCE.findall((ROOT / "README.md").read_text())
+PYTHON = [
+    (f"{page}-{i}", code)
+    for page in ("README.md", "docs/python.md")
+    for i, (kind, code) in enumerate(FENCE.findall((ROOT / page).read_text()))
+    if kind == "python"
+]
 
 
-@pytest.mark.parametrize("code", [code for kind, code in FENCES if kind == "python"])
-def test_python_runs(code: str) -> None:
+@pytest.mark.parametrize("code", [code for _, code in PYTHON], ids=[name for name, _ in PYTHON])
+def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where it saves models
     known = set(LAYERS)
     try:
         exec(compile(code, "README.md", "exec"), {"__name__": "readme"})

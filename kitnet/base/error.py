@@ -67,7 +67,7 @@ def shorten(value: object) -> str:
     if isinstance(value, str):
         return repr(value[:MOST]) + ("..." if len(value) > MOST else "")
     try:
-        return cut(repr(value))
+        return cut(" ".join(repr(value).split()))
     except ValueError:  # Python refuses to write integers of thousands of digits
         return "of thousands of digits"
 
@@ -133,12 +133,19 @@ OTHER_NAMES = {
 _WORDS = {other: word for word, others in OTHER_NAMES.items() for other in others}
 
 
+def other_name(word: str, known: Iterable[str]) -> str | None:
+    """The known word for what others call so."""
+    own = _WORDS.get(word[:MOST].lower())
+    return own if own is not None and own in known else None
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """` (kitnet calls it 'fc')` where a known word means the same, ` (did you mean 'conv'?)` where one is
     spelled alike, otherwise nothing."""
     word, known = word[:MOST].lower(), list(known)
-    if _WORDS.get(word) in known:
-        return f" (kitnet calls it {_WORDS[word]!r})"
+    own = other_name(word, known)
+    if own is not None:
+        return f" (kitnet calls it {own!r})"
     import difflib
 
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)

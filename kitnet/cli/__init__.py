@@ -35,12 +35,14 @@ from kitnet.cli import (
     train,
     verify,
 )  # fmt: skip
+from kitnet.cli.own_layers import import_layers
 from kitnet.cli.screen import INTERRUPTED, SIGNALLED, complain
 from kitnet.cli.stream import guard_errors, guard_output
 
 app = App(
     name="kitnet",
-    help="Convolutional networks, from formula to full speed.",
+    help="Convolutional networks, from formula to full speed.\n\n"
+    "Any command takes --import FILE.py, which defines layers of your own for lines and saved models.",
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
 )
@@ -98,6 +100,7 @@ def run(arguments: list[str]) -> int:
     """
     try:
         _check_empty(arguments)
+        arguments = import_layers(arguments)
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KitnetError as error:
         return complain(str(error))

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from kitnet.base.error import KitnetError
 from kitnet.base.shape import Shape
 from kitnet.base.shape import say as say_shape
 from kitnet.base.spec import Array
 from kitnet.cli.screen import fits, say, say_wrapped
-from kitnet.data import open_image
+from kitnet.data import Preparation, open_image
 from kitnet.net.objective import scores_of
 from kitnet.surgery import Differences, Scan, cut
 from kitnet.train import Model
@@ -51,6 +52,8 @@ def scanned(model: Model, file: str, size: Shape | None, stride: int | None, thr
     """A trained model slid over an image at this size, or the image's own."""
     image = open_image(file)
     own = model.preparation
+    if not isinstance(own, Preparation):
+        raise KitnetError("--dense looks at pictures, but this model learned from arrays of floats")
     sizes = (*image.shape[:2], own.input[2])
     preparation = replace(own, input=sizes, resize=sizes[:2]) if size is None else own.enlarged(size)
     graph = model.net.graph

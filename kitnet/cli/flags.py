@@ -28,9 +28,16 @@ def _whole(kind: type, tokens: Sequence[Token]) -> int:
 
 Whole = Annotated[int, Parameter(converter=_whole)]
 Network = Annotated[
-    str, Parameter(help="A name (see `kitnet models`), a line of the language, or a saved model.")
+    str,
+    Parameter(
+        help="A name (see `kitnet models`), a line of the language, or a saved model; layers of your own "
+        "need --import FILE.py."
+    ),
 ]
-Run = Annotated[str, Parameter(help="A run folder or a model file.")]
+Run = Annotated[
+    str,
+    Parameter(help="A run folder or a model file; one with layers of your own needs --import FILE.py."),
+]
 Input = Annotated[str | None, Parameter(help="Another input volume, such as 64x64x3.")]
 Given = Annotated[
     tuple[str, ...],

@@ -18,6 +18,7 @@ from kitnet.cli.network import read_network, recipes, usual_training
 from kitnet.cli.page import page
 from kitnet.cli.screen import print_json, print_table, say, say_wrapped
 from kitnet.net.ledger import MOST_ROWS
+from kitnet.net.sizing import advice_on_rank
 from kitnet.optim import RULES
 from kitnet.zoo import Card
 
@@ -103,6 +104,8 @@ def command(
         if card:
             say(card.title, len(card.title))
         say_wrapped(str(net))
+        for note in advice_on_rank(net.graph):
+            say_wrapped(f"{note.path}: {note.text}")
         say("")
         print_table([column for column, _ in shown], cells(shown, [*rows, total_of(ledger)]), total=True)
         say("")

@@ -181,7 +181,8 @@ def command(
     Parameters
     ----------
     model
-        A name (see `kitnet models`) or a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'.
+        A name (see `kitnet models`) or a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10';
+        layers of your own need --import FILE.py.
     resume
         A run folder: go on where it was stopped; only --epochs may be given with it.
     """
@@ -282,7 +283,7 @@ class _Show:
 
     def end_at_once(self) -> int:
         """What is left where a signal has ended it between two saves; gives the exit status."""
-        if self._started is None or not self._started.folder.exists():
+        if self._started is None or not (self._started.folder and self._started.folder.exists()):
             print("kitnet: stopped before anything was saved", file=sys.stderr)
         elif not self._interruption.patient:
             _say_stopped("before the first step", self._started.folder)
@@ -291,7 +292,7 @@ class _Show:
         return self._interruption.status
 
 
-def _say_stopped(when: str, folder: Path) -> None:
+def _say_stopped(when: str, folder: Path | None) -> None:
     print(
         f"kitnet: stopped {when}; go on with: kitnet train --resume {shlex.quote(str(folder))}",
         file=sys.stderr,

@@ -1,5 +1,6 @@
 """Data: from files and names to the batches that a network takes."""
 
+from kitnet.data.arrays import Arrays, Standardisation
 from kitnet.data.augmentation import Augmentation
 from kitnet.data.dataset import Dataset
 from kitnet.data.idx import read_idx, write_idx
@@ -12,6 +13,7 @@ from kitnet.data.source import Source
 
 __all__ = [
     "NAMES",
+    "Arrays",
     "Augmentation",
     "Dataset",
     "Given",
@@ -20,6 +22,7 @@ __all__ = [
     "Parts",
     "Preparation",
     "Source",
+    "Standardisation",
     "load",
     "open_image",
     "read_idx",

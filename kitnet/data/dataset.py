@@ -12,7 +12,7 @@ from kitnet.data.place import place
 from kitnet.data.source import Source
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset(Source):
     """N labelled pictures of one size: `images` uint8 (N,H,W,C), C 1 or 3; `labels` (N,), the index of each
     one's class in `classes`, are given in any integer type and kept as int64.

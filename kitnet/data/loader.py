@@ -14,9 +14,9 @@ from kitnet.base.argument import whole
 from kitnet.base.error import DataError
 from kitnet.base.random import stream
 from kitnet.base.spec import Array
+from kitnet.data.arrays import Prepared, Standardisation
 from kitnet.data.augmentation import Augmentation
 from kitnet.data.draws import Draws
-from kitnet.data.preparation import Preparation
 from kitnet.data.source import CHUNK, Source
 
 # Bytes of pictures that may stay in memory, prepared or, where they are augmented, before that; beyond, each
@@ -37,13 +37,13 @@ class Loader:
     With `shuffle` their order depends on (seed, epoch) alone, and what an augmentation makes of a picture on
     (seed, epoch, number of the picture): any epoch can be had again, from any step on, and `workers`, which
     make batches ahead of whoever takes them, change nothing. Without workers a batch is made when it is due.
-    Raises DataError for a batch below 1.
+    Raises DataError for a batch below 1, and for an augmentation of what are no pictures of unsigned bytes.
     """
 
     def __init__(
         self,
         source: Source,
-        preparation: Preparation,
+        preparation: Prepared,
         batch: int,
         seed: int,
         shuffle: bool = True,
@@ -55,6 +55,10 @@ class Loader:
         self.source, self.preparation, self.batch = source, preparation, batch
         self.seed, self.shuffle = seed, shuffle
         self.augmentation = augmentation or Augmentation()
+        if isinstance(preparation, Standardisation) and self.augmentation.operations:
+            raise DataError(
+                f"augment {self.augmentation} changes pictures of unsigned bytes; give such, or leave it out"
+            )
         self.workers = whole("workers", workers, 0)
         self._kept = self._keep()
 
@@ -138,7 +142,7 @@ class Loader:
             some = chosen[start : start + CHUNK]
             images, labels = self.source.read(some)
             cut = self.augmentation.cut
-            if cut is None:
+            if cut is None or isinstance(self.preparation, Standardisation):
                 parts.append((self.preparation.placed(images), labels))
                 continue
             draws = Draws(self.seed, f"augment/{cut.word}", e, some, len(self.source))

@@ -16,6 +16,7 @@ from kitnet.data.kind import KINDS, Given, Kind, Parts, check_given, in_memory, 
 from kitnet.data.place import place
 from kitnet.data.validation import with_validation
 
+ARRAYS = "arrays"  # what a run from Python calls its data
 NAMES = ("digits", *PUBLISHED, *CIFAR)
 
 for _module in (image_folder, image_list, idx_folder, cifar, stl10, usps, npz):
@@ -82,6 +83,11 @@ def _kind(name: str) -> Kind:
         raise DataError(f"{name}: it is no data set; expected {known()}")
     if "/" in name or os.sep in name:
         raise DataError(f"{name}: there is no such folder or file")
+    if name == ARRAYS:
+        raise DataError(
+            f"{ARRAYS}: the data of this run were arrays in Python, which are in no file; name other data, "
+            "or train it there again"
+        )
     raise DataError(f"unknown data set {shorten(name)}{nearest(name, NAMES)}; known: {known(*NAMES)}")
 
 

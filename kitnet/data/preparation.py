@@ -42,7 +42,7 @@ class Preparation:
             if len(self.resize) != 2 or not all(_is_size(n) for n in self.resize):
                 raise DataError(f"'resize' is {self.resize}; expected height and width, 1 to {LARGEST}")
             for name, values in (("mean", self.mean), ("std", self.std)):
-                if len(values) != self.input[2] or not all(_is_number(v) for v in values):
+                if len(values) != self.input[2] or not all(is_number(v) for v in values):
                     raise DataError(f"{name!r} is {values}; expected {self.input[2]} numbers, -1e12 to 1e12")
             if min(self.std) < 1e-12:
                 raise DataError(f"'std' is {self.std}; expected numbers of 1e-12 or more")
@@ -243,8 +243,9 @@ def moments(counts: Array) -> tuple[float, float]:
 
 def _check_input(shape: Shape) -> None:
     if len(shape) != 3 or not all(_is_size(n) for n in shape) or shape[2] not in (1, 3):
+        grey = f"; for grey pictures write {say(shape)}x1" if len(shape) == 2 else ""
         raise DataError(
-            f"pictures do not fit an input of {say(shape)}; expected height x width x 1 or 3 channels"
+            f"pictures do not fit an input of {say(shape)}; expected height x width x 1 or 3 channels{grey}"
         )
 
 
@@ -252,5 +253,5 @@ def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e12 <= value <= 1e12

@@ -41,6 +41,9 @@ class Source(ABC):
     warnings: tuple[str, ...] = ()  # what a person should know before training
     broken: tuple[str, ...] = ()  # the reasons why pictures were left out, each with its file
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self):,} samples in {len(self.classes):,} classes>"
+
     @abstractmethod
     def __len__(self) -> int:
         """How many pictures there are."""

@@ -42,7 +42,7 @@ PARTS = 8  # into which work and sums are cut at least
 EACH = 4  # pieces of work for each thread
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """What `bind.py` makes a machine of. `stages` has the stage of each step; steps of one stage run group by
     group."""
@@ -61,6 +61,13 @@ class Plan:
     constants: Mapping[str, Array]
     choices: tuple[Choice, ...]
     passed: Mapping[str, str]  # layers that take no step forward, by the layer whose step does them, too
+
+    def __repr__(self) -> str:
+        what = "training" if self.request.goals else "gradients" if self.request.back else "scores"
+        return (
+            f"<Plan of {what} for {self.samples} samples: {len(self.steps)} steps, "
+            f"{self.arena.size + self.own_arena.size:,} bytes>"
+        )
 
     @property
     def batch(self) -> Batch:

@@ -112,6 +112,9 @@ class _Compiled:
         """The values asked for, from this thread's last call, by their paths."""
         return dict(getattr(self._found, "values", {}))
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of up to {self.plan.samples} samples by {self._net.text()}>"
+
     def __reduce__(self) -> Any:
         raise TypeError(
             "compiled networks cannot be copied or pickled; copy the network and compile it again"

@@ -30,7 +30,7 @@ from kitnet.layers.value import argument, choice
 @dataclass(frozen=True)
 class Linear(Layer):
     """`fc120`: y[k] = b[k] + sum over j of x[j] * w[j, k]: 120 units, each connected with every value of an
-    input of any shape."""
+    input of any shape, taken row by row, channels innermost: j = (h * W + w) * C + c."""
 
     word = "fc"
     numbers = ("units",)

@@ -45,7 +45,7 @@ class Block(ABC):
         for one in dataclasses.fields(self):  # type: ignore[arg-type]  # a block is a dataclass
             value = getattr(self, one.name)
             if value is not None or one.default is not None:
-                _check_chain(f"{type(self).__name__}: {one.name}", value)
+                object.__setattr__(self, one.name, chain_of(f"{type(self).__name__}: {one.name}", value))
 
     @abstractmethod
     def wire(self, scope: Scope, path: str, x: int) -> int:
@@ -167,21 +167,24 @@ class Scope:
 
 @dataclass(frozen=True)
 class Chain(Block):
-    """One part after the other: `[conv3-64 -> relu]`."""
+    """One part after the other: `[conv3-64 -> relu]`. Layers and blocks are taken as terms without a name:
+    `Chain([Convolution(3, 64), Relu()])`."""
 
     terms: tuple[Term, ...]
     word = "chain"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.terms, tuple) or not all(isinstance(term, Term) for term in self.terms):
+        if not isinstance(self.terms, tuple | list):
             raise KitnetError(
-                f"Chain takes a tuple of terms, not {shorten(self.terms)}; Chain.of(Relu(), ...) takes layers"
+                f"Chain takes a list of layers, not {shorten(self.terms)}; write Chain([Relu(), ...])"
             )
+        terms = tuple(part if isinstance(part, Term) else Term(part) for part in self.terms)
+        object.__setattr__(self, "terms", terms)
 
     @classmethod
     def of(cls, *parts: Term | Part) -> Chain:
-        """Parts as they are or as terms."""
-        return cls(tuple(part if isinstance(part, Term) else Term(part) for part in parts))
+        """The chain of these parts."""
+        return cls(parts)  # type: ignore[arg-type]  # they become terms
 
     def graph(self, volume: Shape) -> Graph:
         """The graph of this chain on one operand, `input`. The end of the chain is the main output."""
@@ -228,9 +231,16 @@ class _Trial(Graph):
         return error
 
 
-def _check_chain(what: str, value: object) -> None:
-    if not isinstance(value, Chain):
-        raise KitnetError(f"{what} is a Chain, not {shorten(value)}; write Chain.of(Relu(), ...)")
+def chain_of(what: str, value: object) -> Chain:
+    """A chain, a part that is one by itself, or a list of parts, as a chain. Raises KitnetError."""
+    match value:
+        case Chain():
+            return value
+        case Term() | Layer() | Block() | Shared():
+            return Chain.of(value)
+        case list() | tuple():
+            return Chain.of(*value)
+    raise KitnetError(f"{what} is a layer or a list of layers, not {shorten(value)}; write [Relu(), ...]")
 
 
 @dataclass(frozen=True)
@@ -279,12 +289,13 @@ class Join(Block):
             raise KitnetError(
                 f"Join: layer is one that joins branches, such as Add(), not {shorten(self.layer)}"
             )
-        if not isinstance(self.branches, tuple) or len(self.branches) < 2:
+        if not isinstance(self.branches, tuple | list) or len(self.branches) < 2:
             raise KitnetError(
-                f"Join: branches are a tuple of two chains or more, not {shorten(self.branches)}"
+                f"Join: branches are a list of two chains or more, not {shorten(self.branches)}"
             )
-        for branch in self.branches:
-            _check_chain("Join: a branch", branch)
+        object.__setattr__(
+            self, "branches", tuple(chain_of("Join: a branch", each) for each in self.branches)
+        )
 
     @property
     def word(self) -> str:  # type: ignore[override]  # a class attribute elsewhere; here the layer decides

@@ -24,6 +24,7 @@ from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.misfit import MisfitError
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Param
+from kitnet.base.table import table
 from kitnet.layers import Layer, Loss
 from kitnet.net.notation import read_layer, write_layer
 from kitnet.net.origin import so_far, with_repaired_input
@@ -73,7 +74,7 @@ class Node:
         return getattr(self.layer, "word", "")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Graph:
     """Value i is `nodes[i]`; inputs of a node have smaller numbers.
 
@@ -215,13 +216,27 @@ class Graph:
     def __contains__(self, path: object) -> bool:
         return path in self._places
 
-    # Comparing and keeping
+    # Comparing, keeping and printing
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Graph) and self.to_json() == other.to_json()
 
     def __hash__(self) -> int:
         return hash(tuple(self._places))
+
+    def __repr__(self) -> str:
+        """A table of its values."""
+        ends = {i: f"{self.nodes[i].path} => {name}" for name, i in self._outputs.items()}
+        rows = [
+            [
+                ends.get(i, node.path),
+                write_layer(node.layer) if node.layer is not None else "operand",
+                ", ".join(self.nodes[j].path for j in node.inputs),
+                say(node.shape),
+            ]
+            for i, node in enumerate(self.nodes)
+        ]
+        return table(("path", "layer", "reads", "shape"), rows, left=3)
 
     def to_json(self) -> dict[str, Any]:
         """The graph as plain data: layers as the language writes them, values by their paths."""

@@ -19,6 +19,7 @@ import numpy as np
 from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Buffer
+from kitnet.base.table import table
 from kitnet.layers import Layer
 from kitnet.net.graph import Graph, Node
 from kitnet.net.receptive import Fields, fields, in_place
@@ -85,7 +86,7 @@ SUMS = tuple(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ledger:
     """The rows of a graph for `batch` samples, and their sums. `operands` are rows of what is given."""
 
@@ -111,6 +112,17 @@ class Ledger:
         operands = tuple(row for row, operand in zip(found, given, strict=True) if operand)
         rows = tuple(row for row, operand in zip(found, given, strict=True) if not operand)
         return cls(graph.nodes[0].shape, batch, rows, operands, dtype, optimiser_arrays)
+
+    def __repr__(self) -> str:
+        """A table of what is asked for most; the rows have all."""
+        rows = [*self.operands, *self.blocks(self.usual_depth), Row("total", "", ()).holding(self.totals)]
+        numbers = ("values", "parameters", "multiply_adds")
+        cells = [
+            [row.path, say(row.output) if row.kind else "", *(f"{getattr(row, name):,}" for name in numbers)]
+            for row in rows
+        ]
+        header = ("layer", "output", *(name.replace("_", "-") for name in numbers))
+        return table(header, [["" if cell == "0" else cell for cell in line] for line in cells], len(cells))
 
     @property
     def totals(self) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,32 +14,43 @@ from kitnet.base.importing import IMPORTING
 from kitnet.base.shape import MISFITS, Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers import Context
-from kitnet.net.block import Chain, Part, Term
+from kitnet.net.block import Chain, Part, Term, chain_of
 from kitnet.net.graph import Graph, checked_volume
 from kitnet.net.language import in_rows, read, read_volume, write
+from kitnet.net.objective import Losses, checked_targets, goals_of, with_goals
 from kitnet.net.reference import State, Tape, by_operand
 from kitnet.net.weights import Weights
 
 if TYPE_CHECKING:
     from kitnet.net.ledger import Ledger
 
+ROW = 80  # columns of a terminal
+
 
 class Net:
-    """A graph with its weights and state. Two networks are equal when their graphs are.
+    """A graph with its weights and state: `Net(graph)`, or one layer after the other behind an input,
+    `Net((32, 32, 3), [Convolution(3, 16), Relu(), Linear(10)])`. Two networks are equal when their graphs
+    are.
 
-    A network that was read from a line, or made by `Net.of`, has a `line` and prints as it. Weights are drawn
-    from seed 0 when first needed, or by `initialise`.
+    A network that was read from a line, or made of layers, has a `line` and is written as it. Weights are
+    drawn from seed 0 when first needed, or by `initialise`.
     """
 
     # The engine stands on a higher floor and comes in through the package's door.
     compiler: ClassVar[Callable[..., Any]]
 
-    def __init__(self, graph: Graph, body: Chain | None = None) -> None:
+    def __init__(
+        self, graph: Graph | Shape | str, body: Term | Part | Sequence[Term | Part] | None = None
+    ) -> None:
         if not isinstance(graph, Graph):
-            raise KitnetError(
-                f"Net takes a Graph, not {shorten(graph)}; Net.of((28, 28, 1), ...) takes a volume and layers"
-            )
-        self.graph, self.body = graph.copy(), body
+            if body is None:
+                raise KitnetError(
+                    f"Net takes a Graph, or a volume and layers as in Net((28, 28, 1), [Relu()]), not "
+                    f"{shorten(graph)}; kitnet.parse reads lines"
+                )
+            body = chain_of("Net: body", body)
+            graph = body.graph(_volume(graph))
+        self.graph, self.body = graph.copy(), body if isinstance(body, Chain) else None
         if not self.graph.nodes or self.graph.nodes[-1].layer is None:
             raise ShapeError(
                 "a network needs an operand and a layer; use graph.operand(...) and graph.add(...)"
@@ -52,8 +63,7 @@ class Net:
     @classmethod
     def of(cls, input_shape: Shape, *parts: Term | Part) -> Net:
         """One part after the other: `Net.of((28, 28, 1), Convolution(5, 6), Relu(), Linear(10))`."""
-        body = parts[0] if len(parts) == 1 and isinstance(parts[0], Chain) else Chain.of(*parts)
-        return cls(body.graph(input_shape), body)
+        return cls(input_shape, parts[0] if len(parts) == 1 and isinstance(parts[0], Chain) else parts)
 
     @property
     def line(self) -> str | None:
@@ -74,7 +84,8 @@ class Net:
         return in_rows(str(self), columns)
 
     def __repr__(self) -> str:
-        return f"<Net {self}>"
+        """The line, and the ledger as a table."""
+        return f"{self.text(ROW)}\n\n{self.ledger()}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Net) and self.graph == other.graph
@@ -108,6 +119,11 @@ class Net:
     def output_shape(self) -> Shape:
         """The shape of the main output."""
         return self.graph.nodes[self.graph.main].shape
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the weights are there already."""
+        return self._weights is not None
 
     @property
     def weights(self) -> Weights:
@@ -189,7 +205,10 @@ class Net:
     def tape(
         self,
         x: Array | Mapping[str, Array],
+        target: Any = None,
         *,
+        loss: Losses | None = None,
+        form: str | None = None,
         train: bool = False,
         seed: int = 0,
         step: int = 0,
@@ -198,12 +217,25 @@ class Net:
         """Run by the formulas and keep every value: `tape['conv1']`, `tape.backward(dy)`,
         `tape.gradient['conv1.weight']`.
 
-        x is (N, *input_shape), channels last, or a mapping by the paths of several operands. `first` is the
-        number of its first sample in the whole batch of the step. The network's own state does not change;
-        `tape.state` is the new one.
+        x is (N, *input_shape), channels last, or a mapping by the paths of several operands. With a `target`,
+        such as the classes (N,), the `loss`, by default the usual one, stands behind the network:
+        `tape['loss']` has one number a sample, and `tape.backward()` gives the gradients of their mean, as
+        training takes them; `form` "values" says that the target has numbers, not classes. `first` is the
+        number of the first sample of x in the whole batch of the step. The network's own state does not
+        change; `tape.state` is the new one.
         """
         ctx = Context(train=train, seed=seed, step=step, first_sample=first)
-        return Tape(self.graph, self.weights, self.state, ctx, by_operand(tuple(self.operands), x))
+        operands = by_operand(tuple(self.operands), x)
+        if target is None:
+            if loss is not None:
+                raise KitnetError("tape: a loss needs its target; give the classes (N,) behind x")
+            return Tape(self.graph, self.weights, self.state, ctx, operands)
+        goals, n = goals_of(self.graph, loss, form), len(next(iter(operands.values())))
+        targets = checked_targets(goals, target, n)
+        for goal in goals:
+            operands[goal.target] = goal.spread(targets[goal.target], self.weights.dtype)
+        dy = {goal.path: np.full(n, goal.weight / max(n, 1), self.weights.dtype) for goal in goals}
+        return Tape(with_goals(self.graph, goals), self.weights, self.state, ctx, operands, dy)
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Array | dict[str, Array]:
         """The output for x (N, *input_shape) in evaluation mode; by name where there are several."""

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from kitnet.base.error import MOST, LanguageError, nearest, shorten
+from kitnet.base.error import MOST, LanguageError, nearest, other_name, shorten
 from kitnet.layers import LAYERS, Layer
 from kitnet.layers.value import TooLongError, arguments
+from kitnet.layers.words import LOSS_FILES
 
 _NUMBERS = re.compile(r"([A-Za-z_]+)([\d.x]+(?:-[\d.x]+)*)?(?:/([\dx]+))?")
 _END = re.compile(r"([\d/][\d.x/-]*|[123]d)$")  # of words with digits in them, l2pool2 or avgpool2d
@@ -59,9 +60,7 @@ class LayerReader:
         """The layer of a token with its numbers, and of arguments behind it: one of `known`, by words."""
         form, word = _NUMBERS.fullmatch(token.text), word_of(token)
         if word not in known:
-            name = _END.sub("", token.text.lower()) if len(token.text) <= MOST else word
-            hint = nearest(name, known) or "; kitnet layers lists them all"
-            self.fail(f"unknown layer {shorten(name or token.text)}{hint}", token)
+            self._unknown(token, word, known)
         kind = known[word]
         numbers = form[2].split("-") if form and form[2] else []
         if form is None or len(numbers) > len(kind.numbers):
@@ -83,7 +82,26 @@ class LayerReader:
         ]
         if missing:
             self.fail(f"{word} needs {' and '.join(missing)}, such as {example(kind)}", token)
+        abstract = ", ".join(sorted(getattr(kind, "__abstractmethods__", ())))
+        if abstract:
+            self.fail(f"{word}: its class {kind.__name__} lacks {abstract}, which every layer has", token)
         return kind(**values)
+
+    def _unknown(self, token: Token, word: str, known: Mapping[str, type[Any]]) -> NoReturn:
+        """A word of other libraries, a loss, or one that nobody knows."""
+        name = _END.sub("", token.text.lower()) if len(token.text) <= MOST else word
+        own, loss = other_name(name, known), other_name(name, LOSS_FILES)
+        if own is not None:
+            written = _in_own_words(known[own], name, token.text[len(name) :])
+            self.fail(f"unknown layer {shorten(name)}{nearest(name, known)}; write {written}", token)
+        if loss is not None or name in LOSS_FILES:
+            self.fail(
+                f"{shorten(name)} is a loss, not a layer; leave it out of the line, and give it to training: "
+                f"{loss or name}",
+                token,
+            )
+        hint = nearest(name, known) or "; kitnet layers lists them all"
+        self.fail(f"unknown layer {shorten(name or token.text)}{hint}", token)
 
     def _argument(self, kind: type[Any], values: dict[str, Any], token: Token) -> None:
         fields = arguments(kind)
@@ -121,6 +139,19 @@ _EXAMPLES = {"filters": "6", "units": "120", "cap": "6", "pieces": "2", "groups"
 def example(kind: type[Any]) -> str:
     """conv5-6, maxpool2, relu."""
     return kind.word + "-".join(_EXAMPLES.get(name, "5") for name in kind.numbers)
+
+
+def _in_own_words(kind: type[Any], name: str, numbers: str) -> str:
+    """How the layer is written that another library calls `name`, with the numbers that stand behind it."""
+    if not issubclass(kind, Layer) and kind.chains[1]:
+        return str(kind.form)
+    if name == "gap" or name.startswith("global"):
+        return f"{kind.word} global"
+    if issubclass(kind, Layer) and kind.joins:
+        return f"{kind.word}[one | other]"
+    given = _NUMBERS.fullmatch(kind.word + numbers)
+    fits = given and given[2] and given[2].count("-") < len(kind.numbers)
+    return kind.word + numbers if fits else example(kind)
 
 
 def write_layer(layer: Any) -> str:

@@ -18,7 +18,7 @@ from kitnet.base.spec import Array
 from kitnet.layers import Context, Kept
 from kitnet.net.formula import run_backward, run_forward
 from kitnet.net.graph import Graph
-from kitnet.net.weights import Weights
+from kitnet.net.weights import Weights, table_of
 
 State = dict[str, dict[str, Array]]  # the arrays of each layer that has state, by its path
 
@@ -26,19 +26,29 @@ State = dict[str, dict[str, Array]]  # the arrays of each layer that has state, 
 class Gradients(dict[str, Array]):
     """Gradients by path: of values (`conv1`, `input`) and of weights (`conv1.weight`)."""
 
+    def __repr__(self) -> str:
+        return table_of(self)
+
 
 class Tape:
     """One run forward: every value by its path (`tape['conv1']`), then `backward` gives every gradient.
     Gradients of weights that several layers share add up.
 
     Values are kept, weights are not copied: `backward` reads these as they are then, so it belongs before an
-    update. `tape.state` is the state after this run; the one given is left as it was.
+    update. `tape.state` is the state after this run; the one given is left as it was. `dy` is what `backward`
+    begins with where it is given nothing, by default ones at the main output.
     """
 
     def __init__(
-        self, graph: Graph, weights: Weights, state: State, ctx: Context, operands: Mapping[str, Array]
+        self,
+        graph: Graph,
+        weights: Weights,
+        state: State,
+        ctx: Context,
+        operands: Mapping[str, Array],
+        dy: Mapping[str, Array] | None = None,
     ) -> None:
-        self._graph, self._weights = graph, weights
+        self._graph, self._weights, self._dy = graph, weights, dy
         self.values: list[Array] = []
         self.state: State = {}
         self.gradient = Gradients()
@@ -67,6 +77,13 @@ class Tape:
     def __getitem__(self, path: str) -> Array:
         return self.values[self._graph.find(path)]
 
+    def keys(self) -> list[str]:
+        """The paths of all values, in the order in which they are computed."""
+        return [node.path for node in self._graph.nodes]
+
+    def __repr__(self) -> str:
+        return table_of(dict(zip(self.keys(), self.values, strict=True)))
+
     @property
     def output(self) -> Array:
         """The main output."""
@@ -80,12 +97,13 @@ class Tape:
     def backward(self, dy: Array | Mapping[str, Array] | None = None, *, operands: bool = True) -> Gradients:
         """The gradient of sum(dy * output) with respect to every value and weight.
 
-        dy is the gradient of the main output, ones unless given, or a mapping by the names of outputs or the
-        paths of values, of which the sum is taken. `operands` False leaves out the gradients of the graph's
-        own operands, which training does not need. Raises ShapeError where a dy has another shape than its
-        value; it is taken in the value's precision.
+        dy is the gradient of the main output, or a mapping by the names of outputs or the paths of values, of
+        which the sum is taken; unless given it is that of the tape. `operands` False leaves out the gradients
+        of the graph's own operands, which training does not need. Raises ShapeError where a dy has another
+        shape than its value; it is taken in the value's precision.
         """
         graph, found = self._graph, Gradients()
+        dy = self._dy if dy is None else dy
         grown = self._seeds(np.ones_like(self.output) if dy is None else dy)
         wanted = [operands] * len(self.values)
         for i, node in enumerate(graph.nodes):

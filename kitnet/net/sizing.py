@@ -18,13 +18,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kitnet.base.shape import Axis, say, with_article
+from kitnet.base.error import KitnetError
+from kitnet.base.shape import Axis, Shape, say, with_article
 from kitnet.layers import Convolution, Layer, Linear
 from kitnet.layers.window import Windowed
 from kitnet.net.block import Chain
 from kitnet.net.graph import Graph, Node
-from kitnet.net.language import write
+from kitnet.net.language import read_volume, write
 
+LEAST_IMAGE = 8  # places a side, from which two equal numbers look like an image
 LARGEST_FILTER, LARGEST_FIRST, LARGEST_POOL = 5, 11, 3
 POOL_STRIDE = 2
 MOST_CONVOLUTIONS, MOST_HIDDEN = 3, 2
@@ -44,7 +46,7 @@ class Advice:
 
 def advice(graph: Graph) -> list[Advice]:
     """What the rules say of a graph, in its order; nothing where it keeps them."""
-    found = [Advice(path, "input", text) for path, text in _of_operands(graph)]
+    found = [*advice_on_rank(graph), *(Advice(path, "input", text) for path, text in _of_operands(graph))]
     first = True
     for node in graph.nodes:
         if not isinstance(node.layer, Windowed):
@@ -56,6 +58,34 @@ def advice(graph: Graph) -> list[Advice]:
             found += [Advice(node.path, rule, text) for rule, text in rules]
         first = first and not convolution
     return found
+
+
+def advice_on_rank(graph: Graph) -> Iterator[Advice]:
+    """Operands such as 28x28, which have one axis and 28 channels, and are mostly meant as grey images."""
+    for path, shape in graph.operands.items():
+        if _looks_like_an_image(shape):
+            yield Advice(path, "rank", f"{_said_of_rank(shape)}; for grey images write {say(shape)}x1")
+
+
+def check_no_volume(text: str) -> None:
+    """Raises KitnetError for an input volume that stands where a network should."""
+    try:
+        shape = read_volume(text)
+    except ValueError:
+        return
+    note = f" ({_said_of_rank(shape)})" if _looks_like_an_image(shape) else ""
+    shape = (*shape, 1) if note else shape
+    raise KitnetError(
+        f"{text} is an input volume without layers{note}; write a line such as '{say(shape)} -> fc10'"
+    )
+
+
+def _looks_like_an_image(shape: Shape) -> bool:
+    return len(shape) == 2 and min(shape) >= LEAST_IMAGE and max(shape) <= 2 * min(shape)
+
+
+def _said_of_rank(shape: Shape) -> str:
+    return f"{say(shape)} is one axis: {shape[0]} places of {shape[1]} channels"
 
 
 def advice_on_pattern(body: Chain) -> Iterator[Advice]:

@@ -17,6 +17,7 @@ from kitnet.base import memory
 from kitnet.base.error import KitnetError, cut, nearest, shorten
 from kitnet.base.random import stream
 from kitnet.base.spec import Array, Param, initial
+from kitnet.base.table import table
 
 LINE = 64  # bytes of a cache line; every array begins on one
 PIECE = 1 << 14  # numbers drawn at a time, in float64, so that they stay in a cache
@@ -118,13 +119,32 @@ class Weights(Mapping[str, Array]):
         return self._nodes.get(node, {})
 
     def __getitem__(self, path: str) -> Array:
-        return self._views[path]
+        try:
+            return self._views[path]
+        except KeyError:
+            raise KeyError(f"no array {path!r}{nearest(str(path), self._views)}") from None
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._views
+
+    def __repr__(self) -> str:
+        return table_of(self)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
 
     def __len__(self) -> int:
         return len(self._views)
+
+
+def table_of(arrays: Mapping[str, Array]) -> str:
+    """Arrays by path as a table: sizes, mean, deviation and range of each."""
+    rows = []
+    for path, one in arrays.items():
+        numbers = (one.mean(), one.std(), one.min(), one.max()) if one.size else ()
+        said = [f"{float(number):.3g}" for number in numbers] or [""] * 4
+        rows.append([path, "x".join(map(str, one.shape)), *said])
+    return table(("path", "shape", "mean", "deviation", "least", "most"), rows)
 
 
 def _restored(params: Mapping[str, Param], dtype: Any, flat: Array) -> Weights:

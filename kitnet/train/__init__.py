@@ -13,6 +13,8 @@ from kitnet.train.events import (
     Stopped,
     Warned,
 )
+from kitnet.train.fitting import fit
+from kitnet.train.history import History
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import Model, Prediction
 from kitnet.train.model_file import load_network, save_network
@@ -26,6 +28,7 @@ __all__ = [
     "Event",
     "Finished",
     "Foretold",
+    "History",
     "Learned",
     "Model",
     "Prediction",
@@ -37,6 +40,7 @@ __all__ = [
     "Stopped",
     "Warned",
     "evaluate",
+    "fit",
     "load_network",
     "pick_engine",
     "resume",

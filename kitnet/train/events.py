@@ -18,7 +18,7 @@ class Warned:
 class Started:
     """Training begins, or goes on, at step `first_step` (from 0) of `epoch` (from 1)."""
 
-    folder: Path
+    folder: Path | None  # None where nothing is saved
     line: str
     data: str
     samples: int
@@ -89,7 +89,7 @@ class EpochEnded:
 class Stopped:
     """Training was asked to stop and everything is saved after `step` steps of `epoch`."""
 
-    folder: Path
+    folder: Path | None
     epoch: int
     step: int
 
@@ -98,7 +98,7 @@ class Stopped:
 class Finished:
     """All epochs are done; `summary` is summary.json."""
 
-    folder: Path
+    folder: Path | None
     summary: dict[str, Any]
 
 

@@ -8,10 +8,9 @@ run that was stopped and resumed ends with the same bits as one that never stopp
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -34,8 +33,9 @@ from kitnet.train.events import (
     Warned,
 )
 from kitnet.train.foretold import TooMuchMemoryError, check_training_memory
+from kitnet.train.in_memory import InMemory
 from kitnet.train.metrics import Score, evaluate, told
-from kitnet.train.model import GOLDEN, Model
+from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.step import Progress as Compiling
@@ -50,7 +50,7 @@ class Loop:
     """Trains a run from where `progress` says to its end; the folder of `saves` is locked."""
 
     run: Run
-    saves: Saves
+    saves: Saves | InMemory
     progress: Progress
     stop: threading.Event
     compiling: Compiling | None = None
@@ -64,7 +64,7 @@ class Loop:
     def __post_init__(self) -> None:
         self._seen = np.zeros(len(self.run.parts.train.classes), np.int64)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         """Train; yields what happens, and unlocks the folder."""
         saves = self.saves
         with saves.lock:
@@ -80,7 +80,7 @@ class Loop:
                 step_of, memory = self._compile()
             except TooMuchMemoryError:
                 if new:
-                    saves.folder.clear()
+                    saves.clear()
                 raise
             yield Ready(memory)
             while not self.run.ended(self.progress):
@@ -91,13 +91,13 @@ class Loop:
                     return
             summary = self.run.summary(self.progress, self._test(), step_of.engine)
             summary["trouble"] = trouble(self.run, self.progress, self._seen)
-            saves.folder.write_summary(summary)
-            yield Finished(saves.folder.path, summary)
+            saves.write_summary(summary)
+            yield Finished(saves.path, summary)
 
     def _started(self) -> Started:
         run, progress, parts = self.run, self.progress, self.run.parts
         return Started(
-            folder=self.saves.folder.path,
+            folder=self.saves.path,
             line=str(run.model.net),
             data=parts.train.name,
             samples=len(parts.train),
@@ -110,7 +110,7 @@ class Loop:
         )
 
     def _stopped(self) -> Stopped:
-        progress, folder = self.progress, self.saves.folder.path
+        progress, folder = self.progress, self.saves.path
         if progress.step:
             return Stopped(folder, progress.epoch + 1, progress.step)
         return Stopped(folder, progress.epoch, self.run.loader.steps)
@@ -212,7 +212,7 @@ class Loop:
         progress.seconds += progress.epoch_seconds
         progress.epoch += 1
         progress.step, progress.epoch_seconds, progress.score = 0, 0.0, Score()
-        self.saves.folder.write_rows(progress.rows)
+        self.saves.write_rows(progress.rows)
         self._save()
         return row
 
@@ -246,9 +246,7 @@ class Loop:
         test, model = self.run.parts.test, self.run.model
         if test is None:
             return None
-        best = Model.load(self.saves.folder.best, memory=sys.maxsize).net  # it runs already
-        model.net.weights.flat[...] = best.weights.flat
-        model.net.keep(best.state)
+        self.saves.restore_best(model.net)
         return evaluate(model, test)
 
     def _check_weights(self) -> None:
@@ -276,7 +274,7 @@ class Loop:
         try:
             self._save()
         except BaseException:
-            self.saves.folder.clear()
+            self.saves.clear()
             raise
 
     def _lost(self, loss: float, where: str) -> TrainingError:
@@ -287,9 +285,7 @@ class Loop:
             return TrainingError(
                 f"the loss is {loss} {where}, with the weights as they begin; give the layers another init"
             )
-        if saves.folder.last.exists():
-            kept = f"the model that was saved last is kept in {saves.folder.last}"
-        else:
-            kept = f"no epoch had ended, so that only the start is kept, in {saves.newest}"
         what = "the gradient is not finite" if np.isfinite(loss) else f"the loss became {loss}"
-        return TrainingError(f"{what} {where}; {kept}; try a smaller --lr than {self.run.settings.lr:g}")
+        return TrainingError(
+            f"{what} {where}; {saves.kept}; try a smaller --lr than {self.run.settings.lr:g}"
+        )

@@ -6,32 +6,42 @@ when the file was written, so that it can be verified.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, ModelFileError
+from kitnet.base.error import KitnetError, ModelFileError, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
-from kitnet.data import Preparation
+from kitnet.data.arrays import Prepared
 from kitnet.data.check import check_classes
+from kitnet.data.source import CHUNK
 from kitnet.layers import Context, Loss
-from kitnet.net import Net, Tape
-from kitnet.net.objective import Losses, class_numbers, one_hot, scores_of
+from kitnet.net import Net, Tape, usual_loss
+from kitnet.net.notation import write_layer
+from kitnet.net.objective import Losses, class_numbers, loss_by_name, one_hot, scores_of
+from kitnet.train.events import Event
+from kitnet.train.given import samples_of, source_of
 from kitnet.train.model_file import Auxiliary, Contents, read_model, write_model
+from kitnet.zoo import MODELS
 
 if TYPE_CHECKING:
     from kitnet.engine import Scores
+    from kitnet.train.history import History
+    from kitnet.train.metrics import Score
 
 BEST, LAST = "best.safetensors", "last.safetensors"  # of a run
 FORMAT_1 = "model.safetensors"  # of a run of format 1
 GOLDEN = 8
 # Of the largest golden score: more than the rounding of any order of summation, less than any damage.
 CLOSE = 1e-4
+FEW = 10  # classes that are printed
+Callback = Callable[[Event], object]  # hears what training does; True ends it
 
 
 @dataclass(frozen=True)
@@ -41,16 +51,135 @@ class Prediction:
     classes: tuple[tuple[str, float], ...]
 
 
-@dataclass
 class Model:
-    """A network that has learned `classes`; images reach it through `preparation`."""
+    """A network that learns `classes`, or has learned them; samples reach it through `preparation`.
 
-    net: Net
-    loss: Loss
-    classes: tuple[str, ...]
-    preparation: Preparation
-    auxiliary: Auxiliary = field(default_factory=dict)  # losses of further outputs, for training alone
-    compiled: Scores | None = None  # scores by the engine; None: by the formulas
+        model = kitnet.Model(net)
+        history = model.fit(x, y, validation=0.1, epochs=5)
+        model.predict(x), model.evaluate(x, y), model.save("model.safetensors")
+
+    `net` is a network, a line, or a name of the zoo, whose card then says how `fit` trains. Without `loss`, a
+    loss or its word, it is the one that suits the last layer; without `classes`, their names, they are the
+    numbers from 0. `preparation` is learned by the first `fit`. `auxiliary` are the losses of further
+    outputs, for training alone. Raises KitnetError.
+    """
+
+    def __init__(
+        self,
+        net: Net | str,
+        loss: Loss | str | None = None,
+        classes: Sequence[str] | None = None,
+        preparation: Prepared | None = None,
+        auxiliary: Auxiliary | None = None,
+    ) -> None:
+        self.net, self.name = _read(net)
+        usual = usual_loss(self.net.graph) if loss is None else loss
+        self.loss: Loss = loss_by_name(usual) if isinstance(usual, str) else usual
+        scores = math.prod(self.net.output_shape)
+        self.classes = _numbers(scores) if classes is None else tuple(classes)
+        check_classes(self.classes)
+        if len(self.classes) != scores:
+            raise KitnetError(
+                f"the network ends in {say(self.net.output_shape)} but there are {len(self.classes)} "
+                f"classes; end it with fc{len(self.classes)}"
+            )
+        self.auxiliary: Auxiliary = auxiliary or {}
+        self.compiled: Scores | None = None  # scores by the engine; None: by the formulas
+        self.examples: Array | None = None  # some samples of training, with which a file is verified
+        self._preparation = preparation
+
+    def __repr__(self) -> str:
+        classes = ", ".join(self.classes[:FEW]) + (", ..." if len(self.classes) > FEW else "")
+        learned = self._preparation or "not learned yet; fit does it"
+        return f"{self.net!r}\n\nloss {write_layer(self.loss)}\nclasses {classes}\npreparation {learned}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy makes plans of its own."""
+        return {**self.__dict__, "compiled": None}
+
+    @property
+    def preparation(self) -> Prepared:
+        """How samples become the input of the network. Raises KitnetError where nothing was learned yet."""
+        if self._preparation is None:
+            raise KitnetError("the model has learned nothing yet; call its fit first")
+        return self._preparation
+
+    @preparation.setter
+    def preparation(self, preparation: Prepared) -> None:
+        self._preparation = preparation
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the model has a preparation: it was fitted, or loaded."""
+        return self._preparation is not None
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether the classes are called by their numbers."""
+        return self.classes == _numbers(len(self.classes))
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        epochs: int | None = None,
+        batch: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        runs: str | Path | None = None,
+        name: str | None = None,
+        **settings: Any,
+    ) -> History:
+        """Train on samples x and their classes y, and give what every epoch was: see `kitnet.train.fit`."""
+        from kitnet.train.fitting import fit  # which trains models
+
+        if runs is not None:
+            settings["runs"] = str(runs)
+        given = {"epochs": epochs, "batch": batch, "name": name, **settings}
+        return fit(self, x, y, validation, callbacks, given)
+
+    def predict(self, x: Any, top: int | None = None) -> Any:
+        """The class of each sample, (N,): names, or numbers where the classes are called by their numbers.
+        With `top` so many classes of each with their probabilities, best first: a list of `Prediction`.
+
+        x is as in `fit`, or one sample, the path of a picture, or a list of paths or of pictures of sizes of
+        their own; pictures may have any size. Raises KitnetError.
+        """
+        probabilities = self.probabilities(x)
+        if top is None:
+            best = probabilities.argmax(1)
+            return best if self.is_nameless else np.array(self.classes)[best]
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        return [
+            Prediction(tuple((self.classes[k], float(row[k])) for k in some))
+            for row, some in zip(probabilities, order, strict=True)
+        ]
+
+    def probabilities(self, x: Any) -> Array:
+        """The probability of each class for each sample, float32 (N, classes); x is as in `predict`."""
+        samples = samples_of(x, self.preparation)
+        if len(samples) > CHUNK:
+            self._compile_if_possible()
+        self.refresh()
+        starts = range(0, max(1, len(samples)), CHUNK)
+        parts = (self.scores(self.preparation.prepare(samples[i : i + CHUNK])) for i in starts)
+        return np.concatenate([self.loss.probabilities(part) for part in parts])
+
+    def evaluate(self, x: Any, y: Any = None) -> Score:
+        """Mean loss, accuracy and number of samples x with the classes y, or of a Source. Raises
+        KitnetError."""
+        from kitnet.train.metrics import evaluate  # which is about models
+
+        source = source_of(x, y, self.preparation.input, self.classes, nameless=False)
+        if len(source) > CHUNK:
+            self._compile_if_possible()
+        return evaluate(self, source)
+
+    def _compile_if_possible(self) -> None:
+        """Many samples are worth a plan, where llvmlite is there."""
+        if self.compiled is None and importlib.util.find_spec("llvmlite") is not None:
+            self.compile()
 
     @property
     def losses(self) -> Losses:
@@ -87,15 +216,6 @@ class Model:
         target = one_hot(classes, scores.shape[1], scores.dtype)
         return self.loss.forward({}, {}, Context(), scores, target).y, self.loss.probabilities(scores)
 
-    def predict(self, images: Array, top: int = 3) -> list[Prediction]:
-        """uint8 images (N, h, w, c) of any size -> the `top` classes of each."""
-        probabilities = self.loss.probabilities(self.scores(self.preparation.prepare(images)))
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-        return [
-            Prediction(tuple((self.classes[k], float(row[k])) for k in order))
-            for row, order in zip(probabilities, best, strict=True)
-        ]
-
     def with_network(self, net: Net, classes: Sequence[str] | None = None) -> Model:
         """The same use of another network: images are brought to its input in proportion. `classes` are
         other names. Raises KitnetError where the network does not give one score a class."""
@@ -119,13 +239,17 @@ class Model:
         auxiliary = {name: goal for name, goal in self.auxiliary.items() if name in net.outputs}
         return Model(net, self.loss, names, preparation, auxiliary)
 
-    def save(self, path: Path, images: Array) -> None:
-        """Write the file, with the first eight of uint8 `images` (N, h, w, c) as golden inputs. Raises
-        RunError, and ModelFileError for a network that is not of float32."""
-        golden = images[:GOLDEN]
+    def save(self, path: str | Path, images: Array | None = None) -> None:
+        """Write the file, with the first eight of `images`, as `fit` takes them, as golden inputs that
+        `kitnet verify` replays; by default the first ones of the last training. Raises RunError, and
+        ModelFileError for a network that is not of float32."""
+        golden = self.examples if images is None else images
+        if golden is None:
+            raise KitnetError("save: the model knows no samples to be verified by; give some behind the path")
+        golden = golden[:GOLDEN]
         scores = self._golden_scores(golden)
         write_model(
-            path,
+            Path(path),
             Contents(self.net, self.loss, self.auxiliary, self.classes, self.preparation, golden, scores),
         )
 
@@ -142,7 +266,9 @@ class Model:
 
     @classmethod
     def _of(cls, found: Contents) -> Model:
-        return cls(found.net, found.loss, found.classes, found.preparation, found.auxiliary)
+        model = cls(found.net, found.loss, found.classes, found.preparation, found.auxiliary)
+        model.examples = found.images
+        return model
 
     @classmethod
     def golden(cls, where: str | Path) -> tuple[Array, Array]:
@@ -169,6 +295,23 @@ class Model:
                 "train or export it again"
             )
         return len(found.images), difference
+
+
+def _read(net: Net | str) -> tuple[Net, str]:
+    """A network as it is, or that of a line or a name of the zoo, and that name. Raises KitnetError."""
+    if isinstance(net, Net):
+        return net, ""
+    if not isinstance(net, str):
+        raise KitnetError(f"Model takes a network, a line or a name of the zoo, not {shorten(net)}")
+    from kitnet.train.run import network  # which makes models
+
+    made, card, data = network(net)
+    name = card.name if data is None else net  # of a recipe
+    return made, name if card.name in MODELS else ""
+
+
+def _numbers(classes: int) -> tuple[str, ...]:
+    return tuple(map(str, range(classes)))
 
 
 def model_file(where: str | Path) -> Path:

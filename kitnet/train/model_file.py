@@ -15,7 +15,7 @@ import numpy as np
 from kitnet.base.error import FileError, KitnetError, ModelFileError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
-from kitnet.data import Preparation
+from kitnet.data.arrays import Prepared, Standardisation, preparation_of
 from kitnet.data.check import check_images
 from kitnet.files import Format, Part, opened
 from kitnet.files.parts import FORMAT
@@ -48,8 +48,8 @@ class Contents:
     loss: Loss  # of the main output
     auxiliary: Auxiliary
     classes: tuple[str, ...]
-    preparation: Preparation
-    images: Array  # golden, uint8 (N, h, w, c), before preparation
+    preparation: Prepared
+    images: Array  # golden, before preparation: uint8 (N, h, w, c), or floats
     scores: Array  # of these images, (N, classes)
 
 
@@ -135,7 +135,7 @@ def _contents(
 ) -> Contents:
     """The contents of parts by name, their data and their arrays. Raises KitnetError."""
     classes, (loss, auxiliary) = _classes(data["classes"]), _losses(data["loss"], net)
-    preparation = Preparation.from_json(data["preparation"])
+    preparation = preparation_of(data["preparation"])
     if len(net.operands) != 1:
         raise KitnetError(f"a network of {len(net.operands)} inputs; a model of images has one")
     if preparation.input != net.input_shape:
@@ -144,10 +144,15 @@ def _contents(
         )
     if len(classes) != math.prod(net.output_shape):
         raise KitnetError(f"{len(classes)} classes for an output of {say(net.output_shape)}")
-    resized = math.prod(preparation.resize) * preparation.input[-1]
+    floats = preparation if isinstance(preparation, Standardisation) else None
+    resized = (
+        0
+        if isinstance(preparation, Standardisation)
+        else math.prod(preparation.resize) * preparation.input[-1]
+    )
     check_memory(least_bytes(net.graph) + resized, memory)
     fill(net, arrays["weights"], arrays["state"])
-    images, scores = _golden(arrays["golden"], len(classes))
+    images, scores = _golden(arrays["golden"], len(classes), floats)
     return Contents(net, loss, auxiliary, classes, preparation, images, scores)
 
 
@@ -184,12 +189,17 @@ def _loss(text: object) -> Loss:
     return loss
 
 
-def _golden(arrays: Mapping[str, Array], classes: int) -> tuple[Array, Array]:
+def _golden(
+    arrays: Mapping[str, Array], classes: int, preparation: Standardisation | None
+) -> tuple[Array, Array]:
     for name in ("images", "scores"):
         if name not in arrays:
             raise KitnetError(f"no 'golden/{name}'")
     images, scores = arrays["images"], arrays["scores"]
-    check_images(images)
+    if preparation is None:
+        check_images(images)
+    else:
+        preparation.placed(images)
     if scores.shape != (len(images), classes) or scores.dtype != np.float32:
         raise KitnetError("its golden images and scores do not fit each other")
     return images, scores

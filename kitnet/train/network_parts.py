@@ -24,7 +24,7 @@ class UnknownLayerError(KitnetError):
 
     def __init__(self, kind: str, word: str) -> None:
         self.reason = f"uses the {kind} {word!r}, which is not known here"
-        self.remedy = "import the module that defines it"
+        self.remedy = "import the module that defines it, with the command: --import FILE.py"
         super().__init__(f"{self.reason}; {self.remedy}")
 
 

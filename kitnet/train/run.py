@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from kitnet.base.error import KitnetError
 from kitnet.base.shape import say
-from kitnet.data import NAMES, Augmentation, Loader, Parts, Preparation, Source, load
+from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
+from kitnet.data.arrays import fitted
 from kitnet.data.validation import with_validation
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
@@ -45,7 +46,7 @@ class Run:
     loader: Loader
     rule: Rule
     memory: dict[str, Weights]
-    notes: list[str]  # what a person should know before it begins
+    notes: list[str] = field(default_factory=list)  # what a person should know before it begins
 
     @classmethod
     def of(cls, settings: Settings) -> Run:
@@ -66,20 +67,10 @@ class Run:
         if parts.validation is None and settings.validation is None:
             settings = replace(settings, validation=recipe.validation)
             parts = with_validation(parts, recipe.validation)
-        if parts.validation is None and settings.patience is not None:
-            raise KitnetError(
-                "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
-            )
-        train = parts.train
-        classes = train.classes
-        net, note = with_classes(net, len(classes), train.name, replaces=card.name in MODELS)
+        classes = len(parts.train.classes)
+        net, note = with_classes(net, classes, parts.train.name, replaces=card.name in MODELS)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
         goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
-        preparation = Preparation.fitted(train, net.input_shape)
-        augmentation = Augmentation.parse(settings.augment or "")
-        batch, seed = settings.batch or 1, settings.seed
-        loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
-        rule = rule_of(settings, loader.steps)
         settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
@@ -89,12 +80,34 @@ class Run:
             loss=write_layer(loss),
             engine=pick_engine(settings.engine),
         )
+        run = cls.on(name, settings, Model(net, loss), parts)
+        run.notes += [note] if note else []
+        return run
+
+    @classmethod
+    def on(cls, name: str, settings: Settings, model: Model, parts: Parts) -> Run:
+        """The run of a model on data that are there; `settings` are complete. What the model has not learned
+        yet, its preparation, its classes and its weights, is made for these data. Raises KitnetError
+        where the parts of it do not fit each other."""
+        if parts.validation is None and settings.patience is not None:
+            raise KitnetError(
+                "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
+            )
+        train, net = parts.train, model.net
+        classes = train.classes
+        with_classes(net, len(classes), train.name, replaces=False)  # raises where it has other ones
+        preparation = model.preparation if model.is_fitted else fitted(train, net.input_shape)
+        augmentation = Augmentation.parse(settings.augment or "")
+        batch, seed = settings.batch or 1, settings.seed
+        loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
+        rule = rule_of(settings, loader.steps)
+        auxiliary = model.auxiliary or _auxiliary(net, len(classes))
+        if not net.is_drawn:
+            net.initialise(seed)
         net.weights.below(settings.frozen)  # raises where nothing lies there
-        net.initialise(settings.seed)
-        model = Model(net, loss, classes, preparation, _auxiliary(net, len(classes)))
+        model.classes, model.preparation, model.auxiliary = classes, preparation, auxiliary
         memory = {name: net.weights.like() for name in rule.memory}
-        notes = [note] if note else []
-        return cls(name, settings, model, parts, _digest(parts), loader, rule, memory, notes)
+        return cls(name, settings, model, parts, _digest(parts), loader, rule, memory)
 
     def begin(self) -> None:
         """Take over the weights that a new run is to begin with. Raises KitnetError."""

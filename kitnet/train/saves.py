@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kitnet.base.error import RunError
 from kitnet.base.spec import Array
@@ -46,6 +48,37 @@ class Saves:
         model.save(self.folder.last, images)
         if is_best(rows):
             copy_whole(self.folder.last, self.folder.best)
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.folder.path
+
+    def clear(self) -> None:
+        """Leave nothing of a run that has come to nothing."""
+        self.folder.clear()
+
+    def write_rows(self, rows: list[EpochEnded]) -> None:
+        """The table of its epochs. Raises RunError."""
+        self.folder.write_rows(rows)
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """What is told of the run when it has ended. Raises RunError."""
+        self.folder.write_summary(summary)
+
+    @property
+    def kept(self) -> str:
+        """What is left where the loss is lost."""
+        if self.folder.last.exists():
+            return f"the model that was saved last is kept in {self.folder.last}"
+        return f"no epoch had ended, so that only the start is kept, in {self.newest}"
+
+    def restore_best(self, net: Net) -> None:
+        """Put weights and state of the best model that was saved into the network, if there is one."""
+        if self.folder.best.exists():
+            best = Model.load(self.folder.best, memory=sys.maxsize).net  # it runs already
+            net.weights.flat[...] = best.weights.flat
+            net.keep(best.state)
 
     def load(self, net: Net, rule: Rule, memory: Mapping[str, Weights]) -> Progress:
         """Fill a network and the memory of a rule from the newest checkpoint that is whole; `warning` tells

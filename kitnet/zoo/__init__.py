@@ -6,6 +6,7 @@ stands behind a colon: `vgg16:pooled`. `RECIPES` has the trainings on known data
 """
 
 from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.net.sizing import check_no_volume
 from kitnet.zoo import (  # noqa: F401  # each registers its networks
     alexnet,
     densenet,
@@ -34,6 +35,7 @@ def find(name: str) -> Card:
     one."""
     own = ALIASES.get(name, name)
     if own not in MODELS:
+        check_no_volume(name)
         hint = nearest(name, [*MODELS, *ALIASES, *RECIPES])
         raise KitnetError(
             f"unknown model {shorten(name)}{hint}; `kitnet models` lists all, "

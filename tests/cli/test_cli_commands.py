@@ -64,7 +64,10 @@ def test_the_help_of_a_command_tells_of_every_option(say, command):
     for option in OPTIONS[command].split():
         # its name, and behind it what it is for
         assert re.search(rf"{option}\b.*?[a-z]{{3}}", said.out, re.DOTALL), option
-    assert set(re.findall(r"(?<![\w-])--[a-z-]+", said.out)) <= {*OPTIONS[command].split(), "--optional"}
+    assert set(re.findall(r"(?<![\w-])--[a-z-]+", said.out)) <= {
+        *OPTIONS[command].split(),
+        *("--optional", "--import"),
+    }
 
 
 def test_the_help_of_train_tells_what_is_usual(say):

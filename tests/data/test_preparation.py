@@ -154,6 +154,7 @@ def test_the_pictures_are_left_as_they_were():
 def test_inputs_that_are_no_pictures(shape):
     said = "x".join(map(str, shape))
     told = f"preparation: pictures do not fit an input of {said}; expected height x width x 1 or 3 channels"
+    told += "; for grey pictures write 28x28x1" if said == "28x28" else ""
     assert refusal(Preparation.fitted, dataset(draw(1, 4, 4, 1)), shape) == told
     assert refusal(Preparation, shape, (4, 4), (0.0,), (1.0,)) == told
 

@@ -130,7 +130,7 @@ def test_what_cannot_be(line: str, message: str) -> None:
         ("4x4x6 -> se2-3", "se is written se16, not 'se2-3'"),
         ("4x4x6 -> se reduction=two", "reduction of se is a whole number, not 'two'"),
         ("4x4x6 -> se", "se needs reduction, such as se16"),
-        ("4x4x6 -> squeeze4", "unknown layer 'squeeze' (kitnet calls it 'se')"),
+        ("4x4x6 -> squeeze4", "unknown layer 'squeeze' (kitnet calls it 'se'); write se4"),
         ("4x4x6 -> multiply", "multiply joins branches; write multiply[one | other]"),
     ],
 )

@@ -21,7 +21,7 @@ def refusal(what: Any) -> str:
 
 @pytest.mark.parametrize(
     "given",
-    ["28x28x1", 28, (), (28, 0, 1), (28, -1, 1), (28.0, 28.0, 1.0), (1, 2, 3, 4, 5), ("28", "28", "1"), None],
+    [28, (), (28, 0, 1), (28, -1, 1), (28.0, 28.0, 1.0), (1, 2, 3, 4, 5), ("28", "28", "1"), None],
     ids=str,
 )
 def test_an_input_that_is_no_volume(given: Any) -> None:
@@ -30,7 +30,7 @@ def test_an_input_that_is_no_volume(given: Any) -> None:
         "write it like (28, 28, 1)"
     )
     assert refusal(lambda: Net.of(given, Linear(2))) == text
-    if given not in (None, "28x28x1"):  # which `parse` takes
+    if given is not None:  # which `parse` takes
         assert refusal(lambda: parse("8x8x1 -> fc2", input=given)) == text
 
 

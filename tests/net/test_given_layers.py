@@ -28,7 +28,7 @@ from kitnet.layers import (
     SoftmaxCrossEntropy,
 )
 from kitnet.layers.connection_table import ConnectionTable
-from kitnet.net import Chain, Graph, Join, Net, Residual, Side, SqueezeExcitation, parse
+from kitnet.net import Chain, Graph, Join, Net, Residual, Side, SqueezeExcitation, Term, parse
 from kitnet.train import load_network, save_network
 
 VOLUME = "an input volume is one to four whole numbers of 1 or more, channels last, not"
@@ -112,22 +112,30 @@ def test_what_is_no_layer_no_value_and_no_operand() -> None:
     assert list(graph.operands) == ["a"] and len(graph.nodes) == 1
 
 
+def test_layers_are_taken_where_a_chain_is_wanted() -> None:
+    conv, relu = Convolution(3, 4, pad="same"), Relu()
+    layers: Any = [conv, relu]
+    line = "8x8x3 -> residual[conv3-4 same -> relu | conv1-4] -> concat[relu | conv3-4 same -> relu] -> fc5"
+    parts: Any = [Residual(layers, Convolution(1, 4)), Join(Concatenate(), [relu, layers]), Linear(5)]  # type: ignore[arg-type]
+    for net in (Net((8, 8, 3), parts), Net("8x8x3", tuple(parts)), Net((8, 8, 3), Chain(parts))):
+        assert net == parse(line) and str(net) == line
+    assert str(Net((8, 8, 3), relu)) == "8x8x3 -> relu"
+    assert Net((8, 8, 3), [Term(relu, "first"), relu]).graph.nodes[1].path == "first"
+
+
 def test_what_is_no_part_of_a_block() -> None:
     chain, linear = Chain.of(Relu()), "Linear(units=3, bias=True, init='he')"
-    write = "write Chain.of(Relu(), ...)"
+    write = "write [Relu(), ...]"
     told: dict[str, Any] = {
-        f"Residual: body is a Chain, not {linear}; {write}": lambda: Residual(Linear(3)),  # type: ignore[arg-type]
-        f"Residual: body is a Chain, not None; {write}": lambda: Residual(None),  # type: ignore[arg-type]
-        f"Residual: shortcut is a Chain, not {linear}; {write}": lambda: Residual(chain, Linear(3)),  # type: ignore[arg-type]
-        f"Side: body is a Chain, not 'fc3'; {write}": lambda: Side("fc3"),  # type: ignore[arg-type]
-        f"Join: a branch is a Chain, not {linear}; {write}": lambda: Join(Add(), (chain, Linear(3))),  # type: ignore[arg-type]
-        "Join: branches are a tuple of two chains or more, not ()": lambda: Join(Add(), ()),
+        f"Residual: body is a layer or a list of layers, not None; {write}": lambda: Residual(None),  # type: ignore[arg-type]
+        f"Residual: shortcut is a layer or a list of layers, not 3; {write}": lambda: Residual(chain, 3),  # type: ignore[arg-type]
+        f"Side: body is a layer or a list of layers, not 'fc3'; {write}": lambda: Side("fc3"),  # type: ignore[arg-type]
+        f"Join: a branch is a layer or a list of layers, not 3; {write}": lambda: Join(Add(), (chain, 3)),  # type: ignore[arg-type]
+        "Join: branches are a list of two chains or more, not ()": lambda: Join(Add(), ()),
         f"Join: layer is one that joins branches, such as Add(), not {linear}": lambda: Join(
             Linear(3), (chain, chain)
         ),
-        f"Chain takes a tuple of terms, not ({linear},); Chain.of(Relu(), ...) takes layers": lambda: Chain(
-            (Linear(3),)  # type: ignore[arg-type]
-        ),
+        "Chain takes a list of layers, not 'relu'; write Chain([Relu(), ...])": lambda: Chain("relu"),  # type: ignore[arg-type]
         "SqueezeExcitation: reduction is a whole number, not 'x'": lambda: SqueezeExcitation("x"),  # type: ignore[arg-type]
     }
     for text, wrong in told.items():

@@ -143,7 +143,8 @@ def test_a_network_of_something_else_than_a_graph() -> None:
     with pytest.raises(KitnetError) as caught:
         Net(given)
     assert str(caught.value) == (
-        "Net takes a Graph, not (8, 8, 1); Net.of((28, 28, 1), ...) takes a volume and layers"
+        "Net takes a Graph, or a volume and layers as in Net((28, 28, 1), [Relu()]), not (8, 8, 1); "
+        "kitnet.parse reads lines"
     )
 
 

@@ -83,7 +83,7 @@ def test_a_line_prints_in_one_way(line: str, printed: str | None) -> None:
         return
     net = parse(line)
     assert str(net) == printed
-    assert repr(net) == f"<Net {printed}>"
+    assert repr(net) == f"{net.text(80)}\n\n{net.ledger()!r}"
     assert parse(printed) == net
     assert hash(parse(printed)) == hash(net)
 
@@ -155,13 +155,31 @@ REFUSED = [
     ("8x8x1 -> relu relu", "relu does not know 'relu'; layers are separated by ->", 14),
     ("8x8x1 -> conf3-5", "unknown layer 'conf' (did you mean 'conv'?)", 9),
     ("8x8x1 -> zzz", f"unknown layer 'zzz'{LISTED}", 9),
-    ("8x8x1 -> dense10", "unknown layer 'dense' (kitnet calls it 'fc')", 9),
-    ("8x8x1 -> AvgPool2", "unknown layer 'avgpool' (kitnet calls it 'meanpool')", 9),
+    ("8x8x1 -> dense10", "unknown layer 'dense' (kitnet calls it 'fc'); write fc10", 9),
+    ("8x8x1 -> Dense", "unknown layer 'dense' (kitnet calls it 'fc'); write fc120", 9),
+    ("8x8x1 -> AvgPool2", "unknown layer 'avgpool' (kitnet calls it 'meanpool'); write meanpool2", 9),
+    ("8x8x1 -> gap", "unknown layer 'gap' (kitnet calls it 'meanpool'); write meanpool global", 9),
+    (
+        "8x8x1 -> skip",
+        "unknown layer 'skip' (kitnet calls it 'residual'); write residual[body | shortcut]",
+        9,
+    ),
+    ("8x8x1 -> mul", "unknown layer 'mul' (kitnet calls it 'multiply'); write multiply[one | other]", 9),
+    (
+        "8x8x1 -> fc3 -> mse",
+        "'mse' is a loss, not a layer; leave it out of the line, and give it to training: quadratic",
+        16,
+    ),
     ("8x8x1 -> batchnorm2d", "batchnorm is written batchnorm, not 'batchnorm2d'", 9),
     ("8x8x1 -> fc10 foo=2", "fc has no 'foo'; it has units, bias, init", 14),
     ("8x8x1 -> flatten foo=2", "flatten has no 'foo'; it has no arguments", 17),
     ("8x8x1 -> 3conv", "unknown layer '3conv' (did you mean 'conv'?)", 9),
-    ("8x8x1 -> softmax_cross_entropy", "unknown layer 'softmax_cross_entropy' (did you mean 'softmax'?)", 9),
+    (
+        "8x8x1 -> softmax_cross_entropy",
+        "'softmax_cross_entropy' is a loss, not a layer; leave it out of the line, and give it to training: "
+        "softmax_cross_entropy",
+        9,
+    ),
     ("8x8x1 -> conv", "conv needs window and filters, such as conv5-6", 9),
     ("8x8x1 -> conv3", "conv needs filters, such as conv5-6", 9),
     ("8x8x1 -> fc", "fc needs units, such as fc120", 9),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from catalogue import row
 
+from kitnet.base.error import KitnetError
 from kitnet.net import Graph, parse
-from kitnet.net.sizing import advice, advice_on_pattern
+from kitnet.net.sizing import advice, advice_on_pattern, check_no_volume
 
 KEEPS = "{0}x{0}x3 -> [conv3-8 same -> relu -> conv3-8 same -> relu -> maxpool2]*2 -> fc10"
 
@@ -33,6 +34,25 @@ def test_an_input_that_cannot_be_halved_so_often() -> None:
     assert said("64x72x3 -> [conv3-8 same -> maxpool2 floor]*5 -> fc10") == [
         "input: a size of 72 is not divisible by 32, but the layers halve it 5 times; use 64 or 96 (input)"
     ]
+
+
+def test_an_image_without_its_channel() -> None:
+    told = "input: 28x28 is one axis: 28 places of 28 channels; for grey images write 28x28x1 (rank)"
+    assert said("28x28 -> conv5-6 same -> fc10") == [told]
+    for line in ("32x9 -> conv3-8 same -> fc10", "7x7 -> conv3-8 same -> fc10", "40x80x1 -> conv3-8 same"):
+        assert said(line) == []
+    with pytest.raises(KitnetError) as caught:
+        check_no_volume("28x28")
+    assert str(caught.value) == (
+        "28x28 is an input volume without layers (28x28 is one axis: 28 places of 28 channels); write a line "
+        "such as '28x28x1 -> fc10'"
+    )
+    with pytest.raises(KitnetError) as caught:
+        check_no_volume("32x32x3")
+    assert str(caught.value) == (
+        "32x32x3 is an input volume without layers; write a line such as '32x32x3 -> fc10'"
+    )
+    check_no_volume("lenet5")
 
 
 def test_each_operand_is_halved_as_often_as_on_its_longest_way() -> None:

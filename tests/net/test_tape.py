@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from kitnet.base.error import ShapeError
+from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
-from kitnet.layers import Context, SoftmaxCrossEntropy
+from kitnet.layers import Context, Quadratic, SoftmaxCrossEntropy
 from kitnet.net import Net, Tape, Weights, parse, with_loss
 
 NETS = {
@@ -81,6 +81,33 @@ def test_ones_go_back_unless_something_else_is_given() -> None:
     ones, twos = net.tape(x).backward(), net.tape(x).backward(np.full((2, 3), 2.0))
     assert np.array_equal(2 * ones["fc1.weight"], twos["fc1.weight"])
     assert np.array_equal(ones["fc1"], np.ones((2, 3)))
+
+
+def test_a_tape_with_the_loss() -> None:
+    """Losses and gradients by hand: softmax cross-entropy, and its mean over three samples."""
+    net, labels = exact("2x2x1 -> fc4 -> softmax"), np.array([3, 0, 2])
+    x = operand(net, 3)
+    tape = net.tape(x, labels)
+    p = net(x)
+    assert isinstance(p, np.ndarray)
+    assert tape["loss"] == pytest.approx(-np.log(p[np.arange(3), labels]))
+    dz = (p - np.eye(4)[labels]) / 3
+    found = tape.backward()
+    assert found["fc1.weight"] == pytest.approx(x.reshape(3, 4).T @ dz)
+    assert found["fc1.bias"] == pytest.approx(dz.sum(0))
+    assert tape.keys() == ["input", "fc1", "softmax1", "target", "loss"]
+
+
+def test_a_tape_with_another_loss() -> None:
+    net = exact("3 -> fc2")
+    x, wanted = operand(net, 4), np.ones((4, 2))
+    tape = net.tape(x, wanted, loss=Quadratic(), form="values")
+    y = tape["fc1"]
+    assert tape["loss"] == pytest.approx(((y - 1) ** 2).sum(1) / 2)
+    assert tape.backward()["fc1"] == pytest.approx((y - 1) / 4)
+    with pytest.raises(KitnetError) as caught:
+        net.tape(x, loss=Quadratic())
+    assert str(caught.value) == "tape: a loss needs its target; give the classes (N,) behind x"
 
 
 def test_the_gradients_of_all_consumers_are_summed() -> None:

@@ -279,7 +279,8 @@ def test_a_layer_that_is_not_imported(images, tmp_path, own_layers):
     assert Model.load(tmp_path / "m").net == net
     del LAYERS["bend"]
     assert refusal(tmp_path / "m") == (
-        f"{tmp_path / 'm'}: uses the layer 'bend', which is not known here; import the module that defines it"
+        f"{tmp_path / 'm'}: uses the layer 'bend', which is not known here; import the module that defines "
+        "it, with the command: --import FILE.py"
     )
 
 
@@ -593,7 +594,8 @@ def test_a_loss_that_is_not_imported(path):
     arrays, metadata = parts(path)
     forge(path, arrays, {**metadata, "loss": part({"main": "focal", "auxiliary": []})})
     assert refusal(path) == (
-        f"{path}: uses the loss 'focal', which is not known here; import the module that defines it"
+        f"{path}: uses the loss 'focal', which is not known here; import the module that defines it, "
+        "with the command: --import FILE.py"
     )
 
 

@@ -352,7 +352,8 @@ def test_other_mistakes_in_the_settings(settings):
         f"unknown data set 'digit' (did you mean 'digits'?); known: {known(*NAMES)}"
     )
     assert refused(settings(model="8x8 -> fc10"), DataError) == (
-        "preparation: pictures do not fit an input of 8x8; expected height x width x 1 or 3 channels"
+        "preparation: pictures do not fit an input of 8x8; expected height x width x 1 or 3 channels; "
+        "for grey pictures write 8x8x1"
     )
 
 

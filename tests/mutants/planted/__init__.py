@@ -18,6 +18,7 @@ from planted.norms import NORMS
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
 from planted.pools import POOLS
+from planted.python import PYTHON
 from planted.recipes import RECIPES
 from planted.running import RUNNING
 from planted.surgery import SURGERY
@@ -46,6 +47,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "data": DATA,
     "train": TRAIN,
     "recipes": RECIPES,
+    "python": PYTHON,
     "zoo": ZOO,
     "early": EARLY,
 }

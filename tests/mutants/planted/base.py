@@ -22,7 +22,12 @@ BASE = [
         "base/test_error.py::test_language_error_shows_a_part_of_a_long_line",
     ),
     Mutant("nearest", "word[:MOST].lower()", "word[:MOST]", "base/test_error.py::test_nearest"),
-    Mutant("nearest", "_WORDS.get(word)", "word", "base/test_error.py::test_what_others_call_a_word"),
+    Mutant(
+        "other_name",
+        "_WORDS.get(word[:MOST].lower())",
+        "word",
+        "base/test_error.py::test_what_others_call_a_word",
+    ),
     Mutant(
         "AMPLITUDE",
         "(1.7159, 2 / 3)",

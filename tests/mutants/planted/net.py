@@ -4,6 +4,31 @@ from mutant import Mutant
 
 NET = [
     Mutant(
+        "Net.tape",
+        "goal.weight / max(n, 1)",
+        "goal.weight",
+        "net/test_tape.py::test_a_tape_with_the_loss",
+    ),
+    Mutant(
+        "chain_of",
+        "Chain.of(*value)",
+        "Chain.of(value[0])",
+        "net/test_given_layers.py::test_layers_are_taken_where_a_chain_is_wanted",
+    ),
+    Mutant(
+        "_in_own_words",
+        "kind.word + numbers if fits else example(kind)",
+        "example(kind)",
+        "net/test_language.py::test_every_refusal_in_its_own_words",
+    ),
+    Mutant(
+        "table",
+        "most - half",
+        "half - 1",
+        "base/test_table.py::test_a_long_table_has_its_first_and_last_rows",
+    ),
+    Mutant("table_of", "one.std()", "one.var()", "net/test_printed.py::test_weights_and_gradients"),
+    Mutant(
         "Tape.backward",
         "reversed(list(enumerate(graph.nodes)))",
         "enumerate(graph.nodes)",

@@ -217,7 +217,7 @@ POOLS = [
         REGIONS + "test_a_global_pool_is_of_the_whole_map_whatever_its_axes",
     ),
     Mutant(
-        "LayerReader.layer",
+        "LayerReader._unknown",
         "_END.sub('', token.text.lower())",
         "word",
         KINDS + "test_words_of_others_lead_to_l2_pooling",

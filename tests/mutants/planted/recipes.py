@@ -122,7 +122,7 @@ RECIPES = [
     ),
     Mutant(
         "Loop._save_start",
-        "self.saves.folder.clear()",
+        "self.saves.clear()",
         "None",
         "train/test_failing_saves.py::test_a_start_that_cannot_be_saved_leaves_nothing",
     ),

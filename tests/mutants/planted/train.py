@@ -106,14 +106,14 @@ TRAIN = [
         "train/test_lost_loss.py::test_in_the_first_epoch[formula]",
     ),
     Mutant(
-        "Loop._test",
-        "model.net.keep(best.state)",
+        "Saves.restore_best",
+        "net.keep(best.state)",
         "None",
         "train/test_parts.py::test_batchnorms_are_judged_as_the_best_epoch_left_them",
     ),
     Mutant(
-        "Loop._test",
-        "model.net.weights.flat[...] = best.weights.flat",
+        "Saves.restore_best",
+        "net.weights.flat[...] = best.weights.flat",
         "None",
         "train/test_resuming.py::test_a_run_means_its_best_model",
     ),

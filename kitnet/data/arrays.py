@@ -1,0 +1,181 @@
+"""Arrays of real numbers with labels, and how they become a network's input.
+
+Pictures of unsigned bytes are for `Dataset` and `Preparation`; these here are for all other numbers: pictures
+as floats, volumes of any depth and number of axes, rows of features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+
+from kitnet.base.error import DataError, shorten
+from kitnet.base.shape import Shape, say
+from kitnet.base.spec import Array
+from kitnet.data.check import check_classes, check_labels
+from kitnet.data.place import place
+from kitnet.data.preparation import Preparation, is_number
+from kitnet.data.source import CHUNK, Images, Source
+
+EPSILON = float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Arrays(Source):
+    """N labelled arrays of one shape: `values` floats (N, ...), `labels` (N,) the index of each one's class
+    in `classes`. Raises DataError for arrays that are not that."""
+
+    name: str
+    values: Array
+    labels: Array
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        with place(self.name):
+            check_classes(self.classes)
+            check_values(self.values)
+            check_labels(self.labels, len(self.values), len(self.classes))
+        object.__setattr__(self, "labels", self.labels.astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def read(self, samples: Array) -> tuple[Array, Array]:
+        return self.values[samples], self.labels[samples]
+
+    def labels_of(self, samples: Array) -> Array:
+        return self.labels[samples]
+
+    def subset(self, samples: slice | Array) -> Arrays:
+        return replace(self, values=self.values[samples], labels=self.labels[samples])
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """(x - mean) / std, each one number a channel, for arrays that have the shape of the network's input;
+    computed in float64, rounded to float32 once."""
+
+    input: Shape
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        with place("preparation"):
+            for name, values in (("mean", self.mean), ("std", self.std)):
+                if len(values) != self.input[-1] or not all(map(is_number, values)):
+                    raise DataError(
+                        f"{name!r} is {shorten(values)}; expected {self.input[-1]} numbers, -1e12 to 1e12"
+                    )
+            if min(self.std) <= 0:
+                raise DataError(f"'std' is {shorten(self.std)}; expected numbers above 0")
+
+    @classmethod
+    def fitted(cls, source: Source, input_shape: Shape) -> Self:
+        """With mean and deviation of all samples, channel by channel; a constant channel gets std 1. Raises
+        DataError for arrays of another shape than the input."""
+        depth = input_shape[-1]
+        plain = cls(input_shape, (0.0,) * depth, (1.0,) * depth)
+        rows = [plain.placed(values).reshape(-1, depth).astype(np.float64) for values, _ in source.chunks()]
+        count = sum(map(len, rows))
+        mean = sum(each.sum(0) for each in rows) / count
+        std = np.sqrt(sum(np.square(each - mean).sum(0) for each in rows) / count)
+        # the deviation of numbers that are all alike is their rounding, and nothing to divide by
+        std[std <= EPSILON * np.max([np.abs(each).max(0) for each in rows], 0)] = 1
+        return cls(input_shape, tuple(mean.tolist()), tuple(std.tolist()))
+
+    def enlarged(self, input_shape: Shape) -> Self:
+        """The same for another size of the input. Raises DataError for another depth."""
+        with place("preparation"):
+            if input_shape[-1] != self.input[-1]:
+                raise DataError(f"it is for inputs of depth {self.input[-1]}, not {input_shape[-1]}")
+        return replace(self, input=input_shape)
+
+    def prepare(self, values: Images) -> Array:
+        """Floats (N, *input) to float32 of the same shape. Raises DataError for what is not that."""
+        return self.standardise(self.placed(values))
+
+    def prepare_all(self, source: Source) -> tuple[Array, Array]:
+        """All samples of a source, float32 (N, *input), and their classes, int64 (N,)."""
+        parts = [(self.prepare(values), labels) for values, labels in source.chunks()]
+        return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]).astype(np.int64)
+
+    def first(self, source: Source, count: int) -> Array:
+        """The first samples of a source, float32 as files hold them."""
+        values = source.read(np.arange(min(count, len(source))))[0]
+        return self.placed(values).astype(np.float32)
+
+    def placed(self, values: Images) -> Array:
+        """The same arrays, checked. Raises DataError."""
+        found = np.asarray(values)
+        with place("x"):
+            if found.dtype.kind != "f":
+                raise DataError(
+                    f"numbers of type {found.dtype}, but the model learned from floats; give floats, of the "
+                    "range that it learned from"
+                )
+            if found.shape[1:] != self.input:
+                raise DataError(
+                    f"samples of {say(found.shape[1:])}; expected {say(self.input)}, as the network reads"
+                )
+            check_values(found)
+        return found
+
+    def standardise(self, placed: Array, out: Array | None = None) -> Array:
+        """What `placed` gives to float32, in `out` where it is given."""
+        out = np.empty(placed.shape, np.float32) if out is None else out
+        mean, std = np.array(self.mean), np.array(self.std)
+        for start in range(0, len(placed), CHUNK):
+            some = slice(start, start + CHUNK)
+            out[some] = (placed[some] - mean) / std
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dict of lists of numbers, from which `preparation_of` makes the very same."""
+        return {name: list(values) for name, values in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """The inverse of `to_json`. Raises DataError for anything else."""
+        names = [field.name for field in fields(cls)]
+        with place("preparation"):
+            if not isinstance(data, Mapping) or data.keys() != {*names}:
+                raise DataError(f"it is {shorten(data)}; expected a mapping with {', '.join(names)}")
+            if not all(isinstance(data[name], list) for name in names):
+                raise DataError(f"it is {shorten(data)}; expected lists of numbers")
+        return cls(**{name: tuple(data[name]) for name in names})
+
+
+Prepared = Preparation | Standardisation
+
+
+def preparation_of(data: object) -> Prepared:
+    """The preparation that a model file describes: of pictures, which are resized, or of arrays. Raises
+    DataError."""
+    if isinstance(data, Mapping) and data.keys() == {field.name for field in fields(Standardisation)}:
+        return Standardisation.from_json(data)
+    return Preparation.from_json(data)
+
+
+def fitted(source: Source, input_shape: Shape) -> Prepared:
+    """The preparation for a network of that input, learned from its training set. Raises DataError."""
+    first = source.read(np.arange(1))[0][0]
+    if first.dtype.kind == "f":
+        return Standardisation.fitted(source, input_shape)
+    return Preparation.fitted(source, input_shape)
+
+
+def check_values(values: Array) -> None:
+    """Raises DataError unless these are floats, at least one, and all of them finite."""
+    if values.dtype.kind != "f" or values.ndim < 2:
+        raise DataError(f"{values.dtype} of shape {say(values.shape)}; expected floats, samples first")
+    if values.size == 0:
+        raise DataError(f"it is empty ({say(values.shape)}); expected at least one sample")
+    finite = np.isfinite(values)
+    if not finite.all():
+        place = tuple(map(int, np.argwhere(~finite)[0]))
+        raise DataError(
+            f"{values[place]} in sample {place[0]}; leave such samples out, or put numbers in their place"
+        )

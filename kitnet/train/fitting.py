@@ -1,0 +1,136 @@
+"""Training from Python on data in memory: the recipe, the loop and the files of `kitnet train`, for a model
+that is there already."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.data import Parts
+from kitnet.data.loading import ARRAYS
+from kitnet.net.notation import write_layer
+from kitnet.train.checkpoint import Progress
+from kitnet.train.events import EpochEnded, Event, Finished, Warned
+from kitnet.train.folder import RunFolder
+from kitnet.train.given import parts_of
+from kitnet.train.history import History
+from kitnet.train.in_memory import InMemory
+from kitnet.train.loop import Loop
+from kitnet.train.model import GOLDEN, Callback, Model
+from kitnet.train.recipe import complete
+from kitnet.train.run import Run
+from kitnet.train.saves import Saves
+from kitnet.train.settings import Settings
+from kitnet.train.step import pick_engine
+from kitnet.zoo import Card, find_recipe
+
+# of a run of `kitnet train`, which reads its network and its data itself
+NOT_HERE = (
+    *("model", "data", "data_dir", "split", "strict", "megapixels", "validation", "weights", "loss"),
+    "on_misfit",
+)
+KNOWN = tuple(one.name for one in fields(Settings) if one.name not in NOT_HERE)
+
+
+def fit(
+    model: Model,
+    x: Any,
+    y: Any = None,
+    validation: Any = None,
+    callbacks: Sequence[Callback] = (),
+    settings: dict[str, Any] | None = None,
+) -> History:
+    """Train a model, in place.
+
+    x are unsigned bytes (N,H,W,C) or (N,H,W), for a network that reads pictures: they may have any size. Or
+    they are floats of the shape of the network's input, where a last axis of one channel may be left out, and
+    are standardised channel by channel. y are class numbers from 0, or the names of classes. x may also be a
+    `kitnet.data.Source`, without y. `validation` is a share of the training samples, such as 0.1, a pair
+    (x, y), or a Source: with it the model ends with the weights of the best epoch, without it with those of
+    the last.
+
+    `settings` are those of `kitnet train` by their names there: epochs, batch, optimizer, schedule, lr,
+    momentum, decay, clip, average, freeze, patience, augment, seed, engine, threads. With `runs` or `name`
+    there is a run folder as `kitnet train` makes one; without them nothing is written. Weights that are
+    there already are trained further; those that nobody has used yet are drawn from `seed`.
+
+    `callbacks` are called with each event (`kitnet.train.events`), and training ends after the step where
+    one of them returns True. Warnings of the run are Python's warnings. Ctrl-C passes through, and leaves the
+    model with the weights of the best epoch, or where none has ended those of the last step.
+
+    Raises KitnetError where data, network and settings do not fit each other, and TrainingError where the
+    loss is no longer a number.
+    """
+    if len(model.net.operands) > 1:
+        raise KitnetError(
+            f"fit trains networks of one input, and this one reads {' and '.join(model.net.operands)}; write "
+            "a loop with net.compile(batch, 'train')"
+        )
+    parts = parts_of(x, y, validation, model.net.input_shape, model.classes, model.is_nameless)
+    told = _settings(model, settings or {}, parts)
+    if told.patience is not None and validation is None:
+        raise KitnetError("fit: patience needs a validation part; give validation=0.1, or a pair (x, y)")
+    run = Run.on(model.name or "net", told, model, parts)
+    model.examples = model.preparation.first(run.examples, GOLDEN)
+    saves = _saves(run)
+    loop, history = Loop(run, saves, Progress(), threading.Event()), History(saves.path)
+    try:
+        with closing(loop.events()) as events:
+            for event in events:
+                _hear(event, history)
+                for callback in callbacks:
+                    if callback(event) is True:
+                        loop.stop.set()
+    finally:
+        saves.restore_best(model.net)
+        model.refresh()
+    return history
+
+
+def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
+    """The settings of the run, complete; the augmentation of a card is for pictures alone. Raises KitnetError
+    for unknown names, and for a card without steps."""
+    card, data = find_recipe(model.name) if model.name else (Card("net", "", lambda: model.net), None)
+    if card.learn is not None:
+        raise KitnetError(
+            f"{card.name} learns by a rule of its own; kitnet train {card.name}, or kitnet.train.train, does "
+            "so"
+        )
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if name not in KNOWN:
+            raise KitnetError(f"fit has no {shorten(name)}{nearest(name, KNOWN)}; known: {', '.join(KNOWN)}")
+    loss = write_layer(model.loss)
+    if parts.train.read(np.arange(1))[0][0].dtype.kind == "f":
+        given.setdefault("augment", "none")
+    told = Settings(model=model.name or str(model.net), data=ARRAYS, loss=loss, validation=0.0, **given)
+    return replace(complete(told, card.recipe_for(data or "")), engine=pick_engine(told.engine))
+
+
+def _saves(run: Run) -> Saves | InMemory:
+    """A run folder where one is asked for."""
+    if run.settings.name is None and run.settings.runs == Settings.runs:
+        return InMemory()
+    folder = RunFolder.create(run.settings, run.settings.name or run.name, run.settings.name is None)
+    return Saves(folder, folder.lock(), run.loader.steps, run.data)
+
+
+def _hear(event: Event, history: History) -> None:
+    match event:
+        case Warned(text):
+            warnings.warn(text, stacklevel=4)  # the line that calls fit
+        case EpochEnded():
+            history.rows.append(event)
+        case Finished():
+            history.summary = event.summary
+            if event.summary.get("trouble"):
+                warnings.warn(f"nothing was learned: {event.summary['trouble']}", stacklevel=4)
+        case _:
+            pass

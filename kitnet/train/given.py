@@ -1,0 +1,123 @@
+"""What is given in Python as x and y, arrays, pictures, paths and sources, as what training takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.argument import array
+from kitnet.base.error import DataError, shorten
+from kitnet.base.shape import Shape, say
+from kitnet.base.spec import Array
+from kitnet.data import Arrays, Dataset, Parts, Source, open_image
+from kitnet.data.arrays import Prepared, Standardisation
+from kitnet.data.kind import Given, check_given
+from kitnet.data.loading import ARRAYS
+from kitnet.data.source import Images
+from kitnet.data.validation import with_validation
+
+DEPTHS = (1, 3)  # of pictures: grey and colour
+
+
+def parts_of(
+    x: Any, y: Any, validation: Any, input_shape: Shape, classes: Sequence[str], nameless: bool
+) -> Parts:
+    """The training part and the validation part, which is a share of the first one, a Source, a pair (x, y),
+    or not there.
+
+    The classes are those of a Source, the names that y has where the model's are `nameless`, or the model's.
+    Raises DataError for data that do not fit the network's input or each other.
+    """
+    train = source_of(x, y, input_shape, classes, nameless)
+    if validation is None:
+        return Parts(train)
+    if isinstance(validation, int | float):
+        check_given(Given(), validation)
+        return with_validation(Parts(train), validation)
+    vx, vy = validation if isinstance(validation, tuple) and len(validation) == 2 else (validation, None)
+    return Parts(train, source_of(vx, vy, input_shape, train.classes, nameless=False))
+
+
+def source_of(x: Any, y: Any, input_shape: Shape, classes: Sequence[str], nameless: bool) -> Source:
+    """x and y as a Source: unsigned bytes for a picture's input as pictures, all else as floats."""
+    if isinstance(x, Source):
+        if y is not None:
+            raise DataError(f"{x.name}: it has labels of its own; leave y out")
+        if not nameless and x.classes != tuple(classes):
+            raise DataError(
+                f"{x.name}: its classes are {shorten(x.classes)}, but the model's {shorten(tuple(classes))}"
+            )
+        return x
+    if y is None:
+        raise DataError("y is missing; give the class of each sample, numbers or names")
+    values = array("x", x)
+    labels, names = _labels(array("y", y), tuple(classes), nameless)
+    if values.dtype == np.uint8 and _is_of_pictures(input_shape):
+        return Dataset(ARRAYS, values[..., None] if values.ndim == 3 else values, labels, names)
+    return Arrays(ARRAYS, _floats(values, input_shape), labels, names)
+
+
+def samples_of(x: Any, preparation: Prepared) -> Images:
+    """What shall be predicted: a batch, or one sample, or the paths of pictures."""
+    if isinstance(x, str | os.PathLike):
+        x = [x]
+    if isinstance(x, list | tuple) and any(isinstance(one, str | os.PathLike) for one in x):
+        return [open_image(one) for one in x]
+    if isinstance(x, list) and x and all(getattr(one, "ndim", 0) == 3 for one in x):
+        return x  # pictures of sizes of their own
+    values = array("x", x)
+    if isinstance(preparation, Standardisation):
+        shape = preparation.input
+        if values.dtype == np.uint8 and _is_of_pictures(shape):
+            return preparation.placed(values)  # which refuses them
+        one = values.shape in (shape, shape[:-1]) and values.ndim > 0
+        return _floats(values[None] if one else values, shape)
+    with_channels = values.ndim == 3 and values.shape[2] in DEPTHS
+    if values.ndim == 2 or with_channels:  # one picture
+        values = values[None]
+    return values[..., None] if values.ndim == 3 else values
+
+
+def _is_of_pictures(shape: Shape) -> bool:
+    return len(shape) == 3 and shape[2] in DEPTHS
+
+
+def _floats(values: Array, input_shape: Shape) -> Array:
+    """Numbers as float32 or float64, with the axis of the channels, which may be left out for one channel."""
+    if values.dtype.kind not in "fiub":
+        raise DataError(f"x of type {values.dtype}; expected numbers")
+    if input_shape[-1] == 1 and values.shape[1:] == input_shape[:-1] and len(input_shape) > 1:
+        values = values[..., None]
+    if values.shape[1:] != input_shape:
+        raise DataError(
+            f"x: samples of {say(values.shape[1:]) or 'one number'}; the network reads {say(input_shape)}"
+        )
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)
+
+
+def _labels(y: Array, classes: tuple[str, ...], nameless: bool) -> tuple[Array, tuple[str, ...]]:
+    """Labels as class numbers, and the names of the classes."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim == 2:
+        raise DataError(f"y of shape {say(y.shape)}; expected one class a sample, such as y.argmax(1)")
+    if y.dtype.kind == "O" and all(isinstance(one, str) for one in y.tolist()):
+        y = y.astype(str)
+    if y.dtype.kind != "U":
+        return y, classes
+    found = sorted(set(y.tolist()))
+    if nameless:
+        if len(found) != len(classes):
+            raise DataError(
+                f"y has {len(found)} classes, but the network ends in {len(classes)} scores; end it with "
+                f"fc{len(found)}"
+            )
+        classes = tuple(found)
+    unknown = [name for name in found if name not in classes]
+    if unknown:
+        raise DataError(f"y has the class {shorten(unknown[0])}; known: {shorten(', '.join(classes))}")
+    number = {name: i for i, name in enumerate(classes)}
+    return np.array([number[name] for name in y.tolist()], np.int64), classes

@@ -1,0 +1,52 @@
+"""What a training was: its epochs as a table, and the numbers that are told at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from kitnet.base.error import KitnetError, nearest
+from kitnet.base.table import table
+from kitnet.train.events import EpochEnded
+from kitnet.train.saves import since_best
+
+MOST = 20  # epochs that are printed
+LARGE = 1000  # from which on a number is printed without decimals
+NUMBERS = tuple(one.name for one in fields(EpochEnded))
+
+
+@dataclass(repr=False)
+class History:
+    """`history["val_accuracy"]` is a list, a number an epoch; `rows` are the epochs. `folder` is the run's,
+    if it has one, and `summary` what `kitnet train` writes there, empty where training was stopped."""
+
+    folder: Path | None = None
+    rows: list[EpochEnded] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in NUMBERS:
+            raise KeyError(f"no {name!r}{nearest(name, NUMBERS)}; known: {', '.join(NUMBERS)}")
+        return [getattr(row, name) for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def best(self) -> EpochEnded:
+        """The epoch whose weights the model has: of the best validation accuracy, or the last one. Raises
+        KitnetError before one has ended."""
+        if not self.rows:
+            raise KitnetError("no epoch of this training has ended")
+        return self.rows[-1 - since_best(self.rows)]
+
+    def __repr__(self) -> str:
+        names = [name for name in NUMBERS if any(value is not None for value in self[name])] or NUMBERS
+        return table(names, [[_said(getattr(row, name)) for name in names] for row in self.rows], MOST)
+
+
+def _said(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= LARGE else f"{value:.4g}"

@@ -1,0 +1,105 @@
+"""Layers of one's own on the command line: `--import FILE.py`, and nothing else, runs such a file."""
+
+import sys
+
+import pytest
+
+from kitnet.layers import LAYERS
+
+CELU = '''
+from __future__ import annotations
+from dataclasses import dataclass
+import numpy as np
+from kitnet.layers import Backward, Case, Forward, Layer
+
+
+@dataclass(frozen=True)
+class Celu(Layer):
+    """`celu`: y = x where x > 0, alpha (e^x - 1) elsewhere"""
+
+    word = "celu"
+    alpha: float = 1.0
+
+    def output_shape(self, *x):
+        return x[0]
+
+    def forward(self, w, state, ctx, *x):
+        return Forward(np.where(x[0] > 0, x[0], self.alpha * np.expm1(np.minimum(x[0], 0))))
+
+    def backward(self, w, kept, dy):
+        return Backward((np.where(kept.x[0] > 0, dy, self.alpha * np.exp(np.minimum(kept.x[0], 0)) * dy),))
+
+    @classmethod
+    def cases(cls):
+        yield Case(cls(), ((3, 4, 2),))
+'''
+LINE = "8x8x1 -> fc16 -> celu -> fc10"
+
+
+@pytest.fixture
+def celu(here, own_layers):
+    (here / "my_celu.py").write_text(CELU)
+    yield "my_celu.py"
+    sys.modules.pop("my_celu", None)
+
+
+def test_every_command_that_takes_a_line_or_a_model(say, refused, celu, easy, here):
+    said = say("train", LINE, "--import", celu, "--data", easy, "--epochs", "1", "--engine", "formula")
+    assert said.status == 0, said.err
+    del LAYERS["celu"]  # as in another process
+    run = "runs/net-1"
+    unknown = (
+        f"{run}/best.safetensors: uses the layer 'celu', which is not known here; import the module that "
+        "defines it, with the command: --import FILE.py"
+    )
+    assert refused("verify", run) == unknown
+    for words in (
+        ("verify", run),
+        ("show", run),
+        ("explain", LINE),
+        ("check", LINE),
+        ("evaluate", run, "--engine", "formula"),
+        ("diff", LINE, "8x8x1 -> fc16 -> relu -> fc10"),
+        ("train", "--resume", run, "--epochs", "2"),
+    ):
+        LAYERS.defined.pop("celu", None)
+        said = say(*words, f"--import={celu}")
+        assert said.status in (0, 1), (words, said.err)
+        assert "celu" not in said.err
+
+
+def test_a_file_that_is_imported_twice_replaces_its_layers(say, celu):
+    for _ in range(2):
+        assert say("show", LINE, "--import", celu, "--import", celu).status == 0
+
+
+def test_a_layer_that_is_not_whole(refused, here, own_layers):
+    (here / "half.py").write_text(CELU[: CELU.index("    @classmethod")])
+    assert refused("show", LINE, "--import", "half.py", lines=3).splitlines()[0] == (
+        "celu: its class Celu lacks cases, which every layer has"
+    )
+
+
+def test_what_cannot_be_imported(refused, here, own_layers):
+    (here / "broken.py").write_text("x = 1\nraise OSError('no disk')\n")
+    (here / "odd.py").write_text("x = = 1\n")
+    (here / "end.py").write_text("import sys\nsys.exit(3)\n")
+    told = {
+        ("--import", "none.py"): "--import none.py: there is no such file",
+        ("--import=layers.txt",): "--import layers.txt: expected a file with layers of your own, such as "
+        "--import my_layers.py",
+        ("--import",): "--import : expected a file with layers of your own, such as --import my_layers.py",
+        ("--import", "broken.py"): "--import broken.py, line 2: OSError: no disk",
+        ("--import", "odd.py"): "--import odd.py, line 1: SyntaxError: invalid syntax (odd.py, line 1)",
+        ("--import", "end.py"): "--import end.py, line 2: SystemExit: 3",
+    }
+    for words, text in told.items():
+        assert refused("show", "lenet5", *words) == text
+
+
+def test_a_model_does_not_name_what_is_imported(say, celu, easy, here):
+    """What a run keeps mentions the word of the layer, and no file of Python."""
+    words = ("--import", celu, "--data", easy, "--epochs", "1", "--engine", "formula")
+    assert say("train", LINE, *words).status == 0
+    for path in (here / "runs" / "net-1").iterdir():
+        assert b"my_celu" not in path.read_bytes()
