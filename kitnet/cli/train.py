@@ -145,6 +145,9 @@ class Arguments:
         float | None,
         Parameter(help=f"Minutes between checkpoints within an epoch; usually {SAVE_EVERY:g}."),
     ] = None
+    tensorboard: Annotated[
+        bool, Parameter(help="Write event files for TensorBoard into the run folder, too.")
+    ] = False
     engine: Engine = None
     threads: Threads = None
 
