@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kitnet import look
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import (
     DATA_SETS,
@@ -28,8 +27,9 @@ from kitnet.cli.flags import (
     Whole,
 )
 from kitnet.cli.interruption import Interrupted, Interruption, interruptible
+from kitnet.cli.live import Live
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import fits, out, remark, say, say_bytes, say_wrapped, show_compiling
+from kitnet.cli.screen import busy, fits, remark, say, say_bytes, say_duration, say_wrapped, show_compiling
 from kitnet.net.objective import losses
 from kitnet.optim import RULES
 from kitnet.optim.words import COURSES
@@ -223,9 +223,9 @@ class _Show:
 
     def all(self, events: Iterable[Event]) -> int:
         """All events, until training ends; gives the exit status."""
-        with _bar() as bar:
+        with Live() as live:
             for event in events:
-                self._one(event, bar)
+                self._one(event, live)
         if isinstance(event, Abandoned):
             print(
                 f"kitnet: stopped; {event.model} is learned at one go, so that nothing is saved; train it "
@@ -236,9 +236,12 @@ class _Show:
         if isinstance(event, Stopped):
             _say_stopped(f"after step {event.step} of epoch {event.epoch}, everything is saved", event.folder)
             return self._interruption.status
+        if isinstance(event, Finished):
+            _leave_pictures(event.folder)
+            _say_end(event)
         return 0
 
-    def _one(self, event: Event, bar: Progress) -> None:
+    def _one(self, event: Event, live: Live) -> None:
         match event:
             case Warned(text):
                 remark(text)
@@ -246,27 +249,23 @@ class _Show:
                 _say_start(event)
                 self._started = event
             case Foretold(epoch_seconds, seconds):
-                say(f"an epoch takes about {_duration(epoch_seconds)}, all that is left {_duration(seconds)}")
+                each, left = say_duration(epoch_seconds), say_duration(seconds)
+                say(f"an epoch takes about {each}, all that is left {left}")
             case Ready(memory):
                 if memory is not None:
                     say(f"training needs {say_bytes(memory)} of memory besides the data")
                 self._interruption.patient = True
                 assert self._started is not None
-                _start_bar(bar, self._started)
-            case Stepped(epoch, step, loss, accuracy, speed):
-                assert self._started is not None
-                bar.update(
-                    bar.task_ids[0],
-                    completed=step,
-                    description=f"epoch {epoch}/{self._started.epochs}",
-                    said=f"loss {loss:.4f}  {accuracy:.2%}  {speed:,.0f} images/s",
-                )
+                live.start(self._started)
+            case Stepped():
+                live.step(event)
             case Learned(what, done, all):
-                bar.update(bar.task_ids[0], description=what, completed=done, total=all)
+                live.learned(what, done, all)
             case EpochEnded():
-                _say_epoch(event)
-            case Finished():
-                _say_end(event)
+                if live.is_table:
+                    live.row(event)
+                else:
+                    _say_epoch(event)
 
     def end_at_once(self) -> int:
         """What is left where a signal has ended it between two saves; gives the exit status."""
@@ -286,45 +285,12 @@ def _say_stopped(when: str, folder: Path) -> None:
     )
 
 
-def _bar() -> Progress:
-    """The bar is for people only. Where they see the results too, one console draws both, so that they do not
-    run into each other.
-    """
-    console = out if sys.stdout.isatty() else Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=12),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[said]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.file.isatty(),
-    )
-
-
-def _start_bar(bar: Progress, started: Started) -> None:
-    bar.add_task(
-        f"epoch {started.epoch}/{started.epochs}",
-        total=started.steps,
-        completed=started.first_step,
-        said="",
-    )
-
-
 def _say_start(started: Started) -> None:
     say_wrapped(started.line)
     say(
         f"{started.data}: {started.samples:,} images to train with, {started.test_samples:,} to test; "
         f"run folder {started.folder}"
     )
-
-
-def _duration(seconds: float) -> str:
-    """12 s, 3 min, 2.5 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def _say_epoch(row: EpochEnded) -> None:
@@ -340,6 +306,20 @@ def _say_epoch(row: EpochEnded) -> None:
             f"{row.seconds:5.1f} s {row.images_per_second:9,.0f} images/s"
         )
     say(text)
+
+
+def _leave_pictures(folder: Path) -> None:
+    """What the run leaves to look at; where matplotlib is not there one line says so."""
+    with busy("judging the test part for the pictures of the run"):
+        run = look.examine(look.Record.read(folder))
+        look.write_classes(run)
+        if look.can_draw():
+            look.draw(run)
+    if run.reason:
+        remark(f"no table of classes and no mistakes: {run.reason}")
+    if not look.can_draw():
+        page = f"kitnet report {shlex.quote(str(folder))}"
+        say(f"pictures need matplotlib (pip install 'kitnet[plots]'); a page needs none: {page}")
 
 
 def _say_end(finished: Finished) -> None:

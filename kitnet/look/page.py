@@ -17,8 +17,8 @@ STYLE = """
   --c0: #0060b0; --c1: #c44a00; --c2: #007a56; --c3: #a8327f; --c4: #8a6d00; --c5: #5b4bc4; --c6: #00798c;
   --c7: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --back: #16181c; --ink: #e4e4e4; --faint: #a0a0a0;
-  --line: #3a3d44; --head: #22252b; --c0: #6db3f2; --c1: #f59b5f; --c2: #5ccfa5; --c3: #ee8cc9; --c4: #e0c158; --c5: #a99bff;
-  --c6: #5fcbdc; --c7: #ff8a80; } }
+  --line: #3a3d44; --head: #22252b; --c0: #6db3f2; --c1: #f59b5f; --c2: #5ccfa5; --c3: #ee8cc9; --c4: #e0c158;
+  --c5: #a99bff; --c6: #5fcbdc; --c7: #ff8a80; } }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72em; padding: 1em; color: var(--ink);
   background: var(--back); }

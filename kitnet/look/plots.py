@@ -37,6 +37,7 @@ def draw_curves(loss: Sequence[Curve], accuracy: Sequence[Curve]) -> Figure:
             )
         plot.legend([_label(curve.label) for curve in some])
         plot.set_xlabel("epoch")
+        plot.xaxis.get_major_locator().set_params(integer=True)
         plot.set_ylabel(what)
         plot.grid(alpha=0.3)
     return figure

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,29 @@ def recorded(events: Iterator[Event], settings: Settings, rule: Rule | None = No
             records.end()
 
 
+class Journal:
+    """A file that grows at its end; what was written outlasts a kill."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: FileIO | None = None
+
+    def append(self, content: bytes) -> None:
+        """Raises RunError."""
+        try:
+            if self._file is None:
+                self._file = FileIO(self._path, "ab")
+            self._file.write(content)
+        except OSError as error:
+            raise RunError(
+                f"{self._path}: cannot be written ({error.strerror}); choose another folder"
+            ) from None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
 @dataclass
 class Records:
     """The records of one run."""
@@ -55,11 +79,11 @@ class Records:
     _sums: dict[str, float] = field(default_factory=dict)  # of the epoch up to the last line
     _linked: bool = False
     _before: Path | None = None  # what `latest` pointed to
-    _events: Path | None = None  # the file for TensorBoard
+    _events: Journal | None = None  # for TensorBoard
 
-    @property
-    def folder(self) -> Path:
-        return self.started.folder
+    def __post_init__(self) -> None:
+        self.folder = self.started.folder
+        self._metrics = Journal(self.folder / METRICS)
 
     def begin(self) -> str:
         """Write what is known before the first step; gives a warning, or nothing."""
@@ -69,8 +93,8 @@ class Records:
         write_whole(self.folder / METRICS, "".join(lines_until(self.folder / METRICS, done)))
         if self.settings.tensorboard:
             now = time.time()
-            self._events = self.folder / f"events.out.tfevents.{time.time_ns()}.kitnet"
-            self._append(self._events, record(first_event(now)) + record(start_event(now, done)))
+            self._events = Journal(self.folder / f"events.out.tfevents.{time.time_ns()}.kitnet")
+            self._events.append(record(first_event(now)) + record(start_event(now, done)))
         try:
             self._before, self._linked = point_to(self.folder), True
         except RunError as error:
@@ -103,7 +127,10 @@ class Records:
         self._write(row.epoch, self.started.steps, numbers | self._rate(row.epoch, self.started.steps))
 
     def end(self) -> None:
-        """A run that has come to nothing is not the last one."""
+        """Close the files; a run that has come to nothing is not the last one."""
+        self._metrics.close()
+        if self._events is not None:
+            self._events.close()
         if self._linked and not self.folder.exists():
             point_back(self.folder, self._before)
 
@@ -119,17 +146,10 @@ class Records:
     def _write(self, epoch: int, step: int, numbers: Mapping[str, Any]) -> None:
         number = self._number(epoch, step)
         line = json.dumps(finite({"step": number, "epoch": epoch, **numbers}), allow_nan=False)
-        self._append(self.folder / METRICS, f"{line}\n".encode())
+        self._metrics.append(f"{line}\n".encode())
         if self._events is not None:
             scalars = {tag(name): value for name, value in numbers.items() if _is_number(value)}
-            self._append(self._events, record(scalars_event(time.time(), number, scalars)))
-
-    def _append(self, path: Path, content: bytes) -> None:
-        try:
-            with path.open("ab") as file:
-                file.write(content)
-        except OSError as error:
-            raise RunError(f"{path}: cannot be written ({error.strerror}); choose another folder") from None
+            self._events.append(record(scalars_event(time.time(), number, scalars)))
 
 
 def lines_until(path: Path, step: int) -> list[str]:
