@@ -94,8 +94,9 @@ def _results(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
         yield table(["", *names], rows)
     for record, name in zip(records, names, strict=True):
         if not record.summary:
-            done = f"{len(record.epochs)} epochs are done" if record.epochs else "no epoch is done"
-            yield paragraph(f"{name} has not ended: {done}.", "note")
+            n = len(record.epochs)
+            done = f"{n} epochs are" if n > 1 else "1 epoch is" if n else "no epoch is"
+            yield paragraph(f"{name} has not ended: {done} done.", "note")
 
 
 def _settings(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:

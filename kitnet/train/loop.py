@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -62,7 +62,7 @@ class Loop:
     def __post_init__(self) -> None:
         self._seen = np.zeros(len(self.run.train.classes), np.int64)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         """Train; yields what happens, and unlocks the folder."""
         saves = self.saves
         with saves.lock:

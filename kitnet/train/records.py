@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -26,7 +26,9 @@ METRICS, ENVIRONMENT = "metrics.jsonl", "env.json"
 LINES = 20  # of metrics.jsonl in an epoch, besides the one at its end
 
 
-def recorded(events: Iterator[Event], settings: Settings, rule: Rule | None = None) -> Iterator[Event]:
+def recorded(
+    events: Generator[Event, None, None], settings: Settings, rule: Rule | None = None
+) -> Iterator[Event]:
     """The events, after what they tell is written. The learning rate is that of `rule`. Raises RunError."""
     records: Records | None = None
     try:
@@ -42,6 +44,7 @@ def recorded(events: Iterator[Event], settings: Settings, rule: Rule | None = No
                 records.epoch(event)
             yield event
     finally:
+        events.close()
         if records is not None:
             records.end()
 
