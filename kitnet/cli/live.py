@@ -13,7 +13,14 @@ from rich.text import Text
 from kitnet.cli.screen import GAP, Column, columns_that_fit, out, say, say_duration, terminal_width
 from kitnet.train import EpochEnded, Started, Stepped
 
-SPARE = {"train_loss": 1, "train_accuracy": 2, "seconds": 3, "images_per_second": 4}
+SPARE = {
+    "val_loss": 1,
+    "test_loss": 1,
+    "train_loss": 2,
+    "train_accuracy": 3,
+    "seconds": 4,
+    "images_per_second": 5,
+}  # the highest is left out first in a narrow terminal
 HEADINGS = {"images_per_second": "images/s"}  # others are the names of results.csv
 WIDTHS = {"epoch": 5, "images_per_second": 9}  # of the terminal, for a number
 LEAST = 7
@@ -22,7 +29,7 @@ FIXED = 32  # columns for what stands beside a bar and its numbers
 
 
 class _Left(ProgressColumn):
-    """The time that is left, at the speed of the last half minute."""
+    """The time that is left, at the speed of the last steps."""
 
     def render(self, task: Task) -> Text:
         left = task.time_remaining

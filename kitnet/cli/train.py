@@ -220,6 +220,7 @@ class _Show:
     def __init__(self, interruption: Interruption) -> None:
         self._interruption = interruption
         self._started: Started | None = None
+        self._has_ended = False
 
     def all(self, events: Iterable[Event]) -> int:
         """All events, until training ends; gives the exit status."""
@@ -237,6 +238,7 @@ class _Show:
             _say_stopped(f"after step {event.step} of epoch {event.epoch}, everything is saved", event.folder)
             return self._interruption.status
         if isinstance(event, Finished):
+            self._has_ended, self._interruption.patient = True, False
             _leave_pictures(event.folder)
             _say_end(event)
         return 0
@@ -271,6 +273,8 @@ class _Show:
         """What is left where a signal has ended it between two saves; gives the exit status."""
         if self._started is None or not self._started.folder.exists():
             print("kitnet: stopped before anything was saved", file=sys.stderr)
+        elif self._has_ended:
+            print(f"kitnet: stopped; {self._started.folder} is whole, but lacks pictures", file=sys.stderr)
         elif not self._interruption.patient:
             _say_stopped("before the first step", self._started.folder)
         else:

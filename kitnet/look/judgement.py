@@ -13,6 +13,8 @@ from kitnet.data import Source, load
 from kitnet.look.record import Record
 from kitnet.train import Model, pick_engine
 
+PARTS = ("validation", "test")  # of a data set, besides the one to train with
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -24,6 +26,7 @@ class Judgement:
     predicted: Array
     confidence: Array
     losses: Array
+    part: str = "test"  # of a data set
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -34,7 +37,7 @@ class Judgement:
         return float((self.labels == self.predicted).mean())
 
 
-def judge(model: Model, source: Source) -> Judgement:
+def judge(model: Model, source: Source, part: str = "test") -> Judgement:
     """The model's judgement of a data set, in evaluation mode. Raises KitnetError where it knows other
     classes."""
     if len(model.classes) != len(source.classes):
@@ -52,19 +55,23 @@ def judge(model: Model, source: Source) -> Judgement:
         labels[here], predicted[here] = some, probabilities.argmax(1)
         confidence[here] = probabilities.max(1)
         start += len(some)
-    return Judgement(source, labels, predicted, confidence, losses)
+    return Judgement(source, labels, predicted, confidence, losses, part)
 
 
 def judged(
     record: Record, compiling: Callable[[int, int], None] | None = None
 ) -> tuple[Model, Judgement | None]:
-    """The best model of a run and its judgement of the run's test part; None where there is no such part.
-    Raises KitnetError where model or data cannot be read."""
+    """The best model of a run and its judgement of the run's test part, or of the validation part where the
+    data have no other; None where there is neither. Raises KitnetError where model or data cannot be read."""
     settings = record.settings
     model = Model.load(record.path)
-    *_, test = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
-    if test is None:
+    _, *others = load(settings.data, settings.data_dir, settings.split, bool(settings.strict))
+    found = [
+        (name, part) for name, part in zip(PARTS[-len(others) :], others, strict=True) if part is not None
+    ]
+    if not found:
         return model, None
     if pick_engine(None) == "compiled":
         model.compile(progress=compiling)
-    return model, judge(model, test)
+    name, part = found[-1]
+    return model, judge(model, part, name)

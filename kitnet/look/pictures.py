@@ -11,9 +11,7 @@ from kitnet.look.curves import curves
 from kitnet.look.filters import first_filters
 from kitnet.look.mistakes import worst
 from kitnet.look.report import Examined
-
-CLASSES = "classes.csv"
-PICTURES = ("curves.png", "confusion.png", "mistakes.png", "filters.png")
+from kitnet.train.folder import CLASSES, PICTURES
 
 
 def can_draw() -> bool:
@@ -22,7 +20,7 @@ def can_draw() -> bool:
 
 
 def write_classes(run: Examined) -> None:
-    """classes.csv in the run folder: precision, recall and support of each class on the test part. Raises
+    """classes.csv in the run folder: precision, recall and support of each class. Raises
     RunError."""
     found = run.judgement
     if found is not None:

@@ -52,7 +52,9 @@ def examine(record: Record, compiling: Callable[[int, int], None] | None = None)
         model, judgement = judged(record, compiling)
     except KitnetError as error:
         return Examined(record, reason=str(error))
-    return Examined(record, model, judgement, "" if judgement else "its data have no test part")
+    return Examined(
+        record, model, judgement, "" if judgement else "its data have neither a test nor a validation part"
+    )
 
 
 def report(runs: Sequence[Examined]) -> str:
@@ -149,8 +151,8 @@ def _classes(judgement: Judgement) -> Iterator[str]:
     names = [cut(name) for name in classes]
     right = int((labels == predicted).sum())
     yield paragraph(
-        f"The best model on the test part of {judgement.source.name}: {right:,} of {len(labels):,} images "
-        f"right, {judgement.accuracy:.2%}; loss {judgement.losses.mean():.4f}."
+        f"The best model on the {judgement.part} part of {judgement.source.name}: {right:,} of "
+        f"{len(labels):,} images right, {judgement.accuracy:.2%}; loss {judgement.losses.mean():.4f}."
     )
     rows = [
         [name, _share(score.precision), _share(score.recall), f"{score.support:,}"]
@@ -175,7 +177,7 @@ def _mistakes(judgement: Judgement) -> Iterator[str]:
     found = worst(judgement, SHOWN)
     yield "<h3>Worst mistakes</h3>"
     if not found:
-        yield paragraph("None: every test image is right.")
+        yield paragraph("None: every image is right.")
         return
     yield paragraph("Of the images that are wrong, those with the largest loss.", "note")
     yield '<div class="sheet">'

@@ -19,7 +19,9 @@ from kitnet.train.records import ENVIRONMENT, METRICS, document
 from kitnet.train.settings import Settings
 
 ARGUMENTS, RESULTS, SUMMARY = "args.toml", "results.csv", "summary.json"
-FILES = (ARGUMENTS, RESULTS, SUMMARY, METRICS, ENVIRONMENT, BEST, LAST)  # beside the checkpoints
+CLASSES = "classes.csv"  # this and the pictures are written by kitnet.look
+PICTURES = ("curves.png", "confusion.png", "mistakes.png", "filters.png")
+FILES = (ARGUMENTS, RESULTS, SUMMARY, METRICS, ENVIRONMENT, BEST, LAST, CLASSES, *PICTURES)
 _NAME = re.compile(r"[\w][\w.\-]*")
 _CHECKPOINT = re.compile(r"checkpoint-(\d{8,18})\.safetensors")
 

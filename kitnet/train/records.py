@@ -93,7 +93,9 @@ class Records:
         engine = pick_engine(self.settings.engine)
         write_whole(self.folder / ENVIRONMENT, document(environment(engine, self.settings.threads)))
         done = self._number(self.started.epoch, self.started.first_step)
-        write_whole(self.folder / METRICS, "".join(lines_until(self.folder / METRICS, done)))
+        metrics = self.folder / METRICS
+        if metrics.is_file():
+            write_whole(metrics, "".join(lines_until(metrics, done)))
         if self.settings.tensorboard:
             now = time.time()
             self._events = Journal(self.folder / f"events.out.tfevents.{time.time_ns()}.kitnet")
@@ -158,8 +160,6 @@ class Records:
 def lines_until(path: Path, step: int) -> list[str]:
     """The lines of a metrics.jsonl that tell of no later step: a run goes on from its last save, and does
     what came after it anew."""
-    if not path.is_file():
-        return []
     kept = []
     for line in path.read_text("utf-8", errors="replace").splitlines():
         try:

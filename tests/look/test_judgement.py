@@ -24,6 +24,20 @@ def test_a_judgement_is_what_evaluate_finds(ran, easy):
     assert found.confidence == pytest.approx(probabilities.max(1), rel=1e-4)
 
 
+def test_without_a_test_part_the_validation_part_is_judged(ran, easy, monkeypatch):
+    train, test = load(easy)
+    for parts, part, source in (
+        ((train, test), "test", test),
+        ((train, train, test), "test", test),
+        ((train, test, None), "validation", test),
+    ):
+        monkeypatch.setattr("kitnet.look.judgement.load", lambda *given, parts=parts: parts)
+        _, found = judged(Record.read(ran))
+        assert (found.part, found.source) == (part, source)
+    monkeypatch.setattr("kitnet.look.judgement.load", lambda *given: (train, None, None))
+    assert judged(Record.read(ran))[1] is None
+
+
 def test_data_of_other_classes(ran, judgement):
     with pytest.raises(KitnetError) as caught:
         judge(Model.load(ran), judgement.source)

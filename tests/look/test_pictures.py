@@ -11,7 +11,7 @@ from PIL import Image
 from kitnet.base.error import KitnetError
 from kitnet.data import Dataset
 from kitnet.look import Curve, Examined, Judgement, Record, draw, examine, first_filters, worst, write_classes
-from kitnet.look.pictures import PICTURES
+from kitnet.train.folder import PICTURES
 
 
 def test_all_pictures_of_a_run(ran, tmp_path):

@@ -94,7 +94,6 @@ def test_a_run_that_goes_on_has_each_line_once(told):
 
 def test_lines_that_are_none_are_left_out(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    assert lines_until(path, 3) == []
     path.write_bytes(
         b'{"step": 1}\n[1]\n{"step": "2"}\n\xff\n{"other": 1}\n{"step": 4}\n{"step": 3}\n' + b"[" * 9999
     )
