@@ -29,7 +29,16 @@ from kitnet.cli.flags import (
 from kitnet.cli.interruption import Interrupted, Interruption, interruptible
 from kitnet.cli.live import Live
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import busy, fits, remark, say, say_bytes, say_duration, say_wrapped, show_compiling
+from kitnet.cli.screen import (
+    fits,
+    remark,
+    say,
+    say_bytes,
+    say_duration,
+    say_wrapped,
+    show_compiling,
+    write_over,
+)
 from kitnet.net.objective import losses
 from kitnet.optim import RULES
 from kitnet.optim.words import COURSES
@@ -314,11 +323,12 @@ def _say_epoch(row: EpochEnded) -> None:
 
 def _leave_pictures(folder: Path) -> None:
     """What the run leaves to look at; where matplotlib is not there one line says so."""
-    with busy("judging the test part for the pictures of the run"):
-        run = look.examine(look.Record.read(folder))
-        look.write_classes(run)
-        if look.can_draw():
-            look.draw(run)
+    write_over("drawing what the run leaves to look at")
+    run = look.examine(look.Record.read(folder))
+    look.write_classes(run)
+    if look.can_draw():
+        look.draw(run)
+    write_over("")
     if run.reason:
         remark(f"no table of classes and no mistakes: {run.reason}")
     if not look.can_draw():

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kitnet.base.error import KitnetError
 from kitnet.files import remove, write_whole
@@ -28,12 +31,25 @@ def write_classes(run: Examined) -> None:
         write_whole(run.record.path / CLASSES, table)
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What matplotlib tells of its folders when it is imported is no matter of a run."""
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def draw(run: Examined) -> None:
     """The `PICTURES` in the run folder; one of which there is nothing to draw, such as mistakes, is removed.
     Raises RunError, and KitnetError without matplotlib."""
     if not can_draw():
         raise KitnetError("pictures need matplotlib: pip install 'kitnet[plots]'")
-    from kitnet.look import plots
+    with _quiet():
+        from kitnet.look import plots
 
     record, judgement = run.record, run.judgement
     loss, accuracy = (curves([record], [record.name], what) for what in ("loss", "accuracy"))

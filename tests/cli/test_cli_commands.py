@@ -41,7 +41,7 @@ def test_the_version(say):
 OPTIONS = {
     "train": "MODEL --data --data-dir --split --strict --augment --epochs --batch --optimizer --schedule "
     "--lr --momentum --decay --clip --average --freeze --patience --loss --seed --runs --name --save-every "
-    "--engine --threads --resume --on-misfit --input --set",
+    "--tensorboard --engine --threads --resume --on-misfit --input --set",
     "evaluate": "RUN --data --data-dir --split --strict --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --json",
@@ -53,6 +53,7 @@ OPTIONS = {
     "layers": "WORD --json",
     "models": "--json",
     "data": "DATA --data-dir --split --show --augment --seed --json",
+    "report": "RUN OTHERS --output --pictures",
 }  # fmt: skip
 
 

@@ -370,7 +370,12 @@ def test_a_loss_that_becomes_nan(say, easy, here):
         "kept, in runs/net-1/checkpoint-00000000.safetensors; try a smaller --lr than 1e+25\n"
     )
     assert len(said.out.splitlines()) == 3  # the network, the data and the memory
-    assert names(here / "runs" / "net-1") == ["args.toml", "checkpoint-00000000.safetensors", "env.json"]
+    assert names(here / "runs" / "net-1") == [
+        "args.toml",
+        "checkpoint-00000000.safetensors",
+        "env.json",
+        "metrics.jsonl",
+    ]
 
 
 def test_too_little_memory(refused, monkeypatch):
