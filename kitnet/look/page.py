@@ -27,7 +27,8 @@ h3 { font-size: 1em; margin-bottom: .3em; } h1, h2, h3, p, figcaption, .label { 
 code { font-size: 13px; overflow-wrap: anywhere; } .note, figcaption { color: var(--faint); font-size: 13px; }
 .wide { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; margin: .5em 0; font-variant-numeric: tabular-nums; font-size: 14px; }
-th, td { padding: .15em .6em; text-align: left; border-bottom: 1px solid var(--line); }
+th, td { padding: .15em .6em; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+td:first-child { white-space: nowrap; } td { max-width: 24em; }
 th { background: var(--head); font-weight: 600; } td.right, th.right { text-align: right;
   white-space: nowrap; }
 td.cell { text-align: right; background: rgb(74 122 181 / var(--share)); }

@@ -106,7 +106,9 @@ def _settings(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
     if len(records) > 1:
         yield "<h2>Settings that differ</h2>"
         if found:
-            yield table(["", *names], [[_flag(n), *map(_given, row)] for n, row in found.items()])
+            yield table(
+                ["", *names], [[_flag(n), *map(_given, row)] for n, row in found.items()], len(names) + 1
+            )
         else:
             yield paragraph("None: the runs were told the same.")
     alike = {
@@ -202,6 +204,8 @@ def _flag(name: str) -> str:
 
 
 def _given(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -217,4 +221,6 @@ def _say(name: str, value: object) -> str:
         return f"{value:.2%}"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4f}" if name.endswith("loss") else f"{value:,.1f}"
+    if name.endswith("loss"):
+        return f"{value:.4f}"
+    return f"{value:,.1f}" if abs(value) < 1000 else f"{value:,.0f}"
