@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +26,7 @@ HEADINGS = {"images_per_second": "images/s"}  # others are the names of results.
 WIDTHS = {"epoch": 5, "images_per_second": 9}  # of the terminal, for a number
 LEAST = 7
 BAR, NARROW_BAR, NARROW = 12, 6, 60  # columns of a bar, and in a terminal narrower than the last
+PERIOD = 0.08  # seconds between two moves of the bars
 FIXED = 32  # columns for what stands beside a bar and its numbers
 
 
@@ -55,6 +57,7 @@ class Live:
         )
         self._started: Started | None = None
         self._headed = False
+        self._drawn = 0.0  # when the bars were last moved
 
     def __enter__(self) -> Self:
         return self
@@ -78,8 +81,12 @@ class Live:
             )
 
     def step(self, event: Stepped) -> None:
-        """One step is done."""
+        """One step is done; the bars follow some ten times a second, since they take time from training."""
         assert self._started is not None
+        now, ends = time.monotonic(), event.step in (1, self._started.steps)
+        if self._bars.disable or not (ends or now - self._drawn > PERIOD):
+            return
+        self._drawn = now
         first, *others = self._bars.task_ids
         if event.step == 1:
             self._bars.reset(first, description=f"epoch {event.epoch}")

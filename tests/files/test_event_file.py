@@ -51,3 +51,11 @@ def test_the_mask_turns_and_adds():
 
 def test_a_run_that_goes_on_says_from_which_step():
     assert start_event(0.0, 7).hex() == "09" + 16 * "0" + "1007" + "3a02" + "0801"
+
+
+@pytest.mark.parametrize(
+    ("step", "written"),
+    [(0, "00"), (127, "7f"), (128, "8001"), (200, "c801"), (16383, "ff7f"), (16384, "808001")],
+)
+def test_seven_bits_a_byte(step, written):
+    assert start_event(0.0, step).hex() == "09" + 16 * "0" + "10" + written + "3a020801"

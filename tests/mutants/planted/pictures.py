@@ -3,10 +3,13 @@
 from mutant import Mutant
 
 PICTURES = [
-    Mutant("masked", "crc >> 15", "crc >> 17", "files/test_event_file.py::test_a_record_decoded_by_hand"),
     Mutant(
-        "_number", "value > 0x7F", "value > 0xFF", "files/test_event_file.py::test_a_record_decoded_by_hand"
+        "masked",
+        "crc >> 15",
+        "crc >> 17",
+        "files/test_event_file.py::test_the_first_record_begins_as_in_every_event_file",
     ),
+    Mutant("_number", "value > 0x7F", "value > 0xFF", "files/test_event_file.py::test_seven_bits_a_byte"),
     Mutant(
         "lines_until",
         "json.loads(line)['step'] <= step",
@@ -71,7 +74,7 @@ PICTURES = [
         "Axis.place",
         "(value - self.first) / (self.last - self.first)",
         "value / self.last",
-        "look/test_curves.py::test_the_points_are_those_of_results_csv",
+        "look/test_curves.py::test_axes_hold_their_values",
     ),
     Mutant(
         "_pictures",
