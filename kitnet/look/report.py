@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 from kitnet.base.error import KitnetError, cut
@@ -185,7 +186,7 @@ def _mistakes(judgement: Judgement) -> Iterator[str]:
     yield '<div class="sheet">'
     for each in found:
         caption = f"{cut(each.label)} taken for {cut(each.predicted)}, {each.confidence:.1%} sure"
-        yield figure(image(each.image, each.called), f"{caption} ({each.called})")
+        yield figure(image(each.image, each.called), f"{caption} ({PurePath(each.called).name})")
     yield "</div>"
 
 

@@ -23,7 +23,7 @@ from kitnet.train.records import LINES, document, lines_until, tag
 
 @pytest.fixture
 def told(settings):
-    """Settings of a run by the formulas: 7 steps an epoch, the last of 4 pictures."""
+    """Settings of a run by the formulas, of a few steps an epoch."""
     return lambda **other: settings(**{"engine": "formula", **other})
 
 
@@ -48,48 +48,48 @@ def run(events):
 
 def test_a_line_an_interval_and_an_epoch(told):
     events, folder = run(train(told(schedule="linear", lr=0.1)))
-    found = lines(folder)
-    assert [line["step"] for line in found] == [*range(1, 8), 7, *range(8, 15), 14]
-    steps = [event for event in events if isinstance(event, Stepped)]
-    assert [event.samples for event in steps[:7]] == [16, 32, 48, 64, 80, 96, 100]
-    sizes = [16] * 6 + [4]
+    found, n = lines(folder), events[0].steps
+    assert [line["step"] for line in found] == [*range(1, n + 1), n, *range(n + 1, 2 * n + 1), 2 * n]
+    seen = [event.samples for event in events if isinstance(event, Stepped)][:n]
+    assert seen[-1] == events[0].samples < 16 * n  # the last batch is a small one
+    sizes = np.diff(seen, prepend=0)
     for epoch, row in enumerate(csv.DictReader((folder / "results.csv").read_text().splitlines())):
-        *parts, whole = found[8 * epoch : 8 * epoch + 8]
+        *parts, whole = found[(n + 1) * epoch : (n + 1) * (epoch + 1)]
         for what in ("loss", "accuracy"):
-            mean = sum(n * part[what] for n, part in zip(sizes, parts, strict=True)) / 100
+            mean = np.average([part[what] for part in parts], weights=sizes)
             assert mean == pytest.approx(float(row[f"train_{what}"]), rel=1e-5)
-        numbers = {name: float(value) for name, value in row.items()}
+        numbers = {name: float(value) for name, value in row.items() if value}
         assert {name: whole[name] for name in numbers} == pytest.approx(numbers, rel=1e-5)
-        # of the last step that is done; 14 steps lead from 0.1 to 0
-        rates = [0.1 * (1 - step / 13) for step in range(7 * epoch, 7 * epoch + 7)]
+        # of the last step that is done; the steps lead from 0.1 to 0
+        rates = [0.1 * (1 - step / (2 * n - 1)) for step in range(n * epoch, n * epoch + n)]
         assert [part["rate"] for part in parts] == pytest.approx(rates)
         assert whole["rate"] == pytest.approx(rates[-1])
     assert all(line["images_per_second"] > 0 for line in found)
 
 
 def test_intervals_are_parts_of_an_epoch(told):
-    _, folder = run(train(told(batch=2, epochs=1)))  # 50 steps
-    found = within(folder)
-    assert len(found) == LINES and found[-1]["step"] == 50
-    assert [line["step"] for line in found[:4]] == [3, 5, 8, 10]  # the whole steps from 2.5, 5, 7.5 and 10 on
+    events, folder = run(train(told(batch=2, epochs=1)))
+    steps = [line["step"] for line in within(folder)]
+    assert len(steps) == LINES and steps[-1] == events[0].steps > 2 * LINES
+    assert set(np.diff(steps, prepend=0)) <= {2, 3}
 
 
 def test_a_run_that_goes_on_has_each_line_once(told):
     _, whole = run(train(told(name="whole")))
-    stop, where = threading.Event(), None
+    stop, where, steps = threading.Event(), None, 0
     for event in train(told(name="broken"), stop):
-        where = event.folder if isinstance(event, Started) else where
+        if isinstance(event, Started):
+            where, steps = event.folder, event.steps
         if isinstance(event, Stepped) and (event.epoch, event.step) == (2, 3):
             stop.set()
+    next_step = steps + 4
     with (where / "metrics.jsonl").open(
         "a"
     ) as file:  # as if it had been killed later, in the midst of a line
-        file.write('{"step": 11, "epoch": 2, "loss": 9.0}\n{"step": 12, "ep')
+        file.write(f'{{"step": {next_step}, "epoch": 2, "loss": 9.0}}\n{{"step": {next_step + 1}, "ep')
     run(resume(where))
-    expected = within(whole)
     # the first step after the break begins a mean of which no line tells
-    assert [line["step"] for line in within(where)] == [*range(1, 11), *range(12, 15)]
-    assert within(where) == [line for line in expected if line["step"] != 11]
+    assert within(where) == [line for line in within(whole) if line["step"] != next_step]
 
 
 def test_lines_that_are_none_are_left_out(tmp_path):
@@ -257,13 +257,14 @@ def test_event_files_say_what_metrics_jsonl_says(told):
     run(resume(folder, epochs=2))
     first, second = sorted(folder.glob("events.out.tfevents.*"))
     assert events_of(first)[:2] == [(0, "version"), (0, "start")]
-    assert events_of(second)[:2] == [(0, "version"), (7, "start")]  # what was told of later steps is void
+    done = lines(folder)[-1]["step"] // 2
+    assert events_of(second)[:2] == [(0, "version"), (done, "start")]  # what was told of later steps is void
     written = [*events_of(first)[2:], *events_of(second)[2:]]
     for (step, numbers), line in zip(written, lines(folder), strict=True):
         expected = {tag(name): value for name, value in line.items() if name not in ("step", "epoch")}
         assert step == line["step"] and numbers == pytest.approx(expected, rel=1e-6)
     assert {"loss", "accuracy", "rate"} <= set(written[0][1])
-    assert {"loss/train", "accuracy/train"} <= set(written[7][1])
+    assert {"loss/train", "accuracy/train"} <= set(written[done][1])
 
 
 def test_no_event_files_unless_asked(told):
