@@ -13,6 +13,7 @@ PARTS = {"train": "training", "val": "validation", "test": "test"}
 COLOURS = 8  # classes c0 to c7 of a page's style; more runs take them in turn
 WIDTH, HEIGHT = 360, 230  # of a chart's coordinates, so that its letters are readable on a small screen
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 26  # margins
+CLOSE = 1e-9  # relative difference below which values are drawn as one
 TICKS = 5  # on an axis, about
 MOST_DOTS = 60  # points of a curve that has a dot at each
 
@@ -74,8 +75,9 @@ def axis(values: Iterable[float], begin: float, end: float, whole: bool = False)
     """An axis of all values, with ticks at multiples of 1, 2 or 5 times a power of 10."""
     values = list(values)
     first, last = min(values), max(values)
-    if first == last:
-        margin = 1.0 if whole else abs(first) / 10 or 0.1
+    size = max(abs(first), abs(last))
+    if last - first <= CLOSE * size + CLOSE**9:
+        margin = 1.0 if whole else size / 10 + CLOSE
         first, last = first - margin, last + margin
     step = round_step((last - first) / TICKS)
     step = max(1.0, step) if whole else step

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from kitnet.base.error import RunError, cut, shorten
+from kitnet.data.place import printable
 from kitnet.train.folder import RESULTS, SUMMARY, RunFolder
 from kitnet.train.settings import Settings
 
 LARGEST = 1 << 24  # bytes of results.csv and summary.json
+MOST = 1e100  # of a number in results.csv, so that sums of squares are finite
 Column = list[float | None]  # a number an epoch, None where there was none
 
 
@@ -68,7 +70,7 @@ def _columns(path: Path) -> dict[str, Column]:
         if len(line) != len(header):
             raise RunError(f"{path}: line {number} has {len(line)} values; expected {len(header)}")
         for name, value in zip(header, line, strict=True):
-            columns[name].append(_number(f"{path}: line {number}: {cut(name)}", value))
+            columns[name].append(_number(f"{path}: line {number}: {printable(cut(name))}", value))
     return columns
 
 
@@ -85,8 +87,8 @@ def _number(what: str, text: str) -> float | None:
         value = float(text) if text else None
     except ValueError:
         value = math.nan
-    if value is not None and not math.isfinite(value):
-        raise RunError(f"{what} is {shorten(text)}; expected a number")
+    if value is not None and not abs(value) < MOST:
+        raise RunError(f"{what} is {shorten(text)}; expected a number below {MOST:g}")
     return value
 
 

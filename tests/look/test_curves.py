@@ -94,7 +94,10 @@ def test_round_steps(least, step):
     assert round_step(least) == pytest.approx(step)
 
 
-@pytest.mark.parametrize("values", [[0.1, 0.9], [3, 3], [0.0, 0.0], [-2.5, 1e6], [1e-8, 2e-8], [1, 200]])
+@pytest.mark.parametrize(
+    "values",
+    [[0.1, 0.9], [3, 3], [0.0, 0.0], [-2.5, 1e6], [1e-8, 2e-8], [1, 200], [-9e99, 9e99], [0, 5e-324]],
+)
 @pytest.mark.parametrize("whole", [False, True])
 def test_axes_hold_their_values(values, whole):
     found = axis(values, 46, 352, whole)

@@ -28,9 +28,11 @@ def test_a_run_before_its_first_epoch(write_run):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("epoch,a\n1,x\n", "line 2: a is 'x'; expected a number"),
-        ("epoch,a\n1,2\n2,nan\n", "line 3: a is 'nan'; expected a number"),
-        ("epoch,a\n1,1e999\n", "line 2: a is '1e999'; expected a number"),
+        ("epoch,a\n1,x\n", "line 2: a is 'x'; expected a number below 1e+100"),
+        ("epoch,a\n1,2\n2,nan\n", "line 3: a is 'nan'; expected a number below 1e+100"),
+        ("epoch,a\n1,-1e200\n", "line 2: a is '-1e200'; expected a number below 1e+100"),
+        ("epoch,a\n1,1e999\n", "line 2: a is '1e999'; expected a number below 1e+100"),
+        ("epoch,\x1b[2J\n1,x\n", "line 2: \\x1b[2J is 'x'; expected a number below 1e+100"),
         ("epoch,a\n1\n", "line 2 has 1 values; expected 2"),
         ("a,b\n1,2\n", "its first line names no column epoch, or one twice; give a run of kitnet"),
         ("epoch,a,a\n1,2,3\n", "its first line names no column epoch, or one twice; give a run of kitnet"),
