@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,6 @@ from kitnet.data import Augmentation, load
 from kitnet.data.doctor import Part, Report, contact_sheet, examine
 from kitnet.data.place import printable
 from kitnet.files import write_whole
-from kitnet.look.png import png
 
 MOST = 5  # sizes, broken pictures and duplicates that are named; --json has all
 
@@ -45,11 +45,19 @@ def command(
     train, test = load(data, data_dir, split)
     report = examine(train, test)
     if show is not None:
-        write_whole(show, png(contact_sheet(train, augmentation, seed)))
+        _save(show, contact_sheet(train, augmentation, seed))
     if json:
         print_json(_document(report))
         return
     _print(report)
+
+
+def _save(path: Path, pixels: Any) -> None:
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    write_whole(path, content.getvalue())
 
 
 def _document(report: Report) -> dict[str, Any]:
