@@ -77,8 +77,9 @@ def test_training_leaves_pictures(leaving, say, easy, here):
 def test_training_without_matplotlib_says_so_in_one_line(leaving, say, easy, here, monkeypatch):
     monkeypatch.setattr("kitnet.look.can_draw", lambda: False)
     lines = train(say, easy).out.splitlines()
-    assert lines[-2] == (
+    assert (
         "pictures need matplotlib (pip install 'kitnet[plots]'); a page needs none: kitnet report runs/net-1"
+        in lines
     )
     left = {path.name for path in (here / "runs" / "net-1").iterdir()}
     assert "classes.csv" in left and not left & set(PICTURES)

@@ -13,7 +13,7 @@ from kitnet.train import Model, evaluate
 
 def test_a_judgement_is_what_evaluate_finds(ran, easy):
     model, found = judged(Record.read(ran))
-    _, test = load(easy)
+    *_, test = load(easy)
     score = evaluate(Model.load(ran), test)
     assert found.accuracy == pytest.approx(score.accuracy)
     assert found.losses.mean() == pytest.approx(score.loss, rel=1e-5)
@@ -25,7 +25,7 @@ def test_a_judgement_is_what_evaluate_finds(ran, easy):
 
 
 def test_without_a_test_part_the_validation_part_is_judged(ran, easy, monkeypatch):
-    train, test = load(easy)
+    train, *_, test = load(easy)
     for parts, part, source in (
         ((train, test), "test", test),
         ((train, train, test), "test", test),
@@ -80,7 +80,7 @@ def test_pictures_of_sizes_of_their_own(tmp_path):
         path = tmp_path / "data" / "ab"[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((5 + i, 4, 3), 10 * i, np.uint8)).save(path)
-    train, _ = load(tmp_path / "data", split=0.5)
+    train, *_ = load(tmp_path / "data", split=0.5)
     labels = train.read(np.arange(len(train)))[1]
     numbers = np.arange(len(train), dtype=float)
     found = worst(Judgement(train, labels, 1 - labels, numbers, numbers))
