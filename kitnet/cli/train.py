@@ -247,6 +247,7 @@ class _Show:
             _say_stopped(f"after step {event.step} of epoch {event.epoch}, everything is saved", event.folder)
             return self._interruption.status
         if isinstance(event, Finished):
+            assert event.folder is not None  # this command trains into a run folder
             self._has_ended, self._interruption.patient = True, False
             _leave_pictures(event.folder)
             _say_end(event)

@@ -34,7 +34,8 @@ def recorded(
     try:
         for event in events:
             if isinstance(event, Started):
-                records = Records(event, settings, rule)
+                assert event.folder is not None  # what is trained in memory is not recorded
+                records = Records(event.folder, event, settings, rule)
                 warning = records.begin()
                 if warning:
                     yield Warned(warning)
@@ -76,6 +77,7 @@ class Journal:
 class Records:
     """The records of one run."""
 
+    folder: Path
     started: Started
     settings: Settings
     rule: Rule | None
@@ -85,7 +87,6 @@ class Records:
     _events: Journal | None = None  # for TensorBoard
 
     def __post_init__(self) -> None:
-        self.folder = self.started.folder
         self._metrics = Journal(self.folder / METRICS)
 
     def begin(self) -> str:
