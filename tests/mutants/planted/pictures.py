@@ -115,4 +115,16 @@ PICTURES = [
         "0",
         "cli/test_live_table.py::test_numbers_beside_a_bar_have_room",
     ),
+    Mutant(
+        "writing",
+        "path.exists() and not path.is_file() and not path.is_dir()",
+        "False",
+        "files/test_write_whole.py::test_a_pipe_stays_and_is_written_into",
+    ),
+    Mutant(
+        "axis",
+        "last - first <= CLOSE * size + CLOSE**9",
+        "first == last",
+        "look/test_curves.py::test_axes_hold_their_values",
+    ),
 ]
