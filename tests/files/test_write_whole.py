@@ -131,11 +131,11 @@ def test_removing(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes in folders")
 def test_a_pipe_stays_and_is_written_into(tmp_path):
-    """So does a device: whoever writes to /dev/null as root would otherwise take it from the whole machine."""
+    """So does a device: as root one would take /dev/null from the whole machine."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read = []
-    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
     write_whole(pipe, b"content")
     reader.join(10)
