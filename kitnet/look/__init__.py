@@ -1,4 +1,10 @@
-"""Floor 5: values as pictures and arithmetic; pure functions of a run folder and its data set."""
+"""Floor 5: values as pictures and arithmetic; pure functions of a run folder and its data set.
+
+run = examine(Record.read("runs/lenet5-1"))
+run.judgement.predicted                          # (N,): the class that each test image is taken for
+Path("page.html").write_text(report([run]))      # as `kitnet report` does
+draw(run)                                        # PNG files into the run folder, by matplotlib
+"""
 
 from kitnet.look.confusion import ClassScore, Confusion, class_scores, classes_csv, confusions, matrix
 from kitnet.look.curves import Curve, chart, curves
