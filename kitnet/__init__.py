@@ -39,8 +39,8 @@ Net.compiler = staticmethod(_compile)
 __version__ = "0.1.0"
 
 FOLDERS = (
-    *("base", "cli", "data", "engine", "files", "functional", "kernels", "lab", "layers", "net", "optim"),
-    *("surgery", "testing", "train", "zoo"),
+    *("base", "cli", "data", "engine", "files", "functional", "kernels", "lab", "layers", "look", "net"),
+    *("optim", "surgery", "testing", "train", "zoo"),
 )
 _modules = folders(__name__, (*FOLDERS, "sklearn"))
 

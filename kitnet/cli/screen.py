@@ -87,7 +87,7 @@ def print_table(
         max(len(c.name), min(w, LEAST_BROKEN)) if c.broken else w
         for c, w in zip(columns, widths, strict=True)
     ]
-    shown = _columns_that_fit(columns, least, most)
+    shown = columns_that_fit(columns, least, most)
     if most is not None and columns[shown[-1]].broken:
         widths[shown[-1]] = max(least[shown[-1]], most - sum(widths[i] + len(GAP) for i in shown[:-1]))
 
@@ -118,7 +118,7 @@ def _broken(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str]
     return [[*(row[:-1] if i == 0 else [""] * (len(row) - 1)), part] for i, part in enumerate(parts)]
 
 
-def _columns_that_fit(columns: Sequence[Column], widths: Sequence[int], most: int | None) -> list[int]:
+def columns_that_fit(columns: Sequence[Column], widths: Sequence[int], most: int | None) -> list[int]:
     """Those that fit when the most spare are left out, and then the least spare of these that still do."""
 
     def fit(some: Sequence[int]) -> bool:
@@ -145,6 +145,13 @@ def say_bytes(size: int) -> str:
     value, unit = size / 1024**power, UNITS[power - 1]
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:,.{digits}f} {unit}"
+
+
+def say_duration(seconds: float) -> str:
+    """12 s, 3 min, 2.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def print_json(document: object) -> None:

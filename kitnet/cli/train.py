@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kitnet import look
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import (
     DATA_SETS,
@@ -30,8 +29,18 @@ from kitnet.cli.flags import (
     Whole,
 )
 from kitnet.cli.interruption import Interrupted, Interruption, interruptible
+from kitnet.cli.live import Live
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import fits, out, remark, say, say_bytes, say_wrapped, show_compiling
+from kitnet.cli.screen import (
+    fits,
+    remark,
+    say,
+    say_bytes,
+    say_duration,
+    say_wrapped,
+    show_compiling,
+    write_over,
+)
 from kitnet.net.objective import losses
 from kitnet.optim import RULES
 from kitnet.optim.words import COURSES
@@ -159,6 +168,9 @@ class Arguments:
         float | None,
         Parameter(help=f"Minutes between checkpoints within an epoch; usually {SAVE_EVERY:g}."),
     ] = None
+    tensorboard: Annotated[
+        bool, Parameter(help="Write event files for TensorBoard into the run folder, too.")
+    ] = False
     engine: Engine = None
     threads: Threads = None
 
@@ -233,12 +245,13 @@ class _Show:
     def __init__(self, interruption: Interruption) -> None:
         self._interruption = interruption
         self._started: Started | None = None
+        self._has_ended = False
 
     def all(self, events: Iterable[Event]) -> int:
         """All events, until training ends; gives the exit status."""
-        with _bar() as bar:
+        with Live() as live:
             for event in events:
-                self._one(event, bar)
+                self._one(event, live)
         if isinstance(event, Abandoned):
             print(
                 f"kitnet: stopped; {event.model} is learned at one go, so that nothing is saved; train it "
@@ -249,9 +262,14 @@ class _Show:
         if isinstance(event, Stopped):
             _say_stopped(f"after step {event.step} of epoch {event.epoch}, everything is saved", event.folder)
             return self._interruption.status
+        if isinstance(event, Finished):
+            assert event.folder is not None  # this command trains into a run folder
+            self._has_ended, self._interruption.patient = True, False
+            _leave_pictures(event.folder)
+            _say_end(event)
         return 0
 
-    def _one(self, event: Event, bar: Progress) -> None:
+    def _one(self, event: Event, live: Live) -> None:
         match event:
             case Warned(text):
                 remark(text)
@@ -259,32 +277,30 @@ class _Show:
                 _say_start(event)
                 self._started = event
             case Foretold(epoch_seconds, seconds):
-                say(f"an epoch takes about {_duration(epoch_seconds)}, all that is left {_duration(seconds)}")
+                each, left = say_duration(epoch_seconds), say_duration(seconds)
+                say(f"an epoch takes about {each}, all that is left {left}")
             case Ready(memory):
                 if memory is not None:
                     say(f"training needs {say_bytes(memory)} of memory besides the data")
                 self._interruption.patient = True
                 assert self._started is not None
-                _start_bar(bar, self._started)
-            case Stepped(epoch, step, loss, accuracy, speed):
-                assert self._started is not None
-                bar.update(
-                    bar.task_ids[0],
-                    completed=step,
-                    description=f"epoch {epoch}/{self._started.epochs}",
-                    said=f"loss {loss:.4f}  {accuracy:.2%}  {speed:,.0f} images/s",
-                )
+                live.start(self._started)
+            case Stepped():
+                live.step(event)
             case Learned(what, done, all):
-                bar.update(bar.task_ids[0], description=what, completed=done, total=all)
+                live.learned(what, done, all)
             case EpochEnded():
-                _say_epoch(event)
-            case Finished():
-                _say_end(event)
+                if live.is_table:
+                    live.row(event)
+                else:
+                    _say_epoch(event)
 
     def end_at_once(self) -> int:
         """What is left where a signal has ended it between two saves; gives the exit status."""
         if self._started is None or not (self._started.folder and self._started.folder.exists()):
             print("kitnet: stopped before anything was saved", file=sys.stderr)
+        elif self._has_ended:
+            print(f"kitnet: stopped; {self._started.folder} is whole, but lacks pictures", file=sys.stderr)
         elif not self._interruption.patient:
             _say_stopped("before the first step", self._started.folder)
         else:
@@ -299,32 +315,6 @@ def _say_stopped(when: str, folder: Path | None) -> None:
     )
 
 
-def _bar() -> Progress:
-    """The bar is for people only. Where they see the results too, one console draws both, so that they do not
-    run into each other.
-    """
-    console = out if sys.stdout.isatty() else Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=12),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[said]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.file.isatty(),
-    )
-
-
-def _start_bar(bar: Progress, started: Started) -> None:
-    bar.add_task(
-        f"epoch {started.epoch}/{started.epochs}",
-        total=started.steps,
-        completed=started.first_step,
-        said="",
-    )
-
-
 def _say_start(started: Started) -> None:
     say_wrapped(started.line)
     validation, test = started.validation_samples, started.test_samples
@@ -333,13 +323,6 @@ def _say_start(started: Started) -> None:
         f"{f'{validation:,} to validate' if validation else 'no validation part'}, "
         f"{f'{test:,} to test' if test else 'no test part'}; run folder {started.folder}"
     )
-
-
-def _duration(seconds: float) -> str:
-    """12 s, 3 min, 2.5 h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def _say_epoch(row: EpochEnded) -> None:
@@ -352,6 +335,21 @@ def _say_epoch(row: EpochEnded) -> None:
         narrow = "".join(f"{part} {loss:.4f} {right:7.2%}  " for part, loss, right in judged)
         text = f"epoch {row.epoch:>3}  {narrow}{row.seconds:5.1f} s {row.images_per_second:9,.0f} images/s"
     say(text)
+
+
+def _leave_pictures(folder: Path) -> None:
+    """What the run leaves to look at; where matplotlib is not there one line says so."""
+    write_over("drawing what the run leaves to look at")
+    run = look.examine(look.Record.read(folder))
+    look.write_classes(run)
+    if look.can_draw():
+        look.draw(run)
+    write_over("")
+    if run.reason:
+        remark(f"no table of classes and no mistakes: {run.reason}")
+    if not look.can_draw():
+        page = f"kitnet report {shlex.quote(str(folder))}"
+        say(f"pictures need matplotlib (pip install 'kitnet[plots]'); a page needs none: {page}")
 
 
 def _say_end(finished: Finished) -> None:

@@ -18,8 +18,13 @@ from kitnet.base.error import RunError
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
     """A file to write into; it takes the place of `path` when the block ends, and vanishes when the block
-    fails. Raises RunError where the file cannot be written; the old file then stays as it was."""
+    fails. A device or a pipe, such as /dev/null, stays and is written into. Raises RunError where the file
+    cannot be written; the old file then stays as it was."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            with path.open("wb") as file:
+                yield file
+            return
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)
         try:

@@ -2,6 +2,9 @@
 N(t, exp(r)), number by number:
 
     C = 1/2 sum_k exp(l - r) + (m - t)^2 exp(-r) - 1 - l + r
+
+and its gradient:
+
     dm = (m - t) exp(-r)                   dt = -dm
     dl = (exp(l - r) - 1) / 2              dr = (1 - exp(l - r) - (m - t)^2 exp(-r)) / 2
 

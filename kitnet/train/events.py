@@ -54,6 +54,7 @@ class Stepped:
     loss: float
     accuracy: float
     images_per_second: float
+    samples: int  # seen in this epoch
 
 
 @dataclass(frozen=True)

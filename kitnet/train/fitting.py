@@ -25,6 +25,7 @@ from kitnet.train.in_memory import InMemory
 from kitnet.train.loop import Loop
 from kitnet.train.model import GOLDEN, Callback, Model
 from kitnet.train.recipe import complete
+from kitnet.train.records import recorded
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
@@ -82,7 +83,8 @@ def fit(
     saves = _saves(run)
     loop, history = Loop(run, saves, Progress(), threading.Event()), History(saves.path)
     try:
-        with closing(loop.events()) as events:
+        events = loop.events() if saves.path is None else recorded(loop.events(), run.settings, run.rule)
+        with closing(events):
             for event in events:
                 _hear(event, history)
                 for callback in callbacks:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import json
 import re
 import shlex
 from pathlib import Path
@@ -14,11 +13,15 @@ from typing import Any
 from kitnet.base.error import RunError, shorten
 from kitnet.files import Lock, remove, write_whole
 from kitnet.train.events import EpochEnded
+from kitnet.train.latest import followed
 from kitnet.train.model import BEST, LAST
+from kitnet.train.records import ENVIRONMENT, METRICS, document
 from kitnet.train.settings import Settings
 
 ARGUMENTS, RESULTS, SUMMARY = "args.toml", "results.csv", "summary.json"
-FILES = (ARGUMENTS, RESULTS, SUMMARY, BEST, LAST)  # beside the checkpoints
+CLASSES = "classes.csv"  # this and the pictures are written by kitnet.look
+PICTURES = ("curves.png", "confusion.png", "mistakes.png", "filters.png")
+FILES = (ARGUMENTS, RESULTS, SUMMARY, METRICS, ENVIRONMENT, BEST, LAST, CLASSES, *PICTURES)
 _NAME = re.compile(r"[\w][\w.\-]*")
 _CHECKPOINT = re.compile(r"checkpoint-(\d{8,18})\.safetensors")
 
@@ -63,8 +66,9 @@ class RunFolder:
 
     @classmethod
     def open(cls, where: str | Path) -> tuple[RunFolder, Settings]:
-        """A run folder that is there, with what it was told. Raises RunError."""
-        path = Path(where)
+        """A run folder that is there, or that a link such as `runs/latest` points to, with what it was told.
+        Raises RunError."""
+        path = followed(Path(where))
         if not path.is_dir():
             raise RunError(f"{path}: no such run folder; give one such as runs/lenet5-1")
         return cls(path), Settings.read(path / ARGUMENTS)
@@ -129,7 +133,7 @@ class RunFolder:
         write_whole(self.path / RESULTS, text.getvalue())
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        write_whole(self.summary, json.dumps(summary, indent=2) + "\n")
+        write_whole(self.summary, document(summary))
 
 
 def absolute(folder: str) -> str:

@@ -184,7 +184,7 @@ class Loop:
     def _stepped(self) -> Stepped:
         progress, score = self.progress, self.progress.score
         speed = score.samples / progress.epoch_seconds
-        return Stepped(progress.epoch + 1, progress.step, score.loss, score.accuracy, speed)
+        return Stepped(progress.epoch + 1, progress.step, score.loss, score.accuracy, speed, score.samples)
 
     def _step(self, step_of: Step, x: Array, labels: Array, number: int) -> tuple[Array, Array]:
         """A training step on the same labels for all outputs; losses and scores of the main one."""

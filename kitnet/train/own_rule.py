@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +34,7 @@ OF_STEPS = (
 
 def learn(
     settings: Settings, card: Card, stop: threading.Event, compiling: Compiling | None
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Learn as the card says; yields what happens. `stop` ends it, and nothing stays.
 
     Raises KitnetError before anything is written where the settings or the data do not fit.
@@ -76,7 +76,7 @@ def _learn(
     folder: RunFolder,
     stop: threading.Event,
     compiling: Compiling | None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     whole, train = False, parts.train
     try:
         with folder.lock() as lock:

@@ -53,6 +53,7 @@ class Settings:
     seed: int = 0
     runs: str = "runs"
     name: str | None = None
+    tensorboard: bool | None = None  # whether event files are written, too
     engine: str | None = None  # compiled or formula; compiled where llvmlite is there
     threads: int | None = None  # of the compiled engine, changing no bit; all usable cores
 

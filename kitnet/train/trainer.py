@@ -16,6 +16,7 @@ from kitnet.train.events import Event
 from kitnet.train.folder import RunFolder
 from kitnet.train.loop import Loop
 from kitnet.train.recipe import stretched
+from kitnet.train.records import recorded
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
@@ -34,14 +35,15 @@ def train(
     """
     card = _own_rule(settings.model)
     if card is not None:
-        return own_rule.learn(settings, card, stop or threading.Event(), compiling)
+        return recorded(own_rule.learn(settings, card, stop or threading.Event(), compiling), settings)
     run = Run.of(settings)
     run.begin()
     given = run.settings.name or None
     name = run.name.replace(":", "-") if given is None else given
     folder = RunFolder.create(run.settings, name, numbered=given is None)
     saves = Saves(folder, folder.lock(), run.loader.steps, run.data)
-    return Loop(run, saves, Progress(), stop or threading.Event(), compiling).events()
+    loop = Loop(run, saves, Progress(), stop or threading.Event(), compiling)
+    return recorded(loop.events(), run.settings, run.rule)
 
 
 def resume(
@@ -72,7 +74,8 @@ def resume(
     except BaseException:
         lock.close()
         raise
-    return Loop(run, saves, progress, stop or threading.Event(), compiling, remark).events()
+    loop = Loop(run, saves, progress, stop or threading.Event(), compiling, remark)
+    return recorded(loop.events(), run.settings, run.rule)
 
 
 def _own_rule(model: str) -> Card | None:

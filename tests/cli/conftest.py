@@ -22,11 +22,12 @@ LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     """Every command runs in an empty folder of its own, and prints lines of any length, but none because this
-    machine is slow."""
+    machine is slow; training draws no pictures."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr("kitnet.cli.screen.PATIENCE", 600.0)
+    monkeypatch.setattr("kitnet.cli.train._leave_pictures", lambda folder: None)
     return tmp_path / "here"
 
 

@@ -41,7 +41,7 @@ def test_the_version(say):
 OPTIONS = {
     "train": "MODEL --data --data-dir --split --validation --strict --megapixels --augment --epochs --batch "
     "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience --loss "
-    "--seed --runs --name --save-every --engine --threads --resume --on-misfit --input --set",
+    "--seed --runs --name --save-every --tensorboard --engine --threads --resume --on-misfit --input --set",
     "evaluate": "RUN --data --data-dir --split --strict --megapixels --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --megapixels --json",
@@ -53,6 +53,7 @@ OPTIONS = {
     "layers": "WORD --json",
     "models": "--json",
     "data": "DATA --data-dir --split --megapixels --show --augment --seed --json",
+    "report": "RUN OTHERS --output --pictures",
 }  # fmt: skip
 
 

@@ -312,7 +312,7 @@ def test_a_run_folder_that_exists(say, refused, easy, here):
         "runs/best-1: exists already; choose another --name, or go on with kitnet train --resume runs/best-1"
     )
     assert {path.name: path.read_bytes() for path in (here / "runs" / "best-1").iterdir()} == before
-    assert names(here / "runs") == ["best-1"]
+    assert names(here / "runs") == ["best-1", "latest"]
 
 
 def test_a_place_that_cannot_be_written(refused, easy, here, monkeypatch):
@@ -370,7 +370,12 @@ def test_a_loss_that_becomes_nan(say, easy, here):
         "kept, in runs/net-1/checkpoint-00000000.safetensors; try a smaller --lr than 1e+25\n"
     )
     assert len(said.out.splitlines()) == 3  # the network, the data and the memory
-    assert names(here / "runs" / "net-1") == ["args.toml", "checkpoint-00000000.safetensors"]
+    assert names(here / "runs" / "net-1") == [
+        "args.toml",
+        "checkpoint-00000000.safetensors",
+        "env.json",
+        "metrics.jsonl",
+    ]
 
 
 def test_too_little_memory(refused, monkeypatch):

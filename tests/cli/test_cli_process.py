@@ -81,7 +81,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(start, here, many):
     found_names = [re.sub(r"\d{8}", "STEP", name) for name in names(folder)]
     checkpoints = 2 * ["checkpoint-STEP.safetensors"]
     assert found_names == [
-        *("args.toml", "best.safetensors", *checkpoints, "last.safetensors", "results.csv"),
+        *("args.toml", "best.safetensors", *checkpoints, "env.json", "last.safetensors", "metrics.jsonl"),
+        "results.csv",
     ]
     assert ended(start("verify", str(folder)))[0] == 0
 
@@ -119,7 +120,7 @@ def test_a_second_ctrl_c_ends_it_at_once(start, here, easy):
         "kitnet: stopped at once, without the steps since the last save; go on with: "
         "kitnet train --resume runs/net-1\n"
     )
-    assert names(here / "runs" / "net-1") == ["args.toml", "checkpoint-00000000.safetensors"]
+    assert {*names(here / "runs" / "net-1")} == {"args.toml", "checkpoint-00000000.safetensors", "env.json"}
 
 
 # --------------------------------------------------------------------------------------- pipes, encodings
@@ -252,12 +253,14 @@ def test_on_a_terminal_bar_and_results_do_not_run_into_each_other(start, easy):
         seen += part
     os.close(leader)
     assert process.wait(SECONDS) == 0
-    assert b"epoch 1/3" in seen  # the bar
+    assert b"epoch 1" in seen and b"all 3" in seen  # the bars
     # what stays on the screen of each line: what follows the last return to its beginning and erasure
     screen = [line.split(b"\x1b[2K")[-1].strip(b"\r") for line in seen.split(b"\n")]
-    results = [line for line in screen if b"  val " in line]
+    screen = [re.sub(rb"\x1b\[[\d;?]*[A-Za-z]", b"", line) for line in screen]  # bold letters
+    assert len([line for line in screen if line.startswith(b"epoch  train loss")]) == 1
+    results = [line for line in screen if re.match(rb" +\d  ", line)]
     assert len(results) == 3
-    assert all(re.match(rb"epoch   \d  train ", line) for line in results)
+    assert all(re.fullmatch(rb"    \d( +[\d.,]+%?){4,6}", line) for line in results)
 
 
 # ------------------------------------------------------------------------------------------- the main job

@@ -52,7 +52,8 @@ def test_one_word(say):
     assert (said.status, said.err) == (0, "")
     assert said.out == (
         "fc (layer)  `fc120`: y[k] = b[k] + sum over j of x[j] * w[j, k]: 120 units, each connected with "
-        "every value of an input of any shape.\n"
+        "every value of an input of any shape, taken row by row, channels innermost: j = (h * W + w) * C + "
+        "c.\n"
         "\n"
         "    The fully connected layer: y[n, k] = b[k] + sum over j of x[n, j] * w[j, k], x taken as one "
         "long row.\n"

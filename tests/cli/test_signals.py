@@ -80,7 +80,7 @@ def test_before_the_first_step_it_ends_at_once(start, here, easy, number):
         "kitnet: stopped before the first step; go on with: kitnet train --resume runs/net-1\n",
     )
     left = sorted(path.name for path in (here / "runs" / "net-1").iterdir())
-    assert left == ["args.toml", "checkpoint-00000000.safetensors"]
+    assert left == ["args.toml", "checkpoint-00000000.safetensors", "env.json"]
 
 
 BUSY = """

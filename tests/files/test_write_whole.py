@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,17 @@ def test_removing(tmp_path):
         remove(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: cannot be removed (")
     assert str(caught.value).endswith("); check the folder")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes in folders")
+def test_a_pipe_stays_and_is_written_into(tmp_path):
+    """So does a device: as root one would take /dev/null from the whole machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    write_whole(pipe, b"content")
+    reader.join(10)
+    assert read == [b"content"] and pipe.is_fifo()
+    assert names(tmp_path) == ["pipe"]

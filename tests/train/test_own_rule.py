@@ -72,7 +72,9 @@ def test_what_happens_and_what_stays(settings):
     assert sorted(path.name for path in folder.iterdir()) == [
         "args.toml",
         "best.safetensors",
+        "env.json",
         "last.safetensors",
+        "metrics.jsonl",
         "results.csv",
         "summary.json",
     ]

@@ -208,7 +208,7 @@ def test_a_run_that_has_only_begun(settings):
     """The start is saved before the first step, and before anything is compiled."""
     whole = list(train(settings()))[-1].folder
     folder = next(train(settings())).folder
-    assert names(folder) == ["args.toml", "checkpoint-00000000.safetensors"]
+    assert names(folder) == ["args.toml", "checkpoint-00000000.safetensors", "env.json"]
     events = list(resume(folder))
     assert (events[0].epoch, events[0].first_step) == (1, 0)
     same_files(whole, folder)

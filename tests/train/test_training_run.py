@@ -219,7 +219,8 @@ def test_what_a_run_folder_holds(settings, easy):
     events, folder = go(settings(epochs=3, seed=11))
     assert names(folder) == [
         *("args.toml", "best.safetensors", "checkpoint-00000014.safetensors"),
-        *("checkpoint-00000021.safetensors", "last.safetensors", "results.csv", "summary.json"),
+        *("checkpoint-00000021.safetensors", "env.json", "last.safetensors", "metrics.jsonl"),
+        *("results.csv", "summary.json"),
     ]
     card = find("lenet5")
     assert tomllib.loads((folder / "args.toml").read_text()) == {

@@ -15,6 +15,7 @@ from planted.ledger import LEDGER
 from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
+from planted.pictures import PICTURES
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
 from planted.pools import POOLS
@@ -46,6 +47,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "surgery": SURGERY,
     "data": DATA,
     "train": TRAIN,
+    "pictures": PICTURES,
     "recipes": RECIPES,
     "python": PYTHON,
     "zoo": ZOO,

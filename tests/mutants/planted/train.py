@@ -109,7 +109,7 @@ TRAIN = [
         "Saves.restore_best",
         "net.keep(best.state)",
         "None",
-        "train/test_parts.py::test_batchnorms_are_judged_as_the_best_epoch_left_them",
+        "train/test_data_parts.py::test_batchnorms_are_judged_as_the_best_epoch_left_them",
     ),
     Mutant(
         "Saves.restore_best",
@@ -121,13 +121,13 @@ TRAIN = [
         "Run.of",
         "replace(settings, validation=recipe.validation)",
         "settings",
-        "train/test_parts.py::test_the_share_is_the_cards_and_stays_with_the_run",
+        "train/test_data_parts.py::test_the_share_is_the_cards_and_stays_with_the_run",
     ),
     Mutant(
         "train.trainer:resume",
         "remove(folder.summary)",
         "None",
-        "train/test_parts.py::test_a_summary_of_an_earlier_end_goes_when_the_run_goes_on",
+        "train/test_data_parts.py::test_a_summary_of_an_earlier_end_goes_when_the_run_goes_on",
     ),
     Mutant(
         "stretched",
