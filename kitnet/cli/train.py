@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kitnet.base.error import KitnetError
+from kitnet.base.spec import OF_WEIGHTS, USUAL
 from kitnet.cli.flags import (
     DATA_SETS,
     Augment,
@@ -125,6 +126,13 @@ class Arguments:
         Parameter(
             help=f"{', '.join(CLASS_LOSSES)}, perhaps with arguments, as in 'softmax_cross_entropy "
             "smooth=0.1'; usually what suits the last layer."
+        ),
+    ] = None
+    init: Annotated[
+        str | None,
+        Parameter(
+            help=f"How the weights of layers begin that do not say it: {', '.join(OF_WEIGHTS)}; usually "
+            f"{USUAL}."
         ),
     ] = None
     input: Input = None

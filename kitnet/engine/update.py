@@ -6,6 +6,7 @@ from typing import Any
 
 from kitnet.base.error import KitnetError
 from kitnet.engine.builder import Builder
+from kitnet.engine.orthogonal import orthogonalise
 from kitnet.engine.step import HostStep, Ref
 from kitnet.kernels import update
 from kitnet.optim import Rule
@@ -39,21 +40,23 @@ def update_steps(b: Builder) -> None:
     if rule is None:
         return
     names = list(rule.scalars(0))
+    memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
+    reads = {"dw": Ref("@gradient"), "rates": Ref("@rates")}
+    if squares is not None:
+        reads["squares"] = squares
+    how = b.tasks, rule.reads_norm
     try:
+        if rule.reads_orthogonal:
+            kernel = update.head("heading", b.cpu, size, rule.memory, names, rule.heading, *how)
+            heading = b.room("heading", size)
+            b.at_end("heading", kernel, {**reads, **memory}, {"y": heading})
+            reads["orthogonal"] = orthogonalise(b, heading)
         kernel = update.follow(
-            "update", b.cpu, size, rule.memory, names, _checked(rule), b.tasks, rule.reads_norm
+            "update", b.cpu, size, rule.memory, names, _checked(rule), *how, rule.reads_orthogonal
         )
     except TypeError as error:
         raise KitnetError(f"{type(rule).__name__}: its update cannot become a kernel: {error}") from None
-    reads = {
-        "dw": Ref("@gradient"),
-        "decays": Ref("@decays"),
-        "rates": Ref("@rates"),
-        "trouble": Ref("@trouble"),
-    }
-    if squares is not None:
-        reads["squares"] = squares
-    memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
+    reads |= {"decays": Ref("@decays"), "trouble": Ref("@trouble")}
     b.at_end("update", kernel, reads, {"w": Ref("@weights"), **memory})
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.types import F32, I32
-from kitnet.kernels.values import Index, Value
+from kitnet.kernels.values import Index, Pointer, Value
 
 LINE = 16  # numbers of a cache line; every array of weights begins on one
 
@@ -17,6 +17,7 @@ LINE = 16  # numbers of a cache line; every array of weights begins on one
 Update = Callable[
     [Value, Value, Mapping[str, Value], Mapping[str, Value]], tuple[Value, Mapping[str, Value]]
 ]  # weights, gradient, memory, scalars -> weights, memory
+Heading = Callable[[Value, Mapping[str, Value], Mapping[str, Value]], Value]  # gradient, memory, scalars
 
 
 def follow(
@@ -28,23 +29,25 @@ def follow(
     update: Update,
     tasks: int = 1,
     norm: bool = False,
+    orthogonal: bool = False,
 ) -> Kernel:
     """w, dw, the arrays of `memory`, decays, rates (the scalars), trouble -> w and memory in place, in one
     pass, by the formula `update`; nothing changes where trouble is not 0.
 
     `decays` has one number, 1 or 0, for each line of 16 weights, by which the scalar `decay` is multiplied.
     With `norm` there is one more argument, the sum of the gradient's squares; the formula reads its root.
+    With `orthogonal` there is one more, of a number for each weight, which the formula reads by this name.
     """
     if size % LINE:
         raise ValueError(f"kernel {name}: {size} weights do not fill lines of {LINE}")
     held = {f"memory_{each}": F32 for each in memory}
     more = {"squares": F32} if norm else {}
+    more |= {"orthogonal": F32} if orthogonal else {}
     k = Kernel(name, cpu, tasks, w=F32, dw=F32, **held, decays=F32, rates=F32, trouble=F32, **more)
     w, dw, *others = k.pointers
     arrays, (decays, rates, trouble) = others[: len(memory)], others[len(memory) :][:3]
-    numbers = {each: k.splat(rates, i) for i, each in enumerate(scalars)}
-    if norm:
-        numbers["norm"] = k.sqrt(k.splat(others[-1]))
+    given = dict(zip(more, others[len(memory) + 3 :], strict=True))
+    numbers = _scalars(k, scalars, rates, given.get("squares"))
     lines = size // LINE
     with (
         k.when(k.scalar(trouble).equals(0.0)),
@@ -56,11 +59,44 @@ def follow(
         for i in range(0, LINE, k.lanes):
             at = line * LINE + i
             old = {each: k.vector(array, at) for each, array in zip(memory, arrays, strict=True)}
+            if orthogonal:
+                here["orthogonal"] = k.vector(given["orthogonal"], at)
             weight, new = update(k.vector(w, at), k.vector(dw, at), old, here)
             for each, array in zip(memory, arrays, strict=True):
                 k.store(new[each], array, at)
             k.store(weight, w, at)
     return k
+
+
+def head(
+    name: str,
+    cpu: Cpu,
+    size: int,
+    memory: Sequence[str],
+    scalars: Sequence[str],
+    heading: Heading,
+    tasks: int = 1,
+    norm: bool = False,
+) -> Kernel:
+    """dw, the arrays of `memory`, rates -> y by the formula `heading`; with `norm` as `follow`."""
+    held = {f"memory_{each}": F32 for each in memory}
+    more = {"squares": F32} if norm else {}
+    k = Kernel(name, cpu, tasks, dw=F32, **held, rates=F32, **more, y=F32)
+    dw, *others = k.pointers
+    arrays, rates, y = others[: len(memory)], others[len(memory)], others[-1]
+    numbers = _scalars(k, scalars, rates, others[-2] if norm else None)
+
+    def body(i: Index, count: Index) -> None:
+        old = {each: k.vector(array, i, count) for each, array in zip(memory, arrays, strict=True)}
+        k.store(heading(k.vector(dw, i, count), old, numbers), y, i, count)
+
+    _sweep(k, size, body)
+    return k
+
+
+def _scalars(k: Kernel, names: Sequence[str], rates: Pointer, squares: Pointer | None) -> dict[str, Value]:
+    numbers = {each: k.splat(rates, i) for i, each in enumerate(names)}
+    return numbers if squares is None else {**numbers, "norm": k.sqrt(k.splat(squares))}
 
 
 def trouble(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:

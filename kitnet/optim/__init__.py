@@ -12,6 +12,7 @@ from kitnet.optim.rule import Rule
 if TYPE_CHECKING:
     from kitnet.optim.adagrad import Adagrad
     from kitnet.optim.adam import Adam, AdamW
+    from kitnet.optim.muon import Muon
     from kitnet.optim.rmsprop import RmsProp
     from kitnet.optim.rules import RULES, rule_by_name
     from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
@@ -30,6 +31,7 @@ __all__ = [
     "Course",
     "Drops",
     "Linear",
+    "Muon",
     "Nesterov",
     "OneCycle",
     "Rate",
@@ -44,6 +46,7 @@ __all__ = [
 _FILES = {
     "adagrad": ("Adagrad",),
     "adam": ("Adam", "AdamW"),
+    "muon": ("Muon",),
     "rmsprop": ("RmsProp",),
     "rules": ("RULES", "rule_by_name"),
     "schedule": ("Cosine", "Drops", "Linear", "OneCycle"),

@@ -26,7 +26,7 @@ from kitnet.zoo import Card, Learning
 # what such a rule has not
 OF_STEPS = (
     *("augment", "epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average"),
-    *("freeze", "patience", "loss"),
+    *("freeze", "patience", "loss", "init"),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kitnet.base.error import KitnetError
 from kitnet.optim import Averaged, Clipped, Course, Rule, read_rule
-from kitnet.optim.words import numbers_of
+from kitnet.optim.words import numbers_of, usual_rate
 from kitnet.train.settings import Settings
 from kitnet.zoo import Card
 
@@ -16,7 +16,8 @@ FLAGS = {"rate": "lr", "momentum": "momentum", "decay": "decay"}  # settings tha
 
 def complete(settings: Settings, card: Card) -> Settings:
     """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, batch and epochs
-    filled in. The numbers of a card are for its own optimizer, and for those with the same numbers.
+    filled in. The numbers of a card are for its own optimizer, and for those with the same numbers and the
+    same usual rate.
 
     Raises KitnetError for what the optimizer or the schedule does not take.
     """
@@ -51,7 +52,8 @@ def _rule(text: str, settings: Settings, card: Card) -> Rule:
     kind, said = read_rule(text)
     names = numbers_of(kind)
     numbers: dict[str, Any] = {}
-    if names == numbers_of(read_rule(card.optimizer)[0]):
+    own = read_rule(card.optimizer)[0]
+    if names == numbers_of(own) and usual_rate(kind) == usual_rate(own):
         usual = {name: getattr(card, name) for name in FLAGS if name in names}
         numbers |= {name: value for name, value in usual.items() if value is not None}
     numbers |= said

@@ -8,6 +8,7 @@ from typing import Any
 
 from kitnet.base.error import KitnetError
 from kitnet.base.shape import say
+from kitnet.base.spec import USUAL
 from kitnet.data import NAMES, Augmentation, Loader, Preparation, Source, load
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
@@ -69,7 +70,8 @@ class Run:
             engine=pick_engine(settings.engine),
         )
         net.weights.below(settings.frozen)  # raises where nothing lies there
-        net.initialise(settings.seed)
+        _check_init(net, card.name, settings.init)
+        net.initialise(settings.seed, init=settings.init)
         model = Model(net, loss, classes, preparation, _auxiliary(net, len(classes)))
         memory = {name: net.weights.like() for name in rule.memory}
         return cls(card.name, settings, model, train, test, digest_of(train, test), loader, rule, memory)
@@ -100,7 +102,10 @@ class Run:
         from kitnet import __version__  # the package imports this module
 
         last, settings = progress.rows[-1], self.settings
-        told = ("batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average", "freeze")
+        told = (
+            *("batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average", "freeze"),
+            "init",
+        )
         return {
             "model": settings.model,
             "network": str(self.model.net),
@@ -129,6 +134,14 @@ def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card]:
         return net, Card("net", "", lambda: net)
     card = find(model)
     return card.build(), card
+
+
+def _check_init(net: Net, name: str, init: str | None) -> None:
+    """Raises KitnetError for an `init` that no layer takes."""
+    if init is not None and all(param.init != USUAL for param in net.graph.params().values()):
+        raise KitnetError(
+            f"--init {init} changes nothing, since every layer of {name} says its own init; leave it out"
+        )
 
 
 def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:

@@ -60,6 +60,7 @@ class FormulaStep:
         self._graph = with_goals(net.graph, self._goals)
         self._frozen, self._least = net.weights.below(frozen), least_batches(self._graph)
         self._decays = net.weights.decayed(frozen=self._frozen)
+        self._filters = tuple(net.weights.filters().values())
         self.gradient, self.finite = net.weights.like(), True
 
     def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
@@ -97,7 +98,7 @@ class FormulaStep:
         if self.finite:
             net.keep(tape.state)
             flat = {name: held.flat for name, held in self._memory.items()}
-            self._rule.apply(net.weights.flat, self.gradient.flat, flat, self._decays, step)
+            self._rule.apply(net.weights.flat, self.gradient.flat, flat, self._decays, step, self._filters)
 
 
 def pick_engine(name: str | None) -> str:

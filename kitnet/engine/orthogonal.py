@@ -1,0 +1,58 @@
+"""The steps that make the directions of filters orthogonal, as `optim/muon.py` says, before the update."""
+
+from __future__ import annotations
+
+from kitnet.base.spec import Matrix
+from kitnet.engine.builder import Builder
+from kitnet.engine.step import Ref
+from kitnet.kernels import products, update
+from kitnet.optim.muon import CUBIC, EPS, LINEAR, QUINTIC, STEPS, stretch
+
+
+def orthogonalise(b: Builder, heading: Ref) -> Ref:
+    """The headings of all parameters, where those of filters have become orthogonal, in their place."""
+    for path, matrix in b.weights.filters().items():
+        if path.rpartition(".")[0] not in b.request.frozen:
+            _one(b, path, matrix, heading.plus(matrix.start))
+    return heading
+
+
+def _one(b: Builder, path: str, matrix: Matrix, u: Ref) -> None:
+    size, wide = matrix.rows * matrix.columns, matrix.columns > matrix.rows
+    rows, columns = max(matrix.rows, matrix.columns), min(matrix.rows, matrix.columns)
+    x, other, a, c = (
+        b.room(f"{path} {name}", n)
+        for name, n in (("x", size), ("next x", size), ("x'x", columns**2), ("polynomial", columns**2))
+    )
+    squares = _squares(b, path, size, u)
+    divide = products.scaled("scaled", b.cpu, size, None, eps=EPS, tasks=b.tasks)
+    b.at_end(f"{path} of length 1", divide, {"x": u, "squares": squares}, {"y": other if wide else x})
+    if wide:
+        turn = products.turned("turned", b.cpu, matrix.rows, matrix.columns, tasks=b.tasks)
+        b.at_end(f"{path} turned", turn, {"x": other}, {"y": x})
+    gram = products.product("gram", b.cpu, columns, columns, rows, turned=True, tasks=b.tasks)
+    square = products.product(
+        "polynomial", b.cpu, columns, columns, columns, factor=QUINTIC, share=CUBIC, tasks=b.tasks
+    )
+    step = products.product("orthogonal", b.cpu, rows, columns, columns, share=LINEAR, tasks=b.tasks)
+    for _ in range(STEPS):
+        b.at_end(f"{path} x'x", gram, {"left": x, "right": x, "addend": x}, {"y": a})
+        b.at_end(f"{path} polynomial", square, {"left": a, "right": a, "addend": a}, {"y": c})
+        b.at_end(f"{path} orthogonal", step, {"left": x, "right": c, "addend": x}, {"y": other})
+        x, other = other, x
+    if wide:
+        turn = products.turned("turned", b.cpu, matrix.columns, matrix.rows, tasks=b.tasks)
+        b.at_end(f"{path} turned back", turn, {"x": x}, {"y": other})
+        x = other
+    stretched = products.scaled("scaled", b.cpu, size, stretch(matrix), tasks=b.tasks)
+    b.at_end(f"{path} stretched", stretched, {"x": x, "squares": squares}, {"y": u})
+
+
+def _squares(b: Builder, path: str, size: int, u: Ref) -> Ref:
+    """The sum of the squares of a matrix."""
+    partial, squares = b.room(f"{path} squares", b.parts), b.room(f"{path} sum of squares", 1)
+    kernel = update.squares("squares", b.cpu, size, b.parts)
+    b.at_end(f"{path} squares", kernel, {"x": u}, {"partial": partial})
+    kernel = update.reduce("reduce", b.cpu, b.parts, 1)
+    b.at_end(f"{path} sum of squares", kernel, {"partial": partial}, {"y": squares})
+    return squares
