@@ -74,6 +74,13 @@ class Arguments:
         Parameter(help=f"Times that every training image is seen; {CARD}, {Card.epochs} for a line."),
     ] = None
     batch: Annotated[Whole | None, Parameter(help=f"Images a step; {CARD}, {Card.batch} for a line.")] = None
+    accumulate: Annotated[
+        Whole | None,
+        Parameter(
+            help="Batches an update, which follows the mean of their gradients; the last update of an epoch "
+            "has what is left. Usually 1."
+        ),
+    ] = None
     lr: Annotated[float | None, Parameter(help=f"Learning rate; {CARD}, {Card.rate} for a line.")] = None
     momentum: Annotated[
         float | None,

@@ -37,6 +37,7 @@ def compile(
     values: Collection[str] | str = (),
     gradients: Collection[str] | str = (),
     frozen: Collection[str] | str = (),
+    accumulate: bool = False,
     threads: int | None = None,
     numerics: str = "fast",
     forbid: Collection[str] | str = (),
@@ -55,7 +56,9 @@ def compile(
     keys the random bits of dropout. Mode `gradient` does the same but for the update, for an optimiser of
     your own: it leaves the mean gradient in the function's `gradient`. `values` and `gradients` are paths of
     values to be read out in every call, into the function's `values` and `gradients`; parameters at `frozen`
-    paths, and below, stay as they are.
+    paths, and below, stay as they are. With `accumulate` a step may take several batches: call it with the
+    same number, with `first`, how many samples came before, and with `update=False` for all but the last,
+    whose update follows the mean gradient of all samples.
 
     Within a plan the scores of an image do not depend on the other images, bit for bit. Plans for batches of
     other sizes may compute otherwise, so that scores agree to 1e-6 of the largest. `numerics` "exact" takes
@@ -76,12 +79,15 @@ def compile(
     how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
     if mode == "infer":
         _no_training(loss=loss, target=target, rule=rule, seed=seed, gradients=gradients, frozen=frozen)
+        _no_training(accumulate=accumulate or None)
         return Scores(net, None, batch, values=values, **how)
     if rule is not None and mode == "gradient":
         raise KitnetError("mode 'gradient' leaves the weights alone and takes no rule; 'train' does")
+    if accumulate and mode == "gradient":
+        raise KitnetError("mode 'gradient' has no update to wait for, so leave out accumulate; 'train' does")
     rule = (Sgd() if rule is None else rule) if mode == "train" else None
     seed = 0 if seed is None else seed
-    how |= {"values": values, "gradients": gradients, "frozen": frozen}
+    how |= {"values": values, "gradients": gradients, "frozen": frozen, "accumulate": accumulate}
     return TrainingStep(net, loss, batch, rule, target=target, seed=seed, **how)
 
 

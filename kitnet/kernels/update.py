@@ -99,6 +99,20 @@ def _scalars(k: Kernel, names: Sequence[str], rates: Pointer, squares: Pointer |
     return numbers if squares is None else {**numbers, "norm": k.sqrt(k.splat(squares))}
 
 
+def mean(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
+    """dw, shares (2), trouble -> y = shares[0] * y + shares[1] * dw, where trouble is 0."""
+    k = Kernel(name, cpu, tasks, dw=F32, shares=F32, trouble=F32, y=F32)
+    dw, shares, trouble, y = k.pointers
+    before, new = k.splat(shares), k.splat(shares, 1)
+
+    def body(i: Index, count: Index) -> None:
+        k.store(before * k.vector(y, i, count) + new * k.vector(dw, i, count), y, i, count)
+
+    with k.when(k.scalar(trouble).equals(0.0)):
+        _sweep(k, size, body)
+    return k
+
+
 def trouble(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
     """x (size) -> partial (tasks): 0 where a task's share of the numbers is finite, else NaN."""
     k = Kernel(name, cpu, tasks, x=F32, partial=F32)

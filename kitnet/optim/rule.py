@@ -13,6 +13,7 @@ from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array, Matrix
 from kitnet.optim.scalar import check_scalars, form_of
 
+ACCUMULATED = "accumulated"  # the memory of a step that adds gradients up: their mean so far
 Numbers = Any  # an array of NumPy, or a vector of a kernel: both have +, -, * and /
 
 
@@ -88,6 +89,11 @@ class Rule(ABC):
         for name, array in changed.items():
             memory[name][...] = array
         w[...] = new
+
+
+def shares(before: int, samples: int) -> tuple[float, float]:
+    """The shares of the mean over so many samples before, and of that over these, in the mean over all."""
+    return before / (before + samples), samples / (before + samples)
 
 
 def norm(dw: Array) -> Numbers:

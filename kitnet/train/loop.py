@@ -135,7 +135,7 @@ class Loop:
         begun, before = time.perf_counter(), progress.epoch_seconds
         for x, labels in run.loader.epoch(progress.epoch, progress.step):
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
-                losses, scores = self._step(step_of, x, labels, progress.epoch * steps + progress.step)
+                losses, scores = self._step(step_of, x, labels)
             if not step_of.finite:
                 raise self._lost(float(losses.mean()), f"at step {progress.step + 1} of epoch")
             if not progress.epoch and not progress.step:
@@ -183,12 +183,18 @@ class Loop:
         speed = score.samples / progress.epoch_seconds
         return Stepped(progress.epoch + 1, progress.step, score.loss, score.accuracy, speed)
 
-    def _step(self, step_of: Step, x: Array, labels: Array, number: int) -> tuple[Array, Array]:
-        """A training step on the same labels for all outputs; losses and scores of the main one."""
-        judged = self.run.model.losses
+    def _step(self, step_of: Step, x: Array, labels: Array) -> tuple[Array, Array]:
+        """A batch with the same labels for all outputs; losses and scores of the main one. The last batch of
+        an update, and that of an epoch, change the weights."""
+        run, done = self.run, self.progress.step
+        each = run.settings.accumulate or 1
+        number, before = divmod(done, each)
+        update = before + 1 == each or done + 1 == run.loader.steps
+        place = self.progress.epoch * run.updates + number, before * run.loader.batch, update
+        judged = run.model.losses
         if not isinstance(judged, Mapping):
-            return step_of(x, labels, number)
-        losses, scores = step_of(x, dict.fromkeys(judged, labels), number)
+            return step_of(x, labels, *place)
+        losses, scores = step_of(x, dict.fromkeys(judged, labels), *place)
         main = next(iter(judged))
         return losses[main], scores[main]
 

@@ -25,7 +25,19 @@ from kitnet.zoo import Card, Learning
 
 # what such a rule has not
 OF_STEPS = (
-    *("augment", "epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average"),
+    *(
+        "augment",
+        "epochs",
+        "batch",
+        "accumulate",
+        "optimizer",
+        "schedule",
+        "lr",
+        "momentum",
+        "decay",
+        "clip",
+        "average",
+    ),
     *("freeze", "patience", "loss", "init"),
 )
 

@@ -15,6 +15,7 @@ from kitnet.net import Net, Weights, parse, usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import goals_of, loss_by_name
 from kitnet.optim import Rule
+from kitnet.optim.rule import ACCUMULATED
 from kitnet.train.checkpoint import Progress
 from kitnet.train.digest import digest_of
 from kitnet.train.folder import absolute
@@ -60,7 +61,7 @@ class Run:
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
         loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
-        rule = rule_of(settings, loader.steps)
+        rule = rule_of(settings, updates(settings, loader))
         settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
@@ -73,12 +74,18 @@ class Run:
         _check_init(net, card.name, settings.init)
         net.initialise(settings.seed, init=settings.init)
         model = Model(net, loss, classes, preparation, _auxiliary(net, len(classes)))
-        memory = {name: net.weights.like() for name in rule.memory}
+        means = (ACCUMULATED,) if (settings.accumulate or 1) > 1 else ()
+        memory = {name: net.weights.like() for name in (*rule.memory, *means)}
         return cls(card.name, settings, model, train, test, digest_of(train, test), loader, rule, memory)
 
     @property
     def epochs(self) -> int:
         return self.settings.epochs or 0
+
+    @property
+    def updates(self) -> int:
+        """Updates an epoch; the last one may have fewer batches than the others."""
+        return updates(self.settings, self.loader)
 
     def ended(self, progress: Progress) -> bool:
         """Whether all epochs are done, or as many as patience lasts were no better."""
@@ -103,7 +110,18 @@ class Run:
 
         last, settings = progress.rows[-1], self.settings
         told = (
-            *("batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average", "freeze"),
+            *(
+                "batch",
+                "accumulate",
+                "optimizer",
+                "schedule",
+                "lr",
+                "momentum",
+                "decay",
+                "clip",
+                "average",
+                "freeze",
+            ),
             "init",
         )
         return {
@@ -125,6 +143,10 @@ class Run:
             "engine": engine,
             "kitnet": __version__,
         }
+
+
+def updates(settings: Settings, loader: Loader) -> int:
+    return -(-loader.steps // (settings.accumulate or 1))
 
 
 def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card]:

@@ -35,6 +35,7 @@ class Settings:
     augment: str | None = None  # such as flip,crop4 (see data/augmentation.py), or none
     epochs: int | None = None
     batch: int | None = None
+    accumulate: int | None = None  # batches an update; 1
     optimizer: str | None = None  # such as "adam beta1=0.95"
     schedule: str | None = None  # of the learning rate, such as "cosine warmup=5"
     lr: float | None = None
@@ -59,6 +60,8 @@ class Settings:
             whole("--epochs", self.epochs, 1)
         if self.batch is not None:
             batch_size(self.batch, "--batch")
+        if self.accumulate is not None:
+            whole("--accumulate", self.accumulate, 1)
         if self.patience is not None:
             whole("--patience", self.patience, 1)
         if self.save_every is not None and not self.save_every >= 0:

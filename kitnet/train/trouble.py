@@ -26,7 +26,7 @@ def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array) -> str:
             f"in epoch {last.epoch}: training diverges; try a smaller --lr than {lr:g}, such as {lr / 10:g}, "
             "or --clip 1"
         )
-    if progress.epoch < LEAST_EPOCHS or progress.epoch * run.loader.steps < LEAST_STEPS:
+    if progress.epoch < LEAST_EPOCHS or progress.epoch * run.updates < LEAST_STEPS:
         return ""
     share = float(max(seen)) / max(1, sum(seen))
     if last.train_accuracy > share + SIGMAS * math.sqrt(share * (1 - share) / len(run.train)):

@@ -81,7 +81,7 @@ def test_nothing_is_written_where_a_schedule_does_not_fit(settings, tmp_path):
 
 
 SCHEDULES = ["cosine warmup=0.5", "linear final=0.001", "onecycle", "drops at=1.5", "constant warmup=1"]
-RECIPES = [*zip(RULES, [*SCHEDULES, "constant"], strict=True)]
+RECIPES = [*zip(RULES, [*SCHEDULES, "constant", "cosine"], strict=True)]
 
 
 def newest(folder):
