@@ -28,6 +28,7 @@ from kitnet.cli import (
     explain,
     lab,
     layers,
+    lr_find,
     models,
     predict,
     show,
@@ -46,6 +47,7 @@ app = App(
 )
 COMMANDS = (
     train,
+    lr_find,
     evaluate,
     predict,
     verify,
@@ -61,7 +63,7 @@ COMMANDS = (
     surgery,
 )
 for module in COMMANDS:
-    app.command(module.command, name=module.__name__.rpartition(".")[2])
+    app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kitnet.optim.muon import Muon
     from kitnet.optim.rmsprop import RmsProp
     from kitnet.optim.rules import RULES, rule_by_name
-    from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
+    from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle, Rising
     from kitnet.optim.sgd import Nesterov, Sgd
     from kitnet.optim.words import Course, read_rule
     from kitnet.optim.wrapped import Averaged, Clipped
@@ -35,6 +35,7 @@ __all__ = [
     "Nesterov",
     "OneCycle",
     "Rate",
+    "Rising",
     "RmsProp",
     "Rule",
     "Schedule",
@@ -49,7 +50,7 @@ _FILES = {
     "muon": ("Muon",),
     "rmsprop": ("RmsProp",),
     "rules": ("RULES", "rule_by_name"),
-    "schedule": ("Cosine", "Drops", "Linear", "OneCycle"),
+    "schedule": ("Cosine", "Drops", "Linear", "OneCycle", "Rising"),
     "sgd": ("Nesterov", "Sgd"),
     "words": ("Course", "read_rule"),
     "wrapped": ("Averaged", "Clipped"),

@@ -13,6 +13,7 @@ from kitnet.train.events import (
     Stopped,
     Warned,
 )
+from kitnet.train.find_rate import Rates, find_rate
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import Model, Prediction
 from kitnet.train.model_file import load_network, save_network
@@ -29,6 +30,7 @@ __all__ = [
     "Learned",
     "Model",
     "Prediction",
+    "Rates",
     "Ready",
     "Score",
     "Settings",
@@ -37,6 +39,7 @@ __all__ = [
     "Stopped",
     "Warned",
     "evaluate",
+    "find_rate",
     "load_network",
     "pick_engine",
     "resume",

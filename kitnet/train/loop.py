@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -38,7 +38,7 @@ from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.step import Progress as Compiling
-from kitnet.train.step import Step, make_step, pick_engine
+from kitnet.train.step import Step, judged_step, make_step, pick_engine
 from kitnet.train.trouble import trouble
 
 MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
@@ -191,12 +191,7 @@ class Loop:
         number, before = divmod(done, each)
         update = before + 1 == each or done + 1 == run.loader.steps
         place = self.progress.epoch * run.updates + number, before * run.loader.batch, update
-        judged = run.model.losses
-        if not isinstance(judged, Mapping):
-            return step_of(x, labels, *place)
-        losses, scores = step_of(x, dict.fromkeys(judged, labels), *place)
-        main = next(iter(judged))
-        return losses[main], scores[main]
+        return judged_step(step_of, run.model.losses, x, labels, *place)
 
     def _end_epoch(self) -> EpochEnded:
         run, progress, score = self.run, self.progress, self.progress.score

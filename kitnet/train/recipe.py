@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from kitnet.base.error import KitnetError
-from kitnet.optim import Averaged, Clipped, Course, Rule, read_rule
+from kitnet.optim import Averaged, Clipped, Course, Rate, Rule, read_rule
 from kitnet.optim.words import numbers_of, usual_rate
 from kitnet.train.settings import Settings
 from kitnet.zoo import Card
@@ -35,13 +35,13 @@ def complete(settings: Settings, card: Card) -> Settings:
     )
 
 
-def rule_of(settings: Settings, steps: int) -> Rule:
-    """The update rule of complete settings, for epochs of so many steps. Raises KitnetError."""
+def rule_of(settings: Settings, steps: int, rate: Rate | None = None) -> Rule:
+    """The update rule of complete settings, for epochs of so many steps; `rate` takes the place of theirs.
+    Raises KitnetError."""
     kind, numbers = read_rule(settings.optimizer or "")
     numbers |= {name: getattr(settings, flag) for name, flag in FLAGS.items() if name in numbers_of(kind)}
-    course = Course(settings.schedule or "")
-    rate = course.schedule(numbers.pop("rate"), steps, settings.epochs or 1)
-    rule: Rule = kind(rate=rate, **numbers)  # type: ignore[call-arg]  # a rule's numbers are its fields
+    course = Course(settings.schedule or "").schedule(numbers.pop("rate"), steps, settings.epochs or 1)
+    rule: Rule = kind(rate=course if rate is None else rate, **numbers)  # type: ignore[call-arg]  # a rule's numbers are its fields
     if settings.clip is not None:
         rule = Clipped(rule, settings.clip)
     return rule if settings.average is None else Averaged(rule, settings.average)

@@ -158,6 +158,12 @@ def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card]:
     return card.build(), card
 
 
+def own_rule_card(model: str) -> Card | None:
+    """The card of a network that learns without gradients."""
+    card = None if "->" in model or "→" in model else find(model)
+    return card if card is not None and card.learn is not None else None
+
+
 def _check_init(net: Net, name: str, init: str | None) -> None:
     """Raises KitnetError for an `init` that no layer takes."""
     if init is not None and all(param.init != USUAL for param in net.graph.params().values()):

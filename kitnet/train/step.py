@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net import Net, Tape, Weights, goals_of, with_goals
 from kitnet.net.objective import Losses, check_batch, checked_targets, least_batches
@@ -112,6 +113,15 @@ class FormulaStep:
             mean[...] = dw
         if update:
             self._rule.apply(net.weights.flat, dw, flat, self._decays, step, self._filters)
+
+
+def judged_step(step_of: Step, losses: Losses, x: Array, labels: Array, *place: Any) -> tuple[Array, Array]:
+    """A batch with the same labels for all outputs that have losses; losses and scores of the main one."""
+    if not isinstance(losses, Mapping):
+        return step_of(x, labels, *place)
+    each, scores = step_of(x, dict.fromkeys(losses, labels), *place)
+    main = next(iter(losses))
+    return each[main], scores[main]
 
 
 def pick_engine(name: str | None) -> str:

@@ -14,11 +14,10 @@ from kitnet.train.checkpoint import Progress
 from kitnet.train.events import Event
 from kitnet.train.folder import RunFolder
 from kitnet.train.loop import Loop
-from kitnet.train.run import Run
+from kitnet.train.run import Run, own_rule_card
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
-from kitnet.zoo import Card, find
 
 
 def train(
@@ -30,7 +29,7 @@ def train(
     Raises KitnetError before anything is written where the settings, the data or the network do not fit, and
     TrainingError when the loss is no longer a number.
     """
-    card = _own_rule(settings.model)
+    card = own_rule_card(settings.model)
     if card is not None:
         return own_rule.learn(settings, card, stop or threading.Event(), compiling)
     run = Run.of(settings)
@@ -49,7 +48,7 @@ def resume(
 ) -> Iterator[Event]:
     """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended."""
     folder, settings = RunFolder.open(where)
-    card = _own_rule(settings.model)
+    card = own_rule_card(settings.model)
     if card is not None:
         raise own_rule.refuse_to_resume(str(folder.path), card)
     lock = folder.lock()
@@ -66,9 +65,3 @@ def resume(
         lock.close()
         raise
     return Loop(run, saves, progress, stop or threading.Event(), compiling).events()
-
-
-def _own_rule(model: str) -> Card | None:
-    """The card of a network that learns without gradients."""
-    card = None if "->" in model or "→" in model else find(model)
-    return card if card is not None and card.learn is not None else None

@@ -139,7 +139,7 @@ def test_bad_values(settings):
     assert str(caught.value) == ("update=False adds gradients up, for which accumulate=True must be compiled")
     for mode, text in {
         "infer": "mode 'infer' takes no accumulate; 'train' does",
-        "gradient": "mode 'gradient' has no update to wait for, so leave out accumulate; 'train' does",
+        "gradient": "mode 'gradient' leaves the weights alone and takes no accumulate; 'train' does",
     }.items():
         with pytest.raises(KitnetError) as caught:
             net.compile(2, mode, accumulate=True)
