@@ -11,8 +11,8 @@ Each prints the means over the seeds and writes one row a variant and seed:
     steps               until the mean loss of ten steps is below 1; empty where it never is
     train, test         the shares of images whose class is found, in percent
 
-`initialisation` writes the deviation of the activations by layer into a second file, `deviations.csv`. README.md
-says what came of all.
+`initialisation` writes the deviation of the activations by layer into a second file, `deviations.csv`.
+README.md says what came of all.
 """
 
 from __future__ import annotations
@@ -70,8 +70,13 @@ def _initialisations() -> list[Variant]:
 EXPERIMENTS: dict[str, list[Variant]] = {
     "initialisation": _initialisations(),
     "activation": [
-        Variant(name, SMALL.format(name, " same"), 0.005, 8, init)
-        for name, init in (("relu", "he"), ("tanh", "lecun"), ("sigmoid", "glorot"))
+        Variant(f"{name}, rate {rate:g}", SMALL.format(name, " same"), rate, 16, init)
+        for name, rate, init in (
+            ("relu", 0.005, "he"),
+            ("tanh", 0.005, "lecun"),
+            ("sigmoid", 0.005, "glorot"),
+            ("sigmoid", 0.05, "glorot"),
+        )
     ],
     "dropout": [
         Variant(f"{name}, {images} images", WIDE.format(layer), epochs=epochs, images=images)

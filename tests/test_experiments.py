@@ -38,9 +38,10 @@ def test_the_committed_results_have_all_variants_and_three_seeds():
 
 
 def test_the_deviations_of_the_first_layers_are_those_of_their_formulas():
-    """With weights of deviation d and F inputs, a layer of ReLUs makes deviations of half the squares: he keeps
-    the mean square from layer to layer, lecun halves it."""
-    rows = [row for row in read(RESULTS / "deviations.csv") if row["variant"].startswith("20 layers with ReLUs")]
+    """A ReLU halves the mean square, which `he` makes up for; with `lecun` it falls by half in each layer."""
+    rows = [
+        row for row in read(RESULTS / "deviations.csv") if row["variant"].startswith("20 layers with ReLUs")
+    ]
 
     def last(init, layer):
         found = [float(r["deviation"]) for r in rows if r["variant"].endswith(init) and r["layer"] == layer]

@@ -51,8 +51,8 @@ def test_no_rate(say, easy):
         (("--first", "1", "--last", "1"), "rates from 1 to 1 do not rise; use such as 1e-05 to 10"),
         (
             ("--init", "hee"),
-            "unknown init 'hee' (did you mean 'he'?); known: zeros, lecun1998, lecun, glorot, he, orthogonal, "
-            "gaussian",
+            "unknown init 'hee' (did you mean 'he'?); known: zeros, lecun1998, lecun, glorot, he, "
+            "orthogonal, gaussian",
         ),
     ],
 )
