@@ -47,7 +47,6 @@ app = App(
 )
 COMMANDS = (
     train,
-    lr_find,
     evaluate,
     predict,
     verify,
@@ -57,6 +56,7 @@ COMMANDS = (
     layers,
     models,
     data,
+    lr_find,
     claims,
     diff,
     lab,
