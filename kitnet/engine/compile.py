@@ -56,8 +56,8 @@ def compile(
     keys the random bits of dropout. Mode `gradient` does the same but for the update, for an optimiser of
     your own: it leaves the mean gradient in the function's `gradient`. `values` and `gradients` are paths of
     values to be read out in every call, into the function's `values` and `gradients`; parameters at `frozen`
-    paths, and below, stay as they are. With `accumulate` a step may be called for several batches, with
-    the same number, `first` samples done before, and `update=False` but for the last.
+    paths, and below, stay as they are. With `accumulate` a step may be called for several batches, with the
+    same number, `first` samples done before, and `update=False` but for the last.
 
     Within a plan the scores of an image do not depend on the other images, bit for bit. Plans for batches of
     other sizes may compute otherwise, so that scores agree to 1e-6 of the largest. `numerics` "exact" takes
@@ -83,9 +83,8 @@ def compile(
     if mode == "gradient":
         _no_update(rule=rule, accumulate=accumulate or None)
     rule = (Sgd() if rule is None else rule) if mode == "train" else None
-    seed = 0 if seed is None else seed
     how |= {"values": values, "gradients": gradients, "frozen": frozen, "accumulate": accumulate}
-    return TrainingStep(net, loss, batch, rule, target=target, seed=seed, **how)
+    return TrainingStep(net, loss, batch, rule, target=target, seed=0 if seed is None else seed, **how)
 
 
 def plan_of(

@@ -294,9 +294,7 @@ class TrainingStep(_Compiled):
         with self._my_turn():
             self._found.finite = True
             if n:
-                self._shares[:] = shares(first, n)
-                self._hold[:] = 0 if update else np.nan
-                self._step(arrays, targets, n, context)
+                self._step(arrays, targets, n, context, update)
             return self._results(n)
 
     @property
@@ -309,7 +307,10 @@ class TrainingStep(_Compiled):
         """The gradients asked for, from this thread's last call, by the paths of their values."""
         return dict(getattr(self._found, "gradients", {}))
 
-    def _step(self, arrays: Sequence[Array], targets: Mapping[str, Array], n: int, context: Context) -> None:
+    def _step(
+        self, arrays: Sequence[Array], targets: Mapping[str, Array], n: int, context: Context, update: bool
+    ) -> None:
+        self._shares[:], self._hold[:] = shares(context.first_sample, n), 0 if update else np.nan
         for goal in self.goals:
             if goal.form != "values":
                 self._outside[f"@class {goal.target}"][:n] = targets[goal.target].reshape(n, -1)

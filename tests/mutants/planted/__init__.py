@@ -15,6 +15,7 @@ from planted.ledger import LEDGER
 from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
+from planted.optimisers import OPTIMISERS
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
 from planted.pools import POOLS
@@ -46,6 +47,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "data": DATA,
     "train": TRAIN,
     "recipes": RECIPES,
+    "optimisers": OPTIMISERS,
     "zoo": ZOO,
     "early": EARLY,
 }

@@ -49,7 +49,7 @@ RECIPES = [
     ),
     Mutant(
         "FormulaStep._change",
-        "norm(self.gradient.flat)",
+        "norm(dw)",
         "0.0",
         "optim/test_wrapped.py::test_a_gradient_whose_squares_are_too_large_changes_nothing[False]",
     ),
