@@ -47,14 +47,15 @@ def test_one_step_by_hand() -> None:
     np.testing.assert_allclose(w, begin - 0.1 * (u + 0.25 * begin))
 
 
-def test_without_filters_it_is_nesterovs_rule() -> None:
+@pytest.mark.parametrize("around", [lambda rule: rule, lambda rule: Clipped(rule, 1.0)])
+def test_without_filters_it_is_nesterovs_rule(around) -> None:
     rng = np.random.default_rng(3)
     ours, theirs = np.ones((2, 8))
     one, two = {"velocity": np.zeros(8)}, {"velocity": np.zeros(8)}
     for step in range(4):
-        dw = rng.standard_normal(8)
-        Muon(0.1, 0.5).apply(ours, dw, one, np.ones(8), step)
-        Nesterov(0.1, 0.5).apply(theirs, dw, two, np.ones(8), step)
+        dw = rng.standard_normal(8) * 10**step
+        around(Muon(0.1, 0.5)).apply(ours, dw, one, np.ones(8), step)
+        around(Nesterov(0.1, 0.5)).apply(theirs, dw, two, np.ones(8), step)
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 

@@ -40,12 +40,18 @@ OPTIMISERS = [
         "view.all()",
         "train/test_trouble.py::test_weights_that_begin_at_0_learn_nothing_and_it_says_so",
     ),
-    Mutant("optim.muon:orthogonal", "u.shape[0] >= u.shape[1]", "True", _MUON + "test_one_step_by_hand", 0),
+    Mutant(
+        "optim.muon:orthogonal",
+        "u.shape[0] >= u.shape[1]",
+        "True",
+        _MUON + "test_singular_vectors_stay_and_values_follow_the_polynomial[shape1]",
+        0,
+    ),
     Mutant(
         "optim.muon:orthogonal",
         "x.T @ x",
         "x.T @ (x + x)",
-        _MUON + "test_singular_vectors_stay_and_values_follow_the_polynomial[9-9]",
+        _MUON + "test_singular_vectors_stay_and_values_follow_the_polynomial[shape2]",
     ),
     Mutant(
         "stretch",
@@ -58,7 +64,7 @@ OPTIMISERS = [
         "Clipped.heading",
         "self._clipped(dw, scalars)",
         "dw",
-        _MUON + "test_compiled_muon_follows_its_formula_and_threads_change_no_bit",
+        _MUON + "test_without_filters_it_is_nesterovs_rule",
     ),
     Mutant(
         "_one",
@@ -76,7 +82,7 @@ OPTIMISERS = [
         "kernels.products:product",
         "end * height",
         "end * height - 1",
-        "kernels/test_products.py::test_products",
+        "kernels/test_products.py::test_tasks_change_no_bit_of_a_product",
         0,
     ),
     Mutant("_parts", "depth > whole", "False", "kernels/test_products.py::test_products"),
