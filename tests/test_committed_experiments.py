@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from catalogue import row
 
 ROOT = Path(__file__).parents[1]
 SCRIPT, RESULTS = ROOT / "experiments" / "run.py", ROOT / "results" / "experiments"
@@ -34,6 +35,40 @@ def test_the_committed_results_have_all_variants_and_three_seeds():
         found = [(row["variant"], int(row["seed"])) for row in rows]
         assert found == [(each.name, seed) for each in variants for seed in range(3)]
         assert {row["command"] for row in rows} == {f"python experiments/run.py {name} --seeds 3"}
+
+
+def means(name, column="test"):
+    """The mean over the seeds of each variant."""
+    found = {}
+    for each in read(RESULTS / f"{name}.csv"):
+        found.setdefault(each["variant"], []).append(float(each[column] or "inf"))
+    return {variant: sum(values) / len(values) for variant, values in found.items()}
+
+
+@row(80)
+def test_init_and_activation_decide_how_fast_a_network_learns():
+    found = means("initialisation")
+    deep = {
+        name.rpartition(", ")[2]: x for name, x in found.items() if name.startswith("20 layers with ReLUs")
+    }
+    assert deep["he"] > 80 and max(x for init, x in deep.items() if init != "he") < 11
+    steps = means("activation", "steps")
+    assert 2 * steps["relu, rate 0.005"] < steps["tanh, rate 0.005"] < steps["sigmoid, rate 0.05"]
+    assert steps["sigmoid, rate 0.005"] == float("inf")
+
+
+@row(143)
+def test_maxima_stride_1_and_padding_help():
+    pools, strides, pads = means("pooling"), means("stride"), means("padding")
+    assert pools["max pooling"] > pools["mean pooling"]
+    assert strides["stride 1 and pools"] > strides["stride 2"] + 1
+    assert pads["same"] > pads["valid"] + 1
+
+
+def test_dropout_helps_where_images_are_few():
+    found = means("dropout")
+    assert found["dropout 0.5, 200 images"] > found["without, 200 images"] + 1
+    assert found["dropout 0.5, 1437 images"] < found["without, 1437 images"]
 
 
 def test_deviations_grow_by_the_root_of_two_a_layer_from_lecun_to_he():
