@@ -13,6 +13,7 @@ of many, since others' work on the machine only adds to it.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import time
 from collections.abc import Callable
@@ -111,16 +112,20 @@ def row(name: str, net: Net, word: str, rule: Rule, threads: int) -> dict[str, A
 
 
 def products(net: Net) -> float:
-    """Operations of Muon's products."""
+    """Operations of Muon's products, of which two make half a symmetric matrix."""
     work = 0
     for one in net.weights.filters().values():
         long, short = max(one.rows, one.columns), min(one.rows, one.columns)
-        work += STEPS * 2 * short**2 * (2 * long + short)
+        work += STEPS * short**2 * (3 * long + short)
     return float(work)
 
 
 def main() -> None:
-    threads, found, where = cores(), [], machine()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument("--note", default="", help="such as: provisional, others at work")
+    given = parser.parse_args()
+    threads, found, where = given.threads, [], {**machine(), "note": given.note}
     rules: dict[str, Rule] = {word: kind() for word, kind in RULES.items() if kind is not Muon}
     rules |= {"sgd, clipped": Clipped(Sgd()), "sgd, averaged": Averaged(Sgd())}
     for name, line in NETWORKS.items():

@@ -30,14 +30,25 @@ def _one(b: Builder, path: str, matrix: Matrix, u: Ref) -> None:
     if wide:
         turn = products.turned("turned", b.cpu, matrix.rows, matrix.columns, tasks=b.tasks)
         b.at_end(f"{path} turned", turn, {"x": other}, {"y": x})
-    gram = products.product("gram", b.cpu, columns, columns, rows, turned=True, tasks=b.tasks)
+    gram = products.product("gram", b.cpu, columns, columns, rows, turned=True, symmetric=True, tasks=b.tasks)
     square = products.product(
-        "polynomial", b.cpu, columns, columns, columns, factor=QUINTIC, share=CUBIC, tasks=b.tasks
+        "polynomial",
+        b.cpu,
+        columns,
+        columns,
+        columns,
+        factor=QUINTIC,
+        share=CUBIC,
+        symmetric=True,
+        tasks=b.tasks,
     )
+    mirror = products.mirrored("mirrored", b.cpu, columns, tasks=b.tasks)
     step = products.product("orthogonal", b.cpu, rows, columns, columns, share=LINEAR, tasks=b.tasks)
     for _ in range(STEPS):
         b.at_end(f"{path} x'x", gram, {"left": x, "right": x, "addend": x}, {"y": a})
+        b.at_end(f"{path} x'x mirrored", mirror, {"x": a}, {"y": a})
         b.at_end(f"{path} polynomial", square, {"left": a, "right": a, "addend": a}, {"y": c})
+        b.at_end(f"{path} polynomial mirrored", mirror, {"x": c}, {"y": c})
         b.at_end(f"{path} orthogonal", step, {"left": x, "right": c, "addend": x}, {"y": other})
         x, other = other, x
     if wide:

@@ -30,10 +30,12 @@ def product(
     turned: bool = False,
     factor: float = 1.0,
     share: float = 0.0,
+    symmetric: bool = False,
     tasks: int = 1,
 ) -> Kernel:
     """left (rows, depth), or (depth, rows) where it is `turned`, right (depth, columns), addend (rows,
-    columns) -> y = share * addend + factor * left right. Without a share the addend is not read."""
+    columns) -> y = share * addend + factor * left right. Without a share the addend is not read. Of a
+    `symmetric` y only what is not below the diagonal is made; `mirrored` makes the rest of it."""
     vectors = min(VECTORS, -(-columns // cpu.lanes))
     height = max(r for r in range(1, 9) if fits(cpu, r, vectors))
     tiles, (whole, rest) = -(-rows // height), divmod(rows, height)
@@ -68,7 +70,8 @@ def product(
             kinds = {height: tile < whole} if whole else {}
             for lines, chosen in (kinds | ({rest: equal(k, tile, whole)} if rest else {})).items():
                 with k.when(chosen):
-                    for column, widths in _columns(k, columns, vectors):
+                    begun = tile * height if symmetric else 0
+                    for column, widths in _columns(k, columns, vectors, begun):
                         add_tile(tile * height, lines, column, widths, first, count)
     return k
 
@@ -83,12 +86,13 @@ def _parts(k: Kernel, depth: int) -> Iterator[tuple[Index, int]]:
         yield whole, depth - whole
 
 
-def _columns(k: Kernel, columns: int, vectors: int) -> Iterator[tuple[Index, list[int]]]:
-    """Where each tile's columns begin, and how many lanes of its vectors hold some."""
+def _columns(k: Kernel, columns: int, vectors: int, begun: Index) -> Iterator[tuple[Index, list[int]]]:
+    """Where the columns of each tile begin, from that with column `begun` on, and how many lanes of its
+    vectors hold some."""
     wide = vectors * k.lanes
     whole = columns - columns % wide
     if whole:
-        with k.loop(0, whole, wide, unroll=1) as column:
+        with k.loop(begun // wide * wide, whole, wide, unroll=1) as column:
             yield column, [k.lanes] * vectors
     if columns > whole:
         full, rest = divmod(columns - whole, k.lanes)
@@ -111,6 +115,16 @@ def scaled(
         k.store(scaled, y, first + i, count)
 
     k.sweep(last - first, body)
+    return k
+
+
+@once
+def mirrored(name: str, cpu: Cpu, size: int, *, tasks: int = 1) -> Kernel:
+    """x (size, size) -> y the same below the diagonal as x is above it; both may be one."""
+    k = Kernel(name, cpu, min(tasks, size), x=F32, y=F32)
+    x, y = k.pointers
+    with k.loop(*cut(size, k.task, k.tasks), unroll=1) as row, k.loop(row + 1, size) as column:
+        k.store(k.scalar(x, row * size + column), y, column * size + row)
     return k
 
 

@@ -9,7 +9,7 @@ from volumes import fitting, run
 
 from kitnet.kernels.cpu import detect, levels
 from kitnet.kernels.jit import build
-from kitnet.kernels.products import DEPTH, product, scaled, turned
+from kitnet.kernels.products import DEPTH, mirrored, product, scaled, turned
 
 EACH_LEVEL = pytest.mark.parametrize("cpu", [detect(level) for level in levels()], ids=levels())
 SIZES = [
@@ -42,6 +42,26 @@ def test_products(cpu, flip):
         want = share * addend.astype(float) + factor * (left.astype(float) @ right)
         sizes = abs(share * addend) + abs(factor) * (abs(left).astype(float) @ abs(right))
         np.testing.assert_array_less(abs(y - want), 4 * np.finfo(np.float32).eps * (depth**0.5 + 2) * sizes)
+
+
+@EACH_LEVEL
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_symmetric_products_and_their_mirror(cpu, tasks):
+    rng = np.random.default_rng(4)
+    sizes = [(1, 1), (5, 3), (16, 9), (50, DEPTH), (101, 7), (144, DEPTH + 3)]
+    how = {"turned": True, "symmetric": True, "tasks": tasks}
+    codes = build([product("gram", cpu, n, n, depth, **how) for n, depth in sizes])
+    mirrors = build([mirrored("mirrored", cpu, n, tasks=tasks) for n, _ in sizes])
+    for (n, depth), code, mirror in zip(sizes, codes, mirrors, strict=True):
+        x, y = fitting(rng.standard_normal((depth, n)).astype(np.float32)), guarded((n, n))
+        run(code, ("y",), left=x, right=x, addend=y, y=y)
+        run(mirror, ("y",), x=y, y=y)
+        np.testing.assert_array_equal(y, y.T)
+        want = x.astype(float).T @ x
+        sizes_of = abs(x).astype(float).T @ abs(x)
+        np.testing.assert_array_less(
+            abs(y - want), 4 * np.finfo(np.float32).eps * (depth**0.5 + 2) * sizes_of
+        )
 
 
 @EACH_LEVEL
