@@ -25,6 +25,8 @@ from kitnet.train.step import Progress, Step, judged_step, make_step, pick_engin
 FIRST, LAST, STEPS = 1e-5, 10.0, 100
 KEEP = 0.9  # of the running mean, in a step
 BLOWN = 4.0  # times the least smoothed loss: steps are too long
+SPAN = 3  # steps to each side, between which a fall is measured
+SETTLED = 10  # steps, before which the mean is of few losses
 LEAST_FALL = 0.02  # of the first smoothed loss: less is no learning
 SAFE = 10.0  # times below the rate that blows up
 
@@ -62,7 +64,7 @@ def find_rate(
         raise KitnetError(
             f"{card.name} learns by a rule of its own, without a learning rate; use another model"
         )
-    whole("steps", steps, 10)
+    whole("steps", steps, 2 * SETTLED)
     first, last = real("the first rate", first), real("the last rate", last)
     if not 0 < first < last < math.inf:
         raise KitnetError(f"rates from {first:g} to {last:g} do not rise; use such as {FIRST:g} to {LAST:g}")
@@ -136,8 +138,9 @@ def judged(rates: list[float], losses: list[float]) -> Rates:
         steepest, proposed = None, None
         reason = "the loss falls at no rate; look at the data, the init of the weights or the network"
     else:
-        falls = -np.gradient(np.array(good), np.log(rates[: len(good)]))
-        steepest = rates[int(np.argmax(falls[: lowest + 1]))]
+        falls = [good[max(0, i - SPAN)] - good[min(len(good) - 1, i + SPAN)] for i in range(lowest + 1)]
+        settled = min(SETTLED, lowest)
+        steepest = rates[settled + int(np.argmax(falls[settled:]))]
         safe = math.inf if high is None else high / SAFE
         proposed = _rounded(min(steepest, safe))
         reason = (

@@ -22,14 +22,14 @@ def test_what_is_found(say, easy, here):
 
 def test_the_table_fits_the_terminal(say, easy, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
-    said = say("lr-find", LINE, "--data", easy, "--batch", "16", "--steps", "10", "--engine", "formula")
+    said = say("lr-find", LINE, "--data", easy, "--batch", "16", "--steps", "20", "--engine", "formula")
     assert all(len(line) <= 30 for line in said.out.splitlines() if not line.startswith("try: "))
 
 
 def test_json(say_json, easy):
-    found = say_json("lr-find", "8x8x1 -> fc10", "--data", easy, "--steps", "12", "--last", "1e30")
+    found = say_json("lr-find", "8x8x1 -> fc10", "--data", easy, "--steps", "20", "--last", "1e30")
     assert set(found) == {"rates", "losses", "smoothed", "steepest", "blown_up", "proposed", "reason"}
-    assert len(found["rates"]) == len(found["losses"]) <= 12
+    assert len(found["rates"]) == len(found["losses"]) <= 20
     json.dumps(found, allow_nan=False)
 
 
@@ -47,7 +47,7 @@ def test_no_rate(say, easy):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (("--steps", "2"), "steps 2 is not possible; use 10 or more"),
+        (("--steps", "2"), "steps 2 is not possible; use 20 or more"),
         (("--first", "1", "--last", "1"), "rates from 1 to 1 do not rise; use such as 1e-05 to 10"),
         (
             ("--init", "hee"),

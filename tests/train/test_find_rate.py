@@ -41,6 +41,13 @@ def test_the_steepest_fall_is_proposed() -> None:
     assert found.reason == f"the loss falls most steeply at {found.steepest:.2g}"
 
 
+def test_a_mean_of_few_losses_is_no_fall() -> None:
+    """The first loss is far above the others by chance."""
+    losses = falling(1e-2)
+    found = judged(RATES, [2 * losses[0], *losses[1:]])
+    assert found.steepest is not None and 1e-2 <= found.steepest < 3e-2
+
+
 def test_a_tenth_of_the_blow_up_is_proposed_where_that_is_less() -> None:
     losses = falling(1e-2, 0.05)
     end = next(i for i, rate in enumerate(RATES) if rate >= 0.05) + 1
@@ -73,7 +80,7 @@ def test_a_trial_finds_rates_and_leaves_nothing(settings, engine: str, tmp_path:
 
 
 def test_several_batches_an_update(settings) -> None:
-    many, one = (find_rate(settings(engine="formula", **how), steps=12, last=0.1) for how in (
+    many, one = (find_rate(settings(engine="formula", **how), steps=20, last=0.1) for how in (
         {"batch": 10, "accumulate": 2}, {"batch": 20},
     ))  # fmt: skip
     np.testing.assert_allclose(many.losses, one.losses, rtol=1e-4)
@@ -82,7 +89,7 @@ def test_several_batches_an_update(settings) -> None:
 @pytest.mark.parametrize(
     ("how", "text"),
     [
-        ({"steps": 3}, "steps 3 is not possible; use 10 or more"),
+        ({"steps": 3}, "steps 3 is not possible; use 20 or more"),
         ({"first": 1.0, "last": 0.1}, "rates from 1 to 0.1 do not rise; use such as 1e-05 to 10"),
         ({"first": 0}, "rates from 0 to 10 do not rise; use such as 1e-05 to 10"),
     ],

@@ -127,8 +127,8 @@ OPTIMISERS = [
     ),
     Mutant(
         "train.find_rate:judged",
-        "falls[: lowest + 1]",
-        "-falls[: lowest + 1]",
+        "falls[settled:]",
+        "falls[:1]",
         _RATE + "test_the_steepest_fall_is_proposed",
     ),
     Mutant(
