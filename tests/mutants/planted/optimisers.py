@@ -138,6 +138,12 @@ OPTIMISERS = [
         _RATE + "test_a_tenth_of_the_blow_up_is_proposed_where_that_is_less",
     ),
     Mutant(
+        "train.find_rate:judged",
+        "min(SETTLED, lowest)",
+        "0",
+        _RATE + "test_a_mean_of_few_losses_is_no_fall",
+    ),
+    Mutant(
         "Rising.after", "self.rate / self.first", "self.rate", _RATE + "test_rates_rise_by_the_same_factor"
     ),
 ]
