@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ class Param:
     """A learned array, a single number where `shape` is ().
 
     `fan_in` and `fan_out` are the connections into and out of one unit, as initialisers need them; `fan_in`
-    may be one number for each index of the last axis. Weight decay applies where `decay` is True.
+    may be one number for each index of the last axis. Weight decay applies where `decay` is True. Weights are
+    a matrix, (connections, units) with units in the last axis: one for each of the first `positions`, and
+    `groups` of them side by side.
     """
 
     shape: Shape
@@ -30,10 +32,24 @@ class Param:
     fan_in: int | tuple[int, ...] = 1
     fan_out: int = 1
     decay: bool = True
+    positions: int = 1
+    groups: int = 1
 
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+
+class Matrix(NamedTuple):
+    """Numbers of a flat array, from `start` on, that are a matrix."""
+
+    start: int
+    rows: int
+    columns: int
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.start, self.start + self.rows * self.columns)
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,22 @@ def _normal(deviation: Callable[[Any, int], Any]) -> Initialiser:
     return draw
 
 
+def _orthogonal(random: np.random.Generator, p: Param) -> Array:
+    """Matrices whose columns are orthogonal and of length 1; their rows, where there are fewer of them."""
+    if isinstance(p.fan_in, tuple):
+        raise KitnetError(
+            "orthogonal weights are a matrix, but a connection table leaves some out; use another init"
+        )
+    units = (p.shape[-1] if p.shape else 1) // p.groups
+    inputs = p.size // (p.positions * p.groups * units)
+    drawn = random.standard_normal((p.positions, p.groups, max(inputs, units), min(inputs, units)))
+    q, r = np.linalg.qr(drawn)
+    q *= np.where(np.diagonal(r, axis1=-2, axis2=-1) < 0, -1, 1)[..., None, :]  # so that all are as likely
+    if inputs < units:
+        q = q.swapaxes(-1, -2)
+    return q.swapaxes(1, 2).reshape(p.shape)  # groups lie side by side in the last axis
+
+
 INITIALISERS: dict[str, Initialiser] = {
     "zeros": lambda random, p: np.zeros(p.shape),
     "ones": lambda random, p: np.ones(p.shape),
@@ -85,7 +117,11 @@ INITIALISERS: dict[str, Initialiser] = {
     "he": _normal(lambda i, o: (2.0 / i) ** 0.5),
     # Krizhevsky, Sutskever, Hinton 2012, section 5
     "gaussian": _normal(lambda i, o: 0.01),
+    # Saxe, McClelland, Ganguli 2013, section 3: deviation 1/sqrt of the longer side of the matrix
+    "orthogonal": _orthogonal,
 }
+USUAL = "he"  # of layers that do not say their own
+OF_WEIGHTS = ("zeros", "lecun1998", "lecun", "glorot", "he", "orthogonal", "gaussian")  # in its place
 
 
 def initial(random: np.random.Generator, p: Param, dtype: Any = np.float32) -> Array:

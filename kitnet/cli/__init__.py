@@ -28,6 +28,7 @@ from kitnet.cli import (
     explain,
     lab,
     layers,
+    lr_find,
     models,
     predict,
     report,
@@ -59,13 +60,14 @@ COMMANDS = (
     models,
     data,
     report,
+    lr_find,
     claims,
     diff,
     lab,
     surgery,
 )
 for module in COMMANDS:
-    app.command(module.command, name=module.__name__.rpartition(".")[2])
+    app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from kitnet import look
 from kitnet.base.error import KitnetError
+from kitnet.base.spec import OF_WEIGHTS, USUAL
 from kitnet.cli.flags import (
     DATA_SETS,
     Augment,
@@ -91,6 +92,13 @@ class Arguments:
     batch: Annotated[Whole | None, Parameter(help=f"Images a step; {CARD}, {Recipe.batch} for a line.")] = (
         None
     )
+    accumulate: Annotated[
+        Whole | None,
+        Parameter(
+            help="Batches an update, which follows the mean of their gradients; the last update of an epoch "
+            "has what is left. Usually 1."
+        ),
+    ] = None
     lr: Annotated[float | None, Parameter(help=f"Learning rate; {CARD}, {Recipe.rate} for a line.")] = None
     momentum: Annotated[
         float | None,
@@ -148,6 +156,13 @@ class Arguments:
         Parameter(
             help=f"{', '.join(CLASS_LOSSES)}, perhaps with arguments, as in 'softmax_cross_entropy "
             "smooth=0.1'; usually what suits the last layer."
+        ),
+    ] = None
+    init: Annotated[
+        str | None,
+        Parameter(
+            help=f"How the weights of layers begin that do not say it: {', '.join(OF_WEIGHTS)}; usually "
+            f"{USUAL}."
         ),
     ] = None
     input: Input = None

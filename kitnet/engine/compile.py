@@ -37,6 +37,7 @@ def compile(
     values: Collection[str] | str = (),
     gradients: Collection[str] | str = (),
     frozen: Collection[str] | str = (),
+    accumulate: bool = False,
     threads: int | None = None,
     numerics: str = "fast",
     forbid: Collection[str] | str = (),
@@ -55,7 +56,8 @@ def compile(
     keys the random bits of dropout. Mode `gradient` does the same but for the update, for an optimiser of
     your own: it leaves the mean gradient in the function's `gradient`. `values` and `gradients` are paths of
     values to be read out in every call, into the function's `values` and `gradients`; parameters at `frozen`
-    paths, and below, stay as they are.
+    paths, and below, stay as they are. With `accumulate` a step may be called for several batches, with the
+    same number, `first` samples done before, and `update=False` but for the last.
 
     Within a plan the scores of an image do not depend on the other images, bit for bit. Plans for batches of
     other sizes may compute otherwise, so that scores agree to 1e-6 of the largest. `numerics` "exact" takes
@@ -75,14 +77,14 @@ def compile(
     wishes = wishes_of(forbid, force, INEXACT if numerics == "exact" else ())
     how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
     if mode == "infer":
-        _no_training(loss=loss, target=target, rule=rule, seed=seed, gradients=gradients, frozen=frozen)
+        given = {"loss": loss, "target": target, "rule": rule, "seed": seed, "accumulate": accumulate or None}
+        _no_training(**given, gradients=gradients, frozen=frozen)
         return Scores(net, None, batch, values=values, **how)
-    if rule is not None and mode == "gradient":
-        raise KitnetError("mode 'gradient' leaves the weights alone and takes no rule; 'train' does")
+    if mode == "gradient":
+        _no_update(rule=rule, accumulate=accumulate or None)
     rule = (Sgd() if rule is None else rule) if mode == "train" else None
-    seed = 0 if seed is None else seed
-    how |= {"values": values, "gradients": gradients, "frozen": frozen}
-    return TrainingStep(net, loss, batch, rule, target=target, seed=seed, **how)
+    how |= {"values": values, "gradients": gradients, "frozen": frozen, "accumulate": accumulate}
+    return TrainingStep(net, loss, batch, rule, target=target, seed=0 if seed is None else seed, **how)
 
 
 def plan_of(
@@ -113,6 +115,13 @@ def _no_training(**given: Any) -> None:
     for name, value in given.items():
         if value is not None and value != ():
             raise KitnetError(f"mode 'infer' takes no {name}; 'train' does")
+
+
+def _no_update(**given: Any) -> None:
+    """Raises KitnetError for what only an update takes."""
+    for name, value in given.items():
+        if value is not None:
+            raise KitnetError(f"mode 'gradient' leaves the weights alone and takes no {name}; 'train' does")
 
 
 def _one_of(what: str, given: object, known: Collection[str]) -> None:

@@ -20,7 +20,7 @@ class Request:
     means small; `seeds` are values whose gradient the caller gives. From both the way back goes to the
     `gradients` of values that are read out and, with `weights`, to those of all parameters. `train`: layers
     behave as in training. `rule` changes the weights, but for those of the `frozen` nodes, whose gradient
-    stays 0.
+    stays 0; with `accumulate` it follows the mean of the gradients of several runs.
     """
 
     outputs: tuple[str, ...] = ()
@@ -31,6 +31,7 @@ class Request:
     weights: bool = False
     rule: Rule | None = None
     frozen: frozenset[str] = frozenset()
+    accumulate: bool = False
 
     @property
     def back(self) -> bool:
@@ -75,6 +76,7 @@ def training(
     values: Collection[str] = (),
     gradients: Collection[str] = (),
     frozen: frozenset[str] = frozenset(),
+    accumulate: bool = False,
 ) -> tuple[Graph, Request]:
     """The graph with its losses, and what a training step asks of it: the losses, the scores that they read,
     and more values and gradients by their paths.
@@ -98,4 +100,5 @@ def training(
         weights=True,
         rule=rule,
         frozen=frozen,
+        accumulate=accumulate,
     )

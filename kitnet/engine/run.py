@@ -35,6 +35,7 @@ from kitnet.net.objective import (
 from kitnet.net.reference import by_operand, samples_of
 from kitnet.net.weights import Weights
 from kitnet.optim import Rule
+from kitnet.optim.rule import ACCUMULATED, shares
 
 EVALUATION = Context()
 PLANS = 8  # that a network keeps
@@ -224,11 +225,13 @@ class TrainingStep(_Compiled):
 
     Call it with prepared images (n, *input) or a mapping by operands, targets or a mapping by outputs, and
     the number of the step, n at most `batch`; `first` is the number of the first sample in the whole batch of
-    the step, of which these are a shard. It gives losses (n,) and scores from before the update, by the names
-    of outputs where several have a loss, and leaves the mean gradient in `gradient`, until the next step of
-    any thread. The parameters at the paths `frozen`, and below, stay, and their gradient is 0. A step whose
-    losses or gradients are not finite, or that raises an error, changes neither weights nor memory nor state;
-    `finite` is then False.
+    the step, of which these are a shard. With `accumulate` a step may take several calls: each takes its
+    gradient into the mean over the `first` samples before, the memory `accumulated`, and the last one, with
+    `update`, changes the weights by the mean. It gives losses (n,) and scores from before the update, by the
+    names of outputs where several have a loss, and leaves the mean gradient over these samples in `gradient`,
+    until the next step of any thread. The parameters at the paths `frozen`, and below, stay, and their
+    gradient is 0. A step whose losses or gradients are not finite, or that raises an error, changes neither
+    weights nor memory nor state; `finite` is then False.
     """
 
     def __init__(
@@ -244,6 +247,7 @@ class TrainingStep(_Compiled):
         values: Collection[str] = (),
         gradients: Collection[str] = (),
         frozen: Collection[str] = (),
+        accumulate: bool = False,
         threads: int | None = None,
         cpu: Cpu | None = None,
         progress: Progress | None = None,
@@ -251,10 +255,11 @@ class TrainingStep(_Compiled):
     ) -> None:
         still = net.weights.below(frozen)
         self.goals: tuple[Goal, ...] = goals_of(net.graph, loss, target)
-        graph, request = training(net.graph, self.goals, rule, values, gradients, still)
+        graph, request = training(net.graph, self.goals, rule, values, gradients, still, accumulate)
         self._seed, self._rule = Context(seed=seed).seed, rule
         self.gradient = net.weights.like()
-        self.memory = memory or ({name: net.weights.like() for name in rule.memory} if rule else {})
+        names = (*(rule.memory if rule else ()), *((ACCUMULATED,) if accumulate else ()))
+        self.memory = memory or {name: net.weights.like() for name in names}
         self._scores = {
             goal.path: graph.nodes[graph.nodes[graph.find(goal.path)].inputs[0]] for goal in self.goals
         }
@@ -263,13 +268,22 @@ class TrainingStep(_Compiled):
         outside = {"@gradient": self.gradient.flat, "@trouble": self._trouble}
         if rule:
             self._rates = np.zeros(len(rule.scalars(0)), np.float32)
-            outside |= {f"@memory {name}": held.flat for name, held in self.memory.items()}
+            outside |= {f"@memory {name}": self.memory[name].flat for name in rule.memory}
             outside |= {"@decays": net.weights.decayed(update.LINE, still), "@rates": self._rates}
+        self._accumulate = accumulate
+        self._shares, self._hold = np.zeros((2, 2), np.float32)
+        if accumulate:
+            outside |= {"@accumulated": self.memory[ACCUMULATED].flat}
+            outside |= {"@shares": self._shares, "@hold": self._hold}
         super().__init__(net, graph, batch, request, outside, self.gradient, threads, cpu, progress, **how)
         self._least = least_batches(graph)
 
-    def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
+    def __call__(
+        self, x: Any, target: Any, step: int = 0, first: int = 0, update: bool = True
+    ) -> tuple[Any, Any]:
         self._check_net()
+        if not (update or self._accumulate):
+            raise KitnetError("update=False adds gradients up, for which accumulate=True must be compiled")
         context = Context(True, self._seed, step, first)
         if type(x) is not np.ndarray:
             x = by_operand(self._paths, x)
@@ -283,7 +297,7 @@ class TrainingStep(_Compiled):
         with self._my_turn():
             self._found.finite = True
             if n:
-                self._step(arrays, targets, n, context)
+                self._step(arrays, targets, n, context, update)
             return self._results(n)
 
     @property
@@ -296,7 +310,10 @@ class TrainingStep(_Compiled):
         """The gradients asked for, from this thread's last call, by the paths of their values."""
         return dict(getattr(self._found, "gradients", {}))
 
-    def _step(self, arrays: Sequence[Array], targets: Mapping[str, Array], n: int, context: Context) -> None:
+    def _step(
+        self, arrays: Sequence[Array], targets: Mapping[str, Array], n: int, context: Context, update: bool
+    ) -> None:
+        self._shares[:], self._hold[:] = shares(context.first_sample, n), 0 if update else np.nan
         for goal in self.goals:
             if goal.form != "values":
                 self._outside[f"@class {goal.target}"][:n] = targets[goal.target].reshape(n, -1)

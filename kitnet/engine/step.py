@@ -8,6 +8,7 @@ that runs the plan is given them or has them from the network:
     @seed PATH          a gradient that the caller gives    @random PATH            the key of a layer's bits
     @out PATH, @d PATH  a value, its gradient, read out     @count LANES            how many images there are
     @failed             NaN once a step of Python failed    @trouble                NaN: change nothing
+    @accumulated        the mean of gradients               @hold                   NaN: no update yet
 """
 
 from __future__ import annotations

@@ -2,69 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kitnet.base.error import KitnetError
 from kitnet.engine.builder import Builder
+from kitnet.engine.length import length_of
+from kitnet.engine.orthogonal import orthogonalise
 from kitnet.engine.step import HostStep, Ref
 from kitnet.kernels import update
 from kitnet.optim import Rule
+
+GRADIENTS = "all gradients"
+_LABELS = {
+    "@gradient": "gradients finite",
+    f"length of {GRADIENTS}": "gradients finite",
+    "@failed": "nothing raised",
+    "@trouble": "so far finite",
+    "@hold": "nothing held",
+}  # of what is finite, by its buffer; otherwise it is a loss
 
 
 def update_steps(b: Builder) -> None:
     """`@trouble` becomes 0 where the losses and the gradients of all weights are finite and no step of Python
     raised an error, else NaN; then the rule changes the weights, but not where it is NaN.
+
+    A request to accumulate makes the mean of gradients first, of which `@shares` has the old and the new
+    one's share; the rule follows the mean, but not where `@hold` is NaN.
     """
     if not b.request.goals or not b.request.weights or not b.weights.flat.size:
         return
-    size, losses = b.weights.flat.size, _losses(b)
+    rule, dw, size = b.request.rule, Ref("@gradient"), b.weights.flat.size
+    first = {dw: size}
+    length = None
+    if rule is not None and rule.reads_norm and not b.request.accumulate:
+        length = length_of(b, GRADIENTS, dw, size)
+        first = {length: 1}  # it is finite only where every gradient is
+    losses = _losses(b)
     if any(isinstance(step, HostStep) for step in b.steps):
         losses[Ref("@failed")] = 1  # NaN where Python raised an error
-    rule = b.request.rule
-    length = _length(b, size) if rule is not None and rule.reads_norm else None
-    first = b.parts if length is None else 1
-    partial, numbers = b.room("trouble", first + len(losses)), first + len(losses)
-    if length is None:
-        kernel = update.trouble("trouble", b.cpu, size, b.parts)
-        b.at_end("gradients finite", kernel, {"x": Ref("@gradient")}, {"partial": partial})
-    else:  # which is finite only where every gradient is
-        kernel = update.trouble("trouble", b.cpu, 1)
-        b.at_end("gradients finite", kernel, {"x": length}, {"partial": partial})
-    for number, (ref, rows) in enumerate(losses.items(), first):
-        kernel = update.trouble("trouble", b.cpu, rows)
-        label = "nothing raised" if ref.buffer == "@failed" else "losses finite"
-        b.at_end(label, kernel, {"x": ref}, {"partial": partial.plus(number)})
-    kernel = update.reduce("reduce", b.cpu, numbers, 1)
-    b.at_end("all finite", kernel, {"partial": partial}, {"y": Ref("@trouble")})
+    _all_finite(b, "all finite", {**first, **losses}, Ref("@trouble"))
     if rule is None:
         return
-    names = list(rule.scalars(0))
+    trouble = Ref("@trouble")
+    if b.request.accumulate:
+        kernel = update.mean("mean", b.cpu, size, b.tasks)
+        dw, reads = Ref("@accumulated"), {"dw": dw, "shares": Ref("@shares"), "trouble": trouble}
+        b.at_end("mean of gradients", kernel, reads, {"y": dw})
+        if rule.reads_norm:
+            length = length_of(b, GRADIENTS, dw, size)
+            _all_finite(b, "mean finite", {trouble: 1, length: 1}, trouble)
+        trouble = b.room("hold", 1)
+        _all_finite(b, "update is due", {Ref("@trouble"): 1, Ref("@hold"): 1}, trouble)
+    _follow(b, rule, dw, length, trouble)
+
+
+def _follow(b: Builder, rule: Rule, dw: Ref, length: Ref | None, trouble: Ref) -> None:
+    """The rule's own steps."""
+    size, names = b.weights.flat.size, list(rule.scalars(0))
+    memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
+    reads = {"dw": dw, "rates": Ref("@rates")}
+    if length is not None:
+        reads["norm"] = length
+    how = b.tasks, rule.reads_norm
     try:
+        if rule.reads_orthogonal:
+            kernel = update.head("heading", b.cpu, size, rule.memory, names, rule.heading, *how)
+            heading = b.room("heading", size)
+            b.at_end("heading", kernel, {**reads, **memory}, {"y": heading})
+            reads["orthogonal"] = orthogonalise(b, heading)
         kernel = update.follow(
-            "update", b.cpu, size, rule.memory, names, _checked(rule), b.tasks, rule.reads_norm
+            "update", b.cpu, size, rule.memory, names, _checked(rule), *how, rule.reads_orthogonal
         )
     except TypeError as error:
         raise KitnetError(f"{type(rule).__name__}: its update cannot become a kernel: {error}") from None
-    reads = {
-        "dw": Ref("@gradient"),
-        "decays": Ref("@decays"),
-        "rates": Ref("@rates"),
-        "trouble": Ref("@trouble"),
-    }
-    if length is not None:
-        reads["norm"] = length
-    memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
+    reads |= {"decays": Ref("@decays"), "trouble": trouble}
     b.at_end("update", kernel, reads, {"w": Ref("@weights"), **memory})
 
 
-def _length(b: Builder, size: int) -> Ref:
-    """The length of the whole gradient."""
-    partial, length = b.room("squares", 2 * b.parts), b.room("length", 1)
-    kernel = update.squares("squares", b.cpu, size, b.parts)
-    b.at_end("gradients squared", kernel, {"x": Ref("@gradient")}, {"partial": partial})
-    kernel = update.length("length", b.cpu, b.parts)
-    b.at_end("length of all gradients", kernel, {"partial": partial}, {"y": length})
-    return length
+def _all_finite(b: Builder, label: str, numbers: Mapping[Ref, int], y: Ref) -> None:
+    """y becomes 0 where so many numbers at each of these places are finite, else NaN."""
+    tasks = [b.parts if ref.buffer == "@gradient" else 1 for ref in numbers]
+    partial, place = b.room(f"trouble of {label}", sum(tasks)), 0
+    for (ref, size), each in zip(numbers.items(), tasks, strict=True):
+        kernel = update.trouble("trouble", b.cpu, size, each)
+        b.at_end(
+            _LABELS.get(ref.buffer, "losses finite"), kernel, {"x": ref}, {"partial": partial.plus(place)}
+        )
+        place += each
+    kernel = update.reduce("reduce", b.cpu, sum(tasks), 1)
+    b.at_end(label, kernel, {"partial": partial}, {"y": y})
 
 
 def _checked(rule: Rule) -> update.Update:

@@ -11,7 +11,7 @@ import numpy as np
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.types import F32, I32
-from kitnet.kernels.values import Index, Value
+from kitnet.kernels.values import Index, Pointer, Value
 
 LINE = 16  # numbers of a cache line; every array of weights begins on one
 SMALL = 2.0**-80  # the squares of numbers of float32 times this one can be summed up
@@ -21,6 +21,7 @@ LARGEST = float(np.finfo(np.float32).max)
 Update = Callable[
     [Value, Value, Mapping[str, Value], Mapping[str, Value]], tuple[Value, Mapping[str, Value]]
 ]  # weights, gradient, memory, scalars -> weights, memory
+Heading = Callable[[Value, Mapping[str, Value], Mapping[str, Value]], Value]  # gradient, memory, scalars
 
 
 def follow(
@@ -32,23 +33,25 @@ def follow(
     update: Update,
     tasks: int = 1,
     norm: bool = False,
+    orthogonal: bool = False,
 ) -> Kernel:
     """w, dw, the arrays of `memory`, decays, rates (the scalars), trouble -> w and memory in place, in one
     pass, by the formula `update`; nothing changes where trouble is not 0.
 
     `decays` has one number, 1 or 0, for each line of 16 weights, by which the scalar `decay` is multiplied.
-    With `norm` there is one more argument, the length of the gradient.
+    With `norm` there is one more argument, the length of the gradient. With `orthogonal` there is one more,
+    of a number for each weight, which the formula reads by this name.
     """
     if size % LINE:
         raise ValueError(f"kernel {name}: {size} weights do not fill lines of {LINE}")
     held = {f"memory_{each}": F32 for each in memory}
     more = {"norm": F32} if norm else {}
+    more |= {"orthogonal": F32} if orthogonal else {}
     k = Kernel(name, cpu, tasks, w=F32, dw=F32, **held, decays=F32, rates=F32, trouble=F32, **more)
     w, dw, *others = k.pointers
     arrays, (decays, rates, trouble) = others[: len(memory)], others[len(memory) :][:3]
-    numbers = {each: k.splat(rates, i) for i, each in enumerate(scalars)}
-    if norm:
-        numbers["norm"] = k.splat(others[-1])
+    given = dict(zip(more, others[len(memory) + 3 :], strict=True))
+    numbers = _scalars(k, scalars, rates, given.get("norm"))
     lines = size // LINE
     with (
         k.when(k.scalar(trouble).equals(0.0)),
@@ -60,10 +63,57 @@ def follow(
         for i in range(0, LINE, k.lanes):
             at = line * LINE + i
             old = {each: k.vector(array, at) for each, array in zip(memory, arrays, strict=True)}
+            if orthogonal:
+                here["orthogonal"] = k.vector(given["orthogonal"], at)
             weight, new = update(k.vector(w, at), k.vector(dw, at), old, here)
             for each, array in zip(memory, arrays, strict=True):
                 k.store(new[each], array, at)
             k.store(weight, w, at)
+    return k
+
+
+def head(
+    name: str,
+    cpu: Cpu,
+    size: int,
+    memory: Sequence[str],
+    scalars: Sequence[str],
+    heading: Heading,
+    tasks: int = 1,
+    norm: bool = False,
+) -> Kernel:
+    """dw, the arrays of `memory`, rates -> y by the formula `heading`; with `norm` as `follow`."""
+    held = {f"memory_{each}": F32 for each in memory}
+    more = {"norm": F32} if norm else {}
+    k = Kernel(name, cpu, tasks, dw=F32, **held, rates=F32, **more, y=F32)
+    dw, *others = k.pointers
+    arrays, rates, y = others[: len(memory)], others[len(memory)], others[-1]
+    numbers = _scalars(k, scalars, rates, others[-2] if norm else None)
+
+    def body(i: Index, count: Index) -> None:
+        old = {each: k.vector(array, i, count) for each, array in zip(memory, arrays, strict=True)}
+        k.store(heading(k.vector(dw, i, count), old, numbers), y, i, count)
+
+    _sweep(k, size, body)
+    return k
+
+
+def _scalars(k: Kernel, names: Sequence[str], rates: Pointer, norm: Pointer | None) -> dict[str, Value]:
+    numbers = {each: k.splat(rates, i) for i, each in enumerate(names)}
+    return numbers if norm is None else {**numbers, "norm": k.splat(norm)}
+
+
+def mean(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
+    """dw, shares (2), trouble -> y = shares[0] * y + shares[1] * dw, where trouble is 0."""
+    k = Kernel(name, cpu, tasks, dw=F32, shares=F32, trouble=F32, y=F32)
+    dw, shares, trouble, y = k.pointers
+    before, new = k.splat(shares), k.splat(shares, 1)
+
+    def body(i: Index, count: Index) -> None:
+        k.store(before * k.vector(y, i, count) + new * k.vector(dw, i, count), y, i, count)
+
+    with k.when(k.scalar(trouble).equals(0.0)):
+        _sweep(k, size, body)
     return k
 
 

@@ -180,7 +180,11 @@ class Convolution(Layer):
         window = tuple(a.window for a in self.axes(volume))
         if self.table is None:
             fan_in, fan_out = taps * depth, taps * self.filters // self.groups
-            found = {"weight": Param((*window, depth, self.filters), self.init, fan_in, fan_out)}
+            found = {
+                "weight": Param(
+                    (*window, depth, self.filters), self.init, fan_in, fan_out, groups=self.groups
+                )
+            }
         else:
             each = tuple(taps * len(self.table.columns[k]) for k in self.table.pairs()[1])
             found = {"weight": Param((*window, self.table.links), self.init, each, taps * self.filters)}

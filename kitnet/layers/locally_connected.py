@@ -62,7 +62,9 @@ class LocallyConnected(Layer):
         axes, depth, output = self.axes(x[0]), x[0][-1], self.output_shape(*x)
         window, taps = tuple(a.window for a in axes), area(axes)
         shape = *output[:-1], *window, depth, self.filters
-        found = {"weight": Param(shape, self.init, taps * depth, taps * self.filters)}
+        places = math.prod(output[:-1])
+        weight = Param(shape, self.init, taps * depth, taps * self.filters, positions=places)
+        found = {"weight": weight}
         return found | ({"bias": Param(output, decay=False)} if self.bias else {})
 
     def connections(self, *x: Shape) -> int:

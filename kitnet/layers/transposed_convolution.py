@@ -123,7 +123,7 @@ class TransposedConvolution(Layer):
         window = tuple(a.window for a in axes)
         # Of a number of y as many taps meet something as windows overlap there.
         fan_in = max(1, taps * depth // self.groups // apart)
-        found = {"weight": Param((*window, each, depth), self.init, fan_in, taps * each)}
+        found = {"weight": Param((*window, each, depth), self.init, fan_in, taps * each, groups=self.groups)}
         return found | ({"bias": Param((self.filters,), decay=False)} if self.bias else {})
 
     def connections(self, *x: Shape) -> int:

@@ -12,7 +12,7 @@ from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.importing import IMPORTING
 from kitnet.base.shape import MISFITS, Shape, say
-from kitnet.base.spec import Array
+from kitnet.base.spec import OF_WEIGHTS, Array
 from kitnet.layers import Context
 from kitnet.net.block import Chain, Part, Term, chain_of
 from kitnet.net.graph import Graph, checked_volume
@@ -146,17 +146,19 @@ class Net:
     def state(self, state: State) -> None:
         self.keep(state)
 
-    def initialise(self, seed: int = 0, dtype: Any = np.float32) -> Net:
+    def initialise(self, seed: int = 0, dtype: Any = np.float32, init: str | None = None) -> Net:
         """Draw the weights and reset the state; what a path gets depends on the seed and the path alone.
+        `init`, such as "orthogonal", is that of all layers whose weights begin in the usual way ("he").
 
         The arrays stay the same ones, unless `dtype` is another than before, so that compiled plans see the
         new numbers: a training step at once, scores after their `refresh`.
         """
+        check_init(init)
         with self.planning:
             fresh = self._weights is None or self._weights.dtype != dtype
             self._weights = Weights(self.graph.params(), dtype) if fresh else self._weights
             assert self._weights is not None
-            self._weights.draw(count("seed", seed))
+            self._weights.draw(count("seed", seed), init)
             begin = self._beginning(dtype)
             if fresh:
                 self._state = begin
@@ -297,4 +299,12 @@ def check_misfit(word: str | None) -> None:
     if word is not None and word not in MISFITS:
         raise KitnetError(
             f"unknown on_misfit {shorten(word)}{nearest(str(word), MISFITS)}; known: {', '.join(MISFITS)}"
+        )
+
+
+def check_init(word: str | None) -> None:
+    """Raises KitnetError for what is no `init` of weights; None is one that is not given."""
+    if word is not None and word not in OF_WEIGHTS:
+        raise KitnetError(
+            f"unknown init {shorten(word)}{nearest(str(word), OF_WEIGHTS)}; known: {', '.join(OF_WEIGHTS)}"
         )

@@ -16,7 +16,7 @@ import numpy as np
 from kitnet.base import memory
 from kitnet.base.error import KitnetError, cut, nearest, shorten
 from kitnet.base.random import stream
-from kitnet.base.spec import Array, Param, initial
+from kitnet.base.spec import USUAL, Array, Matrix, Param, initial
 from kitnet.base.table import table
 
 LINE = 64  # bytes of a cache line; every array begins on one
@@ -53,14 +53,23 @@ class Weights(Mapping[str, Array]):
             node, _, name = path.rpartition(".")
             self._nodes.setdefault(node, {})[name] = view
 
-    def draw(self, seed: int) -> Weights:
-        """Fill every array as its Param says. A path's values depend on the seed and the path alone, so that
-        it does not matter which thread draws them, and when.
+    def draw(self, seed: int, init: str | None = None) -> Weights:
+        """Fill every array as its Param says; `init` takes the place of the usual one. A path's values depend
+        on the seed and the path alone, so that it does not matter which thread draws them, and when. Raises
+        KitnetError for weights that cannot begin so.
         """
 
         def fill(path: str, param: Param) -> None:
             width = param.shape[-1] if param.shape else 1  # a scalar is one row of one number
             random, rows = stream(seed, path), self._views[path].reshape(-1, width)
+            if init is not None and param.init == USUAL:
+                param = replace(param, init=init)
+            if param.init == "orthogonal":  # which needs all of a matrix at once
+                try:
+                    self._views[path][...] = initial(random, param, self.dtype)
+                except KitnetError as error:
+                    raise KitnetError(f"{path}: {error}") from None
+                return
             step = max(1, PIECE // width)
             for start in range(0, len(rows), step):
                 piece = rows[start : start + step]
@@ -101,6 +110,15 @@ class Weights(Mapping[str, Array]):
             decay = param.decay and node not in frozen
             mask[start // every : -(-(start + param.size) // every)] = decay
         return mask
+
+    def filters(self) -> dict[str, Matrix]:
+        """The filters of convolutions in `flat` by path, each a matrix of window x depth rows and a column a
+        filter; without those of connection tables and those that differ by position."""
+        return {
+            path: Matrix(self.offsets[path], param.size // param.shape[-1], param.shape[-1])
+            for path, param in self.params.items()
+            if len(param.shape) > 2 and param.decay and param.positions == 1 and isinstance(param.fan_in, int)
+        }
 
     def below(self, paths: Collection[str]) -> frozenset[str]:
         """The nodes with parameters that have these paths, or lie below them: `stage2` has

@@ -12,9 +12,10 @@ from kitnet.optim.rule import Rule
 if TYPE_CHECKING:
     from kitnet.optim.adagrad import Adagrad
     from kitnet.optim.adam import Adam, AdamW
+    from kitnet.optim.muon import Muon
     from kitnet.optim.rmsprop import RmsProp
     from kitnet.optim.rules import RULES, rule_by_name
-    from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle
+    from kitnet.optim.schedule import Cosine, Drops, Linear, OneCycle, Rising
     from kitnet.optim.sgd import Nesterov, Sgd
     from kitnet.optim.words import Course, read_rule
     from kitnet.optim.wrapped import Averaged, Clipped
@@ -30,9 +31,11 @@ __all__ = [
     "Course",
     "Drops",
     "Linear",
+    "Muon",
     "Nesterov",
     "OneCycle",
     "Rate",
+    "Rising",
     "RmsProp",
     "Rule",
     "Schedule",
@@ -44,9 +47,10 @@ __all__ = [
 _FILES = {
     "adagrad": ("Adagrad",),
     "adam": ("Adam", "AdamW"),
+    "muon": ("Muon",),
     "rmsprop": ("RmsProp",),
     "rules": ("RULES", "rule_by_name"),
-    "schedule": ("Cosine", "Drops", "Linear", "OneCycle"),
+    "schedule": ("Cosine", "Drops", "Linear", "OneCycle", "Rising"),
     "sgd": ("Nesterov", "Sgd"),
     "words": ("Course", "read_rule"),
     "wrapped": ("Averaged", "Clipped"),

@@ -38,8 +38,8 @@ class _Moments(Rule):
             "beta2": self.beta2,
             "rest1": 1 - self.beta1,
             "rest2": 1 - self.beta2,
-            "filled1": 1 - self.beta1 ** (step + 1),  # the share of a mean that began at 0
-            "filled2": 1 - self.beta2 ** (step + 1),
+            "grown1": 1 / (1 - self.beta1 ** (step + 1)),  # for a mean that began at 0
+            "grown2": 1 / (1 - self.beta2 ** (step + 1)),
             "decay": self.decay,
             "eps": self.eps,
         }
@@ -51,7 +51,7 @@ class _Moments(Rule):
         """The direction of the step, and the new running means."""
         m = scalars["beta1"] * memory["mean"] + scalars["rest1"] * g
         a = scalars["beta2"] * memory["squares"] + scalars["rest2"] * (g * g)
-        direction = m / scalars["filled1"] / ((a / scalars["filled2"]) ** 0.5 + scalars["eps"])
+        direction = m * scalars["grown1"] / ((a * scalars["grown2"]) ** 0.5 + scalars["eps"])
         return direction, {"mean": m, "squares": a}
 
 

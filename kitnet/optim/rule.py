@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from kitnet.base.error import KitnetError
-from kitnet.base.spec import Array
+from kitnet.base.spec import Array, Matrix
 from kitnet.optim.scalar import check_scalars, form_of
 
+ACCUMULATED = "accumulated"  # the memory of a step that adds gradients up: their mean so far
 Numbers = Any  # an array of NumPy, or a vector of a kernel: both have +, -, * and /
 
 
@@ -27,6 +28,7 @@ class Rule(ABC):
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the weights' layout that it carries from step to step
     reads_norm: ClassVar[bool] = False  # whether `update` reads scalars["norm"], the length of the gradient
+    reads_orthogonal: ClassVar[bool] = False  # whether it reads scalars["orthogonal"], made of `heading`
 
     def __post_init__(self) -> None:
         """Raises KitnetError for a `scalar` field outside its range."""
@@ -49,28 +51,49 @@ class Rule(ABC):
     ) -> tuple[Numbers, dict[str, Numbers]]:
         """The new weights and the new memory."""
 
+    def heading(self, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]) -> Numbers:
+        """What scalars["orthogonal"] is made of, as `optim/muon.py` says, where the rule reads it."""
+        raise NotImplementedError(type(self).__name__)
+
     def check_memory(self, changed: Mapping[str, Numbers]) -> None:
         """Raises KitnetError where `update` gave other memory than the rule declares."""
         for name in sorted(set(self.memory) ^ set(changed)):
             what = "is not declared in memory" if name in changed else "is missing in what update returns"
             raise KitnetError(f"{type(self).__name__}: the memory {name!r} {what}")
 
-    def apply(self, w: Array, dw: Array, memory: Mapping[str, Array], decays: Array, step: int) -> None:
+    def apply(
+        self,
+        w: Array,
+        dw: Array,
+        memory: Mapping[str, Array],
+        decays: Array,
+        step: int,
+        filters: Sequence[Matrix] = (),
+    ) -> None:
         """One step by NumPy, in place on w (P,) and the arrays of `memory` (P,).
 
-        `decays` (P,) is 1 where weight decay applies, else 0. The gradient must be finite, and its `norm`
-        too where the rule reads it.
+        `decays` (P,) is 1 where weight decay applies, else 0; `filters` are those of convolutions. The
+        gradient must be finite, and its `norm` too where the rule reads it.
         """
         scalars: dict[str, Numbers] = {name: w.dtype.type(x) for name, x in self.scalars(step).items()}
         if "decay" in scalars:
             scalars["decay"] = scalars["decay"] * decays
         if self.reads_norm:
             scalars["norm"] = norm(dw)
+        if self.reads_orthogonal:
+            from kitnet.optim.muon import with_orthogonal  # a rule, of which this is the contract
+
+            scalars["orthogonal"] = with_orthogonal(self.heading(dw, memory, scalars), filters)
         new, changed = self.update(w, dw, memory, scalars)
         self.check_memory(changed)
         for name, array in changed.items():
             memory[name][...] = array
         w[...] = new
+
+
+def shares(before: int, samples: int) -> tuple[float, float]:
+    """The shares of the mean over so many samples before, and of that over these, in the mean over all."""
+    return before / (before + samples), samples / (before + samples)
 
 
 def norm(dw: Array) -> Numbers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.optim.adagrad import Adagrad
 from kitnet.optim.adam import Adam, AdamW
+from kitnet.optim.muon import Muon
 from kitnet.optim.rmsprop import RmsProp
 from kitnet.optim.rule import Rule
 from kitnet.optim.sgd import Nesterov, Sgd
@@ -16,6 +17,7 @@ RULES: dict[str, type[Rule]] = {
     "rmsprop": RmsProp,
     "adam": Adam,
     "adamw": AdamW,
+    "muon": Muon,
 }
 
 

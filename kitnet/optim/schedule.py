@@ -8,6 +8,7 @@ done, from 0 to 1; after the last of `steps` the rate stays.
     Linear      rate + (final - rate) * p
     OneCycle    up from `first` in the share `rise` of the steps, then down to `final`, both as half a cosine
                                                                      Smith & Topin 2018
+    Rising      first * (rate / first)^p                             to see which rates suit: Smith 2015
     Drops       rate * factor^(drops so far)                         He et al. 2016, section 3.4
 """
 
@@ -84,6 +85,16 @@ class OneCycle(_Planned):
         if share < self.rise:
             return _half_cosine(self.first, self.rate, share / self.rise)
         return _half_cosine(self.rate, self.final, (share - self.rise) / (1 - self.rise))
+
+
+@dataclass(frozen=True)
+class Rising(_Planned):
+    """From `first` to `rate`, in `steps` steps by the same factor."""
+
+    first: float = scalar(1e-6, "a first learning rate of", above=0)
+
+    def after(self, share: float) -> float:
+        return self.first * (self.rate / self.first) ** share
 
 
 @dataclass(frozen=True)

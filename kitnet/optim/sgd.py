@@ -21,7 +21,7 @@ from kitnet.optim.scalar import scalar
 
 
 @dataclass(frozen=True)
-class _Momentum(Rule):
+class Momentum(Rule):
     """What both share: a velocity that keeps a part of the old one."""
 
     rate: Rate = scalar(0.05, "a learning rate of", above=0, scheduled=True)
@@ -35,7 +35,7 @@ class _Momentum(Rule):
 
 
 @dataclass(frozen=True)
-class Sgd(_Momentum):
+class Sgd(Momentum):
     """`rate` is the learning rate, `momentum` the share of the old velocity that is kept, `decay` the weight
     decay."""
 
@@ -47,7 +47,7 @@ class Sgd(_Momentum):
 
 
 @dataclass(frozen=True)
-class Nesterov(_Momentum):
+class Nesterov(Momentum):
     """As `Sgd`, but the step looks ahead along the new velocity."""
 
     def update(

@@ -43,6 +43,13 @@ def numbers_of(kind: type[Rule]) -> list[str]:
     return [field.name for field in dataclasses.fields(kind) if "range" in field.metadata]  # type: ignore[arg-type]
 
 
+def usual_rate(kind: type[Rule]) -> Rate:
+    """The learning rate of a rule that is not given one."""
+    usual: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    rate: Rate = usual["rate"]
+    return rate
+
+
 @dataclass(frozen=True)
 class Course:
     """How the learning rate changes while a run lasts. Raises KitnetError for a text that is none."""

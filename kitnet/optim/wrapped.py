@@ -35,10 +35,14 @@ class _Wrapped(Rule):
         super().__post_init__()
         object.__setattr__(self, "memory", self.rule.memory)
         object.__setattr__(self, "reads_norm", self.rule.reads_norm)
+        object.__setattr__(self, "reads_orthogonal", self.rule.reads_orthogonal)
 
     @property
     def form(self) -> Hashable:
         return type(self), self.rule.form
+
+    def heading(self, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]) -> Numbers:
+        return self.rule.heading(dw, memory, scalars)
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,17 @@ class Clipped(_Wrapped):
     def scalars(self, step: int) -> dict[str, float]:
         return {**self.rule.scalars(step), "clip": self.norm}
 
+    def heading(self, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]) -> Numbers:
+        return self.rule.heading(self._clipped(dw, scalars), memory, scalars)
+
     def update(
         self, w: Numbers, dw: Numbers, memory: Mapping[str, Numbers], scalars: Mapping[str, Numbers]
     ) -> tuple[Numbers, dict[str, Numbers]]:
-        factor = scalars["clip"] / np.maximum(scalars["norm"], scalars["clip"])
-        return self.rule.update(w, dw * factor, memory, scalars)
+        return self.rule.update(w, self._clipped(dw, scalars), memory, scalars)
+
+    @staticmethod
+    def _clipped(dw: Numbers, scalars: Mapping[str, Numbers]) -> Numbers:
+        return dw * (scalars["clip"] / np.maximum(scalars["norm"], scalars["clip"]))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from kitnet.train.events import (
     Stopped,
     Warned,
 )
+from kitnet.train.find_rate import Rates, find_rate
 from kitnet.train.fitting import fit
 from kitnet.train.history import History
 from kitnet.train.metrics import Score, evaluate
@@ -32,6 +33,7 @@ __all__ = [
     "Learned",
     "Model",
     "Prediction",
+    "Rates",
     "Ready",
     "Score",
     "Settings",
@@ -40,6 +42,7 @@ __all__ = [
     "Stopped",
     "Warned",
     "evaluate",
+    "find_rate",
     "fit",
     "load_network",
     "pick_engine",

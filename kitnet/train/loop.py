@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -39,7 +39,7 @@ from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.step import Progress as Compiling
-from kitnet.train.step import Step, make_step, pick_engine
+from kitnet.train.step import Step, judged_step, make_step, pick_engine
 from kitnet.train.trouble import trouble
 
 MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
@@ -138,7 +138,7 @@ class Loop:
         begun, before = time.perf_counter(), progress.epoch_seconds
         for x, labels in run.loader.epoch(progress.epoch, progress.step):
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
-                losses, scores = self._step(step_of, x, labels, progress.epoch * steps + progress.step)
+                losses, scores = self._step(step_of, x, labels)
             if not step_of.finite:
                 raise self._lost(float(losses.mean()), f"at step {progress.step + 1} of epoch")
             if not progress.epoch and not progress.step:
@@ -186,14 +186,15 @@ class Loop:
         speed = score.samples / progress.epoch_seconds
         return Stepped(progress.epoch + 1, progress.step, score.loss, score.accuracy, speed, score.samples)
 
-    def _step(self, step_of: Step, x: Array, labels: Array, number: int) -> tuple[Array, Array]:
-        """A training step on the same labels for all outputs; losses and scores of the main one."""
-        judged = self.run.model.losses
-        if not isinstance(judged, Mapping):
-            return step_of(x, labels, number)
-        losses, scores = step_of(x, dict.fromkeys(judged, labels), number)
-        main = next(iter(judged))
-        return losses[main], scores[main]
+    def _step(self, step_of: Step, x: Array, labels: Array) -> tuple[Array, Array]:
+        """A batch with the same labels for all outputs; losses and scores of the main one. The last batch of
+        an update, and that of an epoch, change the weights."""
+        run, done = self.run, self.progress.step
+        each = run.settings.accumulate or 1
+        number, before = divmod(done, each)
+        update = before + 1 == each or done + 1 == run.loader.steps
+        place = self.progress.epoch * run.updates + number, before * run.loader.batch, update
+        return judged_step(step_of, run.model.losses, x, labels, *place)
 
     def _end_epoch(self) -> EpochEnded:
         progress, score, part = self.progress, self.progress.score, self.run.parts.validation

@@ -27,8 +27,8 @@ from kitnet.zoo import Card, Learning
 
 # what such a rule has not
 OF_STEPS = (
-    *("augment", "epochs", "batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average"),
-    *("weights", "freeze", "patience", "validation", "loss"),
+    *("augment", "epochs", "batch", "accumulate", "optimizer", "schedule", "lr", "momentum", "decay"),
+    *("clip", "average", "weights", "freeze", "patience", "validation", "loss", "init"),
 )
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from kitnet.base.error import KitnetError
-from kitnet.optim import Averaged, Clipped, Course, Rule, read_rule
-from kitnet.optim.words import numbers_of
+from kitnet.optim import Averaged, Clipped, Course, Rate, Rule, read_rule
+from kitnet.optim.words import numbers_of, usual_rate
 from kitnet.train.settings import Settings
 from kitnet.zoo import Card, Recipe
 
@@ -30,7 +30,8 @@ def usual(settings: Settings, card: Card, data: str | None) -> tuple[Settings, R
 
 def complete(settings: Settings, recipe: Recipe) -> Settings:
     """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, averaging, batch and
-    epochs filled in. The numbers of a recipe are for its own optimizer, and for those with the same numbers.
+    epochs filled in. The numbers of a recipe are for its own optimizer, and for those with the same numbers
+    and the same usual rate.
 
     Raises KitnetError for what the optimizer or the schedule does not take.
     """
@@ -50,13 +51,13 @@ def complete(settings: Settings, recipe: Recipe) -> Settings:
     )
 
 
-def rule_of(settings: Settings, steps: int) -> Rule:
-    """The update rule of complete settings, for epochs of so many steps. Raises KitnetError."""
+def rule_of(settings: Settings, steps: int, rate: Rate | None = None) -> Rule:
+    """The update rule of complete settings, for epochs of so many steps; `rate` takes the place of theirs.
+    Raises KitnetError."""
     kind, numbers = read_rule(settings.optimizer or "")
     numbers |= {name: getattr(settings, flag) for name, flag in FLAGS.items() if name in numbers_of(kind)}
-    course = Course(settings.schedule or "")
-    rate = course.schedule(numbers.pop("rate"), steps, settings.epochs or 1)
-    rule: Rule = kind(rate=rate, **numbers)  # type: ignore[call-arg]  # a rule's numbers are its fields
+    course = Course(settings.schedule or "").schedule(numbers.pop("rate"), steps, settings.epochs or 1)
+    rule: Rule = kind(rate=course if rate is None else rate, **numbers)  # type: ignore[call-arg]  # a rule's numbers are its fields
     if settings.clip is not None:
         rule = Clipped(rule, settings.clip)
     return rule if settings.average is None else Averaged(rule, settings.average)
@@ -79,7 +80,8 @@ def _rule(text: str, settings: Settings, recipe: Recipe) -> Rule:
     kind, said = read_rule(text)
     names = numbers_of(kind)
     numbers: dict[str, Any] = {}
-    if names == numbers_of(read_rule(recipe.optimizer)[0]):
+    own = read_rule(recipe.optimizer)[0]
+    if names == numbers_of(own) and usual_rate(kind) == usual_rate(own):
         usual = {name: getattr(recipe, name) for name in FLAGS if name in names}
         numbers |= {name: value for name, value in usual.items() if value is not None}
     numbers |= said

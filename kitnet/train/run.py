@@ -12,6 +12,7 @@ import numpy as np
 
 from kitnet.base.error import KitnetError
 from kitnet.base.shape import say
+from kitnet.base.spec import USUAL
 from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
 from kitnet.data.arrays import fitted
 from kitnet.data.validation import with_validation
@@ -20,6 +21,7 @@ from kitnet.net import Net, Weights, parse, usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import goals_of, loss_by_name
 from kitnet.optim import Rule
+from kitnet.optim.rule import ACCUMULATED
 from kitnet.train.checkpoint import Progress
 from kitnet.train.folder import absolute
 from kitnet.train.metrics import Score, told
@@ -100,13 +102,15 @@ class Run:
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
         loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
-        rule = rule_of(settings, loader.steps)
+        rule = rule_of(settings, updates(settings, loader))
         auxiliary = model.auxiliary or _auxiliary(net, len(classes))
+        _check_init(net, name, settings.init)
         if not net.is_drawn:
-            net.initialise(seed)
+            net.initialise(seed, init=settings.init)
         net.weights.below(settings.frozen)  # raises where nothing lies there
         model.classes, model.preparation, model.auxiliary = classes, preparation, auxiliary
-        memory = {name: net.weights.like() for name in rule.memory}
+        means = (ACCUMULATED,) if (settings.accumulate or 1) > 1 else ()
+        memory = {each: net.weights.like() for each in (*rule.memory, *means)}
         return cls(name, settings, model, parts, _digest(parts), loader, rule, memory)
 
     def begin(self) -> None:
@@ -123,6 +127,11 @@ class Run:
     @property
     def epochs(self) -> int:
         return self.settings.epochs or 0
+
+    @property
+    def updates(self) -> int:
+        """Updates an epoch; the last one may have fewer batches than the others."""
+        return updates(self.settings, self.loader)
 
     def ended(self, progress: Progress) -> bool:
         """Whether all epochs are done, or as many as patience lasts were no better."""
@@ -147,7 +156,10 @@ class Run:
 
         ago, settings = since_best(progress.rows), self.settings
         best = progress.rows[-1 - ago]
-        given = ("batch", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average", "freeze")
+        given = (
+            *("batch", "accumulate", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average"),
+            *("weights", "freeze", "init"),
+        )
         return {
             "model": settings.model,
             "network": str(self.model.net),
@@ -186,6 +198,11 @@ def _digest(parts: Parts) -> str:
     return digest.hexdigest()
 
 
+def updates(settings: Settings, loader: Loader) -> int:
+    """Updates of an epoch."""
+    return -(-loader.steps // (settings.accumulate or 1))
+
+
 def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card, str | None]:
     """The name of a model or a recipe, or a line -> the network, a card, for a line one with the usual
     numbers, and the data set of the recipe."""
@@ -194,6 +211,20 @@ def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card, str | 
         return net, Card("net", "", lambda: net), None
     card, data = find_recipe(model)
     return card.build(), card, data
+
+
+def own_rule_card(model: str) -> Card | None:
+    """The card of a network that learns without gradients."""
+    card = None if "->" in model or "→" in model else find_recipe(model)[0]
+    return card if card is not None and card.learn is not None else None
+
+
+def _check_init(net: Net, name: str, init: str | None) -> None:
+    """Raises KitnetError for an `init` that no layer takes."""
+    if init is not None and all(param.init != USUAL for param in net.graph.params().values()):
+        raise KitnetError(
+            f"--init {init} changes nothing, since every layer of {name} says its own init; leave it out"
+        )
 
 
 def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:

@@ -13,7 +13,7 @@ import tomli_w
 
 from kitnet.base.argument import batch_size, thread_count, whole
 from kitnet.base.error import KitnetError, RunError, cut, nearest, shorten
-from kitnet.net.network import check_misfit
+from kitnet.net.network import check_init, check_misfit
 
 SAVE_EVERY = 10.0  # minutes
 LARGEST = 1 << 16  # bytes of args.toml
@@ -37,6 +37,7 @@ class Settings:
     augment: str | None = None  # such as flip,crop4 (see data/augmentation.py), or none
     epochs: int | None = None
     batch: int | None = None
+    accumulate: int | None = None  # batches an update; 1
     optimizer: str | None = None  # such as "adam beta1=0.95"
     schedule: str | None = None  # of the learning rate, such as "cosine warmup=5"
     lr: float | None = None
@@ -49,6 +50,7 @@ class Settings:
     patience: int | None = None  # epochs without a better one, after which training ends
     save_every: float | None = None  # minutes, also within an epoch; 10
     loss: str | None = None
+    init: str | None = None  # of the weights of layers that do not say their own
     on_misfit: str | None = None  # of layers of a line that do not say their own
     seed: int = 0
     runs: str = "runs"
@@ -62,6 +64,8 @@ class Settings:
             whole("--epochs", self.epochs, 1)
         if self.batch is not None:
             batch_size(self.batch, "--batch")
+        if self.accumulate is not None:
+            whole("--accumulate", self.accumulate, 1)
         if self.patience is not None:
             whole("--patience", self.patience, 1)
         if self.save_every is not None and not self.save_every >= 0:
@@ -70,6 +74,7 @@ class Settings:
             )
         thread_count(self.threads, "--threads")
         check_misfit(self.on_misfit)
+        check_init(self.init)
         if not 0 <= self.seed < 2**63:
             raise KitnetError(f"--seed {shorten(self.seed)} is not possible; use 0 or more, below 2**63")
         for name, value in vars(self).items():

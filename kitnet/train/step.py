@@ -9,12 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net import Net, Tape, Weights, goals_of, with_goals
 from kitnet.net.objective import Losses, check_batch, checked_targets, least_batches
 from kitnet.net.reference import by_operand
 from kitnet.optim import Rule
-from kitnet.optim.rule import norm
+from kitnet.optim.rule import ACCUMULATED, norm, shares
 from kitnet.train.model import Model
 
 ENGINES = ("compiled", "formula")
@@ -25,8 +26,9 @@ class Step(Protocol):
     """What the training loop calls: prepared images (N, *input), or a mapping by operands, targets, or a
     mapping by outputs, the number of the step since training began, which keys the random bits of layers that
     draw some, and the number of the first sample in the whole batch. Gives losses (N,) and scores from before
-    the update of the weights, and leaves the mean gradient in `gradient`. A step whose losses or gradients
-    are not finite changes nothing, and `finite` is then False.
+    the update of the weights, and leaves the mean gradient in `gradient`. One that accumulates does not
+    `update` before the last batch of a step, and then along the mean gradient of all. A step whose losses or
+    gradients are not finite changes nothing, and `finite` is then False.
     """
 
     engine: str
@@ -35,7 +37,9 @@ class Step(Protocol):
     @property
     def finite(self) -> bool: ...
 
-    def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]: ...
+    def __call__(
+        self, x: Any, target: Any, step: int = 0, first: int = 0, update: bool = True
+    ) -> tuple[Any, Any]: ...
 
 
 class FormulaStep:
@@ -61,9 +65,12 @@ class FormulaStep:
         self._graph = with_goals(net.graph, self._goals, self._frozen)
         self._least = least_batches(self._graph)
         self._decays = net.weights.decayed(frozen=self._frozen)
+        self._filters = tuple(net.weights.filters().values())
         self.gradient, self.finite = net.weights.like(), True
 
-    def __call__(self, x: Any, target: Any, step: int = 0, first: int = 0) -> tuple[Any, Any]:
+    def __call__(
+        self, x: Any, target: Any, step: int = 0, first: int = 0, update: bool = True
+    ) -> tuple[Any, Any]:
         net, operands = self._net, by_operand(tuple(self._net.operands), x)
         n = len(next(iter(operands.values())))
         targets = checked_targets(self._goals, target, n)
@@ -74,7 +81,7 @@ class FormulaStep:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` tells
             tape = Tape(self._graph, net.weights, net.state, ctx, operands)
             if n:
-                self._change(tape, n, step)
+                self._change(tape, n, step, first, update)
         losses = {goal.output: tape[goal.path] for goal in self._goals}
         reads = {
             goal.output: self._graph.nodes[self._graph.find(goal.path)].inputs[0] for goal in self._goals
@@ -84,21 +91,38 @@ class FormulaStep:
             return losses, scores
         return next(iter(losses.values())), next(iter(scores.values()))
 
-    def _change(self, tape: Tape, n: int, step: int) -> None:
+    def _change(self, tape: Tape, n: int, step: int, first: int, update: bool) -> None:
         """The update, where everything is finite."""
         net = self._net
         seeds = {goal.path: np.full_like(tape[goal.path], goal.weight / n) for goal in self._goals}
         found = tape.backward(seeds, operands=False)
         for path, view in self.gradient.items():
             view[...] = 0 if path.rpartition(".")[0] in self._frozen else found.get(path, 0)
+        flat = {name: held.flat for name, held in self._memory.items()}
+        mean, dw = flat.pop(ACCUMULATED, None), self.gradient.flat
+        if mean is not None:
+            before, new = (mean.dtype.type(share) for share in shares(first, n))
+            dw = before * mean + new * dw
         numbers = (self.gradient.flat, *(tape[goal.path] for goal in self._goals))
         if self._rule.reads_norm:
-            numbers = *numbers, norm(self.gradient.flat)
+            numbers = *numbers, norm(dw)
         self.finite = all(bool(np.isfinite(each).all()) for each in numbers)
-        if self.finite:
-            net.keep(tape.state)
-            flat = {name: held.flat for name, held in self._memory.items()}
-            self._rule.apply(net.weights.flat, self.gradient.flat, flat, self._decays, step)
+        if not self.finite:
+            return
+        net.keep(tape.state)
+        if mean is not None:
+            mean[...] = dw
+        if update:
+            self._rule.apply(net.weights.flat, dw, flat, self._decays, step, self._filters)
+
+
+def judged_step(step_of: Step, losses: Losses, x: Array, labels: Array, *place: Any) -> tuple[Array, Array]:
+    """A batch with the same labels for all outputs that have losses; losses and scores of the main one."""
+    if not isinstance(losses, Mapping):
+        return step_of(x, labels, *place)
+    each, scores = step_of(x, dict.fromkeys(losses, labels), *place)
+    main = next(iter(losses))
+    return each[main], scores[main]
 
 
 def pick_engine(name: str | None) -> str:
@@ -128,7 +152,8 @@ def make_step(
     target: str | None = None,
 ) -> Step:
     """A training step for up to `batch` images, of all parameters but those at `frozen` paths, with targets
-    of the form `target`; a compiled one also lets the model's scores be compiled."""
+    of the form `target`; it accumulates where the memory has a place for the mean. A compiled one also lets
+    the model's scores be compiled."""
     if engine == "formula":
         return FormulaStep(model.net, model.losses, rule, memory, target=target, seed=seed, frozen=frozen)
     from kitnet.engine import TrainingStep
@@ -143,6 +168,7 @@ def make_step(
         target=target,
         seed=seed,
         frozen=frozen,
+        accumulate=ACCUMULATED in memory,
         threads=threads,
         progress=progress,
     )

@@ -17,11 +17,10 @@ from kitnet.train.folder import RunFolder
 from kitnet.train.loop import Loop
 from kitnet.train.recipe import stretched
 from kitnet.train.records import recorded
-from kitnet.train.run import Run
+from kitnet.train.run import Run, own_rule_card
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import Progress as Compiling
-from kitnet.zoo import Card, find_recipe
 
 
 def train(
@@ -33,7 +32,7 @@ def train(
     Raises KitnetError before anything is written where the settings, the data or the network do not fit, and
     TrainingError when the loss is no longer a number.
     """
-    card = _own_rule(settings.model)
+    card = own_rule_card(settings.model)
     if card is not None:
         return recorded(own_rule.learn(settings, card, stop or threading.Event(), compiling), settings)
     run = Run.of(settings)
@@ -55,7 +54,7 @@ def resume(
     """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended. A schedule
     of the learning rate that lasts as long as the run lasts as long as these, which is told."""
     folder, settings = RunFolder.open(where)
-    card = _own_rule(settings.model)
+    card = own_rule_card(settings.model)
     if card is not None:
         raise own_rule.refuse_to_resume(str(folder.path), card)
     lock = folder.lock()
@@ -76,9 +75,3 @@ def resume(
         raise
     loop = Loop(run, saves, progress, stop or threading.Event(), compiling, remark)
     return recorded(loop.events(), run.settings, run.rule)
-
-
-def _own_rule(model: str) -> Card | None:
-    """The card of a network that learns without gradients."""
-    card = None if "->" in model or "→" in model else find_recipe(model)[0]
-    return card if card is not None and card.learn is not None else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from kitnet.base.spec import Array
+from kitnet.base.error import cut
+from kitnet.base.spec import USUAL, Array
+from kitnet.net import Weights
 from kitnet.train.checkpoint import Progress
 from kitnet.train.run import Run
 
@@ -24,7 +26,7 @@ def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array) -> str:
             f"in epoch {last.epoch}: training diverges; try a smaller --lr than {lr:g}, such as {lr / 10:g}, "
             "or --clip 1"
         )
-    if progress.epoch < LEAST_EPOCHS or progress.epoch * run.loader.steps < LEAST_STEPS:
+    if progress.epoch < LEAST_EPOCHS or progress.epoch * run.updates < LEAST_STEPS:
         return ""
     share, validation = float(max(seen)) / max(1, sum(seen)), run.parts.validation
     judged = [(last.train_accuracy, len(run.parts.train))]
@@ -32,8 +34,24 @@ def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array) -> str:
         judged.append((last.val_accuracy, len(validation)))
     if any(found > share + SIGMAS * math.sqrt(share * (1 - share) / n) for found, n in judged):
         return ""
+    dead = silent(run.model.net.weights)
+    if dead:
+        return (
+            f"in epoch {last.epoch} the network still guesses: the weights of {cut(', '.join(dead))} are all "
+            "0, so that no gradient comes through; let them begin in another way, such as --init "
+            f"{USUAL}"
+        )
     return (
         f"in epoch {last.epoch} the network still guesses: {last.train_accuracy:.2%} of the training images "
         f"right, and {share:.2%} are of the most frequent class; try a smaller --lr than {lr:g}, such as "
         f"{lr / 10:g}, --schedule 'constant warmup=1' or --optimizer adam"
     )
+
+
+def silent(weights: Weights) -> list[str]:
+    """The layers whose weights are all 0."""
+    return [
+        path.removesuffix(".weight")
+        for path, view in weights.items()
+        if path.endswith(".weight") and not view.any()
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,12 +18,11 @@ NORMAL = {"lecun": IN**-0.5, "he": (2 / IN) ** 0.5, "gaussian": 0.01}
 
 
 def drawn(init: str, param: Param = MANY) -> np.ndarray:  # type: ignore[type-arg]
-    wanted = Param(param.shape, init, param.fan_in, param.fan_out)
-    return initial(stream(0, "conv1.weight"), wanted, np.float64)
+    return initial(stream(0, "conv1.weight"), replace(param, init=init), np.float64)
 
 
 def test_every_initialiser_is_tested() -> None:
-    assert {*UNIFORM, *NORMAL, "zeros", "ones", "mean", "quarter"} == set(INITIALISERS)
+    assert {*UNIFORM, *NORMAL, "zeros", "ones", "mean", "quarter", "orthogonal"} == set(INITIALISERS)
 
 
 @pytest.mark.parametrize("init", UNIFORM)
@@ -61,12 +62,46 @@ def test_precisions_draw_the_same_numbers(dtype: type) -> None:
     assert np.array_equal(values, initial(stream(0, "w"), Param((7,), "he", 3), np.float64).astype(dtype))
 
 
+@pytest.mark.parametrize(("inputs", "units"), [(75, 48), (48, 75), (9, 9), (1, 5)])
+def test_orthogonal_matrices(inputs: int, units: int) -> None:
+    """The shorter side's Gram matrix is the unit matrix, so that the deviation is 1/sqrt of the longer."""
+    w = drawn("orthogonal", Param((inputs, units), fan_in=inputs, fan_out=units))
+    short = w if units <= inputs else w.T
+    np.testing.assert_allclose(short.T @ short, np.eye(min(inputs, units)), atol=1e-13)
+    assert np.sqrt(np.square(w).mean()) == pytest.approx(max(inputs, units) ** -0.5, rel=1e-12)
+
+
+def test_orthogonal_filters_of_groups_and_positions() -> None:
+    """Each group, and each position of a locally connected layer, has a matrix of its own."""
+    w = drawn("orthogonal", Param((3, 3, 2, 12), fan_in=18, fan_out=36, groups=3)).reshape(18, 3, 4)
+    for group in range(3):
+        np.testing.assert_allclose(w[:, group].T @ w[:, group], np.eye(4), atol=1e-13)
+    assert np.abs(w[:, 0].T @ w[:, 1]).max() > 0.01
+    w = drawn("orthogonal", Param((2, 2, 3, 3, 2, 5), fan_in=18, fan_out=45, positions=4)).reshape(4, 18, 5)
+    for place in w:
+        np.testing.assert_allclose(place.T @ place, np.eye(5), atol=1e-13)
+
+
+def test_orthogonal_draws_have_no_side() -> None:
+    """A 1 x 1 matrix is 1 or -1, as often: no sign of the factorisation is left."""
+    found = [float(initial(stream(i, "w"), Param((1, 1), "orthogonal"))[0, 0]) for i in range(200)]
+    assert set(found) == {1.0, -1.0} and 70 < found.count(1.0) < 130
+
+
+def test_a_connection_table_has_no_orthogonal_filters() -> None:
+    with pytest.raises(KitnetError) as caught:
+        initial(stream(0, "w"), Param((5, 5, 3), "orthogonal", (25, 50, 50)))
+    assert str(caught.value) == (
+        "orthogonal weights are a matrix, but a connection table leaves some out; use another init"
+    )
+
+
 def test_unknown_initialiser() -> None:
     with pytest.raises(KitnetError) as caught:
         initial(stream(0, "w"), Param((3,), "glorott"))
     assert str(caught.value) == (
         "unknown initialiser 'glorott' (did you mean 'glorot'?); "
-        "known: zeros, ones, mean, quarter, lecun1998, lecun, glorot, he, gaussian"
+        "known: zeros, ones, mean, quarter, lecun1998, lecun, glorot, he, gaussian, orthogonal"
     )
 
 

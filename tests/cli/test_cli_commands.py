@@ -15,7 +15,8 @@ from kitnet.train import Model
 from kitnet.zoo import MODELS
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
-COMMANDS = ("train", "evaluate", "predict", "verify", "show", "check", "explain", "layers", "models", "data")
+COMMANDS = ("train", "evaluate", "predict", "verify", "show", "check", "explain", "layers", "models", "data",
+            "lr-find")  # fmt: skip
 
 
 def names(folder):
@@ -41,7 +42,8 @@ def test_the_version(say):
 OPTIONS = {
     "train": "MODEL --data --data-dir --split --validation --strict --megapixels --augment --epochs --batch "
     "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience --loss "
-    "--seed --runs --name --save-every --tensorboard --engine --threads --resume --on-misfit --input --set",
+    "--seed --runs --name --save-every --tensorboard --engine --threads --resume --on-misfit --input --set "
+    "--init --accumulate",
     "evaluate": "RUN --data --data-dir --split --strict --megapixels --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --megapixels --json",
@@ -54,6 +56,8 @@ OPTIONS = {
     "models": "--json",
     "data": "DATA --data-dir --split --megapixels --show --augment --seed --json",
     "report": "RUN OTHERS --output --pictures",
+    "lr-find": "MODEL --data --data-dir --split --strict --augment --batch --accumulate --optimizer "
+    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json",
 }  # fmt: skip
 
 

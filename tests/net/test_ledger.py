@@ -400,7 +400,7 @@ def test_an_unknown_dtype_and_optimizer() -> None:
         net.ledger(optimizer="momentum")
     assert (
         str(caught.value)
-        == "unknown optimizer 'momentum'; known: sgd, nesterov, adagrad, rmsprop, adam, adamw"
+        == "unknown optimizer 'momentum'; known: sgd, nesterov, adagrad, rmsprop, adam, adamw, muon"
     )
 
 

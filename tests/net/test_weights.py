@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kitnet.base.error import KitnetError
 from kitnet.base.random import stream
 from kitnet.base.spec import Param, initial
 from kitnet.net import Weights, parse
@@ -102,6 +103,53 @@ def test_large_arrays_are_drawn_in_pieces_to_the_same_numbers(init: str) -> None
     assert param.size > 5 * PIECE
     whole = initial(stream(4, "fc1.weight"), param)
     assert np.array_equal(Weights({"fc1.weight": param}).draw(4)["fc1.weight"], whole)
+
+
+def test_an_init_takes_the_place_of_the_usual_one() -> None:
+    net = parse("6x6x2 -> conv3-4 -> batchnorm -> prelu -> fc3 init=lecun").initialise(3, init="zeros")
+    assert not net.weights["conv1.weight"].any() and net.weights["fc1.weight"].all()
+    assert (net.weights["batchnorm1.scale"] == 1).all() and (net.weights["prelu1.slope"] == 0.25).all()
+    same = parse("6x6x2 -> conv3-4 init=glorot -> fc3 init=lecun").initialise(3).weights
+    net = parse("6x6x2 -> conv3-4 -> fc3 init=lecun").initialise(3, init="glorot")
+    np.testing.assert_array_equal(net.weights.flat, same.flat)
+    with pytest.raises(KitnetError) as caught:
+        net.initialise(init="glorott")
+    assert str(caught.value) == (
+        "unknown init 'glorott' (did you mean 'glorot'?); known: zeros, lecun1998, lecun, glorot, he, "
+        "orthogonal, gaussian"
+    )
+
+
+def test_large_orthogonal_weights_are_drawn_whole() -> None:
+    net = parse("12x12x16 -> conv3-300 -> conv3-8 groups=4 -> local3-2 -> fc5").initialise(init="orthogonal")
+    w = net.weights["conv1.weight"].reshape(144, 300)
+    assert w.size > PIECE
+    np.testing.assert_allclose(w @ w.T, np.eye(144), atol=1e-5)
+    groups = net.weights["conv2.weight"].reshape(675, 4, 2)
+    for group in range(4):
+        np.testing.assert_allclose(groups[:, group].T @ groups[:, group], np.eye(2), atol=1e-5)
+    places = net.weights["local1.weight"].reshape(36, 72, 2)
+    np.testing.assert_allclose(
+        places.swapaxes(1, 2) @ places, np.broadcast_to(np.eye(2), (36, 2, 2)), atol=1e-5
+    )
+    with pytest.raises(KitnetError) as caught:
+        parse("9x9x6 -> conv3-16 table=lenet5 -> fc5").initialise(init="orthogonal")
+    assert str(caught.value) == (
+        "conv1.weight: orthogonal weights are a matrix, but a connection table leaves some out; use another "
+        "init"
+    )
+
+
+def test_filters_are_the_matrices_of_convolutions() -> None:
+    net = parse("9x9x6 -> conv3-16 table=lenet5 -> conv3-4 groups=2 -> local3-2 -> conv1-7 -> fc5")
+    found = net.weights.filters()
+    assert {path: (one.rows, one.columns) for path, one in found.items()} == {
+        "conv2.weight": (72, 4),
+        "conv3.weight": (2, 7),
+    }
+    for path, one in found.items():
+        assert np.shares_memory(net.weights.flat[one.slice], net.weights[path])
+        np.testing.assert_array_equal(net.weights.flat[one.slice], net.weights[path].ravel())
 
 
 def test_paths_of_one_shape_are_drawn_differently() -> None:

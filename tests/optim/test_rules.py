@@ -11,7 +11,7 @@ from kitnet import parse
 from kitnet.base.error import KitnetError
 from kitnet.kernels.cpu import detect
 from kitnet.kernels.jit import build
-from kitnet.kernels.update import LINE, follow
+from kitnet.kernels.update import LINE, follow, head
 from kitnet.optim import RULES, Adagrad, Adam, AdamW, Nesterov, RmsProp, Rule, Sgd, rule_by_name
 from kitnet.train.step import FormulaStep
 
@@ -86,7 +86,13 @@ def test_the_first_step_of_adam_has_the_length_of_the_rate() -> None:
 @pytest.mark.parametrize("word", RULES)
 def test_the_kernel_gives_the_bits_of_the_formula(word: str) -> None:
     rule, rng, size = RULES[word](), np.random.default_rng(3), 3 * LINE
-    (code,) = build([follow("update", detect(), size, rule.memory, list(rule.scalars(0)), rule.update)])
+    names, more = list(rule.scalars(0)), {}
+    how = {"orthogonal": rule.reads_orthogonal}
+    kernels = [follow("update", detect(), size, rule.memory, names, rule.update, **how)]
+    if rule.reads_orthogonal:
+        kernels.append(head("heading", detect(), size, rule.memory, names, rule.heading))
+        more["orthogonal"] = np.zeros(size, np.float32)
+    code, *first = build(kernels)
     w = rng.standard_normal(size, np.float32)
     held = {f"memory_{name}": np.zeros(size, np.float32) for name in rule.memory}
     want, memory = w.copy(), {name: np.zeros(size, np.float32) for name in rule.memory}
@@ -95,7 +101,9 @@ def test_the_kernel_gives_the_bits_of_the_formula(word: str) -> None:
         dw = rng.standard_normal(size, np.float32)
         rates = np.array(list(rule.scalars(step).values()), np.float32)
         rule.apply(want, dw, memory, np.repeat(decays, LINE), step)
-        code(w=w, dw=dw, **held, decays=decays, rates=rates, trouble=np.zeros(1, np.float32))
+        for one in first:
+            one(dw=dw, **held, rates=rates, y=more["orthogonal"])
+        code(w=w, dw=dw, **held, decays=decays, rates=rates, trouble=np.zeros(1, np.float32), **more)
         np.testing.assert_array_equal(w, want)
         for name in rule.memory:
             np.testing.assert_array_equal(held[f"memory_{name}"], memory[name])
@@ -142,5 +150,6 @@ def test_words() -> None:
     with pytest.raises(KitnetError) as caught:
         rule_by_name("adan")
     assert str(caught.value) == (
-        "unknown optimizer 'adan' (did you mean 'adam'?); known: sgd, nesterov, adagrad, rmsprop, adam, adamw"
+        "unknown optimizer 'adan' (did you mean 'adam'?); known: sgd, nesterov, adagrad, rmsprop, adam, "
+        "adamw, muon"
     )

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from kitnet.base.error import KitnetError
-from kitnet.optim import RULES, Adam, Cosine, Drops, Nesterov, Sgd
+from kitnet.optim import RULES, Adam, Cosine, Drops, Muon, Nesterov, Sgd
 from kitnet.train import Finished, Settings, Stepped, resume, train
 from kitnet.train.recipe import complete, rule_of
 from kitnet.zoo import Recipe
@@ -39,6 +39,7 @@ def test_settings_go_before_the_card():
 def test_the_numbers_of_a_card_are_for_rules_with_the_same_numbers():
     assert made(RECIPE, optimizer="nesterov") == Nesterov(0.25, 0.5, 1e-3)
     assert made(RECIPE, optimizer="adam") == Adam()
+    assert made(RECIPE, optimizer="muon") == Muon()
     assert made(ADAM, optimizer="sgd", schedule="constant") == Sgd()
 
 
@@ -80,7 +81,7 @@ def test_nothing_is_written_where_a_schedule_does_not_fit(settings, tmp_path):
 
 
 SCHEDULES = ["cosine warmup=0.5", "linear final=0.001", "onecycle", "drops at=1.5", "constant warmup=1"]
-RECIPES = [*zip(RULES, [*SCHEDULES, "constant"], strict=True)]
+RECIPES = [*zip(RULES, [*SCHEDULES, "constant", "cosine"], strict=True)]
 
 
 def newest(folder):

@@ -73,6 +73,21 @@ def test_frozen_paths_stay(settings, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+def test_init_is_that_of_layers_that_do_not_say_it(settings, tmp_path):
+    line = "8x8x1 -> conv3-4 -> tanh -> fc10 init=lecun"
+    folder = list(train(settings(model=line, init="orthogonal", epochs=1, lr=1e-30)))[-1].folder
+    want, kept = kitnet.parse(line).initialise(0, init="orthogonal").weights, checkpoint(folder)
+    for path, array in want.items():
+        np.testing.assert_allclose(kept[f"weights/{path}"], array, atol=1e-6)
+    assert 'init = "orthogonal"' in (folder / "args.toml").read_text()
+    with pytest.raises(KitnetError) as caught:
+        train(settings(model="8x8x1 -> fc10 init=lecun", init="he", runs=str(tmp_path / "other")))
+    assert str(caught.value) == (
+        "--init he changes nothing, since every layer of net says its own init; leave it out"
+    )
+    assert not (tmp_path / "other").exists()
+
+
 def test_patience_ends_a_run_that_gets_no_better(settings):
     """At a rate of nearly 0 the first epoch stays the best."""
     events = list(train(settings(epochs=9, lr=1e-30, patience=2, validation=0.2)))

@@ -43,6 +43,18 @@ def test_a_network_that_guesses(settings):
     assert warnings(short) == [] and events[-1].summary["epochs"] == 3
 
 
+def test_weights_that_begin_at_0_learn_nothing_and_it_says_so(settings):
+    """Behind a ReLU no gradient reaches them, and none the weights behind them."""
+    line = "8x8x1 -> conv3-4 -> relu -> maxpool2 -> fc10"
+    (text,) = warnings(events := list(train(settings(model=line, init="zeros", epochs=3, batch=2))))
+    assert text == (
+        "in epoch 2 the network still guesses: the weights of conv1, fc1 are all 0, so that no gradient "
+        "comes through; let them begin in another way, such as --init he"
+    )
+    assert "the weights of conv1, fc1 are all 0" in events[-1].summary["trouble"]
+    assert events[-1].summary["init"] == "zeros"
+
+
 def test_a_network_that_learns(settings):
     events = list(train(settings(epochs=8)))
     assert warnings(events) == [] and events[-1].summary["trouble"] == ""

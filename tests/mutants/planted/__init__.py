@@ -15,6 +15,7 @@ from planted.ledger import LEDGER
 from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
+from planted.optimisers import OPTIMISERS
 from planted.pictures import PICTURES
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
@@ -50,6 +51,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "pictures": PICTURES,
     "recipes": RECIPES,
     "python": PYTHON,
+    "optimisers": OPTIMISERS,
     "zoo": ZOO,
     "early": EARLY,
 }

@@ -19,7 +19,7 @@ RECIPES = [
     ),
     Mutant(
         "train.recipe:_rule",
-        "names == numbers_of(read_rule(recipe.optimizer)[0])",
+        "names == numbers_of(own)",
         "names",
         _RECIPES + "test_the_numbers_of_a_card_are_for_rules_with_the_same_numbers",
     ),
@@ -30,7 +30,7 @@ RECIPES = [
         _RECIPES + "test_settings_go_before_the_card",
     ),
     Mutant(
-        "Clipped.update",
+        "Clipped._clipped",
         "np.maximum(scalars['norm'], scalars['clip'])",
         "scalars['norm']",
         "optim/test_wrapped.py::test_a_long_gradient_is_shortened_as_a_whole",
@@ -49,7 +49,7 @@ RECIPES = [
     ),
     Mutant(
         "FormulaStep._change",
-        "norm(self.gradient.flat)",
+        "norm(dw)",
         "0.0",
         "optim/test_wrapped.py::test_a_gradient_that_is_too_long_for_a_number_changes_nothing[False]",
     ),

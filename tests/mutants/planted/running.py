@@ -234,8 +234,8 @@ RUNNING = [
     ),
     Mutant(
         "TrainingStep.__call__",
-        "if n:\n    self._step(arrays, targets, n, context)",
-        "self._step(arrays, targets, n, context)",
+        "if n:\n    self._step(arrays, targets, n, context, update)",
+        "self._step(arrays, targets, n, context, update)",
         "engine/test_graphs_compiled.py::test_an_empty_batch_changes_nothing",
     ),
     Mutant(

@@ -1,0 +1,152 @@
+"""The time of each rule's update beside the time that the bytes it moves need.
+
+    python bench/updates.py                 # a table, and results/updates.csv
+
+Timed are the last steps of a training plan: whether all gradients are finite, and the rule's own passes.
+The bytes are those of the least passes: gradients read once to see whether all are finite (or how long
+they are together), then gradients, weights and memory read, and weights and memory written. `moved_ms`
+is the time in which a pass y += x of as many bytes goes, measured just before and just after. Muon's
+filters are bound by products instead: `gflops` are their operations over the time that the update takes
+more than Nesterov's rule, `percent` that of a loop of multiply-adds in registers. Each time is the best
+of many, since others' work on the machine only adds to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from process import ROOT, machine
+
+import kitnet
+from kitnet.engine.bind import crew_of
+from kitnet.engine.step import KernelStep
+from kitnet.kernels import ceiling
+from kitnet.kernels.cpu import cores, detect
+from kitnet.kernels.emit import Kernel
+from kitnet.kernels.jit import build
+from kitnet.kernels.program import Call, Program
+from kitnet.kernels.types import F32
+from kitnet.net import Net
+from kitnet.optim import RULES, Averaged, Clipped, Muon, Nesterov, Rule, Sgd
+from kitnet.optim.muon import STEPS
+
+RESULTS = ROOT / "results" / "updates.csv"
+SECONDS = 0.5
+FIRST = "gradients finite", "gradients squared"  # labels of the first step of an update
+TASKS = 8  # of the pass that only moves bytes, as of updates
+GOAL = 1.3
+NETWORKS = {
+    "10 million weights": "1000 -> fc10000",
+    "LeNet-5": "32x32x1 -> [conv5-6 -> relu -> maxpool2] -> conv5-16 -> maxpool2 -> fc120 -> fc84 -> fc10",
+}
+FILTERS = {
+    "ResNet-20": kitnet.zoo.find("resnet20").line,
+    "filters of 512": "7x7x512 -> [conv3-512 same -> relu]*2 -> fc10",
+}
+
+
+def best(call: Callable[[], Any]) -> float:
+    """Seconds of the quickest call."""
+    call()
+    least, end = float("inf"), time.perf_counter() + SECONDS
+    while time.perf_counter() < end:
+        begun = time.perf_counter()
+        call()
+        least = min(least, time.perf_counter() - begun)
+    return least
+
+
+def update_seconds(net: Net, rule: Rule, threads: int) -> float:
+    """Of the steps behind the last gradient."""
+    step = net.compile(1, "train", rule=rule, threads=threads)
+    plan, compiled = list(net.plans.values())[-1]
+    code = iter(compiled)
+    begun = next(i for i, one in enumerate(plan.steps) if one.label in FIRST)
+    for one in plan.steps[:begun]:
+        if isinstance(one, KernelStep):
+            next(code)
+    step(np.zeros((1, *net.input_shape), np.float32), np.zeros(1, int), 0)  # fills what the update reads
+    last = list(zip(plan.steps, plan.stages, strict=True))[begun:]
+    program = step._machine._program(last, code)
+    return best(lambda: crew_of(threads).run(program))
+
+
+def moving(threads: int, size: int) -> Callable[[], float]:
+    """Seconds of y += x for arrays of so many numbers."""
+    k = Kernel("moving", detect(), TASKS * threads, x=F32, y=F32)
+    x, y = k.pointers
+    each = size // k.tasks // (4 * k.lanes) * (4 * k.lanes)
+    with k.loop(0, each, k.lanes, unroll=4) as i:
+        at = k.task * each + i
+        k.store(k.vector(y, at) + k.vector(x, at), y, at)
+    (code,) = build([k])
+    program = Program([[Call(code, x=np.ones(size, np.float32), y=np.ones(size, np.float32))]])
+    moved = each * k.tasks
+    return lambda: best(lambda: crew_of(threads).run(program)) * size / moved
+
+
+def row(name: str, net: Net, word: str, rule: Rule, threads: int) -> dict[str, Any]:
+    size = net.weights.flat.size
+    moved = 4 * size * (4 + 2 * len(rule.memory)) + 4 * size // 16
+    pass_of = moving(threads, moved // 12)  # which reads two numbers and writes one
+    before = pass_of()
+    seconds = update_seconds(net, rule, threads)
+    needed = min(before, pass_of())
+    return {
+        "network": name,
+        "parameters": sum(view.size for view in net.weights.values()),
+        "rule": word,
+        "ms": f"{1e3 * seconds:.4g}",
+        "moved_mb": f"{moved / 1e6:.4g}",
+        "moved_ms": f"{1e3 * needed:.4g}",
+        "ratio": f"{seconds / needed:.2f}",
+        "goal": GOAL,
+        "gflops": "",
+        "percent": "",
+    }
+
+
+def products(net: Net) -> float:
+    """Operations of Muon's products, of which two make half a symmetric matrix."""
+    work = 0
+    for one in net.weights.filters().values():
+        long, short = max(one.rows, one.columns), min(one.rows, one.columns)
+        work += STEPS * short**2 * (3 * long + short)
+    return float(work)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument("--note", default="", help="such as: provisional, others at work")
+    given = parser.parse_args()
+    threads, found, where = given.threads, [], {**machine(), "note": given.note}
+    rules: dict[str, Rule] = {word: kind() for word, kind in RULES.items() if kind is not Muon}
+    rules |= {"sgd, clipped": Clipped(Sgd()), "sgd, averaged": Averaged(Sgd())}
+    for name, line in NETWORKS.items():
+        net = kitnet.parse(line)
+        found += [row(name, net, word, rule, threads) for word, rule in rules.items()]
+    peak = ceiling.measure(threads)
+    for name, line in FILTERS.items():
+        net = kitnet.parse(line)
+        plain, muon = (
+            row(name, net, rule.__class__.__name__.lower(), rule, threads) for rule in (Nesterov(), Muon())
+        )
+        rate = products(net) / (1e-3 * (float(muon["ms"]) - float(plain["ms"]))) / 1e9
+        muon |= {"goal": "", "gflops": f"{rate:.4g}", "percent": f"{100 * rate / peak:.1f}"}
+        found += [plain, muon]
+    for one in found:
+        print("  ".join(f"{value!s:>18}" for value in one.values()), flush=True)
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*found[0], "threads", *where], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**one, "threads": threads, **where} for one in found)
+
+
+if __name__ == "__main__":
+    main()
