@@ -33,7 +33,7 @@ from kitnet.train.events import (
     Stopped,
     Warned,
 )
-from kitnet.train.foretold import TooMuchMemoryError, check_training_memory
+from kitnet.train.foretold import TooMuchMemoryError, check_plan, check_training_memory
 from kitnet.train.metrics import Score, evaluate, told
 from kitnet.train.model import GOLDEN, Model
 from kitnet.train.run import Run
@@ -128,6 +128,7 @@ class Loop:
             run.settings.threads,
             self.compiling,
             "values" if run.loader.mixes else None,
+            lambda plan: check_plan(run, plan),
         )
         return step_of, check_training_memory(run, step_of) if engine == "compiled" else None
 
