@@ -169,7 +169,7 @@ RECIPES = [
         "train/test_trouble.py::test_a_network_that_knows_the_validation_images_does_not_guess",
     ),
     Mutant(
-        "check_training_memory",
+        "train.foretold:_check",
         "free is not None and need > free * SHARE // 100",
         "free is not None and need > 1000 * free",
         "train/test_foretold.py::test_where_no_batch_fits_nothing_of_the_run_stays",
