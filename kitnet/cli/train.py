@@ -31,7 +31,7 @@ from kitnet.cli.flags import (
 )
 from kitnet.cli.interruption import Interrupted, Interruption, interruptible
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import fits, out, remark, say, say_bytes, say_wrapped, show_compiling
+from kitnet.cli.screen import busy, fits, out, remark, say, say_bytes, say_wrapped, show_compiling
 from kitnet.net.objective import losses
 from kitnet.optim import RULES
 from kitnet.optim.words import COURSES
@@ -182,7 +182,10 @@ def command(
     with interruptible() as interruption:
         show = _Show(interruption)
         try:
-            events = _begin(given, interruption) if resume is None else _go_on(resume, given, interruption)
+            with busy("reading the data"):
+                events = (
+                    _begin(given, interruption) if resume is None else _go_on(resume, given, interruption)
+                )
             return show.all(events)
         except Interrupted:
             return show.end_at_once()
