@@ -37,7 +37,7 @@ from kitnet.train.foretold import TooMuchMemoryError, check_plan, check_training
 from kitnet.train.metrics import Score, evaluate, told
 from kitnet.train.model import GOLDEN, Model
 from kitnet.train.run import Run
-from kitnet.train.saves import Saves
+from kitnet.train.saves import Saves, since_best
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, make_step, pick_engine
 from kitnet.train.trouble import trouble
@@ -89,7 +89,8 @@ class Loop:
                     yield self._stopped()
                     return
             summary = self.run.summary(self.progress, self._test(), step_of.engine)
-            summary["trouble"] = trouble(self.run, self.progress, self._seen)
+            ago = since_best(self.progress.rows)  # the best epoch is what the run is worth
+            summary["trouble"] = trouble(self.run, self.progress, self._seen, ago)
             saves.folder.write_summary(summary)
             yield Finished(saves.folder.path, summary)
 

@@ -152,7 +152,7 @@ RECIPES = [
     ),
     Mutant(
         "train.trouble:trouble",
-        "last.train_loss > GROWN * progress.first_loss > 0",
+        "row.train_loss > GROWN * progress.first_loss > 0",
         "False",
         "train/test_trouble.py::test_a_loss_that_grows",
     ),
@@ -164,7 +164,7 @@ RECIPES = [
     ),
     Mutant(
         "train.trouble:trouble",
-        "judged.append((last.val_accuracy, len(validation)))",
+        "judged.append((row.val_accuracy, len(validation)))",
         "None",
         "train/test_trouble.py::test_a_network_that_knows_the_validation_images_does_not_guess",
     ),
