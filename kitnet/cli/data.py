@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import DATA_SETS, Augment, DataDir, Json, Megapixels, Split, Whole
-from kitnet.cli.screen import Column, print_json, print_table, say, say_wrapped
+from kitnet.cli.screen import Column, busy, print_json, print_table, say, say_wrapped
 from kitnet.data import Augmentation, load
 from kitnet.data.doctor import Duplicate, Part, Report, contact_sheet, examine
 from kitnet.data.place import printable
@@ -43,8 +43,9 @@ def command(
         Of the augmentation.
     """
     augmentation = Augmentation.parse(augment or "")
-    parts = load(data, data_dir, split, megapixels=megapixels)
-    report = examine(parts)
+    with busy("looking at every image"):
+        parts = load(data, data_dir, split, megapixels=megapixels)
+        report = examine(parts)
     if show is not None:
         _save(show, contact_sheet(parts.train, augmentation, seed))
     if json:

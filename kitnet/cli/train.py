@@ -33,6 +33,7 @@ from kitnet.cli.interruption import Interrupted, Interruption, interruptible
 from kitnet.cli.live import Live
 from kitnet.cli.network import read_network
 from kitnet.cli.screen import (
+    busy,
     fits,
     remark,
     say,
@@ -218,7 +219,10 @@ def command(
     with interruptible() as interruption:
         show = _Show(interruption)
         try:
-            events = _begin(given, interruption) if resume is None else _go_on(resume, given, interruption)
+            with busy("reading the data"):
+                events = (
+                    _begin(given, interruption) if resume is None else _go_on(resume, given, interruption)
+                )
             return show.all(events)
         except Interrupted:
             return show.end_at_once()

@@ -65,8 +65,11 @@ def known(*before: str) -> str:
     return f"{', '.join(names[:-1])}, or {names[-1]}"
 
 
-def in_memory(name: str, train: Part, test: Part, classes: tuple[str, ...]) -> Parts:
-    return Parts(Dataset(name, *train, classes), test=Dataset(name, *test, classes))
+def in_memory(
+    name: str, train: Part, test: Part, classes: tuple[str, ...], validation: Part | None = None
+) -> Parts:
+    own = None if validation is None else Dataset(name, *validation, classes)
+    return Parts(Dataset(name, *train, classes), own, Dataset(name, *test, classes))
 
 
 def check_given(given: Given, validation: float | None) -> None:

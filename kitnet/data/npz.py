@@ -1,4 +1,5 @@
-"""A data set in one NumPy `.npz` file: four arrays, under the names of Keras' files or plain ones."""
+"""A data set in one NumPy `.npz` file: arrays of two or three parts, under the names of Keras' files or plain
+ones."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ NAMES = (
     ("x_train", "y_train", "x_test", "y_test"),
     ("train_images", "train_labels", "test_images", "test_labels"),
 )
+VALIDATION = (("x_val", "y_val"), ("val_images", "val_labels"))  # beside these, where there is such a part
 # What readers of archives and headers raise for damaged bytes: flags of encryption, sizes of terabytes ...
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, AttributeError),
@@ -28,8 +30,9 @@ DAMAGED = (
 CLASSES = "classes"  # the names, where there are some
 
 
-def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...]]:
-    """(train, test, classes) of a `.npz` file with the arrays of one line of `NAMES`, and perhaps `classes`.
+def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...], Part | None]:
+    """(train, test, classes, validation) of a `.npz` file with the arrays of one line of `NAMES`, perhaps
+    those of the same line of `VALIDATION`, and perhaps `classes`.
 
     Images are uint8 (N,H,W), (N,H,W,1) or (N,H,W,3); labels integers (N,), or (N,1) as Keras keeps those of
     CIFAR. Without names the classes are the numbers from 0 to the largest training label. Raises DataError
@@ -44,20 +47,26 @@ def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...]]:
                 if names is None:
                     wanted = ", or ".join(", ".join(line) for line in NAMES)
                     raise DataError(f"it has {', '.join(file.files) or 'no arrays'}; expected {wanted}")
-                arrays = [_array(file, name) for name in names]
+                more = [name for name in VALIDATION[NAMES.index(names)] if name in file.files]
+                if len(more) == 1:
+                    raise DataError(
+                        f"it has {more[0]} alone; expected {' and '.join(VALIDATION[NAMES.index(names)])}"
+                    )
+                arrays = [_array(file, name) for name in (*names, *more)]
                 told = _array(file, CLASSES) if CLASSES in file.files else None
         except DAMAGED:
             raise DataError("it is no whole .npz file; take a fresh copy") from None
-        train, test = (_part(*arrays[i : i + 2]) for i in (0, 2))
-        if train[0].shape[1:] != test[0].shape[1:]:
-            raise DataError(
-                f"the test pictures are {say(test[0].shape[1:])} but those for training "
-                f"{say(train[0].shape[1:])}"
-            )
+        train, *others = (_part(*arrays[i : i + 2]) for i in range(0, len(arrays), 2))
         classes = _classes(told, train[1])
-        for images, labels in (train, test):
+        check_labels(train[1], len(train[0]), len(classes))
+        for part, (images, labels) in zip(("test", "validation"), others, strict=False):
+            if images.shape[1:] != train[0].shape[1:]:
+                raise DataError(
+                    f"the {part} pictures are {say(images.shape[1:])} but those for training "
+                    f"{say(train[0].shape[1:])}"
+                )
             check_labels(labels, len(images), len(classes))
-    return train, test, classes
+    return train, others[0], classes, others[1] if more else None
 
 
 def _array(file: np.lib.npyio.NpzFile, name: str) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -37,6 +37,7 @@ from kitnet.net.weights import Weights
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED, shares
 
+Allow = Callable[[Plan], None]
 EVALUATION = Context()
 PLANS = 8  # that a network keeps
 FEWEST_THREADS = 2  # that work is cut up for, so that the same plan serves one and two
@@ -44,9 +45,10 @@ FEWEST_THREADS = 2  # that work is cut up for, so that the same plan serves one 
 
 def _planned(
     net: Net, graph: Graph, batch: int, request: Request, threads: int, cpu: Cpu | None,
-    progress: Progress | None, **how: Any,
+    progress: Progress | None, allow: Allow | None, **how: Any,
 ) -> tuple[Plan, list[Compiled]]:  # fmt: skip
-    """A plan and its machine code, made when a network is first compiled so; nothing in them changes."""
+    """A plan and its machine code, made when a network is first compiled so; nothing in them changes. What
+    `allow` raises for the plan ends it before there is code."""
     if net.weights.dtype != np.float32:
         raise KitnetError(
             f"the compiled engine computes in float32, but the weights are {net.weights.dtype}; "
@@ -58,6 +60,8 @@ def _planned(
     with net.planning:
         if kind not in net.plans:
             plan = make_plan(graph, net.weights, batch, cpu, request, threads=threads, **how)
+            if allow:
+                allow(plan)
             net.plans[kind] = plan, code_of(plan, progress)
             while len(net.plans) > PLANS:
                 del net.plans[next(iter(net.plans))]
@@ -81,10 +85,11 @@ class _Compiled:
         threads: int | None,
         cpu: Cpu | None,
         progress: Progress | None,
+        allow: Allow | None = None,
         **how: Any,
     ) -> None:
         threads = cores() if threads is None else threads
-        self.plan, code = _planned(net, graph, batch, request, threads, cpu, progress, **how)
+        self.plan, code = _planned(net, graph, batch, request, threads, cpu, progress, allow, **how)
         self._net, self._weights = net, net.weights
         self._turn, self._found = threading.Lock(), threading.local()
         self._outside = arrays_outside(self.plan)

@@ -21,16 +21,28 @@ def memory_of(compiled: Any) -> int:
     return sum(held.values()) - held["threads"]
 
 
+def check_plan(run: Run, plan: Any) -> None:
+    """Of a training step that is not compiled yet: raises TooMuchMemoryError where its values alone are too
+    many."""
+    from kitnet.kernels.cpu import cores
+
+    threads = run.settings.threads or cores()
+    _check(run, plan.arena.size + threads * plan.own_arena.size, 0, threads)
+
+
 def check_training_memory(run: Run, step: Any) -> int:
-    """Bytes of the training step, of scores, and of what is learned. Raises TooMuchMemoryError, naming the
-    batch that would do, where the first two need more than 80 % of what is free."""
-    free = free_bytes()
+    """Bytes of the training step, of scores, and of what is learned. Raises TooMuchMemoryError."""
     assert run.model.compiled is not None
+    return _check(run, memory_of(step), memory_of(run.model.compiled), step.held()["threads"])
+
+
+def _check(run: Run, training: int, scores: int, threads: int) -> int:
+    """Bytes of both, and of what is learned. Raises TooMuchMemoryError, naming the batch that would do, where
+    the first two need more than 80 % of what is free."""
+    free, need = free_bytes(), training + scores
     arrays = (2 + len(run.memory)) * run.model.net.weights.flat.nbytes
-    training, scores = memory_of(step), memory_of(run.model.compiled)
-    need = training + scores
     if free is not None and need > free * SHARE // 100:
-        fits = _batch_that_fits(run, training, free * SHARE // 100 - scores, step.held()["threads"])
+        fits = _batch_that_fits(run, training, free * SHARE // 100 - scores, threads)
         remedy = f"use --batch {fits}" if fits else "use a smaller network"
         raise TooMuchMemoryError(
             f"training in batches of {run.loader.batch} needs {need + arrays:,} bytes, more than {SHARE} % "

@@ -32,12 +32,12 @@ from kitnet.train.events import (
     Stopped,
     Warned,
 )
-from kitnet.train.foretold import TooMuchMemoryError, check_training_memory
+from kitnet.train.foretold import TooMuchMemoryError, check_plan, check_training_memory
 from kitnet.train.in_memory import InMemory
 from kitnet.train.metrics import Score, evaluate, told
 from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
-from kitnet.train.saves import Saves
+from kitnet.train.saves import Saves, since_best
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, judged_step, make_step, pick_engine
 from kitnet.train.trouble import trouble
@@ -90,7 +90,8 @@ class Loop:
                     yield self._stopped()
                     return
             summary = self.run.summary(self.progress, self._test(), step_of.engine)
-            summary["trouble"] = trouble(self.run, self.progress, self._seen)
+            ago = since_best(self.progress.rows)  # the best epoch is what the run is worth
+            summary["trouble"] = trouble(self.run, self.progress, self._seen, ago)
             saves.write_summary(summary)
             yield Finished(saves.path, summary)
 
@@ -129,6 +130,7 @@ class Loop:
             run.settings.threads,
             self.compiling,
             "values" if run.loader.mixes else None,
+            lambda plan: check_plan(run, plan),
         )
         return step_of, check_training_memory(run, step_of) if engine == "compiled" else None
 

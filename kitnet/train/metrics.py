@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +37,18 @@ class Score:
 
 
 def evaluate(model: Model, source: Source) -> Score:
-    """The model's mean loss and accuracy on a data set, in evaluation mode."""
+    """The model's mean loss and accuracy on a data set, in evaluation mode. A thread reads the next pictures
+    while these are judged."""
     score = Score()
     model.refresh()
-    for images, labels in source.chunks():
-        losses, probabilities = model.judge(model.preparation.prepare(images), labels)
-        score.add(losses, probabilities.argmax(1) == labels)
+    chunks = ((model.preparation.prepare(images), labels) for images, labels in source.chunks())
+    with ThreadPoolExecutor(1, "evaluation") as pool:
+        due = pool.submit(next, chunks, None)
+        while (found := due.result()) is not None:
+            due = pool.submit(next, chunks, None)
+            x, labels = found
+            losses, probabilities = model.judge(x, labels)
+            score.add(losses, probabilities.argmax(1) == labels)
     return score
 
 

@@ -150,16 +150,16 @@ def make_step(
     threads: int | None = None,
     progress: Progress | None = None,
     target: str | None = None,
+    allow: Callable[[Any], None] | None = None,
 ) -> Step:
     """A training step for up to `batch` images, of all parameters but those at `frozen` paths, with targets
     of the form `target`; it accumulates where the memory has a place for the mean. A compiled one also lets
-    the model's scores be compiled."""
+    the model's scores be compiled. `allow` may raise an error for a step's plan before it is compiled."""
     if engine == "formula":
         return FormulaStep(model.net, model.losses, rule, memory, target=target, seed=seed, frozen=frozen)
     from kitnet.engine import TrainingStep
 
-    model.compile(threads=threads, progress=progress)
-    return TrainingStep(
+    step = TrainingStep(
         model.net,
         model.losses,
         batch,
@@ -171,4 +171,7 @@ def make_step(
         accumulate=ACCUMULATED in memory,
         threads=threads,
         progress=progress,
+        allow=allow,
     )
+    model.compile(threads=threads, progress=progress)
+    return step

@@ -16,33 +16,33 @@ GROWN = 2.0  # times the loss of the first step: diverged
 SIGMAS = 3.0  # above the share of the most frequent class: no guess any more
 
 
-def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array) -> str:
-    """What is wrong with the last epoch, and what to try; nothing where it learns. `seen` says how many
-    images of each class there were."""
-    last, lr = progress.rows[-1], run.settings.lr or 0
-    if last.train_loss > GROWN * progress.first_loss > 0:
+def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array, ago: int = 0) -> str:
+    """What is wrong with the epoch so many before the last one, and what to try; nothing where it learns.
+    `seen` says how many images of each class there were."""
+    row, lr = progress.rows[-1 - ago], run.settings.lr or 0
+    if row.train_loss > GROWN * progress.first_loss > 0:
         return (
-            f"the loss has grown from {progress.first_loss:.4g} at the first step to {last.train_loss:.4g} "
-            f"in epoch {last.epoch}: training diverges; try a smaller --lr than {lr:g}, such as {lr / 10:g}, "
+            f"the loss has grown from {progress.first_loss:.4g} at the first step to {row.train_loss:.4g} "
+            f"in epoch {row.epoch}: training diverges; try a smaller --lr than {lr:g}, such as {lr / 10:g}, "
             "or --clip 1"
         )
     if progress.epoch < LEAST_EPOCHS or progress.epoch * run.updates < LEAST_STEPS:
         return ""
     share, validation = float(max(seen)) / max(1, sum(seen)), run.parts.validation
-    judged = [(last.train_accuracy, len(run.parts.train))]
-    if validation is not None and last.val_accuracy is not None:
-        judged.append((last.val_accuracy, len(validation)))
+    judged = [(row.train_accuracy, len(run.parts.train))]
+    if validation is not None and row.val_accuracy is not None:
+        judged.append((row.val_accuracy, len(validation)))
     if any(found > share + SIGMAS * math.sqrt(share * (1 - share) / n) for found, n in judged):
         return ""
     dead = silent(run.model.net.weights)
     if dead:
         return (
-            f"in epoch {last.epoch} the network still guesses: the weights of {cut(', '.join(dead))} are all "
+            f"in epoch {row.epoch} the network still guesses: the weights of {cut(', '.join(dead))} are all "
             "0, so that no gradient comes through; let them begin in another way, such as --init "
             f"{USUAL}"
         )
     return (
-        f"in epoch {last.epoch} the network still guesses: {last.train_accuracy:.2%} of the training images "
+        f"in epoch {row.epoch} the network still guesses: {row.train_accuracy:.2%} of the training images "
         f"right, and {share:.2%} are of the most frequent class; try a smaller --lr than {lr:g}, such as "
         f"{lr / 10:g}, --schedule 'constant warmup=1' or --optimizer adam"
     )

@@ -52,6 +52,23 @@ def test_what_was_saved_is_read(tmp_path: Path, names: tuple[str, ...], shape: t
     assert train.classes == ("0", "1", "2")
 
 
+def test_a_validation_part(tmp_path: Path) -> None:
+    for names, own in ((KERAS, ("x_val", "y_val")), (PLAIN, ("val_images", "val_labels"))):
+        given = arrays(names, (4, 5))
+        given |= {own[0]: given[names[0]][1:3], own[1]: given[names[1]][1:3]}
+        train, validation, test = load(saved(tmp_path / "set.npz", **given))
+        np.testing.assert_array_equal(validation.images[..., 0], given[own[0]])
+        assert (validation.labels.tolist(), len(train), len(test)) == ([1, 2], 6, 3)
+        del given[own[1]]
+        assert refusal(saved(tmp_path / "set.npz", **given)) == (
+            f"it has {own[0]} alone; expected {own[0]} and {own[1]}"
+        )
+    given |= {own[0]: np.zeros((2, 3, 3), np.uint8), own[1]: np.zeros(2, int)}
+    assert refusal(saved(tmp_path / "set.npz", **given)) == (
+        "the validation pictures are 3x3x1 but those for training 4x5x1"
+    )
+
+
 def test_names_and_labels_in_a_column(tmp_path: Path) -> None:
     given = arrays()
     given["y_train"] = given["y_train"][:, None]

@@ -6,6 +6,7 @@ One process imports kitnet and forks a child for each run, so that a kill costs 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -128,9 +129,11 @@ def goes_on(nursery: Nursery, name: str, whole: dict[str, bytes]) -> bool:
 def kill(nursery: Nursery, kills: int, aimed: int) -> int:
     """So many kills, some of them aimed into a save; how many runs died and had something to go on from."""
     assert nursery.run("whole-0") == 0
-    begun, whole = time.monotonic(), end(nursery.runs / "whole-0")
-    assert nursery.run("whole-1") == 0
-    seconds = time.monotonic() - begun
+    whole, seconds = end(nursery.runs / "whole-0"), math.inf
+    for i in range(1, 4):  # other processes only lengthen it
+        begun = time.monotonic()
+        assert nursery.run(f"whole-{i}") == 0
+        seconds = min(seconds, time.monotonic() - begun)
     rng, resumed = np.random.default_rng(1), 0
     for i in range(1, kills + 1):
         if i <= aimed:

@@ -30,6 +30,17 @@ def test_a_loss_that_grows(settings):
     assert f" to {rows[1].train_loss:.4g} in epoch 2: " in events[-1].summary["trouble"]
 
 
+def test_a_run_that_diverges_after_its_best_epoch(settings):
+    """It is told when it happens; in the end the best epoch counts."""
+    told = settings(model="8x8x1 -> fc10", loss="quadratic", lr=0.01, momentum=0.0, epochs=4, batch=50)
+    told = replace(told, schedule="drops at=3 factor=400", validation=0.2)
+    events = list(train(told))
+    (text,) = warnings(events)
+    assert text.startswith("the loss has grown from ") and " in epoch 4: " in text
+    summary = events[-1].summary
+    assert summary["best_epoch"] == 3 and summary["trouble"] == ""
+
+
 def test_a_network_that_guesses(settings):
     """At a rate of nearly 0 nothing is learned; the start alone is no trouble."""
     events = list(train(settings(model="8x8x1 -> fc10 init=zeros", lr=1e-30, epochs=3, batch=2)))

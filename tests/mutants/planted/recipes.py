@@ -152,7 +152,7 @@ RECIPES = [
     ),
     Mutant(
         "train.trouble:trouble",
-        "last.train_loss > GROWN * progress.first_loss > 0",
+        "row.train_loss > GROWN * progress.first_loss > 0",
         "False",
         "train/test_trouble.py::test_a_loss_that_grows",
     ),
@@ -164,12 +164,12 @@ RECIPES = [
     ),
     Mutant(
         "train.trouble:trouble",
-        "judged.append((last.val_accuracy, len(validation)))",
+        "judged.append((row.val_accuracy, len(validation)))",
         "None",
         "train/test_trouble.py::test_a_network_that_knows_the_validation_images_does_not_guess",
     ),
     Mutant(
-        "check_training_memory",
+        "train.foretold:_check",
         "free is not None and need > free * SHARE // 100",
         "free is not None and need > 1000 * free",
         "train/test_foretold.py::test_where_no_batch_fits_nothing_of_the_run_stays",

@@ -147,4 +147,10 @@ TRAIN = [
         "False",
         "engine/test_frozen.py::test_a_frozen_norm_is_as_in_evaluation",
     ),
+    Mutant(
+        "Loop._compile",
+        "check_plan(run, plan)",
+        "None",
+        "train/test_foretold.py::test_where_no_batch_fits_nothing_of_the_run_stays",
+    ),
 ]
