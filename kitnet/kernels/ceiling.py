@@ -15,7 +15,7 @@ from kitnet.kernels.emit import Kernel
 from kitnet.kernels.program import Call, Program
 from kitnet.kernels.types import F32
 
-_TURNS = 20_000  # of the loop in a task: about 50 microseconds
+TURNS = 20_000  # of the loop in a task: about 50 microseconds
 _TASKS = 100  # for each thread, so that a disturbed one does less of them
 
 
@@ -30,7 +30,7 @@ def fma_kernel(cpu: Cpu, tasks: int) -> Kernel:
     x, y = k.pointers
     a, b = k.vector(x), k.vector(x, k.lanes)
     sums = [k.register(k.constant(float(i))) for i in range(chains(cpu))]
-    with k.loop(0, _TURNS, unroll=1):
+    with k.loop(0, TURNS, unroll=1):
         for each in sums:
             each.set(k.fma(a, b, each.get()))
     total = sums[0].get()
@@ -55,4 +55,4 @@ def measure(threads: int | None = None, cpu: Cpu | None = None, seconds: float =
             start = time.perf_counter()
             crew.run(program)
             best = min(best, time.perf_counter() - start)
-    return 2.0 * cpu.lanes * chains(cpu) * _TURNS * kernel.tasks / best / 1e9
+    return 2.0 * cpu.lanes * chains(cpu) * TURNS * kernel.tasks / best / 1e9
