@@ -78,19 +78,19 @@ BASE = [
         "base/test_shape.py::test_window_stride_and_dilation_may_differ_by_axis",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "self.size + before + after - self.extent",
         "self.size + 2 * before - self.extent",
         "base/test_shape.py::test_a_pad_may_differ_by_axis_and_side",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "left and self.pad != 'same' and (self.on_misfit == 'error')",
         "left and self.on_misfit == 'error'",
         "base/test_shape.py::test_same_gives_one_output_a_stride",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "Axis(self.size, self.window, self.stride, self.dilation, before, after, steps + 1)",
         "Axis(self.size, self.window, self.stride, self.dilation, before, after, steps)",
         "base/test_shape.py::test_number_of_positions",

@@ -12,25 +12,25 @@ SHOW = "cli/test_show_command.py"
 LEDGER = [
     # sizes that do not fit
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "(before + missing // 2, after + missing - missing // 2, steps + 1)",
         "(before + missing - missing // 2, after + missing // 2, steps + 1)",
         f"{MISFITS}::test_the_padding_that_is_missing_is_dealt_to_both_sides",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "(before - left // 2, after - (left - left // 2))",
         "(before, after - left)",
         f"{MISFITS}::test_the_rest_is_cropped_from_both_sides",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "(steps + 1) * self.stride < before + self.size",
         "True",
         f"{MISFITS}::test_the_window_that_hangs_over_begins_on_the_input",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "(steps + 1, after + missing)",
         "(steps + 1, after)",
         f"{MISFITS}::test_a_window_of_3_with_stride_2_on_10_places",
@@ -66,12 +66,6 @@ LEDGER = [
         f"{MISFITS}::test_each_axis_is_repaired_where_it_needs_it",
     ),
     Mutant(
-        "base.misfit:_repairs",
-        "_each(asked, _pad) if may_pad else []",
-        "_each(asked, _pad)",
-        f"{MISFITS}::test_no_padding_is_proposed_to_a_layer_that_takes_none",
-    ),
-    Mutant(
         "MisfitError.__init__",
         "[repair for repair in nearest[TOLD - 1:] if repair.volumes] or nearest[TOLD - 1:]",
         "nearest[TOLD - 1:]",
@@ -82,6 +76,60 @@ LEDGER = [
         "takes is None or takes(volume)",
         "True",
         f"{MISFITS}::test_what_is_proposed_for_the_input_can_be_read",
+    ),
+    Mutant(
+        "with_tried_repairs",
+        "repair.arguments.keys() - {one.name for one in fields(layer)}",
+        "False",
+        f"{MISFITS}::test_only_arguments_that_the_layer_has_are_proposed",
+    ),
+    Mutant(
+        "with_tried_repairs",
+        "error.only(of_layer)",
+        "error",
+        f"{MISFITS}::test_no_padding_is_proposed_to_a_layer_that_takes_none",
+    ),
+    Mutant(
+        "with_tried_repairs",
+        "takes(operands[0], layer, repaired(repair))",
+        "True",
+        f"{MISFITS}::test_a_repair_with_which_the_rest_of_the_line_does_not_fit_is_not_proposed",
+    ),
+    Mutant(
+        "with_tried_repairs",
+        "whole if whole.otherwise or any((one.arguments for one in whole.repairs)) else error",
+        "whole",
+        f"{MISFITS}::test_where_no_repair_lets_the_whole_line_fit_those_of_the_layer_are_told",
+    ),
+    Mutant(
+        "_Trial.add",
+        "layer is self._old",
+        "layer == self._old",
+        f"{MISFITS}::test_a_repair_of_a_repeated_layer_is_tried_in_all_its_places",
+    ),
+    Mutant(
+        "Sliding.axis",
+        "None if axis and self.meets_input and axis.empty is not None else axis",
+        "axis",
+        "layers/test_pooling.py::test_a_window_in_padding_alone_is_refused",
+    ),
+    Mutant(
+        "base.misfit:_window",
+        "stride=window if one.side_by_side else one.stride",
+        "stride=window if one.side_by_side else one.stride, meets_input=False",
+        f"{MISFITS}::test_a_window_in_padding_with_the_users_numbers",
+    ),
+    Mutant(
+        "base.misfit:_where",
+        "start + extent - 1",
+        "start + extent",
+        f"{MISFITS}::test_a_window_in_padding_with_the_users_numbers",
+    ),
+    Mutant(
+        "base.misfit:_pad",
+        "meets_input=True",
+        "meets_input=False",
+        f"{MISFITS}::test_no_repair_puts_a_window_wholly_into_padding",
     ),
     Mutant(
         "with_repaired_input",
@@ -323,7 +371,7 @@ LEDGER = [
         "base/test_shape.py::test_same_padding_of_odd_windows_is_half_of_them",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "self.on_misfit == 'error'",
         "self.on_misfit in ('error', 'floor')",
         "base/test_shape.py::test_the_rest_is_dropped_where_floor_says_so",
