@@ -6,38 +6,47 @@ tape = net.tape(x)                       # x: (N, 28, 28, 1)
 tape.backward(dy)["conv1.weight"]        # gradients by path
 fast = net.compile(64)                   # the same in machine code: fast(x) is net(x)
 
-Folders such as `kitnet.zoo` are imported when they are read.
+Names and folders such as `kitnet.zoo` are imported when they are read: `import kitnet` alone reads next to
+nothing, so that a command is interrupted in one line from its beginning on.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kitnet.base.error import KitnetError
-from kitnet.base.importing import IMPORTING, folders
-from kitnet.layers import Layer
-from kitnet.net import Graph, Net, Tape, parse
+from kitnet.base.importing import IMPORTING, attributes, folders
+
+if TYPE_CHECKING:
+    from kitnet.base.error import KitnetError
+    from kitnet.layers import Layer
+    from kitnet.net import Graph, Net, Tape, parse
+
+__version__ = "0.1.0"
+
+NAMES = {
+    "KitnetError": "base.error",
+    "Layer": "layers",
+    **dict.fromkeys(("Graph", "Net", "Tape", "parse"), "net"),
+}
+FOLDERS = (
+    *("base", "cli", "data", "engine", "files", "functional", "kernels", "lab", "layers", "net", "optim"),
+    *("surgery", "testing", "train", "zoo"),
+)
+_name, _folder = attributes(__name__, NAMES), folders(__name__, FOLDERS)
 
 
-def _compile(net: Net, *settings: Any, **options: Any) -> Any:
-    """The engine's, which needs llvmlite and is imported when it is used."""
+def __getattr__(name: str) -> Any:
+    return (_name if name in NAMES else _folder)(name)
+
+
+def compile_network(net: "Net", *settings: Any, **options: Any) -> Any:
+    """`net.compile`: the engine's, which stands on a higher floor than networks and comes in by this door."""
     with IMPORTING:
         from kitnet.engine import compile
 
     return compile(net, *settings, **options)
 
 
-Net.compiler = staticmethod(_compile)
-
-__version__ = "0.1.0"
-
-FOLDERS = (
-    *("base", "cli", "data", "engine", "files", "functional", "kernels", "lab", "layers", "net", "optim"),
-    *("surgery", "testing", "train", "zoo"),
-)
-__getattr__ = folders(__name__, FOLDERS)
-
-
 def __dir__() -> list[str]:
-    return sorted({*globals(), *FOLDERS})
+    return sorted({*globals(), *NAMES, *FOLDERS})
 
 
 __all__ = ["Graph", "KitnetError", "Layer", "Net", "Tape", "__version__", "parse"]

@@ -35,7 +35,7 @@ from kitnet.cli import (
     train,
     verify,
 )  # fmt: skip
-from kitnet.cli.screen import INTERRUPTED, SIGNALLED, complain
+from kitnet.cli.screen import INTERRUPTED, SIGNALLED, complain, remark, write_over
 from kitnet.cli.stream import guard_errors, guard_output
 
 app = App(
@@ -43,6 +43,7 @@ app = App(
     help="Convolutional networks, from formula to full speed.",
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,  # which `run` tells
 )
 COMMANDS = (
     train,
@@ -112,5 +113,7 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         return complain("there is not enough memory for this; use a smaller network or batch")
     except KeyboardInterrupt:
+        write_over("")
+        remark("stopped by Ctrl-C")
         return INTERRUPTED
     return status if isinstance(status, int) else 0
