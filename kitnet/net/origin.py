@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.misfit import MisfitError, Repair, of_input
 from kitnet.base.shape import Shape, say
-from kitnet.layers import Layer
+from kitnet.layers import Identity, Layer
 
 if TYPE_CHECKING:
     from kitnet.net.graph import Node
@@ -142,6 +142,12 @@ def _ancestors(nodes: Sequence[Node], inputs: Sequence[int]) -> list[int]:
         found |= new
         left += new
     return sorted(found)
+
+
+def takes_input(nodes: Sequence[Node], operand: int, volume: Shape) -> bool:
+    """Whether all layers fit with another volume in the place of an operand."""
+    shapes = {i: node.shape for i, node in enumerate(nodes) if node.layer is None}
+    return _fits(nodes, range(len(nodes)), {**shapes, operand: volume}, Identity(), [0])
 
 
 def _fits(

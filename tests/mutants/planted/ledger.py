@@ -291,16 +291,40 @@ LEDGER = [
         f"{SIZING}::test_what_breaks_a_rule",
     ),
     Mutant(
-        "net.sizing:_halvings",
-        "max(found[j], found[i] + _halves(graph, node))",
-        "found[i] + _halves(graph, node)",
+        "net.sizing:_strides_behind",
+        "max(pair, key=math.prod)",
+        "pair[1]",
         f"{SIZING}::test_each_operand_is_halved_as_often_as_on_its_longest_way",
     ),
     Mutant(
-        "net.sizing:_halves",
-        "math.floor(math.log2(max(axis.stride for axis in axes)))",
-        "int(max(axis.stride for axis in axes) > 1)",
+        "net.sizing:_strides",
+        "(a.stride,)",
+        "(2,)",
+        f"{SIZING}::test_strides_that_do_not_halve",
+    ),
+    Mutant(
+        "net.sizing:_strides_behind",
+        "own.get(axis, ())",
+        "own.get(0, ())",
+        f"{SIZING}::test_each_axis_has_strides_of_its_own",
+    ),
+    Mutant(
+        "net.sizing:_why",
+        "step.bit_length() - 1",
+        "1",
         f"{SIZING}::test_a_stride_of_4_halves_twice",
+    ),
+    Mutant(
+        "net.sizing:_of_operands",
+        "takes_input(graph.nodes, i, volume)",
+        "True",
+        f"{SIZING}::test_only_inputs_that_the_network_takes_are_proposed",
+    ),
+    Mutant(
+        "net.sizing:advice",
+        "not regions",
+        "True",
+        f"{SIZING}::test_each_axis_has_strides_of_its_own",
     ),
     Mutant(
         "net.sizing:_of_convolution",
@@ -469,8 +493,8 @@ LEDGER = [
     ),
     Mutant(
         "net.sizing:_of_operands",
-        "size % 2 ** times",
-        "size % 2 ** (times + 1)",
+        "size % math.prod(along)",
+        "size % (2 * math.prod(along))",
         f"{SIZING}::test_usual_inputs_are_halved_five_times",
     ),
     Mutant(
