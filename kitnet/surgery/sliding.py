@@ -107,6 +107,8 @@ def linearising(graph: Graph) -> Edit:
         else:
             draft.keep(i)
     if not found:
+        if not any(isinstance(node.layer, Convolution) for node in graph.nodes):
+            raise KitnetError("the network has no convolution that a linear layer could take the place of")
         raise KitnetError(
             "no convolution has its whole input in one window without padding, as a linear layer has; give "
             "the network the input of one window first"
@@ -165,7 +167,7 @@ def averaging(graph: Graph, loss: Loss | None = None) -> Edit:
     if len(graph.nodes[scores].shape) == 1:
         raise KitnetError(
             f"{graph.nodes[scores].path}: its output {say(graph.nodes[scores].shape)} has no positions to "
-            "average; turn linear layers into convolutions first"
+            f"average{_way_to_positions(graph)}"
         )
     draft = Draft(graph)
     for i in range(len(graph.nodes)):
@@ -174,6 +176,15 @@ def averaging(graph: Graph, loss: Loss | None = None) -> Edit:
             own = draft.at[i]
             draft.at[i] = draft.graph.add("average", MeanPool(regions=1), own)
     return draft.edit()
+
+
+def _way_to_positions(graph: Graph) -> str:
+    """What gives the scores of a network positions, where something does."""
+    try:
+        convolving(graph)
+    except KitnetError:
+        return ""
+    return "; turn linear layers into convolutions first"
 
 
 def _as_convolution(node: Node, layer: Linear, x: Shape) -> Convolution:

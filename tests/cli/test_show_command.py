@@ -162,6 +162,10 @@ def test_columns_that_are_asked_for(say, refused, monkeypatch):
     assert refused("show", "lenet5", "--columns", "layer,weight") == (
         f"--columns has no 'weight' (did you mean 'weights'?); known: {', '.join(COLUMNS)}"
     )
+    assert refused("show", "lenet5", "--columns", "layer,,kind") == (
+        "--columns layer,,kind: a name is missing beside a comma"
+    )
+    assert "layer  kind\n" in say("show", "8x8x1 -> relu", "--columns", "layer, kind").out
     monkeypatch.setenv("COLUMNS", "30")
     assert "too narrow" not in say("show", "lenet5", "--columns", "layer,output,connections,weights").out
 
@@ -320,11 +324,11 @@ def test_check_says_nothing_of_a_network_that_keeps_the_rules(say):
 
 @row(85, 86)
 def test_check_warns(say):
-    line = "30x30x3 -> conv4-8 -> maxpool5 floor -> fc10"
+    line = "31x31x3 -> conv4-8 -> maxpool5 floor -> fc10"
     said = say("check", line)
     assert said == (
         1,
-        "input: a size of 30 is not divisible by 4, but the layers halve it twice; use 28 or 32 (input)\n"
+        "input: a size of 31 is not divisible by 5, the stride of a layer; use 30 or 35 (input)\n"
         "conv1: a 4x4 filter has no middle, so that no padding keeps the size; use an odd one (filter)\n"
         "maxpool1: a 5x5 window drops too much; use 2x2 or 3x3 with stride 2 (pooling)\n",
         "",

@@ -163,6 +163,8 @@ def test_the_mean_of_all_positions() -> None:
             average,
             "fc1: its output 3 has no positions to average; turn linear layers into convolutions first",
         ),
+        ("6 -> fc3", average, "fc1: its output 3 has no positions to average"),
+        ("6 -> fc3", linear, "the network has no convolution that a linear layer could take the place of"),
     ],
 )
 def test_what_has_no_such_form(line: str, change: object, text: str) -> None:

@@ -239,4 +239,16 @@ BASE = [
         "import_module(package)",
         "test_floors.py::test_folders_are_imported_when_they_are_read",
     ),
+    Mutant(
+        "nearest",
+        "one.lower()",
+        "one",
+        "base/test_error.py::test_capitals_are_no_difference",
+    ),
+    Mutant(
+        "nearest_or_all",
+        "len(names) <= TOLD + 1",
+        "len(names) <= TOLD",
+        "base/test_error.py::test_where_none_is_alike_all_are_listed",
+    ),
 ]
