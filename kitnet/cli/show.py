@@ -11,13 +11,16 @@ from cyclopts import Parameter
 from kitnet.base.argument import batch_size, thread_count, whole
 from kitnet.base.error import KitnetError
 from kitnet.cli.columns import COLUMNS, cells, chosen
+from kitnet.cli.dense_text import some
 from kitnet.cli.flags import Given, Input, Json, Memory, Network, OnMisfit, Threads, Whole
 from kitnet.cli.ledger_text import say_memory, say_where, total_of
 from kitnet.cli.measured import print_measured
 from kitnet.cli.network import read_network, usual_training
 from kitnet.cli.page import page
 from kitnet.cli.screen import print_json, print_table, say, say_wrapped
-from kitnet.net.ledger import MOST_ROWS
+from kitnet.net import Graph, Net
+from kitnet.net.ledger import MOST_ROWS, Ledger
+from kitnet.net.rest import rests
 from kitnet.optim import RULES
 from kitnet.zoo import Card
 
@@ -96,7 +99,7 @@ def command(
         rule = RULES[optimizer]() if trial.train else None
         print_measured(net, ledger, rule, trial.threads, trial.memory, json)
     elif json:
-        print_json({"model": model, "network": str(net), **_about(card), **ledger.to_json()})
+        _print_json(model, net, card, ledger)
     elif look.html:
         print(page(model, net, card, ledger, rows, shown))
     else:
@@ -108,8 +111,15 @@ def command(
         say("")
         say_where(ledger)
         say_memory(ledger, optimizer)
+        _say_rests(net.graph)
         if card:
             _say_source(card)
+
+
+def _print_json(model: str, net: Net, card: Card | None, ledger: Ledger) -> None:
+    misfits = {path: text for text, paths in rests(net.graph).items() for path in paths}
+    document = {"model": model, "network": str(net), **_about(card), **ledger.to_json()}
+    print_json({**document, "misfits": misfits})
 
 
 def _check_flags(look: Look, trial: Trial, json: bool) -> None:
@@ -124,6 +134,13 @@ def _check_flags(look: Look, trial: Trial, json: bool) -> None:
     if trials and not trial.verify:
         which = " and ".join(trials)
         raise KitnetError(f"only --verify has use for {which}; add --verify, or leave out {which}")
+
+
+def _say_rests(graph: Graph) -> None:
+    texts = [f"{some(paths)}: {text}" for text, paths in rests(graph).items()]
+    if texts:
+        say("")
+        _say_list("Where a stride does not divide:", texts)
 
 
 def _about(card: Card | None) -> dict[str, object]:

@@ -10,6 +10,7 @@ from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.misfit import MisfitError, Repair, of_input
 from kitnet.base.shape import Shape, say
 from kitnet.layers import Identity, Layer
+from kitnet.net.rest import way
 
 if TYPE_CHECKING:
     from kitnet.net.graph import Node
@@ -43,7 +44,10 @@ def _chain(nodes: Sequence[Node], end: int) -> list[str]:
     while nodes[i].layer is not None:
         before = nodes[i].inputs[0]
         if i == end or nodes[i].shape != nodes[before].shape:
-            told.append(f"{nodes[i].path} {say(nodes[i].shape)}")
+            layer = nodes[i].layer
+            assert layer is not None
+            how = way(layer, [nodes[j].shape for j in nodes[i].inputs])
+            told.append(f"{nodes[i].path} {say(nodes[i].shape)}{how}")
         i = before
     first = say(nodes[i].shape)
     return [first, *(["..."] if len(told) > TOLD else []), *reversed(told[:TOLD])]

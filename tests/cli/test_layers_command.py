@@ -18,7 +18,7 @@ def table(say):
     heads = lines[0]
     starts = [heads.index(name) for name in ("word", "kind", "parameters", "hyperparameters")]
     ends = [*starts[1:], None]
-    found = {}
+    found, last = {}, ""
     for line in lines[1:-1]:
         word, *rest = (line[a:b].strip() for a, b in zip(starts, ends, strict=True))
         if word:

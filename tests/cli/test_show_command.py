@@ -350,3 +350,11 @@ def test_check_refuses_sizes_that_do_not_fit(refused):
 
 
 # -------------------------------------------------------------------------------------------------- models
+
+
+def test_where_a_stride_does_not_divide(say, say_json):
+    line = "10x10x1 -> conv3-2/2 ceil -> fc2"
+    text = "(10 - 3 + 2*0) / 2 + 1 = 4.5 positions; by ceil 5: the last window hangs over the end by 1"
+    assert say("show", line).out.endswith(f"\n\nWhere a stride does not divide:\n- conv1: {text}\n")
+    assert say_json("show", line)["misfits"] == {"conv1": text}
+    assert say_json("show", "9x9x1 -> conv3-2/2")["misfits"] == {}

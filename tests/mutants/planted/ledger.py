@@ -547,4 +547,34 @@ LEDGER = [
         "False",
         f"{SHOW}::test_flags_that_would_do_nothing",
     ),
+    Mutant(
+        "net.rest:_acting",
+        "on_misfit='floor'",
+        "on_misfit=on_misfit",
+        "net/test_rest.py::test_each_way",
+    ),
+    Mutant(
+        "net.rest:_left",
+        "sum(asked.padding)",
+        "0",
+        "net/test_rest.py::test_several_places_and_padding",
+    ),
+    Mutant(
+        "net.rest:_treated",
+        "before - axis.before",
+        "axis.before",
+        "net/test_rest.py::test_several_places_and_padding",
+    ),
+    Mutant(
+        "net.rest:_treated",
+        "axis.after > after",
+        "True",
+        "net/test_rest.py::test_several_places_and_padding",
+    ),
+    Mutant(
+        "net.rest:way",
+        "asked.on_misfit",
+        "'floor'",
+        "net/test_rest.py::test_an_error_behind_such_layers_tells_how_they_came_to_their_sizes",
+    ),
 ]
