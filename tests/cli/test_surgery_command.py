@@ -37,6 +37,7 @@ def wall(here):
     return "wall.png"
 
 
+@pytest.mark.slow
 def test_the_whole_way_as_a_process(start, plain, easy, picture, here):
     def ended(*words):
         process = start(*words)
