@@ -17,9 +17,10 @@ from kitnet.cli.ledger_text import say_memory, say_where, total_of
 from kitnet.cli.measured import print_measured
 from kitnet.cli.network import read_network, usual_training
 from kitnet.cli.page import page
-from kitnet.cli.screen import print_json, print_table, say, say_wrapped
+from kitnet.cli.screen import print_json, print_table, say, say_bytes, say_wrapped
 from kitnet.net import Graph, Net
 from kitnet.net.ledger import MOST_ROWS, Ledger
+from kitnet.net.memory import free_bytes
 from kitnet.net.rest import rests
 from kitnet.optim import RULES
 from kitnet.zoo import Card
@@ -111,6 +112,7 @@ def command(
         say("")
         say_where(ledger)
         say_memory(ledger, optimizer)
+        _say_free(ledger)
         _say_rests(net.graph)
         if card:
             _say_source(card)
@@ -134,6 +136,13 @@ def _check_flags(look: Look, trial: Trial, json: bool) -> None:
     if trials and not trial.verify:
         which = " and ".join(trials)
         raise KitnetError(f"only --verify has use for {which}; add --verify, or leave out {which}")
+
+
+def _say_free(ledger: Ledger) -> None:
+    """Whether this machine has the memory; what is only described may be of any size."""
+    free, needed = free_bytes(), sum(ledger.inference_memory.values())
+    if free is not None and needed > free:
+        say_wrapped(f"this machine has {say_bytes(free)} free: too little even for the scores")
 
 
 def _say_rests(graph: Graph) -> None:

@@ -8,6 +8,9 @@ and p places of padding before the input (written for one axis; further axes rep
 With `flip` it is, by 180 degrees in all axes of the window: the convolution of mathematics and of SciPy. With
 R taps, w[R-1-r, c, k] stands in the place of w[r, c, k], here and in the gradients.
 
+`same` pads R - 1 places in all, the odd one behind where R is even, as libraries of deep learning do. The
+"same" of SciPy and NumPy is the middle of the full convolution and has it before: pad=2:1 for R = 4.
+
 Its gradients are convolutions again (LeCun et al. 1998; Bouvrie, "Notes on convolutional neural networks",
 2006, eq. 9-13):
 

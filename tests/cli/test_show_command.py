@@ -358,3 +358,12 @@ def test_where_a_stride_does_not_divide(say, say_json):
     assert say("show", line).out.endswith(f"\n\nWhere a stride does not divide:\n- conv1: {text}\n")
     assert say_json("show", line)["misfits"] == {"conv1": text}
     assert say_json("show", "9x9x1 -> conv3-2/2")["misfits"] == {}
+
+
+def test_what_this_machine_cannot_run_is_told(say, monkeypatch):
+    monkeypatch.setattr("kitnet.cli.show.free_bytes", lambda: 3 << 30)
+    text = "this machine has 3.00 GiB free: too little even for the scores\n"
+    assert text in say("show", "100000x100000x3 -> conv3-4 -> relu").out
+    assert "this machine" not in say("show", "lenet5").out
+    monkeypatch.setattr("kitnet.cli.show.free_bytes", lambda: None)  # where the system does not tell
+    assert "this machine" not in say("show", "100000x100000x3 -> conv3-4 -> relu").out
