@@ -196,8 +196,8 @@ def slide(
     `pad` is 'valid' (none), 'same' (an output of ceil(size / stride), the odd place behind; SciPy has it
     before), 'full' (all overlaps, extent - 1 on both sides), a number for both sides, or one number or
     (before, after) an axis. Without a `stride` windows lie side by side. `on_misfit` says what becomes of the
-    places that the stride does not divide. Raises ShapeError where a window does not fit, or lies wholly in padding though it must
-    meet the input, with the nearest sizes that do.
+    places that the stride does not divide. Raises ShapeError where a window does not fit, or lies wholly in
+    padding though it must meet the input, with the nearest sizes that do.
     """
     sizes, rank = volume[:-1], _rank(volume, what)
     windows = per_axis(window, rank, what)
