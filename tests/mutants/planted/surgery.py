@@ -260,4 +260,10 @@ SURGERY = [
         "False",
         "cli/test_surgery_command.py::test_mistakes",
     ),
+    Mutant(
+        "_with_inputs_that_fit",
+        "takes_input(graph.nodes, operand, v)",
+        "True",
+        "surgery/test_linear_layers_as_convolutions.py::test_other_inputs",
+    ),
 ]
