@@ -10,39 +10,47 @@ model = kitnet.Model(net)
 model.fit(x, labels)                     # x: uint8 (N, 28, 28, 1), labels: (N,)
 model.predict(x), model.save("model.safetensors"), kitnet.load("model.safetensors")
 
-`kitnet.Model`, `kitnet.load` and folders such as `kitnet.zoo` are imported when they are read.
+Names and folders such as `kitnet.zoo` are imported when they are read: `import kitnet` alone reads next to
+nothing, so that a command is interrupted in one line from its beginning on.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from kitnet.base.error import KitnetError
-from kitnet.base.importing import IMPORTING, folders
-from kitnet.layers import Layer
-from kitnet.net import Graph, Net, Tape, parse
+from kitnet.base.importing import IMPORTING, attributes, folders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kitnet.base.error import KitnetError
+    from kitnet.layers import Layer
+    from kitnet.net import Graph, Net, Tape, parse
     from kitnet.train import Model
-
-
-def _compile(net: Net, *settings: Any, **options: Any) -> Any:
-    """The engine's, which needs llvmlite and is imported when it is used."""
-    with IMPORTING:
-        from kitnet.engine import compile
-
-    return compile(net, *settings, **options)
-
-
-Net.compiler = staticmethod(_compile)
 
 __version__ = "0.1.0"
 
+NAMES = {
+    "KitnetError": "base.error",
+    "Layer": "layers",
+    **dict.fromkeys(("Graph", "Net", "Tape", "parse"), "net"),
+}
+LATER = {"Model": "train"}  # not of `from kitnet import *`, which shall stay quick
 FOLDERS = (
     *("base", "cli", "data", "engine", "files", "functional", "kernels", "lab", "layers", "look", "net"),
     *("optim", "surgery", "testing", "train", "zoo"),
 )
-_modules = folders(__name__, (*FOLDERS, "sklearn"))
+_name, _folder = attributes(__name__, {**NAMES, **LATER}), folders(__name__, (*FOLDERS, "sklearn"))
+
+
+def __getattr__(name: str) -> Any:
+    return (_name if name in NAMES or name in LATER else _folder)(name)
+
+
+def compile_network(net: "Net", *settings: Any, **options: Any) -> Any:
+    """`net.compile`: the engine's, which stands on a higher floor than networks and comes in by this door."""
+    with IMPORTING:
+        from kitnet.engine import compile
+
+    return compile(net, *settings, **options)
 
 
 def load(where: "str | Path") -> "Model":
@@ -50,12 +58,8 @@ def load(where: "str | Path") -> "Model":
     return __getattr__("Model").load(where)
 
 
-def __getattr__(name: str) -> Any:
-    return _modules("train").Model if name == "Model" else _modules(name)
-
-
 def __dir__() -> list[str]:
-    return sorted({*__all__, *FOLDERS, "Model", "load", "sklearn"})
+    return sorted({*globals(), *NAMES, *LATER, *FOLDERS, "sklearn"})
 
 
 __all__ = ["Graph", "KitnetError", "Layer", "Net", "Tape", "__version__", "parse"]

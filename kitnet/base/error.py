@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 MOST = 80  # characters of what a user gave that a message repeats
+TOLD = 6  # known words that are listed where none is like an unknown one
 
 
 class KitnetError(Exception):
@@ -148,5 +149,18 @@ def nearest(word: str, known: Iterable[str]) -> str:
         return f" (kitnet calls it {own!r})"
     import difflib
 
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    alike = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(word, alike, n=1, cutoff=0.5)
+    return f" (did you mean {alike[close[0]]!r}?)" if close else ""
+
+
+def nearest_or_all(word: str, known: Iterable[str]) -> str:
+    """The same, but where no known word is alike the words that there are, of many the first: ` (there are
+    'C1', 'S2' and 10 others)`."""
+    names = list(known)
+    if (hint := nearest(word, names)) or not names:
+        return hint
+    told = names if len(names) <= TOLD + 1 else names[:TOLD]
+    texts = [*map(repr, told), *([f"{len(names) - TOLD} others"] if told != names else [])]
+    listed = " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+    return f" (there {'is' if len(texts) == 1 else 'are'} {listed})"

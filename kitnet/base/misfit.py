@@ -3,13 +3,13 @@ fit.
 
 Each repair changes one thing alone: the stride, the padding, the input, or the window. The three that change
 their number least are told, an input always among them; of equally near ones those that stand first in this
-list.
+list. A network tells only those that its layer has arguments for, and that do where it stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from kitnet.base.error import ShapeError
@@ -23,13 +23,14 @@ REACH = 256  # how far from a number another is looked for
 class Repair:
     """Something that fits in the place of what was asked for. `change` is how far its number moves, the
     largest of all axes; `python` is the text as arguments in Python, where that differs; `volumes` are those
-    of the input, where that is what changes.
+    of the input, where that is what changes, and `arguments` the layer's new ones, where they do.
     """
 
     text: str
     change: int
     python: str = ""
     volumes: tuple[Shape, ...] = ()
+    arguments: Mapping[str, object] = field(default_factory=dict)
 
 
 class MisfitError(ShapeError):
@@ -38,11 +39,11 @@ class MisfitError(ShapeError):
     `otherwise` is what may be done besides them.
     """
 
-    def __init__(self, reason: str, repairs: Sequence[Repair], otherwise: str = "") -> None:
+    def __init__(self, reason: str, repairs: Sequence[Repair], otherwise: Repair | None = None) -> None:
         nearest = sorted(repairs, key=lambda repair: repair.change)
         others = [repair for repair in nearest[TOLD - 1 :] if repair.volumes] or nearest[TOLD - 1 :]
         nearest = [*nearest[: TOLD - 1], *others[:1]]
-        texts = [repair.text for repair in nearest] + [otherwise] * bool(otherwise)
+        texts = [repair.text for repair in nearest] + ([otherwise.text] if otherwise else [])
         remedy = ", or ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
         super().__init__(reason, f"use {remedy}" if nearest else remedy)
         self.repairs, self.otherwise = tuple(repairs), otherwise
@@ -52,20 +53,33 @@ class MisfitError(ShapeError):
         others = [repair if one.volumes else one for one in self.repairs]
         return MisfitError(self.reason, [one for one in others if one is not None], self.otherwise)
 
+    def only(self, which: Callable[[Repair], bool]) -> MisfitError:
+        """The same with those repairs of the layer for which this holds, and all of the input."""
+        kept = [one for one in self.repairs if one.volumes or which(one)]
+        return MisfitError(
+            self.reason, kept, self.otherwise if self.otherwise and which(self.otherwise) else None
+        )
+
     def in_python(self) -> MisfitError:
         """The same as a function says it."""
         repairs = [replace(one, text=one.python or one.text) for one in self.repairs]
-        return MisfitError(self.reason, repairs, self.otherwise.replace("floor", "on_misfit='floor'"))
+        other = self.otherwise and replace(self.otherwise, text=self.otherwise.python)
+        return MisfitError(self.reason, repairs, other)
 
 
-def misfit_error(
-    asked: Sequence[Sliding], depth: int, what: str, may_pad: bool = True, may_floor: bool = True
-) -> MisfitError:
+def misfit_error(asked: Sequence[Sliding], depth: int, what: str) -> MisfitError:
     """The error of windows that do not fit along some axis of a volume of this depth."""
-    wrong = next(one for one in asked if one.axis() is None)
+    wrong = next((one for one in asked if one.positions() is None), None)
     window = with_article(f"{say([one.window for one in asked])} {what}")
     volume = say([*(one.size for one in asked), depth])
-    repairs = list(_repairs(asked, depth, what, may_pad))
+    repairs = list(_repairs(asked, depth, what))
+    if wrong is None:
+        wrong = next(one for one in asked if one.axis() is None)
+        return MisfitError(
+            f"{window} lies wholly in padding, where there is nothing to pool: {_where(wrong)} of its "
+            f"{volume} input",
+            repairs,
+        )
     steps, left = divmod(wrong.size + sum(wrong.padding) - wrong.extent, wrong.stride)
     if steps < 0:
         spread = ""
@@ -77,8 +91,14 @@ def misfit_error(
         f"a stride of {wrong.stride} does not divide: {rule(wrong)} positions of {window} on its {volume} "
         "input",
         repairs,
-        f"write floor to drop the last {left}" if may_floor and all(map(_floors, asked)) else "",
+        _floor(left) if all(map(_floors, asked)) else None,
     )
+
+
+def _floor(left: int) -> Repair:
+    text = "write {} to drop the last " + str(left)
+    python = text.format("on_misfit='floor'")
+    return Repair(text.format("floor"), 0, python, arguments={"on_misfit": "floor"})
 
 
 def _floors(one: Sliding) -> bool:
@@ -100,27 +120,40 @@ def rule(one: Sliding) -> str:
     return f"({one.size} - {one.extent} + {padding}) / {one.stride} + 1 = {positions:.4g}"
 
 
-def _repairs(asked: Sequence[Sliding], depth: int, what: str, may_pad: bool) -> Iterator[Repair]:
+def _where(one: Sliding) -> str:
+    """Where a window lies that misses its input, as it is computed: 'window 1 of 6 begins at place
+    0*2 - 2 = -2 and ends at -2 + 2 - 1 = -1, outside the places 0 to 7'."""
+    axis = one.positions()
+    assert axis is not None and axis.empty is not None
+    start, extent = axis.start(axis.empty), axis.extent
+    spread = f" in steps of {axis.dilation}" if axis.dilation > 1 and axis.window > 1 else ""
+    return (
+        f"window {axis.empty + 1} of {axis.output} begins at place {axis.empty}*{axis.stride} - "
+        f"{axis.before} = {start} and ends at {start} + {extent} - 1 = {start + extent - 1}{spread}, outside "
+        f"the places 0 to {axis.size - 1}"
+    )
+
+
+def _repairs(asked: Sequence[Sliding], depth: int, what: str) -> Iterator[Repair]:
     if found := _each(asked, _stride):
         values = tuple(one.stride for one in found)
         same = values[0] if len(set(values)) == 1 else values
         text = say(values) if isinstance(same, tuple) else str(same)
         change = _change(asked, found, lambda one: [one.stride])
-        yield Repair(f"stride={text}", change, python=f"stride={same}")
-    found = _each(asked, _pad) if may_pad else []
-    if found and not any(map(_lies_in_padding, found)):
+        yield Repair(f"stride={text}", change, python=f"stride={same}", arguments={"stride": same})
+    if found := _each(asked, _pad):
         pad = _pad_of(found)
         change = _change(asked, found, lambda one: one.padding)
-        yield Repair(f"pad={say_pad(pad)}", change, python=f"pad={pad}")
+        yield Repair(f"pad={say_pad(pad)}", change, python=f"pad={pad}", arguments={"pad": pad})
     volumes = [found for sign in (-1, 1) if (found := _each(asked, partial(_size, sign=sign)))]
     sizes = list(dict.fromkeys(tuple(one.size for one in found) for found in volumes))
     if volumes:
         change = min(_change(asked, found, lambda one: [one.size]) for found in volumes)
         yield of_input([(*size, depth) for size in sizes], change)
     if found := _each(asked, _window):
-        window = say([one.window for one in found])
+        window = tuple(one.window for one in found)
         change = _change(asked, found, lambda one: [one.window])
-        yield Repair(with_article(f"{window} {what}"), change)
+        yield Repair(with_article(f"{say(window)} {what}"), change, arguments={"window": window})
 
 
 def _each(asked: Sequence[Sliding], repair: Callable[[Sliding], Sliding | None]) -> list[Sliding]:
@@ -145,15 +178,10 @@ def _stride(one: Sliding) -> Sliding | None:
 
 def _pad(one: Sliding) -> Sliding | None:
     def padded(places: int) -> Sliding:  # one more, so that none is a number as well
-        return replace(one, pad=((places - 1) // 2, places - 1 - (places - 1) // 2))
+        pad = ((places - 1) // 2, places - 1 - (places - 1) // 2)
+        return replace(one, pad=pad, meets_input=True)  # no layer is asked to read padding alone
 
     return _nearest(1 + max(sum(one.padding), one.extent - one.size), padded)
-
-
-def _lies_in_padding(one: Sliding) -> bool:
-    """Whether the first or the last window lies wholly in padding."""
-    before, after = one.padding
-    return max(before, after) >= one.extent
 
 
 def _size(one: Sliding, sign: int) -> Sliding | None:

@@ -24,6 +24,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, get_args
 
 from kitnet.base.error import ShapeError
@@ -113,6 +114,18 @@ class Axis:
         first, end = -(start // self.dilation), -((start - self.size) // self.dilation)
         return range(max(first, 0), min(end, self.window))
 
+    @property
+    def empty(self) -> int | None:
+        """The first position whose window lies wholly in padding; None where every one meets the input.
+
+        The first and the last tell it, since the volume of a network that is only described may be of any
+        size. But any window can miss an input that is smaller than its dilation. Whether one does follows
+        from its start modulo the dilation; once size + 1 in a row have not, a start has come back, and so
+        will all others.
+        """
+        asked = min(self.output, self.size + 1) if self.dilation > self.size else 1
+        return next((o for o in chain(range(asked), [self.output - 1]) if not self.taps(o)), None)
+
 
 @dataclass(frozen=True)
 class Sliding:
@@ -125,6 +138,7 @@ class Sliding:
     pad: Literal["valid", "same", "full"] | tuple[int, int]
     on_misfit: Misfit
     side_by_side: bool = False  # whether the stride is the window's size, whatever that is
+    meets_input: bool = False  # whether no window may lie wholly in padding
 
     @property
     def extent(self) -> int:
@@ -145,7 +159,12 @@ class Sliding:
         return self.pad
 
     def axis(self) -> Axis | None:
-        """The window with its number of positions; None where it does not fit."""
+        """The window with its number of positions; None where it does not fit, or may not lie so."""
+        axis = self.positions()
+        return None if axis and self.meets_input and axis.empty is not None else axis
+
+    def positions(self) -> Axis | None:
+        """The same wherever its windows lie."""
         before, after = self.padding
         steps, left = divmod(self.size + before + after - self.extent, self.stride)
         if steps < 0 or (left and self.pad != "same" and self.on_misfit == "error"):
@@ -170,16 +189,15 @@ def slide(
     dilation: Sizes = 1,
     on_misfit: Misfit = "error",
     what: str = "window",
-    may_pad: bool = True,
-    may_floor: bool = True,
+    meets_input: bool = False,
 ) -> tuple[Axis, ...]:
     """The window along each axis of `volume`, whose last axis is the depth.
 
-    `pad` is 'valid' (none), 'same' (an output of ceil(size / stride), the odd place behind), 'full' (all
-    overlaps, extent - 1 on both sides), a number for both sides, or one number or (before, after) an axis.
-    Without a `stride` windows lie side by side. `on_misfit` says what becomes of the places that the stride
-    does not divide. Raises ShapeError where a window does not fit, with the nearest sizes that do; `may_pad`
-    and `may_floor` say whether a padding, and another `on_misfit`, may be among them.
+    `pad` is 'valid' (none), 'same' (an output of ceil(size / stride), the odd place behind; SciPy has it
+    before), 'full' (all overlaps, extent - 1 on both sides), a number for both sides, or one number or
+    (before, after) an axis. Without a `stride` windows lie side by side. `on_misfit` says what becomes of the
+    places that the stride does not divide. Raises ShapeError where a window does not fit, or lies wholly in
+    padding though it must meet the input, with the nearest sizes that do.
     """
     sizes, rank = volume[:-1], _rank(volume, what)
     windows = per_axis(window, rank, what)
@@ -189,14 +207,14 @@ def slide(
         if min(values) < 1:
             raise ShapeError(f"a {name} of {say(values)} is not possible", "use 1 or more")
     asked = [
-        Sliding(*numbers, on_misfit, stride is None)
+        Sliding(*numbers, on_misfit, stride is None, meets_input)
         for numbers in zip(sizes, windows, strides, dilations, _pads(pad, rank), strict=True)
     ]
     axes = tuple(axis for one in asked if (axis := one.axis()) is not None)
     if len(axes) < rank:
         from kitnet.base.misfit import misfit_error  # which imports this module
 
-        raise misfit_error(asked, volume[-1], what, may_pad, may_floor)
+        raise misfit_error(asked, volume[-1], what)
     return axes
 
 

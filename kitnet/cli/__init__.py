@@ -38,7 +38,7 @@ from kitnet.cli import (
     verify,
 )  # fmt: skip
 from kitnet.cli.own_layers import import_layers
-from kitnet.cli.screen import INTERRUPTED, SIGNALLED, complain
+from kitnet.cli.screen import INTERRUPTED, SIGNALLED, complain, remark, write_over
 from kitnet.cli.stream import guard_errors, guard_output
 
 app = App(
@@ -47,6 +47,7 @@ app = App(
     "Any command takes --import FILE.py, which defines layers of your own for lines and saved models.",
     version=kitnet.__version__,
     default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,  # which `run` tells
 )
 COMMANDS = (
     train,
@@ -119,5 +120,7 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         return complain("there is not enough memory for this; use a smaller network or batch")
     except KeyboardInterrupt:
+        write_over("")
+        remark("stopped by Ctrl-C")
         return INTERRUPTED
     return status if isinstance(status, int) else 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from kitnet.base.error import KitnetError
 from kitnet.cli.flags import Json
 from kitnet.cli.screen import FAILED, Column, busy, print_json, print_table, say, say_wrapped
 from kitnet.zoo import MODELS, Card, Checked, Claim, check, find
@@ -40,6 +41,8 @@ def command(
         What texts print of these networks, and of layers, that is not so, what was computed, and the test
         that does.
     """
+    if name is not None and ("->" in name or "→" in name):
+        raise KitnetError("claims are made of networks with a card, not of lines; `kitnet models` lists them")
     cards = [find(name)] if name is not None else list(MODELS.values())
     if errata:
         from kitnet.zoo.errata import ERRATA

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.base.error import KitnetError, cut, nearest, shorten
 from kitnet.base.shape import say
 from kitnet.cli.screen import Column
 from kitnet.net.ledger import Row
@@ -60,7 +60,10 @@ def chosen(names: str | None) -> list[tuple[Column, Cell]]:
     if names is None:
         return list(COLUMNS.values())
     found = []
-    for name in names.split(","):
+    given = [name.strip() for name in names.split(",")]
+    if "" in given:
+        raise KitnetError(f"--columns {cut(names)}: a name is missing beside a comma")
+    for name in given:
         if name not in COLUMNS:
             raise KitnetError(
                 f"--columns has no {shorten(name)}{nearest(name, COLUMNS)}; known: {', '.join(COLUMNS)}"

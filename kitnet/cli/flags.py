@@ -93,7 +93,9 @@ OnMisfit = Annotated[
     str | None,
     Parameter(
         help=f"What becomes of places that a stride does not divide, in layers that do not say it: "
-        f"{', '.join(MISFITS)}."
+        f"{', '.join(MISFITS)}. On 10 places a window of 3 with stride 2 has (10 - 3) / 2 + 1 = 4.5 "
+        "positions: floor makes 4 and does not read the last place, ceil makes 5, the last of which hangs "
+        "over the end, pad makes 5 by one place more, crop makes 4 of 9 places."
     ),
 ]
 Json = Annotated[bool, Parameter(help="Print one JSON document.")]

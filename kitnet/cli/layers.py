@@ -22,6 +22,7 @@ COLUMNS = (
     Column("parameters"),
     Column("hyperparameters", broken=True),
 )
+USUAL = 80  # columns of a terminal
 
 
 def command(word: str | None = None, /, *, json: Json = False) -> None:
@@ -62,8 +63,9 @@ def _all(json: bool) -> None:
             ]
             for row in rows
         ],
+        most=USUAL,
     )
-    say_wrapped("kitnet layers WORD tells all of one: formulas, shapes, source, an example, implementations")
+    say_wrapped("kitnet layers WORD tells all of one: formulas, shapes, source, implementations")
 
 
 def _row(word: str, layer: type[Layer]) -> dict[str, Any]:

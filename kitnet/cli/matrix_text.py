@@ -6,19 +6,20 @@ import math
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, nearest
+from kitnet.base.error import KitnetError
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.screen import print_json, say, say_bytes, say_wrapped
 from kitnet.layers import Context, Convolution
 from kitnet.net import Net
 from kitnet.surgery import matrix
+from kitnet.surgery.parts import convolution_at
 
 
 def print_matrix(net: Net, path: str, json: bool) -> None:
-    known = {node.path: node for node in net.graph.nodes if isinstance(node.layer, Convolution)}
-    if path not in known:
-        raise KitnetError(f"--matrix: no convolution {path!r}{nearest(path, known)}")
-    node = known[path]
+    try:
+        node = convolution_at(net.graph, path)
+    except KitnetError as error:
+        raise KitnetError(f"--matrix: {error}") from None
     layer, (x,) = node.layer, net.graph.shapes_into(node)
     assert isinstance(layer, Convolution)
     weights = net.weights.of(node.owner)

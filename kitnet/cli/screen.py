@@ -79,10 +79,12 @@ def print_table(
     rows: Sequence[Sequence[str]],
     notes: Sequence[Sequence[str]] = (),
     total: bool = False,
+    most: int | None = None,
 ) -> None:
-    """A header, rows of cells, and under each row its notes; a last row of totals is bold."""
+    """A header, rows of cells, and under each row its notes; a last row of totals is bold. `most`: columns
+    where no terminal says how many there are."""
     widths = [max(map(cell_len, cells)) for cells in zip([c.name for c in columns], *rows, strict=True)]
-    most = terminal_width()
+    most = terminal_width() or most
     least = [
         max(len(c.name), min(w, LEAST_BROKEN)) if c.broken else w
         for c, w in zip(columns, widths, strict=True)

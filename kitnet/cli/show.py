@@ -11,13 +11,17 @@ from cyclopts import Parameter
 from kitnet.base.argument import batch_size, thread_count, whole
 from kitnet.base.error import KitnetError
 from kitnet.cli.columns import COLUMNS, cells, chosen
+from kitnet.cli.dense_text import some
 from kitnet.cli.flags import Given, Input, Json, Memory, Network, OnMisfit, Threads, Whole
 from kitnet.cli.ledger_text import say_memory, say_where, total_of
 from kitnet.cli.measured import print_measured
 from kitnet.cli.network import read_network, recipes, usual_training
 from kitnet.cli.page import page
-from kitnet.cli.screen import print_json, print_table, say, say_wrapped
-from kitnet.net.ledger import MOST_ROWS
+from kitnet.cli.screen import print_json, print_table, say, say_bytes, say_wrapped
+from kitnet.net import Graph, Net
+from kitnet.net.ledger import MOST_ROWS, Ledger
+from kitnet.net.memory import free_bytes
+from kitnet.net.rest import rests
 from kitnet.net.sizing import advice_on_rank
 from kitnet.optim import RULES
 from kitnet.zoo import Card
@@ -97,22 +101,34 @@ def command(
         rule = RULES[optimizer]() if trial.train else None
         print_measured(net, ledger, rule, trial.threads, trial.memory, json)
     elif json:
-        print_json({"model": model, "network": str(net), **_about(card), **ledger.to_json()})
+        _print_json(model, net, card, ledger)
     elif look.html:
         print(page(model, net, card, ledger, rows, shown))
     else:
-        if card:
-            say(card.title, len(card.title))
-        say_wrapped(str(net))
-        for note in advice_on_rank(net.graph):
-            say_wrapped(f"{note.path}: {note.text}")
-        say("")
+        _say_network(net, card)
         print_table([column for column, _ in shown], cells(shown, [*rows, total_of(ledger)]), total=True)
         say("")
         say_where(ledger)
         say_memory(ledger, optimizer)
+        _say_free(ledger)
+        _say_rests(net.graph)
         if card:
             _say_source(card)
+
+
+def _print_json(model: str, net: Net, card: Card | None, ledger: Ledger) -> None:
+    misfits = {path: text for text, paths in rests(net.graph).items() for path in paths}
+    document = {"model": model, "network": str(net), **_about(card), **ledger.to_json()}
+    print_json({**document, "misfits": misfits})
+
+
+def _say_network(net: Net, card: Card | None) -> None:
+    if card:
+        say(card.title, len(card.title))
+    say_wrapped(str(net))
+    for note in advice_on_rank(net.graph):
+        say_wrapped(f"{note.path}: {note.text}")
+    say("")
 
 
 def _check_flags(look: Look, trial: Trial, json: bool) -> None:
@@ -127,6 +143,20 @@ def _check_flags(look: Look, trial: Trial, json: bool) -> None:
     if trials and not trial.verify:
         which = " and ".join(trials)
         raise KitnetError(f"only --verify has use for {which}; add --verify, or leave out {which}")
+
+
+def _say_free(ledger: Ledger) -> None:
+    """Whether this machine has the memory; what is only described may be of any size."""
+    free, needed = free_bytes(), sum(ledger.inference_memory.values())
+    if free is not None and needed > free:
+        say_wrapped(f"this machine has {say_bytes(free)} free: too little even for the scores")
+
+
+def _say_rests(graph: Graph) -> None:
+    texts = [f"{some(paths)}: {text}" for text, paths in rests(graph).items()]
+    if texts:
+        say("")
+        _say_list("Where a stride does not divide:", texts)
 
 
 def _about(card: Card | None) -> dict[str, object]:

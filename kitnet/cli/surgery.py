@@ -209,7 +209,19 @@ def _edits(graph: Graph, asked: Operations, loss: Loss | None) -> Iterator[Edit]
         yield (edit := linearising(graph))
         graph = edit.graph
     if asked.average:
-        yield averaging(graph, loss)
+        yield _averaging(graph, asked, loss)
+
+
+def _averaging(graph: Graph, asked: Operations, loss: Loss | None) -> Edit:
+    """`averaging`, with the flags that would give positions or take them."""
+    try:
+        return averaging(graph, loss)
+    except KitnetError as error:
+        if asked.linear:
+            why = "--linear leaves no positions that --average could take the mean of"
+            raise KitnetError(f"{why}; leave out one of them") from None
+        told = str(error).replace("turn linear layers into convolutions first", "add --convolve")
+        raise KitnetError(told) from None
 
 
 def _table(text: str) -> tuple[str, ConnectionTable]:
@@ -283,6 +295,8 @@ def _check_flags(asked: Operations, result: Result, sliding: Sliding, matrix: st
         if value is not None and not sliding.dense:
             raise KitnetError(f"{flag} is for --dense IMAGE; add it, or leave out {flag}")
     if not (looks or asked.given):
+        if result.classes is not None:
+            raise KitnetError("--classes names the classes of a new head; add --head, such as --head fc10")
         raise KitnetError("say what shall be done, such as --convolve; kitnet surgery --help lists it all")
     if result.output is None and (result.network_only or result.classes is not None):
         raise KitnetError("--network-only and --classes are for what -o writes; add -o, or leave them out")

@@ -38,15 +38,18 @@ def convolve(
         y[n, o, k] = b[k] + sum over r, c of  x[n, stride*o + dilation*r - before, c] * w[r, c, k]
 
     `stride` and `dilation` are one number, or one an axis. `pad` is "valid", "same", "full", a number, or one
-    number or pair (before, after) an axis. `on_misfit` says what becomes of
-    places that the stride does not divide: "error", or "floor", "ceil", "pad", "crop" (`kitnet.base.shape`).
+    number or pair (before, after) an axis. With a window of even size "same" pads the odd place behind, as
+    libraries of deep learning do; SciPy's and NumPy's "same" has it before, which is pad=((F // 2,
+    (F - 1) // 2), ...) for a window of F. `on_misfit` says what becomes of places that the stride does not
+    divide: "error", or "floor", "ceil", "pad", "crop" (`kitnet.base.shape`).
     `algorithm` forces one: "direct", the usual sum, which is taken by default; "winograd", F(4x4,3x3),
     about twice as fast for many channels, with an error of some 1e-6 of the result; "fourier", transforms,
     for large windows; or "formula". `engine` is "compiled" or "formula", by default compiled where llvmlite
     is there; float64 always runs the formula.
 
-    With `flip` filters are turned by 180 degrees: the convolution of mathematics, of NumPy and of SciPy.
-    Source: LeCun, Bottou, Bengio, Haffner 1998, section II.A; the formula is `kitnet.layers.Convolution`.
+    With `flip` filters are turned by 180 degrees: the convolution of mathematics, of NumPy and of SciPy,
+    but for the "same" of even windows. Source: LeCun, Bottou, Bengio, Haffner 1998, section II.A; the formula
+    is `kitnet.layers.Convolution`.
     """
     options = stride, pad, dilation, groups, on_misfit, flip
     return correlated("convolve", x, w, b, options, algorithm, engine)

@@ -8,6 +8,9 @@ and p places of padding before the input (written for one axis; further axes rep
 With `flip` it is, by 180 degrees in all axes of the window: the convolution of mathematics and of SciPy. With
 R taps, w[R-1-r, c, k] stands in the place of w[r, c, k], here and in the gradients.
 
+`same` pads R - 1 places in all, the odd one behind where R is even, as libraries of deep learning do. The
+"same" of SciPy and NumPy is the middle of the full convolution and has it before: pad=2:1 for R = 4.
+
 Its gradients are convolutions again (LeCun et al. 1998; Bouvrie, "Notes on convolutional neural networks",
 2006, eq. 9-13):
 
@@ -151,7 +154,8 @@ class Convolution(Layer):
         axes = self.axes(volume)
         depth, groups = volume[-1], self.groups
         if self.filters < 1 or groups < 1:
-            raise ShapeError(f"{self.filters} filters in {groups} groups are not possible", "use 1 or more")
+            what = f"{self.filters} filters" + (f" in {groups} groups" if groups != 1 else "")
+            raise ShapeError(f"{what} are not possible", "use 1 or more")
         if depth % groups or self.filters % groups:
             raise ShapeError(
                 f"{groups} groups do not divide a depth of {depth} and {self.filters} filters",

@@ -7,7 +7,7 @@ identity   y = x                dx = dy
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -18,6 +18,18 @@ from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
 from kitnet.layers.terms import At, Pass, Terms
+
+ALIKE = "with same a convolution keeps its sizes, and a stride that all branches have shrinks them alike"
+
+
+def way_to_equal(x: Sequence[Shape]) -> str:
+    """What makes branches of different volumes equal, for an error."""
+    number, other = next((i, one) for i, one in enumerate(x, 1) if one != x[0])
+    if len(other) != len(x[0]) or len(other) == 1:
+        return "make them equal"
+    if other[:-1] == x[0][:-1]:
+        return f"make them equal, such as by conv1-{x[0][-1]} at the end of branch {number}"
+    return f"make them equal: {ALIKE}"
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class Add(Layer):
             raise ShapeError("add joins two branches or more", "write add[one | other]")
         if len(set(x)) > 1:
             raise ShapeError(
-                f"only equal volumes can be added, but got {' + '.join(map(say, x))}", "make them equal"
+                f"only equal volumes can be added, but got {' + '.join(map(say, x))}", way_to_equal(x)
             )
         return x[0]
 
@@ -75,7 +87,7 @@ class Concatenate(Layer):
         if len({shape[:-1] for shape in x}) > 1:
             raise ShapeError(
                 f"only volumes of equal sizes can be concatenated, but got {' and '.join(map(say, x))}",
-                "make all axes but the depth equal",
+                f"make all axes but the depth equal: {ALIKE}",
             )
         return *x[0][:-1], sum(shape[-1] for shape in x)
 

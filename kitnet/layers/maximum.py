@@ -14,6 +14,7 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array, Buffer
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.join import way_to_equal
 from kitnet.layers.terms import At, Pass, Terms
 
 
@@ -30,7 +31,7 @@ class Maximum(Layer):
             raise ShapeError("maximum joins two branches or more", "write maximum[one | other]")
         if len(set(x)) > 1:
             raise ShapeError(
-                f"only equal volumes have a maximum, but got {' and '.join(map(say, x))}", "make them equal"
+                f"only equal volumes have a maximum, but got {' and '.join(map(say, x))}", way_to_equal(x)
             )
         return x[0]
 

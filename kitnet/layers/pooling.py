@@ -16,7 +16,7 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Misfit, Pad, Shape, Sizes, divide, slide
 from kitnet.layers.contract import Layer
 from kitnet.layers.value import MISFIT, PAD, REGIONS, SIZES, argument
-from kitnet.layers.window import Axes, output_sizes, refuse_empty_windows
+from kitnet.layers.window import Axes, output_sizes
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,16 @@ class Pooling(Layer):
             raise ShapeError(
                 f"{self.word} needs a window or regions", f"write {self.word}2 or {self.word} global"
             )
-        return slide(x, self.window, self.stride, self.pad, self.dilation, self.on_misfit, "pooling window")
+        return slide(
+            x,
+            self.window,
+            self.stride,
+            self.pad,
+            self.dilation,
+            self.on_misfit,
+            "pooling window",
+            meets_input=True,
+        )
 
     def _refuse_windows(self) -> None:
         """Regions always fit; nothing that says how windows slide goes with them."""
@@ -52,9 +61,7 @@ class Pooling(Layer):
                 )
 
     def output_shape(self, *x: Shape) -> Shape:
-        axes = self.axes(x[0])
-        refuse_empty_windows(axes, "pooling")
-        return *output_sizes(axes), x[0][-1]
+        return *output_sizes(self.axes(x[0])), x[0][-1]
 
     def connections(self, *x: Shape) -> int:
         return math.prod(axis.links for axis in self.axes(x[0])) * x[0][-1]

@@ -46,7 +46,6 @@ class Subsampling(Layer):
             self.stride,
             on_misfit=self.on_misfit,
             what="subsampling window",
-            may_pad=False,
         )
 
     def output_shape(self, *x: Shape) -> Shape:

@@ -27,7 +27,7 @@ class Template(Layer):
     init: str = argument(choice(*INITIALISERS), "he")
 
     def axes(self, x: Shape) -> Axes:
-        return slide(x, self.window, self.stride, self.pad, what="filter", may_floor=False)
+        return slide(x, self.window, self.stride, self.pad, what="filter")
 
     def output_shape(self, *x: Shape) -> Shape:
         if self.filters < 1:

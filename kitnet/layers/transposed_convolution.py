@@ -109,7 +109,8 @@ class TransposedConvolution(Layer):
     def output_shape(self, *x: Shape) -> Shape:
         axes, depth, groups = self.adjoint_axes(x[0]), x[0][-1], self.groups
         if self.filters < 1 or groups < 1:
-            raise ShapeError(f"{self.filters} filters in {groups} groups are not possible", "use 1 or more")
+            what = f"{self.filters} filters" + (f" in {groups} groups" if groups != 1 else "")
+            raise ShapeError(f"{what} are not possible", "use 1 or more")
         if depth % groups or self.filters % groups:
             raise ShapeError(
                 f"{groups} groups do not divide a depth of {depth} and {self.filters} filters",

@@ -8,14 +8,12 @@ d.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from itertools import chain, product
+from itertools import product
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from kitnet.base.error import ShapeError
 from kitnet.base.shape import Axis, Shape
 from kitnet.base.spec import Array
 
@@ -134,27 +132,6 @@ def inside(axes: Axes) -> Array:
     for a in axes:
         counts = np.multiply.outer(counts, [float(len(a.taps(o))) for o in range(a.output)])
     return counts
-
-
-def refuse_empty_windows(axes: Axes, what: str) -> None:
-    """Pooling has no value for a window that lies wholly in padding.
-
-    Told from the axes alone, since the volume of a network that is only described may be of any size.
-    """
-    if not all(a.taps(o) for a in axes for o in _outermost(a)):
-        raise ShapeError(
-            f"a {what} window lies wholly in padding, where there is nothing to pool", "use less padding"
-        )
-
-
-def _outermost(a: Axis) -> Iterable[int]:
-    """The positions that have to be asked: the first and the last.
-
-    Any window can miss an input that is smaller than its dilation. Whether one does follows from its start
-    modulo the dilation; once size + 1 in a row have not, a start has come back, and so will all others.
-    """
-    asked = min(a.output, a.size + 1) if a.dilation > a.size else 1
-    return chain(range(asked), [a.output - 1])
 
 
 def positions_and_taps(

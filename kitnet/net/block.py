@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -18,7 +17,7 @@ from kitnet.base.shape import Shape
 from kitnet.layers import Add, Layer
 from kitnet.layers.value import settle
 from kitnet.net.graph import Graph, checked_name, checked_volume
-from kitnet.net.origin import TRIED
+from kitnet.net.origin import TRIED, Takes
 
 BLOCKS: dict[str, type[Block]] = {}  # every registered block by its word
 
@@ -195,13 +194,14 @@ class Chain(Block):
         graph.takes = None
         return graph
 
-    def _trial(self) -> Callable[[Shape], bool]:
-        """Whether all layers fit behind such an input; False when many were written already."""
+    def _trial(self) -> Takes:
+        """Whether all layers fit behind such an input, all that are `old` replaced by the `new` one; False
+        when many were written already."""
         written = 0
 
-        def takes(volume: Shape) -> bool:
+        def takes(volume: Shape, old: Layer | None = None, new: Layer | None = None) -> bool:
             nonlocal written
-            graph = _Trial()
+            graph = _Trial(old, new)
             try:
                 if written < TRIED:
                     self.run(Scope(graph), graph.operand("input", volume))
@@ -225,7 +225,16 @@ class Chain(Block):
 
 
 class _Trial(Graph):
-    """A graph whose errors nobody reads."""
+    """A graph whose errors nobody reads, with `new` wherever a layer is the very object `old`."""
+
+    def __init__(self, old: Layer | None, new: Layer | None) -> None:
+        super().__init__()
+        self._old, self._new = old, new
+
+    def add(self, path: str, layer: Layer, *inputs: int, owner: str | None = None) -> int:
+        if self._new is not None and layer is self._old:
+            layer = self._new
+        return super().add(path, layer, *inputs, owner=owner)
 
     def _placed(self, error: ShapeError, *place: object) -> ShapeError:
         return error

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from kitnet.base.spec import Param
 from kitnet.base.table import table
 from kitnet.layers import Layer, Loss
 from kitnet.net.notation import read_layer, write_layer
-from kitnet.net.origin import so_far, with_repaired_input
+from kitnet.net.origin import Takes, so_far, with_repaired_input, with_tried_repairs
 
 MOST_VALUES = 100_000  # a line such as [[[relu]*999]*999]*999 shall be refused, not tried
 OUTPUT = "output"  # the name of the output where a graph names none
@@ -85,7 +85,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     _outputs: dict[str, int] = field(default_factory=dict)
     _places: dict[str, int] = field(default_factory=dict, repr=False)
-    takes: Callable[[Shape], bool] | None = field(default=None, init=False, repr=False)
+    takes: Takes | None = field(default=None, init=False, repr=False)
 
     # Building
 
@@ -166,6 +166,7 @@ class Graph:
         """The error of a layer with its place and the sizes so far."""
         told = so_far(self.nodes, inputs)
         if isinstance(error, MisfitError):
+            error = with_tried_repairs(error, self.nodes, layer, inputs, self.takes)
             error = with_repaired_input(error, self.nodes, layer, inputs, self.takes)
         remedy = f"; {error.remedy}" if error.remedy else ""
         return ShapeError(f"{path}: {error.reason}{told}{remedy}")

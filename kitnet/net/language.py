@@ -28,7 +28,7 @@ from kitnet.base.shape import Shape
 from kitnet.layers import LAYERS, Identity, Layer, Loss
 from kitnet.layers.value import whole
 from kitnet.net.block import BLOCKS, Block, Chain, Join, Part, Shared, Term
-from kitnet.net.notation import LayerReader, Token, word_of, write_layer
+from kitnet.net.notation import LayerReader, Token, argument_that_reads, word_of, write_layer
 from kitnet.net.template import MOST_TIMES, Template
 
 DEEPEST = 50  # brackets within brackets
@@ -158,6 +158,14 @@ class _Reader:
         name = re.match(rf"({NAME}):", token.text)
         if name:
             rest = token.text[name.end() :]
+            if rest[:1].isdigit():  # pad1:3x0:2, of which the first pair looks like a name
+                word = word_of(Token(name[1], token.column))
+                pairs = f"{name[1][len(word) :]}:{rest}"
+                argument = argument_that_reads(LAYERS[word], pairs) if word in LAYERS else ""
+                how = f"; write {word} {argument}={pairs}" if argument else ""
+                self._fail(
+                    f"a layer stands behind the name {shorten(name[1])}, not {shorten(rest)}{how}", token
+                )
             token = Token(rest, token.column + name.end()) if rest else self._take("a layer")
         part = self._item(token)
         times, dropped = self._marks()

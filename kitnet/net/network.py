@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,9 +36,6 @@ class Net:
     A network that was read from a line, or made of layers, has a `line` and is written as it. Weights are
     drawn from seed 0 when first needed, or by `initialise`.
     """
-
-    # The engine stands on a higher floor and comes in through the package's door.
-    compiler: ClassVar[Callable[..., Any]]
 
     def __init__(
         self, graph: Graph | Shape | str, body: Term | Part | Sequence[Term | Part] | None = None
@@ -250,7 +248,7 @@ class Net:
         `net.compile(64)(x)` is `net(x)`; `net.compile(64, "train")(x, classes, step)` is a training step
         and `net.compile(64, "gradient")` one without the update.
         """
-        return Net.compiler(self, batch, mode, **options)
+        return sys.modules["kitnet"].compile_network(self, batch, mode, **options)
 
     def ledger(self, batch: int = 1, dtype: str = "float32", optimizer: str = "sgd") -> Ledger:
         """Sizes, parameters, connections, operations, receptive field and bytes of each layer, for numbers of

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -117,10 +117,8 @@ class LayerReader:
                 self._value(kind, values, field, name, token)
                 return
         known = [*(text for value, _ in fields.values() for text in value.bare), *(f"{f}=" for f in fields)]
-        self.fail(
-            f"{kind.word} does not know {shorten(name)}{nearest(name, known)}; layers are separated by ->",
-            token,
-        )
+        hint = _as_argument(kind, values, name) or nearest(name, known)
+        self.fail(f"{kind.word} does not know {shorten(name)}{hint}; layers are separated by ->", token)
 
     def _value(self, kind: type[Any], values: dict[str, Any], name: str, text: str, token: Token) -> None:
         value, _ = arguments(kind)[name]
@@ -131,6 +129,30 @@ class LayerReader:
         except ValueError as error:
             remedy = f"; {error.remedy}" if isinstance(error, TooLongError) else ""
             self.fail(f"{name} of {kind.word} is {value.expected}, not {shorten(text)}{remedy}", token)
+
+
+def argument_that_reads(kind: type[Any], text: str, given: Collection[str] = ()) -> str:
+    """The first argument that is not given, numbers before others, of which this can be the value."""
+    fields = arguments(kind)
+    for name in dict.fromkeys((*kind.numbers, *fields)):
+        try:
+            fields[name][0].read(text)
+        except ValueError:
+            continue
+        if name not in given:
+            return name
+    return ""
+
+
+def _as_argument(kind: type[Any], given: Collection[str], text: str) -> str:
+    """How an argument whose = is left out, or its name as well, is written: pad1, 1:3x0:2."""
+    form = re.fullmatch(r"([A-Za-z_]*?)([\d.:x-]+)", text)
+    if form is None or len(text) > MOST:
+        return ""
+    fields, name = arguments(kind), form[1].lower()
+    if not name:
+        name = argument_that_reads(kind, text, given)
+    return f" (write {name}={form[2]})" if name in fields and name not in given else ""
 
 
 _EXAMPLES = {"filters": "6", "units": "120", "cap": "6", "pieces": "2", "groups": "3", "reduction": "16"}

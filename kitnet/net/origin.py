@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Protocol
 
-from kitnet.base.error import ShapeError
+from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.misfit import MisfitError, Repair, of_input
 from kitnet.base.shape import Shape, say
-from kitnet.layers import Layer
+from kitnet.layers import Identity, Layer
+from kitnet.net.rest import way
 
 if TYPE_CHECKING:
     from kitnet.net.graph import Node
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 TOLD = 5  # volumes of a chain, the last ones
 TRIED = 20_000  # shapes of layers at most, while an input that fits is looked for
 REACH = 64  # how far from the sizes of the input another is looked for
+
+
+class Takes(Protocol):
+    """Whether a whole network takes an input, with another layer in the place of one of its own or not."""
+
+    def __call__(self, volume: Shape, old: Layer | None = None, new: Layer | None = None) -> bool: ...
 
 
 def so_far(nodes: Sequence[Node], inputs: Sequence[int]) -> str:
@@ -36,10 +44,49 @@ def _chain(nodes: Sequence[Node], end: int) -> list[str]:
     while nodes[i].layer is not None:
         before = nodes[i].inputs[0]
         if i == end or nodes[i].shape != nodes[before].shape:
-            told.append(f"{nodes[i].path} {say(nodes[i].shape)}")
+            layer = nodes[i].layer
+            assert layer is not None
+            how = way(layer, [nodes[j].shape for j in nodes[i].inputs])
+            told.append(f"{nodes[i].path} {say(nodes[i].shape)}{how}")
         i = before
     first = say(nodes[i].shape)
     return [first, *(["..."] if len(told) > TOLD else []), *reversed(told[:TOLD])]
+
+
+def with_tried_repairs(
+    error: MisfitError,
+    nodes: Sequence[Node],
+    layer: Layer,
+    inputs: Sequence[int],
+    takes: Takes | None,
+) -> MisfitError:
+    """The error with the repairs of the layer that it takes, and of these only those with which the whole
+    network fits, where there are any.
+    """
+    shapes = [nodes[i].shape for i in inputs]
+    operands = [nodes[i].shape for i in _ancestors(nodes, inputs) if nodes[i].layer is None]
+
+    def repaired(repair: Repair) -> Layer:
+        return replace(layer, **repair.arguments)  # type: ignore[type-var]  # a layer is a dataclass
+
+    def of_layer(repair: Repair) -> bool:
+        if repair.arguments.keys() - {one.name for one in fields(layer)}:  # type: ignore[arg-type]
+            return False
+        try:
+            repaired(repair).output_shape(*shapes)
+        except KitnetError:
+            return False
+        return True
+
+    def of_network(repair: Repair) -> bool:
+        assert takes is not None
+        return takes(operands[0], layer, repaired(repair))
+
+    error = error.only(of_layer)
+    if takes is None or len(operands) != 1:
+        return error
+    whole = error.only(of_network)
+    return whole if whole.otherwise or any(one.arguments for one in whole.repairs) else error
 
 
 def with_repaired_input(
@@ -47,7 +94,7 @@ def with_repaired_input(
     nodes: Sequence[Node],
     layer: Layer,
     inputs: Sequence[int],
-    takes: Callable[[Shape], bool] | None,
+    takes: Takes | None,
 ) -> MisfitError:
     """The error with an input of the network in place of the layer's: one with which the layer fits, and all
     that follow, where `takes` says whether a whole network takes an input.
@@ -62,7 +109,7 @@ def with_repaired_input(
 
 
 def _input_that_fits(
-    nodes: Sequence[Node], layer: Layer, inputs: Sequence[int], takes: Callable[[Shape], bool] | None
+    nodes: Sequence[Node], layer: Layer, inputs: Sequence[int], takes: Takes | None
 ) -> Repair | None:
     """Other sizes of the network's one operand, the nearest on both sides."""
     before = _ancestors(nodes, inputs)
@@ -99,6 +146,12 @@ def _ancestors(nodes: Sequence[Node], inputs: Sequence[int]) -> list[int]:
         found |= new
         left += new
     return sorted(found)
+
+
+def takes_input(nodes: Sequence[Node], operand: int, volume: Shape) -> bool:
+    """Whether all layers fit with another volume in the place of an operand."""
+    shapes = {i: node.shape for i, node in enumerate(nodes) if node.layer is None}
+    return _fits(nodes, range(len(nodes)), {**shapes, operand: volume}, Identity(), [0])
 
 
 def _fits(

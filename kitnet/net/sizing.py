@@ -1,6 +1,7 @@
 """The sizing rules of thumb for convolutional networks, after the notes of CS231n on layer sizing patterns.
 
-    input     the sizes are divisible by 2 as often as the network halves them: 32, 64, 96, 224, 384, 512
+    input     the sizes are divisible by 2 as often as the network halves them, or by other strides: 32, 64,
+              96, 224, 384, 512; far larger ones take time and memory
     filter    3x3, or 5x5; larger only in the first layer, and there with a stride; odd, so that padding fits
     stride    1 in convolutions; only the first one may save memory by a larger one (7x7 with stride 2 in
               ZFNet, 11x11 with stride 4 in AlexNet)
@@ -25,8 +26,10 @@ from kitnet.layers.window import Windowed
 from kitnet.net.block import Chain
 from kitnet.net.graph import Graph, Node
 from kitnet.net.language import read_volume, write
+from kitnet.net.origin import takes_input
 
 LEAST_IMAGE = 8  # places a side, from which two equal numbers look like an image
+LARGEST_INPUT = 1024  # the double of what is usual
 LARGEST_FILTER, LARGEST_FIRST, LARGEST_POOL = 5, 11, 3
 POOL_STRIDE = 2
 MOST_CONVOLUTIONS, MOST_HIDDEN = 3, 2
@@ -53,7 +56,8 @@ def advice(graph: Graph) -> list[Advice]:
             continue
         axes = node.layer.axes(graph.shapes_into(node)[0])
         convolution = isinstance(node.layer, Convolution)
-        if not _whole(axes) and any(axis.window > 1 for axis in axes):
+        regions = any(axis.regions for axis in axes)
+        if not _whole(axes) and not regions and any(axis.window > 1 for axis in axes):
             rules = _of_convolution(axes, first) if convolution else _of_pool(axes, node.layer)
             found += [Advice(node.path, rule, text) for rule, text in rules]
         first = first and not convolution
@@ -117,40 +121,69 @@ def _whole(axes: Sequence[Axis]) -> bool:
 
 
 def _of_operands(graph: Graph) -> Iterator[tuple[str, str]]:
-    halved = _halvings(graph)
-    for i, node in enumerate(graph.nodes):
-        times = halved[i]
-        if node.layer is not None or not times:
+    strides = _strides_behind(graph)
+    for i, (node, each) in enumerate(zip(graph.nodes, strides, strict=True)):
+        if node.layer is not None:
             continue
-        wrong = [size for size in node.shape[:-1] if size % 2**times]
-        if wrong:
-            each = 2**times
-            near = [size // each * each for size in (wrong[0], wrong[0] + each) if size >= each]
+        if max(node.shape[:-1], default=0) > LARGEST_INPUT:
             yield (
                 node.path,
-                f"a size of {wrong[0]} is not divisible by {each}, but the layers halve it "
-                f"{_times(times)}; use {' or '.join(map(str, near))}",
+                f"an input of {say(node.shape)} is very large; usual are 32 to 512 places, enlarge only what "
+                "needs it",
             )
+        pairs = list(zip(node.shape[:-1], each, strict=True))
+        wrong = [i for i, (size, along) in enumerate(pairs) if size % math.prod(along)]
+        if wrong:
+            size, along = pairs[wrong[0]]
+            near = [
+                str(volume[wrong[0]])
+                for up in (0, 1)
+                if min(volume := (*(_multiple(*pair, up) for pair in pairs), node.shape[-1]))
+                and takes_input(graph.nodes, i, volume)
+            ]
+            remedy = f"; use {' or '.join(near)}" if near else ""
+            yield node.path, f"a size of {size} is not divisible by {_why(along)}{remedy}"
+
+
+def _multiple(size: int, strides: Shape, up: int) -> int:
+    """The nearest size that the strides divide, below or above one that they do not."""
+    step = math.prod(strides)
+    return size // step * step + (step * up if size % step else 0)
+
+
+def _why(strides: Shape) -> str:
+    """What a size is to be divisible by, and why."""
+    step = math.prod(strides)
+    if step & (step - 1) == 0:
+        return f"{step}, but the layers halve it {_times(step.bit_length() - 1)}"
+    if len(strides) == 1:
+        return f"{step}, the stride of a layer"
+    return f"{step}, the product of the strides {' x '.join(map(str, strides))}"
 
 
 def _times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def _halvings(graph: Graph) -> list[int]:
-    """How often the sizes of each value are halved behind it, on the way where that is most often."""
-    found = [0] * len(graph.nodes)
+def _strides_behind(graph: Graph) -> list[tuple[Shape, ...]]:
+    """The strides above 1 that each axis of a value meets behind it, on the way where their product is
+    largest."""
+    found: list[tuple[Shape, ...]] = [((),) * (len(node.shape) - 1) for node in graph.nodes]
     for i, node in reversed(list(enumerate(graph.nodes))):
+        own = _strides(graph, node)
         for j in node.inputs:
-            found[j] = max(found[j], found[i] + _halves(graph, node))
+            later = found[i] if len(found[i]) == len(found[j]) else ((),) * len(found[j])
+            ways = ((*own.get(axis, ()), *along) for axis, along in enumerate(later))
+            found[j] = tuple(max(pair, key=math.prod) for pair in zip(found[j], ways, strict=True))
     return found
 
 
-def _halves(graph: Graph, node: Node) -> int:
+def _strides(graph: Graph, node: Node) -> dict[int, Shape]:
+    """The strides of a layer above 1 by the axis; a window over the whole input, and regions, have none."""
     if not isinstance(node.layer, Windowed):
-        return 0
+        return {}
     axes = node.layer.axes(graph.shapes_into(node)[0])
-    return 0 if _whole(axes) else math.floor(math.log2(max(axis.stride for axis in axes)))
+    return {} if _whole(axes) else {i: (a.stride,) for i, a in enumerate(axes) if a.stride > 1}
 
 
 def _of_convolution(axes: Sequence[Axis], first: bool) -> Iterator[tuple[str, str]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.base.error import KitnetError, nearest_or_all, shorten
 from kitnet.base.shape import say
 from kitnet.layers import Convolution, Linear, LocallyConnected, RadialBasis
-from kitnet.net import Graph, Net
+from kitnet.net import Graph, Net, Node
 from kitnet.net.block import Scope
 from kitnet.net.graph import OUTPUT
 from kitnet.net.language import NAME, read
@@ -78,15 +78,15 @@ def appending(graph: Graph, end: int, line: str) -> Edit:
 
 def renaming(graph: Graph, names: Mapping[str, str]) -> Edit:
     """`rename`, of a graph."""
-    blocks = {
+    blocks = dict.fromkeys(
         ".".join(parts[:i])
         for node in graph.nodes
         for parts in [node.path.split(".")]
         for i in range(1, len(parts) + 1)
-    }
+    )
     for old, new in names.items():
         if old not in blocks:
-            raise KitnetError(f"nothing is called {old!r}{nearest(old, blocks)}")
+            raise KitnetError(f"nothing is called {shorten(old)}{nearest_or_all(old, blocks)}")
         if not all(re.fullmatch(rf"{NAME}|\d+", part) for part in new.split(".")):
             raise KitnetError(
                 f"{shorten(new)} is no name that a line can have; begin it with a letter from a to z or _, "
@@ -117,11 +117,24 @@ def _numbers(graph: Graph) -> dict[str, int]:
     return found
 
 
+def convolution_at(graph: Graph, path: str) -> Node:
+    """The convolution at a path. Raises KitnetError, with the convolutions that there are."""
+    known = {node.path: node for node in graph.nodes if isinstance(node.layer, Convolution)}
+    if path in known:
+        return known[path]
+    if path in graph:
+        what = graph.nodes[graph.find(path)].word or "the input"
+        hint = nearest_or_all("", known) or " (the network has none)"
+        raise KitnetError(f"{path} is no convolution but {what}{hint}")
+    raise KitnetError(f"no convolution {shorten(path)}{nearest_or_all(path, known)}")
+
+
 def _find(graph: Graph, path: str) -> int:
     try:
         return graph.find(path)
-    except KeyError as error:
-        raise KitnetError(error.args[0]) from None
+    except KeyError:
+        paths = [node.path for node in graph.nodes if node.layer is not None]
+        raise KitnetError(f"no layer {shorten(path)}{nearest_or_all(path, paths)}") from None
 
 
 def _up_to(graph: Graph, end: int) -> Draft:

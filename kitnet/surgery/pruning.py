@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, nearest
+from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.layers import Convolution
 from kitnet.layers.connection_table import ConnectionTable
 from kitnet.net import Graph, Net
 from kitnet.surgery.edit import Draft, Edit, Made
+from kitnet.surgery.parts import convolution_at
 
 
 def prune(net: Net, path: str, table: ConnectionTable) -> Net:
@@ -27,15 +28,11 @@ def prune(net: Net, path: str, table: ConnectionTable) -> Net:
 
 def pruning(graph: Graph, path: str, table: ConnectionTable) -> Edit:
     """`prune`, of a graph."""
-    known = {node.path: node for node in graph.nodes if isinstance(node.layer, Convolution)}
-    if path not in known:
-        raise KitnetError(f"no convolution {path!r}{nearest(path, known)}")
-    owner, draft = known[path].owner, Draft(graph)
+    owner, draft = convolution_at(graph, path).owner, Draft(graph)
     for i, node in enumerate(graph.nodes):
-        if node.path not in known or node.owner != owner:
+        if not isinstance(node.layer, Convolution) or node.owner != owner:
             draft.keep(i)
             continue
-        assert isinstance(node.layer, Convolution)
         depth = graph.shapes_into(node)[0][-1]
         weight = _linked(node.path, owner, node.layer, depth, table)
         draft.keep(i, replace(node.layer, table=table, groups=1), weight=weight)

@@ -42,9 +42,11 @@ from kitnet.layers.window import Axes, output_sizes
 from kitnet.net import Graph, Net, Node, usual_loss
 from kitnet.net.graph import checked_volume
 from kitnet.net.objective import scores_of
+from kitnet.net.origin import takes_input
 from kitnet.surgery.borders import reaches
 from kitnet.surgery.edit import Draft, Edit, Made
 
+NEAR = 64  # places within which another input is looked for
 ELEMENTWISE = (Pointwise, LeakyRelu, Silu, Dropout, Identity, Add)  # whatever the shape of what they read
 
 
@@ -107,6 +109,8 @@ def linearising(graph: Graph) -> Edit:
         else:
             draft.keep(i)
     if not found:
+        if not any(isinstance(node.layer, Convolution) for node in graph.nodes):
+            raise KitnetError("the network has no convolution that a linear layer could take the place of")
         raise KitnetError(
             "no convolution has its whole input in one window without padding, as a linear layer has; give "
             "the network the input of one window first"
@@ -140,23 +144,35 @@ def resizing(graph: Graph, input: Shape) -> Edit:
 
 
 def _with_sizes_that_fit(graph: Graph, input: Shape, path: str, error: ShapeError) -> ShapeError:
-    """The same error; of a network that slides with the sizes nearby that all strides divide."""
+    """The same error with inputs nearby that all layers take, in the place of other repairs, which would ask
+    for other weights; of a network that slides, with the sizes that all strides divide."""
     own = next(iter(graph.operands.values()))
     try:
         jumps = [reach.jump for reach in reaches(graph)[0]]
     except KitnetError:
-        return error
+        return _with_inputs_that_fit(graph, input, error)
     if len(jumps) != len(input) - 1 or any(n < o for n, o in zip(input, own, strict=True)):
-        return error
+        return _with_inputs_that_fit(graph, input, error)
     lower = tuple(n - (n - o) % jump for n, o, jump in zip(input, own, jumps, strict=False))
     upper = tuple(low + jump if low < n else low for low, n, jump in zip(lower, input, jumps, strict=False))
     if lower == input[:-1]:
-        return error
+        return _with_inputs_that_fit(graph, input, error)
     return ShapeError(
         f"{path}: strides do not divide an input of {say(input)}; sizes go up from {say(own[:-1])} in steps "
         f"of {say(jumps)}",
         f"use {say(lower)} or {say(upper)}",
     )
+
+
+def _with_inputs_that_fit(graph: Graph, input: Shape, error: ShapeError) -> ShapeError:
+    operand = next(i for i, node in enumerate(graph.nodes) if node.layer is None)
+    found = []
+    for sign in (-1, 1):
+        volumes = ((*(n + sign * change for n in input[:-1]), input[-1]) for change in range(1, NEAR))
+        fitting = (v for v in volumes if min(v) > 0 and takes_input(graph.nodes, operand, v))
+        found += [say(volume) for volume in fitting][:1]
+    reason = str(error).partition("; ")[0]
+    return ShapeError(reason, f"use an input of {' or '.join(found)}" if found else "")
 
 
 def averaging(graph: Graph, loss: Loss | None = None) -> Edit:
@@ -165,7 +181,7 @@ def averaging(graph: Graph, loss: Loss | None = None) -> Edit:
     if len(graph.nodes[scores].shape) == 1:
         raise KitnetError(
             f"{graph.nodes[scores].path}: its output {say(graph.nodes[scores].shape)} has no positions to "
-            "average; turn linear layers into convolutions first"
+            f"average{_way_to_positions(graph)}"
         )
     draft = Draft(graph)
     for i in range(len(graph.nodes)):
@@ -174,6 +190,15 @@ def averaging(graph: Graph, loss: Loss | None = None) -> Edit:
             own = draft.at[i]
             draft.at[i] = draft.graph.add("average", MeanPool(regions=1), own)
     return draft.edit()
+
+
+def _way_to_positions(graph: Graph) -> str:
+    """What gives the scores of a network positions, where something does."""
+    try:
+        convolving(graph)
+    except KitnetError:
+        return ""
+    return "; turn linear layers into convolutions first"
 
 
 def _as_convolution(node: Node, layer: Linear, x: Shape) -> Convolution:

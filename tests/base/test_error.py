@@ -6,7 +6,17 @@ from dataclasses import fields
 
 import pytest
 
-from kitnet.base.error import MOST, OTHER_NAMES, KitnetError, LanguageError, ShapeError, cut, nearest, shorten
+from kitnet.base.error import (
+    MOST,
+    OTHER_NAMES,
+    KitnetError,
+    LanguageError,
+    ShapeError,
+    cut,
+    nearest,
+    nearest_or_all,
+    shorten,
+)
 from kitnet.data import NAMES
 from kitnet.layers import LAYERS
 from kitnet.net.language import BLOCKS
@@ -39,6 +49,22 @@ def test_language_error_points_at_the_column() -> None:
 )
 def test_nearest(word: str, text: str) -> None:
     assert nearest(word, ["relu", "conv"]) == text
+
+
+def test_capitals_are_no_difference() -> None:
+    assert nearest("c33", ["C1", "C3"]) == nearest("C33", ["c1", "C3"]) == " (did you mean 'C3'?)"
+
+
+def test_where_none_is_alike_all_are_listed() -> None:
+    assert nearest_or_all("C33", ["C1", "C3"]) == " (did you mean 'C3'?)"
+    assert nearest_or_all("zebra", []) == ""
+    assert nearest_or_all("zebra", ["C1"]) == " (there is 'C1')"
+    assert nearest_or_all("zebra", ["C1", "C3"]) == " (there are 'C1' and 'C3')"
+    seven = [f"C{i}" for i in range(7)]
+    assert nearest_or_all("x", seven).endswith("'C4', 'C5' and 'C6')")
+    assert nearest_or_all("x", [*seven, "C7"]) == (
+        " (there are 'C0', 'C1', 'C2', 'C3', 'C4', 'C5' and 2 others)"
+    )
 
 
 def test_what_others_call_a_word() -> None:

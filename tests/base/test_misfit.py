@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from dataclasses import dataclass
+from typing import cast
 
 import pytest
 from catalogue import row
@@ -12,9 +15,10 @@ from hypothesis import strategies as st
 import kitnet
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.misfit import MisfitError, rule
-from kitnet.base.shape import MISFITS, Axis, Misfit, Sliding, slide
-from kitnet.layers import Concatenate, Convolution
-from kitnet.net import Graph
+from kitnet.base.shape import MISFITS, Axis, Misfit, Shape, Sliding, slide
+from kitnet.layers import Concatenate, Convolution, Layer
+from kitnet.net import Graph, Node
+from kitnet.net.origin import with_tried_repairs
 
 
 def said(*args: object, **kwargs: object) -> str:
@@ -306,7 +310,98 @@ def test_an_error_of_sizes_knows_its_repairs() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["7x9x2 -> maxpool2x3/4", "11x10x2 -> maxpool2x3/4", "31x32x2 -> maxpool2x3/4"]
+    "line",
+    [
+        *("7x9x2 -> maxpool2x3/4", "11x10x2 -> maxpool2x3/4", "31x32x2 -> maxpool2x3/4"),
+        "7x9x2 -> conv2x3-1/4",  # which a convolution would take
+    ],
 )
 def test_no_repair_puts_a_window_wholly_into_padding(line: str) -> None:
     assert "pad=" not in refused(line)
+
+
+# Windows in padding, and what follows in the line
+
+
+def test_a_window_in_padding_with_the_users_numbers() -> None:
+    assert refused("8x8x1 -> maxpool2 pad=2") == (
+        "maxpool1: a 2x2 pooling window lies wholly in padding, where there is nothing to pool: window 1 of "
+        "6 begins at place 0*2 - 2 = -2 and ends at -2 + 2 - 1 = -1, outside the places 0 to 7 of its 8x8x1 "
+        "input; use pad=1, or a 3x3 pooling window"
+    )
+    assert refused("2x2x1 -> meanpool2/1 dilation=3 pad=1") == (
+        "meanpool1: a 2x2 pooling window lies wholly in padding, where there is nothing to pool: window 1 of "
+        "1 begins at place 0*1 - 1 = -1 and ends at -1 + 4 - 1 = 2 in steps of 3, outside the places 0 to 1 "
+        "of its 2x2x1 input; use a 3x3x1 input"
+    )
+
+
+@pytest.mark.parametrize("word", ["maxpool", "meanpool", "normpool"])
+def test_no_repair_of_a_padded_pool_leads_to_a_further_error(word: str) -> None:
+    """Each is tried as it is printed."""
+    tried = 0
+    for size, window, stride, pad in itertools.product((5, 6, 7), (2, 3), (2, 3, 4), (1, 2, 3)):
+        pool = f"{word}{{}}/{{}} pad={{}} {{}}"
+        try:
+            kitnet.parse(f"{size}x{size}x1 -> {pool.format(window, stride, pad, '')}")
+        except ShapeError as error:
+            remedy = str(error).partition("; use ")[2]
+            for strides, pads, volume, second, other in PROPOSED.findall(
+                f"{remedy}, ".replace("pooling", "")
+            ):
+                for input in [v for v in (volume, second) if v] or [f"{size}x{size}x1"]:
+                    numbers = (other.split()[0] if other else window, strides or stride, pads or pad, "")
+                    kitnet.parse(f"{input} -> {pool.format(*numbers)}")
+                    tried += 1
+            if "write floor" in remedy:
+                kitnet.parse(f"{size}x{size}x1 -> {pool.format(window, stride, pad, 'floor')}")
+    assert tried > 40
+
+
+def test_a_repair_with_which_the_rest_of_the_line_does_not_fit_is_not_proposed() -> None:
+    """A stride of 1, or floor, would leave a volume that the second pool does not divide."""
+    assert refused("10x10x1 -> maxpool3 -> conv4-3 -> fc2") == (
+        "maxpool1: a stride of 3 does not divide: (10 - 3 + 2*0) / 3 + 1 = 3.333 positions of a 3x3 pooling "
+        "window on its 10x10x1 input; use pad=1, a 2x2 pooling window, or a 12x12x1 input"
+    )
+    assert refused("227x227x3 -> conv11-96/5 -> maxpool3/2 -> conv5-256 same -> maxpool3/2") == (
+        "conv1: a stride of 5 does not divide: (227 - 11 + 2*0) / 5 + 1 = 44.2 positions of an 11x11 filter "
+        "on its 227x227x3 input; use stride=4, or a 221x221x3 or 241x241x3 input"
+    )
+
+
+def test_where_no_repair_lets_the_whole_line_fit_those_of_the_layer_are_told() -> None:
+    assert refused("10x10x1 -> maxpool3 -> relu -> conv99-3").endswith(
+        "; use pad=1, a 2x2 pooling window, stride=1, or write floor to drop the last 1"
+    )
+
+
+def test_a_repair_of_a_repeated_layer_is_tried_in_all_its_places() -> None:
+    """Padding the first pool alone would do; but the line has one term for both."""
+    assert refused("7x7x1 -> [maxpool2]*2") == (
+        "maxpool1: a stride of 2 does not divide: (7 - 2 + 2*0) / 2 + 1 = 3.5 positions of a 2x2 pooling "
+        "window on its 7x7x1 input; use stride=1, an 8x8x1 input, a 1x1 pooling window, or write floor to "
+        "drop the last 1"
+    )
+    assert "use stride=1, pad=0:1x0:1, or an 8x8x1 input" in refused("7x7x1 -> maxpool2 -> maxpool2")
+
+
+def test_only_arguments_that_the_layer_has_are_proposed() -> None:
+    """`slide` proposes a padding, which this layer does not take."""
+
+    @dataclass(frozen=True)
+    class Bare:
+        window: int = 3
+
+        def output_shape(self, *x: Shape) -> Shape:
+            slide(x[0], self.window, what="window")
+            return x[0]
+
+    nodes = [Node("x", None, (), (2, 2, 1), "x")]
+    with pytest.raises(MisfitError) as caught:
+        Bare().output_shape((2, 2, 1))
+    error = with_tried_repairs(caught.value, nodes, cast(Layer, Bare()), [0], None)
+    assert str(error) == (
+        "a 3x3 window does not fit its 2x2x1 input: (2 - 3 + 2*0) / 1 + 1 = 0; use a 3x3x1 input, or a 2x2 "
+        "window"
+    )

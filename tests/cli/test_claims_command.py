@@ -118,3 +118,9 @@ def test_an_unknown_network(refused):
     assert refused("claims", "tinyvgg").startswith(
         "unknown model 'tinyvgg' (did you mean 'tiny-vgg'?); `kitnet models`"
     )
+
+
+def test_a_line_has_no_claims(refused):
+    assert refused("claims", "8x8x1 -> relu") == (
+        "claims are made of networks with a card, not of lines; `kitnet models` lists them"
+    )

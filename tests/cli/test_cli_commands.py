@@ -508,7 +508,7 @@ def test_what_is_printed_fits_the_terminal(say, monkeypatch, words, columns):
     free = say(*words).out
     monkeypatch.setenv("COLUMNS", str(columns))
     found = say(*words).out
-    assert columns == 200 or max(len(line) for line in free.splitlines()) > columns
+    assert columns >= (80 if words == ("layers",) else 200) or max(map(len, free.splitlines())) > columns
     assert max(len(line) for line in found.splitlines()) <= columns
     narrow = "(the terminal is too narrow for: "
     assert (narrow in " ".join(found.split())) == (

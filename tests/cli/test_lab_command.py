@@ -191,3 +191,12 @@ def test_a_chart_without_matplotlib(refused, monkeypatch):
 )
 def test_mistakes(refused, words, text):
     assert refused("lab", *words) == text
+
+
+def test_ctrl_c_is_one_line(say, monkeypatch):
+    def interrupted(*given, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kitnet.lab.compare", interrupted)
+    said = say("lab", "8x8x3 conv3-4 same")
+    assert (said.status, said.out, said.err) == (130, "", "kitnet: stopped by Ctrl-C\n")

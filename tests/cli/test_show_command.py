@@ -162,6 +162,10 @@ def test_columns_that_are_asked_for(say, refused, monkeypatch):
     assert refused("show", "lenet5", "--columns", "layer,weight") == (
         f"--columns has no 'weight' (did you mean 'weights'?); known: {', '.join(COLUMNS)}"
     )
+    assert refused("show", "lenet5", "--columns", "layer,,kind") == (
+        "--columns layer,,kind: a name is missing beside a comma"
+    )
+    assert "layer  kind\n" in say("show", "8x8x1 -> relu", "--columns", "layer, kind").out
     monkeypatch.setenv("COLUMNS", "30")
     assert "too narrow" not in say("show", "lenet5", "--columns", "layer,output,connections,weights").out
 
@@ -187,7 +191,8 @@ def test_numbers_that_are_none(refused):
         "unknown dtype 'float16' (did you mean 'float64'?); known: float32, float64"
     )
     assert refused("show", SMALL, "--optimizer", "lion") == (
-        "unknown optimizer 'lion'; known: sgd, nesterov, adagrad, rmsprop, adam, adamw"
+        "unknown optimizer 'lion' (did you mean 'muon'?); known: sgd, nesterov, adagrad, rmsprop, adam, "
+        "adamw, muon"
     )
     assert refused("show", SMALL, "--on-misfit", "flor") == (
         "unknown on_misfit 'flor' (did you mean 'floor'?); known: error, floor, ceil, pad, crop"
@@ -320,11 +325,11 @@ def test_check_says_nothing_of_a_network_that_keeps_the_rules(say):
 
 @row(85, 86)
 def test_check_warns(say):
-    line = "30x30x3 -> conv4-8 -> maxpool5 floor -> fc10"
+    line = "31x31x3 -> conv4-8 -> maxpool5 floor -> fc10"
     said = say("check", line)
     assert said == (
         1,
-        "input: a size of 30 is not divisible by 4, but the layers halve it twice; use 28 or 32 (input)\n"
+        "input: a size of 31 is not divisible by 5, the stride of a layer; use 30 or 35 (input)\n"
         "conv1: a 4x4 filter has no middle, so that no padding keeps the size; use an odd one (filter)\n"
         "maxpool1: a 5x5 window drops too much; use 2x2 or 3x3 with stride 2 (pooling)\n",
         "",
@@ -346,3 +351,20 @@ def test_check_refuses_sizes_that_do_not_fit(refused):
 
 
 # -------------------------------------------------------------------------------------------------- models
+
+
+def test_where_a_stride_does_not_divide(say, say_json):
+    line = "10x10x1 -> conv3-2/2 ceil -> fc2"
+    text = "(10 - 3 + 2*0) / 2 + 1 = 4.5 positions; by ceil 5: the last window hangs over the end by 1"
+    assert say("show", line).out.endswith(f"\n\nWhere a stride does not divide:\n- conv1: {text}\n")
+    assert say_json("show", line)["misfits"] == {"conv1": text}
+    assert say_json("show", "9x9x1 -> conv3-2/2")["misfits"] == {}
+
+
+def test_what_this_machine_cannot_run_is_told(say, monkeypatch):
+    monkeypatch.setattr("kitnet.cli.show.free_bytes", lambda: 3 << 30)
+    text = "this machine has 3.00 GiB free: too little even for the scores\n"
+    assert text in say("show", "100000x100000x3 -> conv3-4 -> relu").out
+    assert "this machine" not in say("show", "lenet5").out
+    monkeypatch.setattr("kitnet.cli.show.free_bytes", lambda: None)  # where the system does not tell
+    assert "this machine" not in say("show", "100000x100000x3 -> conv3-4 -> relu").out

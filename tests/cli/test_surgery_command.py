@@ -37,6 +37,7 @@ def wall(here):
     return "wall.png"
 
 
+@pytest.mark.slow
 def test_the_whole_way_as_a_process(start, plain, easy, picture, here):
     def ended(*words):
         process = start(*words)
@@ -227,7 +228,7 @@ def test_75_the_matrix_of_a_convolution(say, say_json):
             "'lenet5' has no classes and no golden images; add --network-only",
         ),
         ("lenet5 --convolve --linear", "--convolve and --linear undo each other; leave out one of them"),
-        ("nin --convolve --cut mlpconv3", "no value 'mlpconv3' (did you mean 'mlpconv3.relu3'?)"),
+        ("nin --convolve --cut mlpconv3", "no layer 'mlpconv3' (did you mean 'mlpconv3.relu3'?)"),
         (
             "all-cnn-c --cut stage1.conv1 --convolve",
             "--convolve changes nothing: the network has no linear layer",
@@ -258,7 +259,27 @@ def test_75_the_matrix_of_a_convolution(say, say_json):
             "lenet5 --matrix C3 --fold -o n",
             "--matrix looks at the model as it is; leave out --fold and -o",
         ),
-        ("lenet5 --matrix C9", "--matrix: no convolution 'C9'"),
+        ("lenet5 --matrix C33", "--matrix: no convolution 'C33' (did you mean 'C3'?)"),
+        (
+            "lenet5 --matrix S2",
+            "--matrix: S2 is no convolution but subsample (there are 'C1', 'C3' and 'C5')",
+        ),
+        ("lenet5 --prune input=0.1", "input is no convolution but the input (there are 'C1', 'C3' and 'C5')"),
+        ("lenet5 --rename c3=x", "nothing is called 'c3' (did you mean 'C3'?)"),
+        (
+            "lenet5 --cut zebra",
+            "no layer 'zebra' (there are 'C1', 'lecuntanh1', 'S2', 'lecuntanh2', 'C3', 'lecuntanh3' and 7 "
+            "others)",
+        ),
+        (
+            "lenet5 --average --linear",
+            "--linear leaves no positions that --average could take the mean of; leave out one of them",
+        ),
+        ("lenet5 --average", "output: its output 10 has no positions to average; add --convolve"),
+        (
+            "lenet5 --classes a,b",
+            "--classes names the classes of a new head; add --head, such as --head fc10",
+        ),
         (
             "lenet5 --dense a.png",
             "--dense needs a trained model, which says how an image becomes its input, not 'lenet5'",

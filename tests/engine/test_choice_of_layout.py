@@ -13,7 +13,7 @@ from kitnet.base.spec import Array
 from kitnet.engine import Scores
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import KernelStep
-from kitnet.kernels.cpu import detect
+from kitnet.kernels.cpu import detect, levels
 from kitnet.net import Net, usual_loss
 from kitnet.net.objective import scores_of
 
@@ -55,12 +55,15 @@ ALL_AT_ONCE = {  # as many tasks as samples, which are not one sample each
 
 
 @pytest.mark.parametrize("name", ALL_AT_ONCE)
-@pytest.mark.parametrize("samples", [2, pytest.param(detect().lanes // 2, id="half")])
+@pytest.mark.parametrize("samples", [2, 8])
 def test_products_of_all_samples_wait_for_all_before_them(name: str, samples: int) -> None:
-    plan = plan_of(ALL_AT_ONCE[name], samples)
-    for step, stage in zip(plan.steps, plan.stages, strict=True):
-        if isinstance(step, KernelStep) and step.kernel.name in ("convolution", "winograd", "linear"):
-            assert plan.stages.count(stage) == 1, f"{step.label} is done beside other steps"
+    """With vectors of any length; work is cut into 8 tasks at least."""
+    net = kitnet.parse(ALL_AT_ONCE[name])
+    for level in levels():
+        plan = planned(net, samples, loss=usual_loss(net.graph), layout="channels", cpu=detect(level))
+        for step, stage in zip(plan.steps, plan.stages, strict=True):
+            if isinstance(step, KernelStep) and step.kernel.name in ("convolution", "winograd", "linear"):
+                assert plan.stages.count(stage) == 1, f"{step.label} is done beside other steps"
 
 
 @pytest.mark.parametrize("name", ["direct", "direct, then a pool"])

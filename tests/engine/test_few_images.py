@@ -71,7 +71,12 @@ def test_layer_in_a_plan(case: Case) -> None:
     assert scores.plan.preferred == "channels"
 
 
-@pytest.mark.parametrize("name", NETS)
+DEEP = "resnet20:projection"  # which takes seconds
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == DEEP else ()) for name in NETS]
+)
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.sample(5)
 def test_whole_networks(name: str, batch: int) -> None:
@@ -90,7 +95,9 @@ def test_whole_networks(name: str, batch: int) -> None:
     np.testing.assert_array_equal(found[0], found[1])
 
 
-@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize(
+    "level", [*levels()[:2], *(pytest.param(level, marks=pytest.mark.slow) for level in levels()[2:])]
+)
 def test_every_instruction_set(level: str) -> None:
     net = kitnet.parse(NETS["branches"]).initialise(5)
     x = np.random.default_rng(0).standard_normal((2, *net.input_shape), np.float32)

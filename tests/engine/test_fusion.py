@@ -141,7 +141,7 @@ DROPPED = "8x8x3 -> conv3-4 same -> tanh -> drop1:dropout drop=0.3 -> concat[dro
 DROPPED += "-> conv3-5 -> flatten -> dropout drop=0.8 -> fc10"
 
 
-@pytest.mark.parametrize("batch", [20, 130])
+@pytest.mark.parametrize("batch", [20, pytest.param(130, marks=pytest.mark.slow)])
 def test_dropout_draws_what_the_formulas_draw(batch: int) -> None:
     """In every step others, of a short batch too; a formula in its place draws the same."""
     random, found = np.random.default_rng(batch), []

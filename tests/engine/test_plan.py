@@ -89,7 +89,7 @@ RELU_NORMS = NETS["norms"].replace("tanh", "relu")
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("batch", [1, 20, 64, pytest.param(300, marks=pytest.mark.slow)])
-@pytest.mark.sample(5)
+@pytest.mark.sample(7)
 def test_training_step_of_whole_networks(name: str, batch: int) -> None:
     random = np.random.default_rng(batch)
     net = coarse(kitnet.parse(NETS[name]), 2)
@@ -133,7 +133,7 @@ def test_every_loss(word: str) -> None:
 
 @pytest.mark.parametrize("name", ["lenet5", "branches", "norms"])
 @pytest.mark.parametrize("batch", [64, 300])
-@pytest.mark.sample(2)
+@pytest.mark.sample(5)
 def test_threads_and_repetition_change_no_bit(name: str, batch: int) -> None:
     random = np.random.default_rng(0)
     x, labels = None, random.integers(0, 10, batch)
@@ -169,7 +169,7 @@ def test_fusion_changes_nothing_but_time(name: str) -> None:
     assert seen[0] < seen[1]
 
 
-@pytest.mark.parametrize("batch", [1, 40, 300])
+@pytest.mark.parametrize("batch", [40, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 300))])
 def test_running_statistics_are_those_of_the_formula(batch: int) -> None:
     """Scores made before training find them where training leaves them."""
     net = coarse(kitnet.parse(NETS["norms"]), 9)
@@ -208,7 +208,9 @@ def test_dropout_takes_no_step_where_it_drops_nothing() -> None:
     np.testing.assert_allclose(scores(x), want, rtol=0, atol=100 * EPS * np.abs(want).max())
 
 
-@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize(
+    "level", [*levels()[:2], *(pytest.param(level, marks=pytest.mark.slow) for level in levels()[2:])]
+)
 def test_every_instruction_set(level: str) -> None:
     random = np.random.default_rng(0)
     net = coarse(kitnet.parse(NETS["lenet5-modern"]), 7)
@@ -221,7 +223,7 @@ def test_every_instruction_set(level: str) -> None:
     assert_gradients_close(step.gradient, want)
 
 
-@pytest.mark.parametrize("batch", [20, 300])
+@pytest.mark.parametrize("batch", [20, pytest.param(300, marks=pytest.mark.slow)])
 def test_a_layer_without_a_lowering_runs_its_formula(batch: int) -> None:
     names = frozenset(("conv", "maxpool", "meanpool"))
     net = coarse(kitnet.parse(NETS["lenet5-modern"]), 8)

@@ -196,8 +196,9 @@ SHAPES: dict[str, Callable[[], Any]] = {
     "write on_misfit='floor' to drop the last 1": lambda: mean_pool_backward(DP, X, 2),
     "convolve: a 7x3 filter does not fit its 6x5x2 input: (6 - 7 + 2*0) / 1 + 1 = 0; use pad=((0, 1), 0), a "
     "7x5x2 input, or a 6x3 filter": lambda: convolve(X, Z((7, 3, 2, 1), np.float32)),
-    "max_pool: a pooling window lies wholly in padding, where there is nothing to pool; "
-    "use less padding": lambda: max_pool(X, 2, pad=2, on_misfit="floor"),
+    "max_pool: a 2x2 pooling window lies wholly in padding, where there is nothing to pool: window 1 of 5 "
+    "begins at place 0*2 - 2 = -2 and ends at -2 + 2 - 1 = -1, outside the places 0 to 5 of its 6x5x2 "
+    "input; use pad=((1, 2), 1), or a 3x3 pooling window": lambda: max_pool(X, 2, pad=2, on_misfit="floor"),
     "convolve: the stride 1x1x1 has 3 numbers but its input has 2 axes; give one number, or 2": lambda: (
         convolve(X, W, stride=(1, 1, 1))
     ),

@@ -159,6 +159,7 @@ def test_hard_cases(p: Problem):
 
 
 @pytest.mark.parametrize("level", [level for level in levels() if level != detect().level])
+@pytest.mark.sample(2)
 def test_lesser_instruction_sets(level: str):
     check(CASES["not square"], detect(level))
 

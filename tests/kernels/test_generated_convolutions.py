@@ -174,6 +174,7 @@ def test_what_is_generated() -> None:
 
 
 @pytest.mark.parametrize("first", range(0, FEW, TOGETHER))
+@pytest.mark.sample(2)
 def test_generated_convolutions(first: int) -> None:
     check(range(first, first + TOGETHER))
 

@@ -21,7 +21,9 @@ def _counts(total: int) -> list[int]:
     return sorted({0, 1, total // 2 - 1, total // 2, total - 1, total} & set(range(total + 1)))
 
 
-@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize(
+    "level", [*levels()[:2], *(pytest.param(level, marks=pytest.mark.slow) for level in levels()[2:])]
+)
 def test_both_ways(level):
     cpu = detect(level)
     batches = [Batch(groups, vectors * cpu.lanes) for vectors, groups, _, _ in CASES]

@@ -17,7 +17,7 @@ from kitnet.testing import check_contract, check_definition, check_executor, che
 EVERY = list(LAYERS)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("word", EVERY)
 @pytest.mark.parametrize(
     "check", [check_contract, check_definition, check_gradient, check_executor, check_terms]

@@ -235,7 +235,7 @@ def test_dilation_two_reads_every_other_place() -> None:
 @pytest.mark.parametrize(
     ("layer", "volume", "text"),
     [
-        (Convolution(3, 0), (5, 5, 1), "0 filters in 1 groups are not possible; use 1 or more"),
+        (Convolution(3, 0), (5, 5, 1), "0 filters are not possible; use 1 or more"),
         (Convolution(3, 4, groups=0), (5, 5, 1), "4 filters in 0 groups are not possible; use 1 or more"),
         (
             Convolution(3, 4, groups=2),

@@ -33,7 +33,7 @@ from kitnet.layers import Context, Layer, LocallyConnected, Pad, TransposedConvo
             (2, 5, 1),
             "a pad of 2 leaves nothing of the output; use a smaller pad",
         ),
-        (TransposedConvolution(3, 0), (5, 5, 1), "0 filters in 1 groups are not possible; use 1 or more"),
+        (TransposedConvolution(3, 0), (5, 5, 1), "0 filters are not possible; use 1 or more"),
         (
             TransposedConvolution(3, 4, groups=3),
             (5, 5, 3),

@@ -8,6 +8,7 @@ from catalogue import row
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kitnet import Net
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import Pad
 from kitnet.base.spec import Array
@@ -120,13 +121,29 @@ def test_windows_lie_side_by_side_unless_a_stride_is_given(kind: type[MaxPool]) 
     assert kind(3, 1).output_shape((9, 6, 2)) == (7, 4, 2)
 
 
+FIRST = "begins at place 0*2 - 2 = -2 and ends at -2 + 2 - 1 = -1"
+LAST = "begins at place 2*2 - 0 = 4 and ends at 4 + 2 - 1 = 5"
+
+
 @pytest.mark.parametrize("kind", [MaxPool, MeanPool])
-@pytest.mark.parametrize("pad", [2, ((2, 0), 0), ((0, 2), 0), (0, (2, 0)), (0, (0, 2))])
-def test_a_window_in_padding_alone_is_refused(kind: type[MaxPool], pad: Pad) -> None:
+@pytest.mark.parametrize(
+    ("pad", "window", "repair"),
+    [
+        (2, f"window 1 of 4 {FIRST}", "pad=1, or a 4x4"),
+        (((2, 0), 0), f"window 1 of 3 {FIRST}", "pad=1x0, or a 4x2"),
+        (((0, 2), 0), f"window 3 of 3 {LAST}", "pad=1x0, or a 4x2"),
+        ((0, (2, 0)), f"window 1 of 3 {FIRST}", "pad=0x1, or a 2x4"),
+        ((0, (0, 2)), f"window 3 of 3 {LAST}", "pad=0x1, or a 2x4"),
+    ],
+)
+def test_a_window_in_padding_alone_is_refused(
+    kind: type[MaxPool], pad: Pad, window: str, repair: str
+) -> None:
     with pytest.raises(ShapeError) as caught:
         kind(2, 2, pad=pad).output_shape((4, 4, 1))
     assert str(caught.value) == (
-        "a pooling window lies wholly in padding, where there is nothing to pool; use less padding"
+        f"a 2x2 pooling window lies wholly in padding, where there is nothing to pool: {window}, outside the "
+        f"places 0 to 3 of its 4x4x1 input; use {repair} pooling window"
     )
 
 
@@ -176,10 +193,9 @@ def test_subsampling_begins_as_a_mean() -> None:
 
 def test_subsampling_names_its_window() -> None:
     with pytest.raises(ShapeError) as caught:
-        Subsampling(3).output_shape((4, 4, 1))
+        Net.of((4, 4, 1), Subsampling(3))
     assert str(caught.value) == (
-        "a stride of 3 does not divide: (4 - 3 + 2*0) / 3 + 1 = 1.333 positions of a 3x3 subsampling "
-        "window on "
-        "its 4x4x1 input; use a 3x3x1 or 6x6x1 input, a 2x2 subsampling window, stride=1, or write floor to "
-        "drop the last 1"
+        "subsample1: a stride of 3 does not divide: (4 - 3 + 2*0) / 3 + 1 = 1.333 positions of a 3x3 "
+        "subsampling window on its 4x4x1 input; use a 3x3x1 or 6x6x1 input, a 2x2 subsampling window, "
+        "stride=1, or write floor to drop the last 1"
     )

@@ -104,7 +104,9 @@ def test_squeeze_and_excitation_in_the_language_and_in_python() -> None:
         (
             "4x4x2 -> maximum[conv3-2 | identity]",
             "maximum1: only equal volumes have a maximum, but got 2x2x2 and 4x4x2 (so far: 4x4x2 -> "
-            "maximum1.0.conv1 2x2x2 and 4x4x2 -> maximum1.1.identity1 4x4x2); make them equal",
+            "maximum1.0.conv1 2x2x2 and 4x4x2 -> maximum1.1.identity1 4x4x2); make them equal: "
+            "with same a convolution keeps its sizes, and a stride that "
+            "all branches have shrinks them alike",
         ),
         ("4x4x6 -> shuffle4", "shuffle1: the 6 channels of 4x4x6 make no 4 equal groups; use a divisor"),
         (

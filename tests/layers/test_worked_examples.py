@@ -14,6 +14,7 @@ import kitnet
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import Pad, slide
 from kitnet.base.spec import Array
+from kitnet.functional import convolve
 from kitnet.layers import Context, Convolution, Linear, LocallyConnected, MaxPool
 from kitnet.layers.window import windows
 
@@ -143,6 +144,26 @@ def test_11_scipys_same_is_a_pad_of_this_library(window: int) -> None:
     assert np.array_equal(convolution(f, g, same_behind(f, g)), signal.convolve(f, g, "same", "direct"))
     lengths = [len(convolution(f, g, pad)) for pad in ("valid", "same", "full")]
     assert lengths == [9 - window + 1, 9, 9 + window - 1]
+
+
+@row(11)
+@pytest.mark.parametrize("window", [2, 3, 4, 5])
+def test_11_same_of_even_windows_is_one_place_off_that_of_scipy_and_numpy(window: int) -> None:
+    """As the documentation of `convolve` says; `pad` as it tells is theirs for all windows."""
+    random = np.random.default_rng(window)
+    f, g = random.integers(-5, 6, 9).astype(float), random.integers(-5, 6, window).astype(float)
+    theirs = signal.convolve(f, g, "same", "direct")
+    assert np.array_equal(theirs, np.convolve(f, g, "same"))
+
+    def own(pad: Pad) -> Array:
+        return convolve(f[None, :, None], g[:, None, None], pad=pad, flip=True)[0, :, 0]
+
+    assert np.array_equal(own(((window // 2, (window - 1) // 2),)), theirs)
+    if window % 2:
+        assert np.array_equal(own("same"), theirs)
+    else:
+        assert np.array_equal(own("same")[:-1], theirs[1:])
+        assert not np.array_equal(own("same"), theirs)
 
 
 X = array([3, 3, 2, 1, 0], [0, 0, 1, 3, 1], [3, 1, 2, 2, 3], [2, 0, 0, 2, 2], [2, 0, 0, 0, 1])

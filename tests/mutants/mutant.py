@@ -109,8 +109,24 @@ def _alike(node: ast.AST, sought: ast.AST) -> bool:
     if _is_text(node) and _is_text(sought):
         return node.value.count(sought.value) == 1
     if isinstance(node, ast.keyword) and isinstance(sought, ast.Assign):
-        return f"{node.arg} = {ast.unparse(node.value)}" == ast.unparse(sought)
-    return type(node) is type(sought) and ast.unparse(node) == ast.unparse(sought)
+        (target,) = sought.targets
+        return isinstance(target, ast.Name) and node.arg == target.id and same(node.value, sought.value)
+    return same(node, sought)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two trees are equal, wherever they stand; the first difference ends it."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, ast.AST):
+        return all(
+            same(getattr(one, name, None), getattr(other, name, None))
+            for name in one._fields
+            if name not in ("ctx", "type_comment", "kind")  # of which texts say nothing
+        )
+    return one == other
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -13,12 +13,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import chain, zip_longest
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
-from mutant import PACKAGE, AnchorError, Mutant, anchor, plant
+from mutant import PACKAGE, AnchorError, Mutant, anchor, plant, same
 from planted import FLOORS
 
 ROOT = PACKAGE.parent
@@ -100,20 +101,30 @@ def kill(mutants: list[Mutant], copies: SimpleQueue[Path]) -> None:
 # Anchors
 
 
+@cache
+def tree(file: str) -> ast.Module:
+    return ast.parse((PACKAGE / file).read_bytes())
+
+
+@cache
+def names(file: str) -> set[str]:
+    """Of the functions and classes of a file of tests."""
+    return set(re.findall(r"(?:def|class) (\w+)", (ROOT / "tests" / file).read_text("utf-8")))
+
+
 @pytest.mark.parametrize("floor", FLOORS)
 def test_every_anchor_is_found_and_every_named_test_exists(floor: str) -> None:
     wrong = []
     for mutant in FLOORS[floor]:
         file, *_, name = mutant.test.split("::")
-        named = re.compile(rf"(def|class) {name.split('[')[0]}\b")
-        if not named.search((ROOT / "tests" / file).read_text("utf-8")):
+        if name.split("[")[0] not in names(file):
             wrong.append(f"no test is called {mutant.test}")
         try:
             changed, text = plant(mutant)
         except AnchorError as error:
             wrong.append(str(error))
             continue
-        if ast.dump(ast.parse(text)) == ast.dump(ast.parse((PACKAGE / changed).read_bytes())):
+        if same(ast.parse(text), tree(changed)):
             wrong.append(f"{mutant.where}: {mutant.wrong!r} changes nothing")
     assert not wrong, "\n".join(wrong)
 

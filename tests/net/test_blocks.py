@@ -158,18 +158,21 @@ def test_params_are_named_by_path() -> None:
         (
             "8x8x1 -> add[conv3-4 | conv3-5]",
             "add1: only equal volumes can be added, but got 6x6x4 + 6x6x5 (so far: 8x8x1 -> add1.0.conv1 "
-            "6x6x4 and 8x8x1 -> add1.1.conv1 6x6x5); make them equal",
+            "6x6x4 and 8x8x1 -> add1.1.conv1 6x6x5); make them equal, such as by conv1-4 at the end of "
+            "branch 2",
         ),
         (
             "8x8x1 -> residual[conv3-4]",
             "residual1: only equal volumes can be added, but got 6x6x4 + 8x8x1 (so far: 8x8x1 -> "
-            "residual1.body.conv1 6x6x4 and 8x8x1); make them equal",
+            "residual1.body.conv1 6x6x4 and 8x8x1); make them equal: with same a convolution keeps its "
+            "sizes, and a stride that all branches have shrinks them alike",
         ),
         (
             "8x8x1 -> concat[conv3-4 | conv5-4]",
             "concat1: only volumes of equal sizes can be concatenated, but got 6x6x4 and 4x4x4 (so far: "
-            "8x8x1 "
-            "-> concat1.0.conv1 6x6x4 and 8x8x1 -> concat1.1.conv1 4x4x4); make all axes but the depth equal",
+            "8x8x1 -> concat1.0.conv1 6x6x4 and 8x8x1 -> concat1.1.conv1 4x4x4); make all axes but the depth "
+            "equal: with same a convolution keeps its sizes, and a stride that all branches have shrinks "
+            "them alike",
         ),
         ("8x8x1 -> a:relu -> a:tanh", "a: two layers have this name; rename one of them"),
         ("8x8x1 -> relu1:tanh -> relu", "relu1: two layers have this name; rename one of them"),

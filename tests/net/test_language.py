@@ -138,7 +138,7 @@ class TestInput:
             read_volume(text)
 
 
-INITS = "zeros or ones or mean or quarter or lecun1998 or lecun or glorot or he or gaussian"
+INITS = "zeros or ones or mean or quarter or lecun1998 or lecun or glorot or he or gaussian or orthogonal"
 LISTED = "; kitnet layers lists them all"
 REFUSED = [
     ("", "the line ends where an input volume such as 28x28x1 should follow", 1),
@@ -153,6 +153,25 @@ REFUSED = [
     ("8x8x1 -> relu ] relu", "expected -> or the end of the line, not ']'", 14),
     ("8x8x1 -> relu | relu", "expected -> or the end of the line, not '|'", 14),
     ("8x8x1 -> relu relu", "relu does not know 'relu'; layers are separated by ->", 14),
+    ("8x8x1 -> relu 6", "relu does not know '6' (write cap=6); layers are separated by ->", 14),
+    ("8x8x1 -> conv3-2 2", "conv does not know '2' (write stride=2); layers are separated by ->", 17),
+    (
+        "8x8x1 -> conv3-2 Stride2",
+        "conv does not know 'Stride2' (write stride=2); layers are separated by ->",
+        17,
+    ),
+    ("8x8x1 -> relu6 6", "relu does not know '6'; layers are separated by ->", 15),
+    (
+        "8x8x1 -> conv3-2 pad1:3x0:2",
+        "conv does not know 'pad1:3x0:2' (write pad=1:3x0:2); layers are separated by ->",
+        17,
+    ),
+    (
+        "8x8x1 -> pad1:3x0:2",
+        "a layer stands behind the name 'pad1', not '3x0:2'; write pad places=1:3x0:2",
+        9,
+    ),
+    ("8x8x1 -> a:3", "a layer stands behind the name 'a', not '3'", 9),
     ("8x8x1 -> conf3-5", "unknown layer 'conf' (did you mean 'conv'?)", 9),
     ("8x8x1 -> zzz", f"unknown layer 'zzz'{LISTED}", 9),
     ("8x8x1 -> dense10", "unknown layer 'dense' (kitnet calls it 'fc'); write fc10", 9),

@@ -55,10 +55,44 @@ def test_an_image_without_its_channel() -> None:
     check_no_volume("lenet5")
 
 
+def test_strides_that_do_not_halve() -> None:
+    """Each is named; a size that they divide is as good as an even one."""
+    assert said("27x27x1 -> conv3-4/3 -> relu -> fc10") == []
+    assert said("28x28x1 -> conv3-4/3 floor -> relu -> fc10") == [
+        "input: a size of 28 is not divisible by 3, the stride of a layer; use 27 or 30 (input)"
+    ]
+    assert said("31x31x1 -> conv5-4/5 floor -> relu -> maxpool2 -> fc10") == [
+        "input: a size of 31 is not divisible by 10, the product of the strides 5 x 2; use 30 or 40 (input)"
+    ]
+
+
+def test_each_axis_has_strides_of_its_own() -> None:
+    lines = ["9x8x1 -> conv1x3-2/1x2 same -> fc3", "8x9x1 -> conv1x3-2/1x2 same -> fc3"]
+    assert [said(line)[:1] for line in lines] == [
+        [],
+        ["input: a size of 9 is not divisible by 2, but the layers halve it once; use 8 or 10 (input)"],
+    ]
+    assert said("9x9x1 -> maxpool regions=2 -> fc3") == []  # regions always fit
+
+
+def test_only_inputs_that_the_network_takes_are_proposed() -> None:
+    assert said("227x227x3 -> conv11-96/4 -> [maxpool3/2]*3 -> fc10") == [
+        "input: a size of 227 is not divisible by 32, but the layers halve it 5 times (input)"
+    ]
+
+
+def test_very_large_inputs() -> None:
+    assert said("1024x1024x3 -> conv3-4 same -> fc10") == []
+    assert said("100000x64x3 -> conv3-4 same -> fc10") == [
+        "input: an input of 100000x64x3 is very large; usual are 32 to 512 places, enlarge only what needs "
+        "it (input)"
+    ]
+
+
 def test_each_operand_is_halved_as_often_as_on_its_longest_way() -> None:
     line = "36x36x3 -> side[maxpool2 -> fc2 => early] -> [maxpool2 -> conv3-2 same]*2 -> maxpool3/2 -> fc2"
     assert said(line) == [
-        "input: a size of 36 is not divisible by 8, but the layers halve it 3 times; use 32 or 40 (input)"
+        "input: a size of 36 is not divisible by 8, but the layers halve it 3 times (input)"
     ]
 
 
@@ -81,7 +115,7 @@ def test_networks_that_keep_the_rules() -> None:
             "(filter)",
         ),
         (
-            "conv13-8/3 pad=5 floor -> fc10",
+            "conv13-8/4 pad=5 floor -> fc10",
             "conv1: a 13x13 filter is large in the first layer; stack 3x3 filters, which see as much "
             "(filter)",
         ),
@@ -111,8 +145,8 @@ def test_networks_that_keep_the_rules() -> None:
             "maxpool1: a 2x2 window with stride 1 is unusual; use 2x2 or 3x3 with stride 2 (pooling)",
         ),
         (
-            "conv3-8 same -> meanpool3 floor -> fc10",
-            "meanpool1: a 3x3 window with stride 3 is unusual; use 2x2 or 3x3 with stride 2 (pooling)",
+            "conv3-8 same -> meanpool3/4 floor -> fc10",
+            "meanpool1: a 3x3 window with stride 4 is unusual; use 2x2 or 3x3 with stride 2 (pooling)",
         ),
     ],
 )

@@ -163,6 +163,8 @@ def test_the_mean_of_all_positions() -> None:
             average,
             "fc1: its output 3 has no positions to average; turn linear layers into convolutions first",
         ),
+        ("6 -> fc3", average, "fc1: its output 3 has no positions to average"),
+        ("6 -> fc3", linear, "the network has no convolution that a linear layer could take the place of"),
     ],
 )
 def test_what_has_no_such_form(line: str, change: object, text: str) -> None:
@@ -197,6 +199,24 @@ def test_what_has_no_such_form(line: str, change: object, text: str) -> None:
             (19, 20, 1),
             "maxpool1: strides do not divide an input of 19x20x1; sizes go up from 16x16 in steps of 4x4; "
             "use 16x20 or 20x20",
+        ),
+        (  # another filter would ask for other weights; 14x14 leaves the last layer nothing
+            "32x32x1 -> conv5-6 -> maxpool2 -> conv5-16 -> maxpool2 -> conv5-9 -> fc4",
+            (10, 10, 1),
+            "conv2: a 5x5 filter does not fit its 3x3x6 input: (3 - 5 + 2*0) / 1 + 1 = -1 (so far: 10x10x1 "
+            "-> conv1 6x6x6 -> maxpool1 3x3x6); use an input of 32x32x1",
+        ),
+        (
+            "4x4x1 -> maxpool2",
+            (5, 5, 1),
+            "maxpool1: strides do not divide an input of 5x5x1; sizes go up from "
+            "4x4 in steps of 2x2; use 4x4 or 6x6",
+        ),
+        (
+            "4x4x1 -> maxpool2 -> fc3",
+            (5, 5, 1),
+            "maxpool1: a stride of 2 does not divide: (5 - 2 + 2*0) / 2 + 1 = 2.5 positions of a 2x2 pooling "
+            "window on its 5x5x1 input; use an input of 4x4x1 or 6x6x1",
         ),
     ],
 )

@@ -97,12 +97,16 @@ def test_other_names() -> None:
 @pytest.mark.parametrize(
     ("do", "text"),
     [
-        (lambda net: cut(net, "fc3"), "no value 'fc3' (did you mean 'fc2'?)"),
+        (lambda net: cut(net, "fc3"), "no layer 'fc3' (did you mean 'fc2'?)"),
         (
             lambda net: cut(net, "input"),
             "input: it is the input of the network; cut behind one of its layers",
         ),
-        (lambda net: rename(net, {"b": "c"}), "nothing is called 'b'"),
+        (
+            lambda net: rename(net, {"b": "c"}),
+            "nothing is called 'b' (there are 'input', 'a', 'batchnorm1', 'relu1', 'residual1', "
+            "'residual1.body' and 6 others)",
+        ),
         (lambda net: rename(net, {"a": "fc1"}), "fc1: two layers have this name; rename one of them"),
         (
             lambda net: rename(net, {"a": "1 2"}),

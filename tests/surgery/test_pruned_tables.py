@@ -76,7 +76,7 @@ def test_layers_of_the_same_weights_are_pruned_together() -> None:
     ("line", "path", "text"),
     [
         ("6x7x3 -> conv3-4 -> fc2", "conv2", "no convolution 'conv2' (did you mean 'conv1'?)"),
-        ("6x7x3 -> conv3-4 -> fc2", "dense", "no convolution 'dense'"),
+        ("6x7x3 -> conv3-4 -> fc2", "dense", "no convolution 'dense' (there is 'conv1')"),
         (
             "6x7x3 -> conv3-5 -> fc2",
             "conv1",

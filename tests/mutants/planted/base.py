@@ -83,19 +83,19 @@ BASE = [
         "base/test_shape.py::test_window_stride_and_dilation_may_differ_by_axis",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "self.size + before + after - self.extent",
         "self.size + 2 * before - self.extent",
         "base/test_shape.py::test_a_pad_may_differ_by_axis_and_side",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "left and self.pad != 'same' and (self.on_misfit == 'error')",
         "left and self.on_misfit == 'error'",
         "base/test_shape.py::test_same_gives_one_output_a_stride",
     ),
     Mutant(
-        "Sliding.axis",
+        "Sliding.positions",
         "Axis(self.size, self.window, self.stride, self.dilation, before, after, steps + 1)",
         "Axis(self.size, self.window, self.stride, self.dilation, before, after, steps)",
         "base/test_shape.py::test_number_of_positions",
@@ -243,5 +243,17 @@ BASE = [
         "import_module(f'{package}.{name}')",
         "import_module(package)",
         "test_floors.py::test_folders_are_imported_when_they_are_read",
+    ),
+    Mutant(
+        "nearest",
+        "one.lower()",
+        "one",
+        "base/test_error.py::test_capitals_are_no_difference",
+    ),
+    Mutant(
+        "nearest_or_all",
+        "len(names) <= TOLD + 1",
+        "len(names) <= TOLD",
+        "base/test_error.py::test_where_none_is_alike_all_are_listed",
     ),
 ]

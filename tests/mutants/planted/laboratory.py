@@ -244,7 +244,7 @@ LABORATORY = [
         CALCULUS + "test_a_fully_connected_layer_is_a_product_of_matrices",
     ),
     Mutant(
-        "base.shape:Sliding.axis",
+        "base.shape:Sliding.positions",
         "self.size + before + after - self.extent",
         "self.size + before + after - self.extent + 1",
         CALCULUS + "test_how_many_numbers_400_small_features_make",

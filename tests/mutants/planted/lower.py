@@ -39,7 +39,7 @@ LOWER = [
         "engine.lower.few:_direct",
         "b.batch.groups > 1",
         "problem.window.taps == 1 and b.batch.groups > 1",
-        "engine/test_choice_of_layout.py::test_products_of_all_samples_wait_for_all_before_them[half-direct]",
+        "engine/test_choice_of_layout.py::test_products_of_all_samples_wait_for_all_before_them[8-direct]",
     ),
     Mutant(
         "engine.lower.few:_winograd",

@@ -488,4 +488,10 @@ NET = [
         "mask[start // every:-(-(start + param.size) // every)] = 1",
         "net/test_weights.py::test_the_mask_of_weight_decay_has_the_layout_of_flat",
     ),
+    Mutant(
+        "way_to_equal",
+        "other[:-1] == x[0][:-1]",
+        "False",
+        "net/test_blocks.py::test_an_error_names_the_layer_at_fault",
+    ),
 ]

@@ -53,14 +53,14 @@ POOLS = [
     ),
     # Windows
     Mutant(
-        "_outermost",
-        "[a.output - 1]",
+        "Axis.empty",
+        "[self.output - 1]",
         "[0]",
         "layers/test_pooling.py::test_a_window_in_padding_alone_is_refused",
     ),
     Mutant(
-        "_outermost",
-        "min(a.output, a.size + 1) if a.dilation > a.size else 1",
+        "Axis.empty",
+        "min(self.output, self.size + 1) if self.dilation > self.size else 1",
         "1",
         KINDS + "test_a_window_in_padding_alone_is_refused_wherever_it_lies",
     ),

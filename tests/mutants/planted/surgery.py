@@ -196,7 +196,7 @@ SURGERY = [
     ),
     Mutant(
         "pruning",
-        "node.path not in known or node.owner != owner",
+        "not isinstance(node.layer, Convolution) or node.owner != owner",
         "node.path != path",
         PRUNED + "test_layers_of_the_same_weights_are_pruned_together",
     ),
@@ -241,5 +241,29 @@ SURGERY = [
         "self.classes if classes is None else classes",
         "self.classes",
         COMMAND + "test_another_head_has_other_classes",
+    ),
+    Mutant(
+        "cli.surgery:_averaging",
+        "asked.linear",
+        "asked.convolve",
+        "cli/test_surgery_command.py::test_mistakes",
+    ),
+    Mutant(
+        "_way_to_positions",
+        "return ''",
+        "pass",
+        "surgery/test_linear_layers_as_convolutions.py::test_what_has_no_such_form",
+    ),
+    Mutant(
+        "convolution_at",
+        "path in graph",
+        "False",
+        "cli/test_surgery_command.py::test_mistakes",
+    ),
+    Mutant(
+        "_with_inputs_that_fit",
+        "takes_input(graph.nodes, operand, v)",
+        "True",
+        "surgery/test_linear_layers_as_convolutions.py::test_other_inputs",
     ),
 ]
