@@ -145,8 +145,10 @@ class Records:
         return (epoch - 1) * self.started.steps + step
 
     def _rate(self, epoch: int, step: int) -> dict[str, float]:
-        """The learning rate of the last step, where the rule has one."""
-        scalars = {} if self.rule is None else self.rule.scalars(self._number(epoch, step) - 1)
+        """The learning rate of the last step, where the rule has one; several may be one update."""
+        each = self.settings.accumulate or 1
+        update = (epoch - 1) * -(-self.started.steps // each) + (step - 1) // each
+        scalars = {} if self.rule is None else self.rule.scalars(update)
         return {"rate": scalars["rate"]} if "rate" in scalars else {}
 
     def _write(self, epoch: int, step: int, numbers: Mapping[str, Any]) -> None:

@@ -104,9 +104,14 @@ class Run:
         loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
         rule = rule_of(settings, updates(settings, loader))
         auxiliary = model.auxiliary or _auxiliary(net, len(classes))
-        _check_init(net, name, settings.init)
         if not net.is_drawn:
+            _check_init(net, name, settings.init)
             net.initialise(seed, init=settings.init)
+        elif settings.init is not None:
+            raise KitnetError(
+                "the network has its weights already; leave init out, or draw them by "
+                f"net.initialise(init={settings.init!r})"
+            )
         net.weights.below(settings.frozen)  # raises where nothing lies there
         model.classes, model.preparation, model.auxiliary = classes, preparation, auxiliary
         means = (ACCUMULATED,) if (settings.accumulate or 1) > 1 else ()

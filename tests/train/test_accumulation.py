@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from itertools import pairwise
 from typing import Any
@@ -105,6 +106,12 @@ def rows(events: list[Any]) -> list[float]:
     return [event.train_loss for event in events if isinstance(event, EpochEnded)]
 
 
+def rates(folder: Any) -> dict[int, float]:
+    """The learning rate that was recorded last in each epoch."""
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return {line["epoch"]: line["rate"] for line in lines}
+
+
 @pytest.mark.parametrize("engine", ["formula", "compiled"])
 def test_a_run_is_that_of_large_batches(settings, tmp_path, engine):
     """100 images: six groups of two batches of 8, and one batch of 4, whose update ends the epoch."""
@@ -115,6 +122,7 @@ def test_a_run_is_that_of_large_batches(settings, tmp_path, engine):
     assert many[-1].summary["accumulate"] == 2
     assert sum(isinstance(event, Stepped) for event in many) == 3 * 13
     assert Run.of(settings(batch=8, accumulate=2)).updates == 7
+    assert rates(many[-1].folder) == rates(one[-1].folder)
     assert Run.of(settings(batch=8, accumulate=5)).updates == 3
 
 

@@ -49,6 +49,17 @@ def test_the_weights_are_those_of_kitnet_train(tmp_path: Path) -> None:
     assert model.preparation == theirs.preparation and model.classes == theirs.classes
 
 
+def test_init_is_for_weights_that_are_not_drawn_yet() -> None:
+    """Also with several batches an update, as for `kitnet train`."""
+    model = fitted(init="orthogonal", accumulate=2, lr=1e-30)
+    want = kitnet.parse(LINE).initialise(0, init="orthogonal").weights
+    for path, array in want.items():
+        np.testing.assert_allclose(model.net.weights[path], array, atol=1e-6)
+    assert refused(lambda: model.fit(X, Y, init="he", **QUICK)) == (
+        "the network has its weights already; leave init out, or draw them by net.initialise(init='he')"
+    )
+
+
 def test_pictures_of_bytes_may_lack_the_axis_of_channels() -> None:
     model = kitnet.Model(LINE)
     model.fit(X[..., 0], Y, **QUICK)

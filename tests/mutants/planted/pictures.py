@@ -18,8 +18,8 @@ PICTURES = [
     ),
     Mutant(
         "Records._rate",
-        "self._number(epoch, step) - 1",
-        "self._number(epoch, step)",
+        "(step - 1) // each",
+        "step // each",
         "train/test_records.py::test_a_line_an_interval_and_an_epoch",
     ),
     Mutant(
