@@ -20,6 +20,7 @@ from kitnet.layers.value import TooLongError, arguments
 from kitnet.layers.words import LOSS_FILES
 
 _NUMBERS = re.compile(r"([A-Za-z_]+)([\d.x]+(?:-[\d.x]+)*)?(?:/([\dx]+))?")
+_NAME = re.compile(r"[A-Za-z_]+([123]d)?")  # that a layer's numbers follow; maxpool2d2 is PyTorch's
 _END = re.compile(r"([\d/][\d.x/-]*|[123]d)$")  # of words with digits in them, l2pool2 or avgpool2d
 
 
@@ -64,7 +65,8 @@ class LayerReader:
         kind = known[word]
         numbers = form[2].split("-") if form and form[2] else []
         if form is None or len(numbers) > len(kind.numbers):
-            self.fail(f"{word} is written {example(kind)}, not {shorten(token.text)}", token)
+            written = _in_own_words(kind, word, _NAME.sub("", token.text, count=1))
+            self.fail(f"{word} is written {written}, not {shorten(token.text)}", token)
         values: dict[str, Any] = {}
         for name, text in zip(kind.numbers, numbers, strict=False):
             self._value(kind, values, name, text, token)

@@ -37,7 +37,7 @@ def test_an_input_that_is_no_volume(given: Any) -> None:
 @pytest.mark.parametrize("given", [(6, 5, 1), [6, 5, 1], np.array([6, 5, 1])], ids=["tuple", "list", "array"])
 def test_an_input_as_any_sequence_of_whole_numbers(given: Any) -> None:
     net = parse("INPUT -> conv3-4 -> fc2", input=given)
-    assert net.input_shape == (6, 5, 1)
+    assert net.input_shape == Net.of("6x5x1", Linear(2)).input_shape == (6, 5, 1)
     assert all(type(size) is int for size in net.input_shape)
     assert net == parse("6x5x1 -> conv3-4 -> fc2") == Net.of(given, Convolution(3, 4), Linear(2))
 

@@ -177,6 +177,9 @@ REFUSED = [
     ("8x8x1 -> dense10", "unknown layer 'dense' (kitnet calls it 'fc'); write fc10", 9),
     ("8x8x1 -> Dense", "unknown layer 'dense' (kitnet calls it 'fc'); write fc120", 9),
     ("8x8x1 -> AvgPool2", "unknown layer 'avgpool' (kitnet calls it 'meanpool'); write meanpool2", 9),
+    ("8x8x1 -> BatchNorm2d", "batchnorm is written batchnorm, not 'BatchNorm2d'", 9),
+    ("8x8x1 -> maxpool2d3", "maxpool is written maxpool3, not 'maxpool2d3'", 9),
+    ("8x8x1 -> conv2d3-16", "conv is written conv3-16, not 'conv2d3-16'", 9),
     ("8x8x1 -> gap", "unknown layer 'gap' (kitnet calls it 'meanpool'); write meanpool global", 9),
     (
         "8x8x1 -> skip",
