@@ -13,7 +13,7 @@ from kitnet.data import Source
 from kitnet.train.model import Model
 
 
-@dataclass
+@dataclass(repr=False)
 class Score:
     """Sums over the samples seen so far; `loss` and `accuracy` are their means."""
 
@@ -26,6 +26,9 @@ class Score:
         self.samples += len(losses)
         self.loss_sum += float(losses.sum(dtype=np.float64))
         self.correct += int(right.sum())
+
+    def __repr__(self) -> str:
+        return f"<Score of {self.samples:,} samples: loss {self.loss:.4g}, accuracy {self.accuracy:.2%}>"
 
     @property
     def loss(self) -> float:

@@ -100,6 +100,7 @@ def test_rows_of_features_and_names_of_classes() -> None:
     assert sum(p for _, p in best.classes) == pytest.approx(1)
     score = model.evaluate(x, y)
     assert score.samples == 200 and score.accuracy == (model.predict(x) == y).mean()
+    assert repr(score) == f"<Score of 200 samples: loss {score.loss:.4g}, accuracy {score.accuracy:.2%}>"
 
 
 def test_a_validation_part_decides_which_weights_stay() -> None:
