@@ -368,3 +368,18 @@ def test_what_this_machine_cannot_run_is_told(say, monkeypatch):
     assert "this machine" not in say("show", "lenet5").out
     monkeypatch.setattr("kitnet.cli.show.free_bytes", lambda: None)  # where the system does not tell
     assert "this machine" not in say("show", "100000x100000x3 -> conv3-4 -> relu").out
+
+
+def test_an_image_without_its_channel_is_told(say, refused):
+    lines = say("show", "28x28 -> conv5-6 -> fc10").out.splitlines()
+    assert lines[:3] == [
+        "28x28 -> conv5-6 -> fc10",
+        "input: 28x28 is one axis: 28 places of 28 channels; for grey images write 28x28x1",
+        "",
+    ]
+    assert say("show", "28x28x1 -> conv5-6 -> fc10").out.splitlines()[1] == ""
+    for command in ("show", "train"):
+        assert refused(command, "28x28") == (
+            "28x28 is an input volume without layers (28x28 is one axis: 28 places of 28 channels); write a "
+            "line such as '28x28x1 -> fc10'"
+        )
