@@ -15,7 +15,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kitnet.base.error import KitnetError, nearest
@@ -62,7 +62,7 @@ class Cpu:
     architecture: str
     level: str
     target: str
-    features: frozenset[str]
+    features: frozenset[str] = field(repr=False)
     lanes: int
     registers: int
     has_fma: bool

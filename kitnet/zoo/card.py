@@ -24,20 +24,20 @@ from kitnet.zoo.recipe import Recipe
 Builder = Callable[..., Net]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Card:
     """A network of the zoo. `differences` tell what is not as in `source`, and why."""
 
     name: str
     title: str
-    builder: Builder = field(repr=False)
+    builder: Builder
     source: str = ""
     year: int = 0
     claims: tuple[Claim, ...] = ()
     errata: tuple[Erratum, ...] = ()
     differences: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
-    learn: OwnRule | None = field(default=None, repr=False)  # of networks that learn without gradients
+    learn: OwnRule | None = None  # of networks that learn without gradients
     loss: str = ""  # that judges what was learned so, where it is not the usual one
     recipe: Recipe = Recipe()  # of training on any data
     recipes: Mapping[str, Recipe] = field(default_factory=dict)  # by the data set that they are for
@@ -45,6 +45,9 @@ class Card:
     def build(self, **arguments: Any) -> Net:
         """The network; `arguments` are those of its builder, such as another `width`."""
         return self.builder(**arguments)
+
+    def __repr__(self) -> str:
+        return f"<Card {self.name}: {self.title}{f', {self.year}' if self.year else ''}>"
 
     @property
     def line(self) -> str:

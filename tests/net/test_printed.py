@@ -63,4 +63,5 @@ def test_graphs_plans_and_data() -> None:
     fast = NET.compile(8)
     assert repr(fast) == "<Scores of up to 8 samples by 6x6x1 -> conv3-2 -> relu -> fc3>"
     assert repr(fast.plan).startswith("<Plan of scores for 8 samples: ")
+    assert repr(kitnet.zoo.find("lenet5")) == "<Card lenet5: LeNet-5 of 1998 with a softmax output, 1998>"
     assert repr(load("digits").test) == "<Dataset digits: 360 samples in 10 classes>"
