@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +17,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from kitnet.base.error import KitnetError
 from kitnet.data import load
 from kitnet.data.arrays import Standardisation
 from kitnet.sklearn import BATCH, FEATURES, KitnetClassifier
@@ -129,3 +132,14 @@ def test_mistakes_are_value_errors() -> None:
         found.predict(X[:20, ::2])
     with pytest.raises(ValueError, match="x: samples of 8x4x1; the network reads 8x8x1"):
         KitnetClassifier("INPUT -> FC", epochs=1, **QUICK).fit(X[:20] / 1, Y[:20]).predict(X[:20, :, ::2] / 1)
+
+
+def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sklearn"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "kitnet.sklearn")
+    with pytest.raises(KitnetError) as caught:
+        importlib.import_module("kitnet.sklearn")
+    assert str(caught.value) == (
+        "kitnet.sklearn needs scikit-learn 1.6 or newer: pip install 'kitnet[sklearn]'"
+    )
