@@ -92,9 +92,9 @@ def _floats(values: Array, input_shape: Shape) -> Array:
     if input_shape[-1] == 1 and values.shape[1:] == input_shape[:-1] and len(input_shape) > 1:
         values = values[..., None]
     if values.shape[1:] != input_shape:
-        raise DataError(
-            f"x: samples of {say(values.shape[1:]) or 'one number'}; the network reads {say(input_shape)}"
-        )
+        sizes = "; unsigned bytes would be resized" if _is_of_pictures(values.shape[1:]) else ""
+        came = say(values.shape[1:]) if values.ndim > 1 else "one number"
+        raise DataError(f"x: samples of {came}; the network reads {say(input_shape)}{sizes}")
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)
 
 

@@ -298,7 +298,11 @@ WRONG: dict[str, Any] = {
         X[:3], np.eye(10)[:3]
     ),
     "y has 2 classes, but the network ends in 10 scores; end it with fc2": lambda m: m.fit(X[:2], ["a", "b"]),
-    "x: samples of 8x9x1; the network reads 8x8x1": lambda m: m.fit(np.zeros((2, 8, 9, 1)), [0, 1]),
+    "x: samples of 8x9x1; the network reads 8x8x1; unsigned bytes would be resized": lambda m: m.fit(
+        np.zeros((2, 8, 9, 1)), [0, 1]
+    ),
+    "x: samples of 7; the network reads 8x8x1": lambda m: m.fit(np.zeros((2, 7)), [0, 1]),
+    "x: samples of one number; the network reads 8x8x1": lambda m: m.fit(np.zeros(2), [0, 1]),
     "arrays: nan in sample 1; leave such samples out, or put numbers in their place": lambda m: m.fit(
         np.array([[0.0], [np.nan]])[:, :, None, None] * np.ones((8, 8, 1)), [0, 1]
     ),
