@@ -12,7 +12,7 @@ import numpy as np
 from kitnet import layers
 from kitnet.base.argument import array, real
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
-from kitnet.base.shape import Shape
+from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.layers import LAYERS, Loss
 from kitnet.layers.words import LOSS_FILES, USUAL_LOSSES
@@ -60,6 +60,12 @@ class Goal:
     def checked(self, given: Any, samples: int) -> Array:
         """The target as class numbers (int64) or values, after every check. Raises KitnetError."""
         target = array(self.target, given)
+        if self.form == "classes" and len(self.shape) > 1 and target.shape == (samples, *self.shape[:-1]):
+            raise ShapeError(
+                f"{self.target}: expected one class a sample, but got one for each of {say(self.shape[:-1])} "
+                "positions",
+                "give target='positions' to net.compile, or form='positions' to net.tape",
+            )
         if self.form != "values":
             return class_numbers(self.target, target, (samples, *self.scores[:-1]), self.scores[-1])
         shape = (samples, *self.loss.target_shape(self.scores))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kitnet.base.error import KitnetError
+from kitnet.base.error import KitnetError, ShapeError
 from kitnet.layers import (
     LAYERS,
     Context,
@@ -84,3 +84,15 @@ def test_losses_by_name() -> None:
     assert str(caught.value) == (
         f"unknown loss 'quadratc' (did you mean 'quadratic'?); known: {', '.join(losses())}"
     )
+
+
+def test_a_class_for_each_position_is_a_form_of_its_own() -> None:
+    net = parse("4x4x3 -> conv1-2")
+    x, labels = np.zeros((2, 4, 4, 3)), np.ones((2, 4, 4), int)
+    with pytest.raises(ShapeError) as caught:
+        net.tape(x, labels)
+    assert str(caught.value) == (
+        "target: expected one class a sample, but got one for each of 4x4 positions; give target='positions' "
+        "to net.compile, or form='positions' to net.tape"
+    )
+    assert net.tape(x, labels, form="positions")["loss"].shape == (2,)
