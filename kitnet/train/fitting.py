@@ -78,7 +78,7 @@ def fit(
     told = _settings(model, settings or {}, parts)
     if told.patience is not None and validation is None:
         raise KitnetError("fit: patience needs a validation part; give validation=0.1, or a pair (x, y)")
-    run = Run.on(model.name or "net", told, model, parts)
+    run = Run.on(model.name or "net", told, model, parts, resumed=False)
     model.examples = model.preparation.first(run.examples, GOLDEN)
     saves = _saves(run)
     loop, history = Loop(run, saves, Progress(), threading.Event()), History(saves.path)
@@ -121,7 +121,7 @@ def _saves(run: Run) -> Saves | InMemory:
     if run.settings.name is None and run.settings.runs == Settings.runs:
         return InMemory()
     folder = RunFolder.create(run.settings, run.settings.name or run.name, run.settings.name is None)
-    return Saves(folder, folder.lock(), run.loader.steps, run.data)
+    return Saves(folder, folder.lock(), run.loader.steps)
 
 
 def _hear(event: Event, history: History) -> None:

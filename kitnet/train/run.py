@@ -87,10 +87,11 @@ class Run:
         return run
 
     @classmethod
-    def on(cls, name: str, settings: Settings, model: Model, parts: Parts) -> Run:
+    def on(cls, name: str, settings: Settings, model: Model, parts: Parts, resumed: bool = True) -> Run:
         """The run of a model on data that are there; `settings` are complete. What the model has not learned
-        yet, its preparation, its classes and its weights, is made for these data. Raises KitnetError
-        where the parts of it do not fit each other."""
+        yet, its preparation, its classes and its weights, is made for these data. `resumed`: it may be, so
+        that the digest of the data is needed. Raises KitnetError where the parts of it do not fit each
+        other."""
         if parts.validation is None and settings.patience is not None:
             raise KitnetError(
                 "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
@@ -116,7 +117,8 @@ class Run:
         model.classes, model.preparation, model.auxiliary = classes, preparation, auxiliary
         means = (ACCUMULATED,) if (settings.accumulate or 1) > 1 else ()
         memory = {each: net.weights.like() for each in (*rule.memory, *means)}
-        return cls(name, settings, model, parts, _digest(parts), loader, rule, memory)
+        data = _digest(parts) if resumed else ""
+        return cls(name, settings, model, parts, data, loader, rule, memory)
 
     def begin(self) -> None:
         """Take over the weights that a new run is to begin with. Raises KitnetError."""
