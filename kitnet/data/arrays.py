@@ -6,7 +6,7 @@ as floats, volumes of any depth and number of axes, rows of features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
@@ -78,12 +78,19 @@ class Standardisation:
         DataError for arrays of another shape than the input."""
         depth = input_shape[-1]
         plain = cls(input_shape, (0.0,) * depth, (1.0,) * depth)
-        rows = [plain.placed(values).reshape(-1, depth).astype(np.float64) for values, _ in source.chunks()]
-        count = sum(map(len, rows))
-        mean = sum(each.sum(0) for each in rows) / count
-        std = np.sqrt(sum(np.square(each - mean).sum(0) for each in rows) / count)
+
+        def rows() -> Iterator[Array]:
+            for values, _ in source.chunks():
+                yield plain.placed(values).reshape(-1, depth).astype(np.float64)
+
+        count, total, largest = 0, np.zeros(depth), np.zeros(depth)
+        for each in rows():
+            count, total = count + len(each), total + each.sum(0)
+            largest = np.maximum(largest, np.abs(each).max(0))
+        mean = total / count
+        std = np.sqrt(sum(np.square(each - mean).sum(0) for each in rows()) / count)
         # the deviation of numbers that are all alike is their rounding, and nothing to divide by
-        std[std <= EPSILON * np.max([np.abs(each).max(0) for each in rows], 0)] = 1
+        std[std <= EPSILON * largest] = 1
         return cls(input_shape, tuple(mean.tolist()), tuple(std.tolist()))
 
     def enlarged(self, input_shape: Shape) -> Self:
@@ -99,8 +106,13 @@ class Standardisation:
 
     def prepare_all(self, source: Source) -> tuple[Array, Array]:
         """All samples of a source, float32 (N, *input), and their classes, int64 (N,)."""
-        parts = [(self.prepare(values), labels) for values, labels in source.chunks()]
-        return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]).astype(np.int64)
+        x, y = np.empty((len(source), *self.input), np.float32), np.empty(len(source), np.int64)
+        start = 0
+        for values, labels in source.chunks():
+            some = slice(start, start + len(labels))
+            x[some], y[some] = self.prepare(values), labels
+            start += len(labels)
+        return x, y
 
     def first(self, source: Source, count: int) -> Array:
         """The first samples of a source, float32 as files hold them."""
