@@ -80,7 +80,8 @@ def fit(
         raise KitnetError("fit: patience needs a validation part; give validation=0.1, or a pair (x, y)")
     run = Run.on(model.name or "net", told, model, parts, resumed=False)
     model.examples = model.preparation.first(run.examples, GOLDEN)
-    saves = _saves(run)
+    wanted = any((settings or {}).get(flag) is not None for flag in ("runs", "name"))
+    saves = _folder(run) if wanted else InMemory()
     loop, history = Loop(run, saves, Progress(), threading.Event()), History(saves.path)
     try:
         events = loop.events() if saves.path is None else recorded(loop.events(), run.settings, run.rule)
@@ -116,10 +117,8 @@ def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
     return replace(complete(told, card.recipe_for(data or "")), engine=pick_engine(told.engine))
 
 
-def _saves(run: Run) -> Saves | InMemory:
-    """A run folder where one is asked for."""
-    if run.settings.name is None and run.settings.runs == Settings.runs:
-        return InMemory()
+def _folder(run: Run) -> Saves:
+    """A run folder as `kitnet train` makes one."""
     folder = RunFolder.create(run.settings, run.settings.name or run.name, run.settings.name is None)
     return Saves(folder, folder.lock(), run.loader.steps)
 

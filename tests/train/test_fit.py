@@ -212,6 +212,16 @@ def test_a_run_folder_where_one_is_wanted(tmp_path: Path) -> None:
     )
 
 
+def test_the_usual_folder_for_runs_is_one_that_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert kitnet.Model(LINE).fit(X, Y, **QUICK).folder is None
+    assert [*tmp_path.iterdir()] == []
+    assert kitnet.Model(LINE).fit(X, Y, runs="runs", **QUICK).folder == Path("runs/net-1")
+    assert kitnet.Model(LINE).fit(X, Y, name="mine", **QUICK).folder == Path("runs/mine-1")
+
+
 def test_a_loss_that_is_lost_leaves_the_best_weights() -> None:
     model = kitnet.Model("8x8x1 -> fc16 -> fc10", "quadratic")
     with pytest.raises(TrainingError, match="try a smaller --lr than 1e\\+30"):
