@@ -80,6 +80,16 @@ def numbers(parameters: int, multiply_adds: int, wide: int, *fields: int) -> Cla
 RECIPE = Recipe(
     rate=0.1, schedule="drops at=30,60,90", decay=1e-4, augment="resizedcrop,flip", batch=256, epochs=120
 )
+# Pictures of one's own, often few: labels smoothed, and a rate that suits weights from elsewhere, too.
+FOLDER = Recipe(
+    rate=0.02,
+    schedule="cosine warmup=1",
+    decay=1e-4,
+    augment="resizedcrop,flip",
+    loss="softmax_cross_entropy smooth=0.1",
+    batch=32,
+    epochs=30,
+)
 resnet_model = partial(model, source=SOURCE, year=2016, recipe=RECIPE)
 STRIDE = (
     "The stride of a stage's first block is on its 3x3 filter, as torchvision and others have it (V1.5); the "
@@ -103,6 +113,7 @@ STRIDE_FIRST = (
         f"{TABLE_1}, FLOPs, rounded down": {"multiply-adds": About(1.8e9, 1e8)},
     },
     published=(Published(TEN_CROPS, f"{SOURCE}, table 2", 27.88),),
+    recipes={"folder": FOLDER},
 )
 def resnet18(width: int = 64, size: int = 224) -> Net:
     return resnet(basic, (2, 2, 2, 2), 1, width=width, size=size)
