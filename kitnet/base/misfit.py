@@ -116,8 +116,12 @@ def rule(one: Sliding) -> str:
     """The number of positions as it is computed: '(227 - 11 + 2*0) / 5 + 1 = 44.2'."""
     before, after = one.padding
     padding = f"2*{before}" if before == after else f"{before} + {after}"
-    positions = (one.size + before + after - one.extent) / one.stride + 1
-    return f"({one.size} - {one.extent} + {padding}) / {one.stride} + 1 = {positions:.4g}"
+    whole, left = divmod(one.size + before + after - one.extent, one.stride)
+    positions = whole + 1 + left / one.stride
+    said = f"{positions:.4g}" if left else str(whole + 1)
+    if left and float(said).is_integer():  # of large sizes the rest comes behind more digits
+        said = f"{positions:.10g}"
+    return f"({one.size} - {one.extent} + {padding}) / {one.stride} + 1 = {said}"
 
 
 def _where(one: Sliding) -> str:

@@ -137,6 +137,9 @@ def test_the_rule_with_the_users_numbers() -> None:
     assert rule(Sliding(5, 3, 3, 1, (1, 1), "error")) == "(5 - 3 + 2*1) / 3 + 1 = 2.333"
     assert rule(Sliding(224, 11, 4, 1, (1, 2), "error")) == "(224 - 11 + 1 + 2) / 4 + 1 = 55"
     assert rule(Sliding(9, 3, 2, 3, "full", "error")) == "(9 - 7 + 2*6) / 2 + 1 = 8"
+    assert rule(Sliding(2, 3, 2, 1, (0, 0), "error")) == "(2 - 3 + 2*0) / 2 + 1 = 0.5"
+    assert rule(Sliding(9000, 3, 7, 1, (0, 0), "error")) == "(9000 - 3 + 2*0) / 7 + 1 = 1286.285714"
+    assert rule(Sliding(99999, 3, 1, 1, (0, 0), "error")) == "(99999 - 3 + 2*0) / 1 + 1 = 99997"
 
 
 def test_227_with_a_stride_of_5() -> None:
