@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import re
 from dataclasses import dataclass
 from typing import cast
@@ -310,6 +311,23 @@ def test_an_error_of_sizes_knows_its_repairs() -> None:
         *("stride=1", "pad=0:1", "a 9x1 or 11x1 input", "a 2 window"),
     ]
     assert [repair.python for repair in caught.value.repairs[:2]] == ["stride=1", "pad=((0, 1),)"]
+
+
+def test_it_looks_for_them_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs are tried by the hundred, and each that does not fit is such an error."""
+    monkeypatch.setattr("kitnet.base.misfit._repairs", lambda *asked: 1 / 0)
+    with pytest.raises(MisfitError) as caught:
+        slide((10, 1), 3, 2)
+    with pytest.raises(ZeroDivisionError):
+        str(caught.value)
+
+
+def test_it_can_be_sent_to_another_process() -> None:
+    with pytest.raises(MisfitError) as caught:
+        slide((10, 1), 3, 2)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value) and copy.remedy.startswith("use stride=1, pad=0:1, ")
+    assert str(pickle.loads(pickle.dumps(ShapeError("too big", "cut it")))) == "too big; cut it"
 
 
 @pytest.mark.parametrize(
