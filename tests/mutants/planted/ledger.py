@@ -49,8 +49,8 @@ LEDGER = [
     ),
     Mutant(
         "MisfitError.remedy",
-        "sorted(repairs, key=lambda repair: repair.change)",
-        "list(repairs)",
+        "sorted(self.repairs, key=lambda repair: repair.change)",
+        "list(self.repairs)",
         f"{MISFITS}::test_no_padding_is_proposed_to_a_layer_that_takes_none",
     ),
     Mutant(
