@@ -21,8 +21,16 @@ class ShapeError(KitnetError):
     """Sizes that do not fit each other: the reason, and what to do about it."""
 
     def __init__(self, reason: str, remedy: str = "") -> None:
-        super().__init__(f"{reason}; {remedy}" if remedy else reason)
-        self.reason, self.remedy = reason, remedy
+        super().__init__(reason, remedy)
+        self.reason, self._remedy = reason, remedy
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return self._remedy
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}" if self.remedy else self.reason
 
 
 class LanguageError(KitnetError):

@@ -8,9 +8,9 @@ list. A network tells only those that its layer has arguments for, and that do w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import Pad, Shape, Sliding, say, say_pad, with_article
@@ -36,35 +36,48 @@ class Repair:
 class MisfitError(ShapeError):
     """A window that does not fit its input, with the repairs, the most natural first.
 
-    `otherwise` is what may be done besides them.
+    `otherwise` is what may be done besides them. They are looked for when they are read: a network that is
+    only tried reads none.
     """
 
-    def __init__(self, reason: str, repairs: Sequence[Repair], otherwise: Repair | None = None) -> None:
-        nearest = sorted(repairs, key=lambda repair: repair.change)
+    def __init__(
+        self, reason: str, repairs: Callable[[], Iterable[Repair]], otherwise: Repair | None = None
+    ) -> None:
+        super().__init__(reason)
+        self._repairs, self.otherwise = repairs, otherwise
+
+    def __reduce__(self) -> tuple[type[ShapeError], tuple[str, str]]:
+        return ShapeError, (self.reason, self.remedy)
+
+    @cached_property
+    def repairs(self) -> tuple[Repair, ...]:
+        return tuple(self._repairs())
+
+    @property
+    def remedy(self) -> str:
+        nearest = sorted(self.repairs, key=lambda repair: repair.change)
         others = [repair for repair in nearest[TOLD - 1 :] if repair.volumes] or nearest[TOLD - 1 :]
         nearest = [*nearest[: TOLD - 1], *others[:1]]
-        texts = [repair.text for repair in nearest] + ([otherwise.text] if otherwise else [])
+        texts = [repair.text for repair in nearest] + ([self.otherwise.text] if self.otherwise else [])
         remedy = ", or ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
-        super().__init__(reason, f"use {remedy}" if nearest else remedy)
-        self.repairs, self.otherwise = tuple(repairs), otherwise
+        return f"use {remedy}" if nearest else remedy
 
     def with_input(self, repair: Repair | None) -> MisfitError:
         """The same with another repair of the input, or none: that of the network in place of the layer's."""
         others = [repair if one.volumes else one for one in self.repairs]
-        return MisfitError(self.reason, [one for one in others if one is not None], self.otherwise)
+        return MisfitError(self.reason, lambda: filter(None, others), self.otherwise)
 
     def only(self, which: Callable[[Repair], bool]) -> MisfitError:
         """The same with those repairs of the layer for which this holds, and all of the input."""
         kept = [one for one in self.repairs if one.volumes or which(one)]
-        return MisfitError(
-            self.reason, kept, self.otherwise if self.otherwise and which(self.otherwise) else None
-        )
+        other = self.otherwise if self.otherwise and which(self.otherwise) else None
+        return MisfitError(self.reason, lambda: kept, other)
 
     def in_python(self) -> MisfitError:
         """The same as a function says it."""
         repairs = [replace(one, text=one.python or one.text) for one in self.repairs]
         other = self.otherwise and replace(self.otherwise, text=self.otherwise.python)
-        return MisfitError(self.reason, repairs, other)
+        return MisfitError(self.reason, lambda: repairs, other)
 
 
 def misfit_error(asked: Sequence[Sliding], depth: int, what: str) -> MisfitError:
@@ -72,7 +85,7 @@ def misfit_error(asked: Sequence[Sliding], depth: int, what: str) -> MisfitError
     wrong = next((one for one in asked if one.positions() is None), None)
     window = with_article(f"{say([one.window for one in asked])} {what}")
     volume = say([*(one.size for one in asked), depth])
-    repairs = list(_repairs(asked, depth, what))
+    repairs = partial(_repairs, asked, depth, what)
     if wrong is None:
         wrong = next(one for one in asked if one.axis() is None)
         return MisfitError(
@@ -116,8 +129,12 @@ def rule(one: Sliding) -> str:
     """The number of positions as it is computed: '(227 - 11 + 2*0) / 5 + 1 = 44.2'."""
     before, after = one.padding
     padding = f"2*{before}" if before == after else f"{before} + {after}"
-    positions = (one.size + before + after - one.extent) / one.stride + 1
-    return f"({one.size} - {one.extent} + {padding}) / {one.stride} + 1 = {positions:.4g}"
+    whole, left = divmod(one.size + before + after - one.extent, one.stride)
+    positions = whole + 1 + left / one.stride
+    said = f"{positions:.4g}" if left else str(whole + 1)
+    if left and float(said).is_integer():  # of large sizes the rest comes behind more digits
+        said = f"{positions:.10g}"
+    return f"({one.size} - {one.extent} + {padding}) / {one.stride} + 1 = {said}"
 
 
 def _where(one: Sliding) -> str:

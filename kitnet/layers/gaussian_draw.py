@@ -52,8 +52,8 @@ class GaussianDraw(Layer):
 
     def _noise(self, ctx: Context, shape: Shape) -> Array:
         """Numbers (N, ...) of N(0, 1), those of a sample from its own random words."""
-        words = ctx.bits(shape[0], 2 * math.prod(shape[1:])).reshape(2 * shape[0], -1) >> np.uint64(11)
-        u, v = np.moveaxis(words.reshape(shape[0], 2, *shape[1:]), 1, 0) * 2.0**-53
+        words = ctx.bits(shape[0], 2 * math.prod(shape[1:])).reshape(shape[0], 2, *shape[1:])
+        u, v = np.moveaxis(words >> np.uint64(11), 1, 0) * 2.0**-53
         noise: Array = np.sqrt(-2 * np.log1p(-u)) * np.cos(2 * np.pi * v)  # 1 - u is above 0
         return noise
 

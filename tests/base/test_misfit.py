@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import re
 from dataclasses import dataclass
 from typing import cast
@@ -137,6 +138,9 @@ def test_the_rule_with_the_users_numbers() -> None:
     assert rule(Sliding(5, 3, 3, 1, (1, 1), "error")) == "(5 - 3 + 2*1) / 3 + 1 = 2.333"
     assert rule(Sliding(224, 11, 4, 1, (1, 2), "error")) == "(224 - 11 + 1 + 2) / 4 + 1 = 55"
     assert rule(Sliding(9, 3, 2, 3, "full", "error")) == "(9 - 7 + 2*6) / 2 + 1 = 8"
+    assert rule(Sliding(2, 3, 2, 1, (0, 0), "error")) == "(2 - 3 + 2*0) / 2 + 1 = 0.5"
+    assert rule(Sliding(9000, 3, 7, 1, (0, 0), "error")) == "(9000 - 3 + 2*0) / 7 + 1 = 1286.285714"
+    assert rule(Sliding(99999, 3, 1, 1, (0, 0), "error")) == "(99999 - 3 + 2*0) / 1 + 1 = 99997"
 
 
 def test_227_with_a_stride_of_5() -> None:
@@ -307,6 +311,23 @@ def test_an_error_of_sizes_knows_its_repairs() -> None:
         *("stride=1", "pad=0:1", "a 9x1 or 11x1 input", "a 2 window"),
     ]
     assert [repair.python for repair in caught.value.repairs[:2]] == ["stride=1", "pad=((0, 1),)"]
+
+
+def test_it_looks_for_them_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs are tried by the hundred, and each that does not fit is such an error."""
+    monkeypatch.setattr("kitnet.base.misfit._repairs", lambda *asked: 1 / 0)
+    with pytest.raises(MisfitError) as caught:
+        slide((10, 1), 3, 2)
+    with pytest.raises(ZeroDivisionError):
+        str(caught.value)
+
+
+def test_it_can_be_sent_to_another_process() -> None:
+    with pytest.raises(MisfitError) as caught:
+        slide((10, 1), 3, 2)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value) and copy.remedy.startswith("use stride=1, pad=0:1, ")
+    assert str(pickle.loads(pickle.dumps(ShapeError("too big", "cut it")))) == "too big; cut it"
 
 
 @pytest.mark.parametrize(

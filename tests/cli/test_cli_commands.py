@@ -128,8 +128,9 @@ def test_show_gives_the_numbers_of_lenet5(say_json):
             "momentum": 0.9,
             "decay": 0.0,
         },
-        **{"validation": 0.0, "batch": 64, "epochs": 20},
+        **{"validation": 0.1, "batch": 64, "epochs": 20},
     }
+    assert shown["recipes"]["lenet5.digits"] == {**shown["training"], "validation": 0.0}
 
 
 def test_show_gives_the_papers_totals(say_json):
@@ -153,12 +154,16 @@ def test_show_for_people(say):
     source = next(i for i, line in enumerate(lines) if line.startswith("Source: LeCun"))
     assert lines[source + 1] == (
         "Usual training: sgd, learning rate 0.05, schedule onecycle, augmentation crop3,affine0.15, "
-        "momentum 0.9, no validation part, batches of 64, 20 epochs"
+        "momentum 0.9, validation 0.1, batches of 64, 20 epochs"
     )
-    assert lines[source + 2] == "kitnet train lenet5.digits: the same"
-    titles = [line for line in lines[source + 3 :] if not line.startswith("- ")]
+    assert lines[source + 2] == (
+        "kitnet train lenet5.digits: sgd, learning rate 0.05, schedule onecycle, augmentation "
+        "crop3,affine0.15, momentum 0.9, no validation part, batches of 64, 20 epochs"
+    )
+    assert lines[source + 3].startswith("kitnet train lenet5.mnist: sgd, ")
+    titles = [line for line in lines[source + 5 :] if not line.startswith("- ")]
     assert titles == ["Differences:", "Texts print:"]
-    assert all(line.endswith(".") for line in lines[source + 4 :] if line not in titles)
+    assert all(line.endswith(".") for line in lines[source + 6 :] if line not in titles)
 
 
 def test_show_a_line(say, say_json):

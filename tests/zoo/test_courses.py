@@ -88,5 +88,5 @@ def test_generators_and_encoders_have_no_pools(
 
 
 @row(114)
-def test_the_page_has_four_networks() -> None:
-    assert len(lines()) == 4
+def test_the_page_has_five_networks() -> None:
+    assert len(lines()) == 5

@@ -48,9 +48,9 @@ LEDGER = [
         f"{MISFITS}::test_the_rule_with_the_users_numbers",
     ),
     Mutant(
-        "MisfitError.__init__",
-        "sorted(repairs, key=lambda repair: repair.change)",
-        "list(repairs)",
+        "MisfitError.remedy",
+        "sorted(self.repairs, key=lambda repair: repair.change)",
+        "list(self.repairs)",
         f"{MISFITS}::test_no_padding_is_proposed_to_a_layer_that_takes_none",
     ),
     Mutant(
@@ -66,7 +66,7 @@ LEDGER = [
         f"{MISFITS}::test_each_axis_is_repaired_where_it_needs_it",
     ),
     Mutant(
-        "MisfitError.__init__",
+        "MisfitError.remedy",
         "[repair for repair in nearest[TOLD - 1:] if repair.volumes] or nearest[TOLD - 1:]",
         "nearest[TOLD - 1:]",
         f"{MISFITS}::test_behind_other_layers_the_input_of_the_network_is_proposed",
