@@ -71,9 +71,8 @@ LINE = (
 def test_an_autoencoder_learns_digits_in_a_loop_of_ones_own():
     """It tells an unseen digit better than the mean of all images does, and draws new ones."""
     pytest.importorskip("llvmlite")
-    train, test = (
-        (source.read(np.arange(len(source)))[0] / 255).astype(np.float32) for source in load("digits")
-    )
+    digits = load("digits")
+    train, test = ((part.images / 255).astype(np.float32) for part in (digits.train, digits.test))
     net = kitnet.parse(LINE).initialise(0)
     losses = {"image": SigmoidCrossEntropy(), "code": GaussianDivergence()}
     step = net.compile(64, "train", loss=losses, rule=Adam(3e-3), target="values")
