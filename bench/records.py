@@ -3,6 +3,8 @@
 Each name of RECORDS is trained with several seeds, one process after the other, by `kitnet train`, into a
 temporary folder. The time is that of the run's own summary: from the first step to the end of the last epoch,
 loading and augmentation included, compiling and judging not. The table goes to results/records.csv.
+
+The numbers of the recipes for MNIST were settled with the test accuracy of seed 1 in sight.
 """
 
 from __future__ import annotations
