@@ -83,7 +83,7 @@ RECIPE = Recipe(
 # Pictures of one's own, often few: labels smoothed, and a rate that suits weights from elsewhere, too.
 FOLDER = Recipe(
     rate=0.02,
-    schedule="cosine warmup=1",
+    schedule="cosine",
     decay=1e-4,
     augment="resizedcrop,flip",
     loss="softmax_cross_entropy smooth=0.1",
