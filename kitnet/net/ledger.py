@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import groupby
 
 import numpy as np
@@ -69,8 +70,8 @@ class Row:
     state_bytes: int = 0
     multiplications: int = 0
     receptive_field: Shape = ()
-    jump: Shape = ()
-    offset: Shape = ()
+    jump: tuple[float, ...] = ()  # a fraction behind layers that enlarge
+    offset: tuple[float, ...] = ()
     owner: str = ""
 
     def holding(self, numbers: Mapping[str, int]) -> Row:
@@ -212,9 +213,8 @@ def _block(path: str, rows: Sequence[Row]) -> Row:
 
 def _row(graph: Graph, i: int, memory: _Memory, seen: Fields, optimiser_arrays: int) -> Row:
     node, x = graph.nodes[i], graph.shapes_into(graph.nodes[i])
-    field, jump, offset = (
-        tuple(getattr(along, name) for along in seen) for name in ("size", "jump", "offset")
-    )
+    field = tuple(int(along.size) for along in seen)
+    jump, offset = (tuple(_number(getattr(along, name)) for along in seen) for name in ("jump", "offset"))
     if node.layer is None:
         return Row(
             path=node.path,
@@ -254,6 +254,11 @@ def _row(graph: Graph, i: int, memory: _Memory, seen: Fields, optimiser_arrays: 
         offset=offset,
         owner="" if own else node.owner,
     )
+
+
+def _number(value: Fraction | int) -> float:
+    """A whole number as such."""
+    return int(value) if value == int(value) else float(value)
 
 
 class _Memory:

@@ -10,17 +10,30 @@ the offset is 0. A window of extent E with stride S and p places of padding befo
 
 (Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", Distill 2019.) A fully
 connected layer is a window over all positions. A padding layer moves the offset as the padding of a window
-does, whatever it shows there. Where branches meet, a number sees from the first place to the last that any of
-them sees, and the largest jump counts.
+does, whatever it shows there. A layer that enlarges, with S places of y for one of x, goes the other way:
+each place reads at most ceil(E / S) places of x, and
+
+    size   <- size + (ceil(E / S) - 1) * jump
+    offset <- offset + ceil((p - E + 1) / S) * jump
+    jump   <- jump / S
+
+(transposed convolution; upsampling has E = S, two places where it is bilinear). Then the jump may be a
+fraction, and places of y differ: the size is that of the largest field, in whole places, and a field begins
+at offset + o * jump or less than a step of x before. Where branches meet,
+a number sees from the first place to the last that any of them sees; the jump is the largest of the branches
+with the most positions, since what is the same everywhere, as the weights of squeeze-and-excitation, moves
+nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from kitnet.base.shape import Axis, Shape
-from kitnet.layers import Dropout, Flatten, Identity, Layer, Pad
+from kitnet.layers import Dropout, Flatten, Identity, Layer, Pad, TransposedConvolution, Unpool, Upsample
 from kitnet.layers.pointwise import Pointwise
 from kitnet.layers.window import Windowed, output_sizes
 from kitnet.net.graph import Graph
@@ -32,10 +45,15 @@ class Field:
     what was flattened.
     """
 
-    size: int
-    jump: int
-    offset: int
+    size: Fraction | int
+    jump: Fraction | int
+    offset: Fraction | int
     positions: int
+
+    @property
+    def whole(self) -> Field:
+        """In whole places: the size of the largest field."""
+        return replace(self, size=math.ceil(self.size))
 
 
 Fields = tuple[Field, ...]  # one an axis; none where the input has no axes
@@ -53,9 +71,11 @@ def fields(graph: Graph) -> list[Fields]:
         if node.layer is None:
             found.append(tuple(Field(1, 1, 0, size) for size in node.shape[:-1]))
         else:
-            seen = _joined([found[i] for i in node.inputs])
-            found.append(_through(node.layer, graph.shapes_into(node), node.shape, seen))
-    return found
+            x, inputs = graph.shapes_into(node), [found[i] for i in node.inputs]
+            if isinstance(node.layer, Unpool):
+                inputs = _unpooled(node.layer.axes(x[1]), *inputs)
+            found.append(_through(node.layer, x, node.shape, _joined(inputs)))
+    return [tuple(field.whole for field in seen) for seen in found]
 
 
 def _through(layer: Layer, x: Sequence[Shape], y: Shape, seen: Fields) -> Fields:
@@ -65,6 +85,15 @@ def _through(layer: Layer, x: Sequence[Shape], y: Shape, seen: Fields) -> Fields
         return tuple(
             replace(field, offset=field.offset - before * field.jump, positions=positions)
             for field, (before, _), positions in zip(seen, layer.around(x[0]), y, strict=False)
+        )
+    if isinstance(layer, TransposedConvolution):
+        axes = layer.adjoint_axes(x[0])
+        return tuple(_painted(field, axis) for field, axis in zip(seen, axes, strict=True))
+    if isinstance(layer, Upsample):
+        bilinear = layer.mode == "bilinear"
+        return tuple(
+            _enlarged(field, size // field.positions, bilinear)
+            for field, size in zip(seen, layer.sizes(x[0]), strict=True)
         )
     if isinstance(layer, Windowed):
         axes = layer.axes(x[0])
@@ -87,6 +116,44 @@ def _windowed(field: Field, axis: Axis) -> Field:
     )
 
 
+def _painted(field: Field, axis: Axis) -> Field:
+    """Of what a convolution's transposed one makes; `axis` is that of the convolution back."""
+    return Field(
+        size=field.size + (-(-axis.extent // axis.stride) - 1) * field.jump,
+        jump=Fraction(field.jump, axis.stride),
+        offset=field.offset - (axis.extent - 1 - axis.before) // axis.stride * field.jump,
+        positions=axis.size,
+    )
+
+
+def _enlarged(field: Field, factor: int, bilinear: bool) -> Field:
+    between = int(bilinear and factor > 1)  # the places to both sides of a centre
+    return Field(
+        size=field.size + between * field.jump,
+        jump=Fraction(field.jump, factor),
+        offset=field.offset - between * field.jump,
+        positions=field.positions * factor,
+    )
+
+
+def _unpooled(axes: Sequence[Axis], pooled: Fields, seen: Fields) -> list[Fields]:
+    """A place gets what was pooled of the windows around it, where it is the largest of all their places."""
+    return [
+        tuple(_painted(field, axis) for field, axis in zip(pooled, axes, strict=True)),
+        tuple(_around(field, axis) for field, axis in zip(seen, axes, strict=True)),
+    ]
+
+
+def _around(field: Field, axis: Axis) -> Field:
+    """All places of all windows that hold a place."""
+    windows, first = -(-axis.extent // axis.stride), -((axis.extent - 1 - axis.before) // axis.stride)
+    return replace(
+        field,
+        size=field.size + (axis.extent - 1 + (windows - 1) * axis.stride) * field.jump,
+        offset=field.offset + (first * axis.stride - axis.before) * field.jump,
+    )
+
+
 def _joined(branches: Sequence[Fields]) -> Fields:
     """What several values see together; nothing where their inputs have not the same axes."""
     if len({len(branch) for branch in branches}) > 1:
@@ -97,4 +164,5 @@ def _joined(branches: Sequence[Fields]) -> Fields:
 def _union(along: Sequence[Field]) -> Field:
     first = min(field.offset for field in along)
     last = max(field.offset + field.size - 1 for field in along)
-    return Field(last - first + 1, max(f.jump for f in along), first, max(field.positions for field in along))
+    most = max(field.positions for field in along)
+    return Field(last - first + 1, max(f.jump for f in along if f.positions == most), first, most)

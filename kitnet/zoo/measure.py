@@ -87,7 +87,7 @@ def values(m: Measured) -> int:
 
 def receptive_field(m: Measured) -> Found:
     """One number where all axes have the same."""
-    field = tuple(along.size for along in fields(m.graph)[m.last])
+    field = tuple(int(along.size) for along in fields(m.graph)[m.last])
     return field[0] if len(set(field)) == 1 else say(field)
 
 

@@ -95,6 +95,69 @@ def test_where_branches_meet_the_union_counts() -> None:
     assert fields(graph)[-1] == (Field(5, 1, -2, 9),) * 2
 
 
+def test_what_is_the_same_everywhere_moves_nothing() -> None:
+    """The weights of squeeze-and-excitation see all, but the value keeps its grid."""
+    line = "32x32x8 -> multiply[identity | [meanpool global -> conv1-8 -> sigmoid]] -> conv3-8 same"
+    multiply, conv = kitnet.parse(line).ledger().rows[-2:]
+    assert (multiply.receptive_field, multiply.jump) == ((32, 32), (1, 1))
+    assert (conv.receptive_field, conv.jump, conv.offset) == ((34, 34), (1, 1), (-1, -1))
+
+
+def test_layers_that_enlarge_halve_the_jump() -> None:
+    rows = {
+        line: kitnet.parse(line).ledger().rows[-1]
+        for line in (
+            "16x16x3 -> transposed4-6/2",
+            "32x32x3 -> conv3-8/2 pad=1 floor -> upsample2 -> conv3-8 same",
+            "16x16x3 -> conv2-4/2 -> transposed2-4/2",
+            "16x16x1 -> concat[identity | maxpool2 -> upsample2]",
+            "9x9x1 -> upsample3 bilinear",
+        )
+    }
+    found = [(row.receptive_field[0], row.jump[0]) for row in rows.values()]
+    assert found == [(2, 0.5), (5, 1), (2, 1), (2, 1), (2, pytest.approx(1 / 3))]
+
+
+ENLARGING = [
+    "9x8x1 -> transposed4-2/2",
+    "9x8x1 -> transposed3-2/2 pad=1 -> conv3-1",
+    "7x6x1 -> transposed3-1/3 pad=1x0 output_pad=1",
+    "9x9x1 -> transposed3-1/2 dilation=2 pad=valid",
+    "8x9x1 -> upsample2 -> conv2-1",
+    "8x9x1 -> upsample3 bilinear",
+    "12x12x1 -> conv3-1/2 floor -> upsample2 -> conv3-1",
+    "8x8x1 -> unpool2[maxpool2 | identity]",
+    "9x9x1 -> unpool3/2[maxpool3/2 -> conv3-1 same | identity]",
+]
+
+
+@pytest.mark.parametrize("line", ENLARGING)
+def test_the_field_of_an_enlarged_value_holds_what_a_number_sees(line: str) -> None:
+    """Of each position along an axis. It begins up to a step of the smaller value, here 1, earlier than
+    offset and jump say, and ends within."""
+    net = kitnet.parse(line).initialise(0, np.float64)
+    net.weights.flat[...] = np.abs(net.weights.flat) + 0.1
+    random, last = np.random.default_rng(1), net.ledger().rows[-1]
+    tapes = [net.tape(random.uniform(1, 2, (1, *net.input_shape))) for _ in range(12)]
+    for along in (0, 1):
+        size, jump, offset = last.receptive_field[along], last.jump[along], last.offset[along]
+        widest = 0
+        for o in range(net.output_shape[along]):
+            at = [n // 2 for n in net.output_shape[:2]]
+            at[along] = o
+            dy = np.zeros((1, *net.output_shape))
+            dy[0, *at] = 1
+            reached = np.zeros(net.input_shape[:2], bool)
+            for tape in tapes:
+                tape.backward(dy)
+                reached |= (tape.gradient["input"][0] != 0).any(-1)
+            seen = np.flatnonzero(reached.any(1 - along))
+            first = offset + o * jump
+            assert all(first - 1 <= place < first + size for place in seen), (o, seen, first)
+            widest = max(widest, len(seen) and seen[-1] - seen[0] + 1)
+        assert widest <= size
+
+
 LINES = [
     "12x13x1 -> conv3-2 same -> maxpool2/2 floor -> conv2-2",
     "12x13x1 -> conv3-2/2 ceil -> relu -> conv3-2 pad=1",

@@ -175,6 +175,24 @@ LEDGER = [
     ),
     # receptive fields
     Mutant(
+        "net.receptive:_painted",
+        "Fraction(field.jump, axis.stride)",
+        "field.jump",
+        f"{RECEPTIVE}::test_layers_that_enlarge_halve_the_jump",
+    ),
+    Mutant(
+        "net.receptive:_painted",
+        "-(-axis.extent // axis.stride) - 1",
+        "axis.extent - 1",
+        f"{RECEPTIVE}::test_layers_that_enlarge_halve_the_jump",
+    ),
+    Mutant(
+        "net.receptive:_union",
+        "max(f.jump for f in along if f.positions == most)",
+        "max(f.jump for f in along)",
+        f"{RECEPTIVE}::test_what_is_the_same_everywhere_moves_nothing",
+    ),
+    Mutant(
         "net.receptive:_windowed",
         "field.size + (axis.extent - 1) * field.jump",
         "field.size + (axis.window - 1) * field.jump",
