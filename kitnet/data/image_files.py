@@ -17,7 +17,7 @@ from kitnet.base.spec import Array
 from kitnet.data.kind import Given, Parts
 from kitnet.data.picture_cache import Pictures, look_at
 from kitnet.data.place import place, printable
-from kitnet.data.source import Images, Source
+from kitnet.data.source import Images, Source, spread
 
 
 class Labelled(NamedTuple):
@@ -74,8 +74,8 @@ class ImageFiles(Source):
         return self.labels[samples]
 
     def places(self) -> Array:
-        """By the paths alone: another picture that comes or goes moves no other."""
-        return np.array([_fraction(file.key, b"validation") for file, _ in self.files])
+        """By the paths: another picture that comes or goes moves one other of its class at most."""
+        return _places([file for file, _ in self.files], b"validation")
 
     def digest(self, samples: Array) -> bytes:
         """Of the bytes of the files, which were read when they were looked at."""
@@ -95,9 +95,9 @@ def parts(
     """The parts `train`, `validation` and `test` of a data set, of which the last two may be missing; the
     share `given` of the training pictures is taken for the test part.
 
-    Which part a picture falls into depends on its path in the data set alone: another picture that comes or
-    goes moves no other, and each class is shared out alike. The classes are those of the training part,
-    sorted, and called by `names` where these have one. Raises DataError.
+    Which part a picture falls into depends on the paths of its class in the data set: another picture that
+    comes or goes moves one other of its class at most, and each class is shared out alike. The classes are
+    those of the training part, sorted, and called by `names` where these have one. Raises DataError.
     """
     with place(name):
         shared = _shared_out(files, given, say)
@@ -129,11 +129,12 @@ def _shared_out(
         return found
     if "test" in found:
         raise DataError("it has a test part of its own; leave out --split")
-    places = [(_fraction(file.key), file) for file in found["train"]]
+    tested = _places(found["train"], b"") < given.split
+    both = list(zip(tested, found["train"], strict=True))
     return {
         **found,
-        "train": [file for place_of, file in places if place_of >= given.split],
-        "test": [file for place_of, file in places if place_of < given.split],
+        "train": [file for is_tested, file in both if not is_tested],
+        "test": [file for is_tested, file in both if is_tested],
     }
 
 
@@ -153,7 +154,13 @@ def _check_classes(classes: Sequence[str], shared: Mapping[str, Sequence[Labelle
             raise DataError(f"the class {label!r} has a name that cannot be printed; rename it")
 
 
-def _fraction(key: str, purpose: bytes = b"") -> float:
+def _places(files: Sequence[Labelled], purpose: bytes) -> Array:
+    """A number from 0 to 1 of each file, evenly over each class, in the order of their paths' digests."""
+    _, labels = np.unique([file.label for file in files], return_inverse=True)
+    return spread(np.array([_fraction(file.key, purpose) for file in files]), labels)
+
+
+def _fraction(key: str, purpose: bytes) -> float:
     """A number from 0 to 1 of a path, another one for each purpose, the same on every system."""
     text = unicodedata.normalize("NFC", key)
     digest = hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8, person=purpose).digest()

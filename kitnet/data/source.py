@@ -75,12 +75,7 @@ class Source(ABC):
         """A number from 0 to 1 for each picture (N,): those below a share are held back to validate with.
         They are spread evenly over each class; the order is drawn once for ever, by number."""
         labels = self.labels_of(np.arange(len(self)))
-        order = np.lexsort((stream(0, "places").random(len(labels)), labels))
-        counts = np.bincount(labels)
-        ranks = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-        places = np.empty(len(labels))
-        places[order] = (ranks + 0.5) / np.repeat(counts, counts)
-        return places
+        return spread(stream(0, "places").random(len(labels)), labels)
 
     def digest(self, samples: Array) -> bytes:
         """SHA-256 of the pictures with these numbers (n,), and their classes. Of more than 1 GiB of pictures,
@@ -125,3 +120,14 @@ class Selection(Source):
 
     def digest(self, samples: Array) -> bytes:
         return self.source.digest(self.numbers[samples])
+
+
+def spread(order: Array, labels: Array) -> Array:
+    """Numbers from 0 to 1 (N,), evenly over each class, that rise with `order` (N,): below a share lie as many
+    of each class, rounded to a whole number."""
+    by_class = np.lexsort((order, labels))
+    counts = np.bincount(labels)
+    ranks = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    places = np.empty(len(labels))
+    places[by_class] = (ranks + 0.5) / np.repeat(counts, counts)
+    return places

@@ -26,7 +26,7 @@ def test_training_on_a_folder(say, folder, tmp_path):
     said = say(*words, "--split", 0.25)
     assert said.status == 0
     assert said.err == (
-        f"kitnet: 1 of 98 pictures are broken and left out; the first: {folder}/class5/broken.png: "
+        f"kitnet: 1 of 91 pictures are broken and left out; the first: {folder}/class5/broken.png: "
         "it is no picture, or its beginning is damaged; expected BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP\n"
     )
     assert "81 images to train with, 16 to validate, 23 to test" in said.out

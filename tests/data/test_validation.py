@@ -71,14 +71,14 @@ def test_files_go_by_their_paths(tmp_path: Path) -> None:
         return {Path(part.called(i)).relative_to(where).as_posix() for i in range(len(part))}
 
     kept = paths(tmp_path / "one")
-    assert 8 <= len(kept) <= 32
+    assert sum("/a/" in path for path in kept) == sum("/b/" in path for path in kept) == 10
     tested = load(tmp_path / "one" / "train", split=0.25).test
     assert isinstance(tested, ImageFiles)
     split = {file.key for file, _ in tested.files}
     assert kept != {f"train/{key}" for key in split}  # two draws, so that --split leaves some of all
     (tmp_path / "one").rename(tmp_path / "two")
     (tmp_path / "two" / "train" / "a" / "0.png").unlink()
-    assert paths(tmp_path / "two") - {"train/a/0.png"} == kept - {"train/a/0.png"}
+    assert len(paths(tmp_path / "two") & kept) >= 19  # what has gone moves one at most
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
