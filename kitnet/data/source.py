@@ -123,8 +123,8 @@ class Selection(Source):
 
 
 def spread(order: Array, labels: Array) -> Array:
-    """Numbers from 0 to 1 (N,), evenly over each class, that rise with `order` (N,): below a share lie as many
-    of each class, rounded to a whole number."""
+    """Numbers from 0 to 1 (N,), evenly over each class, that rise with `order` (N,): below a share lie as
+    many of each class, rounded to a whole number."""
     by_class = np.lexsort((order, labels))
     counts = np.bincount(labels)
     ranks = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)

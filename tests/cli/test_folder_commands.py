@@ -29,9 +29,9 @@ def test_training_on_a_folder(say, folder, tmp_path):
         f"kitnet: 1 of 91 pictures are broken and left out; the first: {folder}/class5/broken.png: "
         "it is no picture, or its beginning is damaged; expected BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP\n"
     )
-    assert "81 images to train with, 16 to validate, 23 to test" in said.out
+    assert "80 images to train with, 10 to validate, 30 to test" in said.out
     tested = say("evaluate", "runs/f-1")
-    assert tested.out.startswith(f"{folder}: ") and "of 23 test images right" in tested.out
+    assert tested.out.startswith(f"{folder}: ") and "of 30 test images right" in tested.out
     assert float(tested.out.split(": ")[1].split("%")[0]) > 80
     shutil.copy(folder / "class7" / "7.png", tmp_path / "seven.png")
     assert ": class7 " in say("predict", "runs/f-1", tmp_path / "seven.png").out
