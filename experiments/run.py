@@ -115,9 +115,10 @@ Data = tuple[Array, Array]
 
 def digits(shape: tuple[int, ...]) -> tuple[Data, Data]:
     """To train with and to test, prepared for an input of this shape."""
-    train, test = load("digits")
-    preparation = Preparation.fitted(train, shape)
-    return preparation.prepare_all(train), preparation.prepare_all(test)
+    parts = load("digits")
+    preparation = Preparation.fitted(parts.train, shape)
+    assert parts.test is not None
+    return preparation.prepare_all(parts.train), preparation.prepare_all(parts.test)
 
 
 def learn(variant: Variant, net: Net, data: Data, seed: int) -> list[float]:
