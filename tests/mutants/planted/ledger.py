@@ -327,7 +327,7 @@ LEDGER = [
         f"{SIZING}::test_each_axis_has_strides_of_its_own",
     ),
     Mutant(
-        "net.sizing:_of_convolution",
+        "net.sizing:_of_filters",
         "max(windows) > LARGEST_FILTER and max(strides) == 1",
         "max(windows) > LARGEST_FILTER",
         f"{SIZING}::test_large_first_filters_save_memory_by_a_stride",
@@ -337,6 +337,12 @@ LEDGER = [
         "set(strides) != {POOL_STRIDE}",
         "False",
         f"{SIZING}::test_what_breaks_a_rule",
+    ),
+    Mutant(
+        "net.sizing:_of_window",
+        "_is_pool(layer)",
+        "True",
+        f"{SIZING}::test_no_rule_speaks_of_templates",
     ),
     # the commands
     Mutant(
