@@ -57,6 +57,22 @@ def test_as_few_layers_as_possible_differ(say_json):
     assert sides == [[["relu"], []], [[], ["tanh"]]]
 
 
+def test_of_equal_layers_those_of_one_name_are_the_same(say_json):
+    """Each shortcut with filters has a norm of its own; the norm in the body before it is not new."""
+    found = say_json("diff", "resnet20", "resnet20:projection")["differences"]
+    sides = [[line["path"] for each in found for line in each[side]] for side in ("one", "other")]
+    starts = [f"stage{i}.residual1.shortcut." for i in (2, 3)]
+    assert sides == [
+        [start + name for start in starts for name in ("meanpool1", "padchannels1")],
+        [start + name for start in starts for name in ("conv1", "batchnorm1")],
+    ]
+
+
+def test_the_layer_that_a_name_has_left(say_json):
+    found = say_json("diff", "4x4x1 -> a:relu", "4x4x1 -> b:relu -> a:relu")["differences"]
+    assert [(each["one"], [line["path"] for line in each["other"]]) for each in found] == [([], ["b"])]
+
+
 def test_networks_of_thousands_of_layers_are_compared_at_once():
     """Two random sequences of 3,000 layers take 0.2 s, and a loop over all pairs in Python 10."""
     row = Row("", "", (1,))

@@ -344,6 +344,18 @@ LEDGER = [
         "True",
         f"{SIZING}::test_no_rule_speaks_of_templates",
     ),
+    Mutant(
+        "net.difference:_ways",
+        "layer + (names[1] == name)",
+        "layer",
+        f"{DIFF}::test_of_equal_layers_those_of_one_name_are_the_same",
+    ),
+    Mutant(
+        "net.difference:_same",
+        "or names[0][i] != names[1][i]",
+        "",
+        f"{DIFF}::test_the_layer_that_a_name_has_left",
+    ),
     # the commands
     Mutant(
         "say_bytes",
@@ -529,9 +541,9 @@ LEDGER = [
     ),
     # where networks differ
     Mutant(
-        "net.difference:_skips",
-        "np.maximum.accumulate(row, out=row)",
-        "row",
+        "net.difference:_ways",
+        "np.maximum.accumulate(np.maximum(above[1:], both))",
+        "np.maximum(above[1:], both)",
         f"{DIFF}::test_as_few_layers_as_possible_differ",
     ),
     Mutant(
