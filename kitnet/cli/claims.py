@@ -130,6 +130,8 @@ def _number(number: Any) -> str:
 def _say_errata(rows: list[dict[str, Any]], json: bool) -> int:
     if json:
         print_json(rows)
+    elif not rows:
+        say("no errata are known")
     for row in () if json else rows:
         subject = row.get("network") or row["layer"]
         say_wrapped(f"{subject}: {row['printed']}", len(subject))
