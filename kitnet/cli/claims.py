@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("claim"),
-    Column("expected", right=True),
-    Column("found", right=True),
+    Column("expected", right=True, spare=1),
+    Column("found", right=True, spare=2),
     Column("holds"),
 )
 TEST = "tests/zoo/test_claims.py::test_errata"

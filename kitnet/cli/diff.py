@@ -18,10 +18,10 @@ from kitnet.net.template import NotOpenError
 LAYERS = (
     Column(""),
     Column("layer"),
-    Column("name", spare=1),
+    Column("name", spare=2),
     Column("output", right=True),
-    Column("parameters", right=True),
-    Column("activation bytes", right=True),
+    Column("parameters", right=True, spare=1),
+    Column("activation bytes", right=True, spare=3),
 )
 TOTALS = ("layers", "parameters", "multiply_adds", "activation_bytes")
 
