@@ -68,6 +68,14 @@ def test_a_loop_whose_end_stands_before_its_beginning() -> None:
     assert innermost_loops(ROTATED) == [tuple(lines[begin:end])]
 
 
+@pytest.mark.parametrize("jump", ["jmp", "b"])
+def test_nothing_goes_on_behind_a_jump_on_every_condition(jump: str) -> None:
+    """.LBB0_2 leads into the loop, and no way leads from the loop to it."""
+    loop = [".LBB0_1:", "\taddq\t$4, %rdi", "\tjne\t.LBB0_1"]
+    apart = [f"\t{jump}\t.LBB0_3", ".LBB0_2:", "\tincq\t%r8", f"\t{jump}\t.LBB0_1", ".LBB0_3:", "\tretq"]
+    assert innermost_loops("\n".join([*loop, *apart])) == [tuple(loop)]
+
+
 def test_a_pool_with_padding_takes_the_largest_in_its_loop() -> None:
     """Each position is a turn, whose comparisons belong to it, in the loop over a row of positions."""
     found = instructions("28x28x16 maxpool3 same")

@@ -167,12 +167,12 @@ LABORATORY = [
         "lab.instructions:_blocks",
         "not WITHOUT_WAY_ON.match(block[-1])",
         "True",
-        INSTRUCTIONS + "test_a_loop_whose_end_stands_before_its_beginning",
+        INSTRUCTIONS + "test_nothing_goes_on_behind_a_jump_on_every_condition",
     ),
     Mutant(
         "lab.instructions:_innermost",
-        "- entered",
-        "",
+        "(ways[i] & loop) - entered",
+        "ways[i] & loop",
         INSTRUCTIONS + "test_a_loop_whose_end_stands_before_its_beginning",
     ),
     Mutant(

@@ -346,15 +346,33 @@ LEDGER = [
     ),
     Mutant(
         "net.difference:_ways",
-        "layer + (names[1] == name)",
-        "layer",
+        "above[:-1] + layer + (names[1] == name)",
+        "above[:-1] + layer",
         f"{DIFF}::test_of_equal_layers_those_of_one_name_are_the_same",
     ),
     Mutant(
         "net.difference:_same",
-        "or names[0][i] != names[1][i]",
-        "",
+        "keys[0][i] != keys[1][i] or names[0][i] != names[1][i]",
+        "keys[0][i] != keys[1][i]",
         f"{DIFF}::test_the_layer_that_a_name_has_left",
+    ),
+    Mutant(
+        "cli.diff:_read",
+        "name in refusals[1].names",
+        "True",
+        f"{DIFF}::test_what_is_given_and_stands_in_neither",
+    ),
+    Mutant(
+        "cli.diff:_read",
+        "text.partition('=')[0] not in error.names",
+        "False",
+        f"{DIFF}::test_what_is_given_counts_where_it_stands",
+    ),
+    Mutant(
+        "zoo.card:check",
+        "replace(claim, source='')",
+        "claim",
+        "cli/test_claims_command.py::test_what_several_sources_claim_is_counted_once",
     ),
     # the commands
     Mutant(
