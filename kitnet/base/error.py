@@ -88,7 +88,7 @@ def cut(text: str) -> str:
 
 OTHER_NAMES = {
     "fc": ("dense", "linear", "affine", "fullyconnected", "fully_connected"),
-    "conv": ("convolution", "convolve", "cnn"),
+    "conv": ("convolution", "convolve", "cnn", "depthwise", "depthwiseconv", "depthwise_conv", "dwconv"),
     "maxpool": ("pool", "pooling", "maxpooling", "adaptivemaxpool", "globalmaxpool", "globalmaxpooling"),
     "meanpool": (
         *("avgpool", "avg_pool", "averagepool", "average_pool", "averagepooling", "adaptiveavgpool"),
@@ -96,7 +96,10 @@ OTHER_NAMES = {
     ),
     "normpool": ("l2pool", "lppool", "lp_pool"),
     "unpool": ("maxunpool", "max_unpool", "unpooling"),
-    "transposed": ("deconv", "deconvolution", "conv_transpose", "convtranspose", "transpose", "upconv"),
+    "transposed": (
+        *("deconv", "deconvolution", "conv_transpose", "convtranspose", "convtransposed", "convt"),
+        *("transpose", "transposedconv", "upconv"),
+    ),
     "local": ("locally_connected", "locallyconnected", "unshared"),
     "upsample": ("upsampling", "resize", "interpolate"),
     "pad": ("padding", "zero_pad", "zeropadding"),

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("claim"),
-    Column("expected", right=True),
-    Column("found", right=True),
+    Column("expected", right=True, spare=1),
+    Column("found", right=True, spare=2),
     Column("holds"),
 )
 TEST = "tests/zoo/test_claims.py::test_errata"
@@ -130,6 +130,8 @@ def _number(number: Any) -> str:
 def _say_errata(rows: list[dict[str, Any]], json: bool) -> int:
     if json:
         print_json(rows)
+    elif not rows:
+        say("no errata are known")
     for row in () if json else rows:
         subject = row.get("network") or row["layer"]
         say_wrapped(f"{subject}: {row['printed']}", len(subject))

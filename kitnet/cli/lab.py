@@ -58,7 +58,8 @@ def command(
     plot
         Save a chart in this file as well; it needs matplotlib.
     code
-        Print the instructions of the innermost loop of the kernel that the engine chooses, instead.
+        Print the instructions of the innermost loop of the kernel that the engine chooses, or of the whole
+        kernel where it has none, instead.
     """
     if example is not None:
         if line is not None or plot is not None or code or batch != 1 or threads is not None:
@@ -156,11 +157,14 @@ def _digits(value: float) -> str:
 
 
 def _say_instructions(found: Instructions) -> None:
+    from kitnet.lab.instructions import count
+
     say_wrapped(f"{found.line}: {found.implementation}, kernel {found.kernel}")
     say_wrapped(found.processor)
     what = "multiplies and adds" if found.fused == 1 else "multiply and add"
-    count = len(found.loop) - 1  # without the label
-    say_wrapped(f"The innermost loop has {count} instructions, of which {found.fused} {what} whole vectors:")
+    lines = found.loop or found.whole
+    where = "The innermost loop has" if found.loop else "The kernel has no loop, and"
+    say_wrapped(f"{where} {count(lines)} instructions, of which {found.fused} {what} whole vectors:")
     say("")
-    for line in found.loop:
+    for line in lines:
         say(line.expandtabs(8))

@@ -11,7 +11,7 @@ from kitnet.base.error import KitnetError, cut, shorten
 from kitnet.layers.value import DIGITS
 from kitnet.net import Net, parse
 from kitnet.net.language import read_volume
-from kitnet.net.template import CLASSES
+from kitnet.net.template import CLASSES, NotOpenError
 from kitnet.surgery.sliding import resizing
 from kitnet.train import Settings, load_network
 from kitnet.train.model import model_file
@@ -84,9 +84,11 @@ def read_network(
         raise KitnetError(f"--input {shorten(input)} is no volume; write it like 32x32x3") from None
     file = saved_model(model)
     if file is not None:
-        if on_misfit is not None or given:
-            flag = "--set" if given else "--on-misfit"
-            raise KitnetError(f"{flag} is for names and lines; {shorten(model)} is a saved model")
+        reason = f"is for names and lines; {shorten(model)} is a saved model"
+        if given:
+            raise NotOpenError(f"--set {reason}", list(_read_given(given)))
+        if on_misfit is not None:
+            raise KitnetError(f"--on-misfit {reason}")
         net = load_network(file)
         return (net if volume is None else Net(resizing(net.graph, volume).graph)), None
     card = None if "->" in model or "→" in model else find_recipe(model)[0]

@@ -41,7 +41,9 @@ class Dropout(Layer):
 
     def output_shape(self, *x: Shape) -> Shape:
         if not 0 <= self.drop < 1:
-            raise ShapeError(f"a drop of {self.drop:g} is no probability below 1", "use 0 to 0.9")
+            raise ShapeError(
+                f"a drop of {self.drop:g} is no probability below 1", "use 0 or more, and less than 1"
+            )
         return x[0]
 
     def draws(self, x: Shape) -> Shape:

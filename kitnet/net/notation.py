@@ -169,12 +169,18 @@ def _in_own_words(kind: type[Any], name: str, numbers: str) -> str:
     """How the layer is written that another library calls `name`, with the numbers that stand behind it."""
     if not issubclass(kind, Layer) and kind.chains[1]:
         return str(kind.form)
+    if name.startswith(("depthwise", "dw")):
+        return f"{kind.word}3-16 groups=16, with as many groups as there are channels"
     if name == "gap" or name.startswith("global"):
         return f"{kind.word} global"
     if issubclass(kind, Layer) and kind.joins:
         return f"{kind.word}[one | other]"
     given = _NUMBERS.fullmatch(kind.word + numbers)
     fits = given and given[2] and given[2].count("-") < len(kind.numbers)
+    share = re.fullmatch(r"\d*\.\d+", numbers)  # of a layer without numbers behind its word
+    argument = argument_that_reads(kind, numbers) if share and not kind.numbers else ""
+    if argument:
+        return f"{kind.word} {argument}={numbers}"
     return kind.word + numbers if fits else example(kind)
 
 

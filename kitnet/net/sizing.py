@@ -10,7 +10,8 @@
     pattern   INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC with N of 3 and K of 2 at most
 
 1x1 filters mix maps only, and a window over the whole input is a fully connected layer or a global mean: no
-rule speaks of them. The rules say what is usual, not what is right.
+rule speaks of them. Nor does one of templates (S cells, cosines, patches), whose size is that of what they
+look for. The rules say what is usual, not what is right.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from dataclasses import dataclass
 from kitnet.base.error import KitnetError
 from kitnet.base.shape import Axis, Shape, say, with_article
 from kitnet.layers import Convolution, Layer, Linear
+from kitnet.layers.locally_connected import LocallyConnected
+from kitnet.layers.pooling import Pooling
+from kitnet.layers.subsampling import Subsampling
+from kitnet.layers.template import Template
+from kitnet.layers.unpool import Unpool
 from kitnet.layers.window import Windowed
 from kitnet.net.block import Chain
 from kitnet.net.graph import Graph, Node
@@ -55,13 +61,24 @@ def advice(graph: Graph) -> list[Advice]:
         if not isinstance(node.layer, Windowed):
             continue
         axes = node.layer.axes(graph.shapes_into(node)[0])
-        convolution = isinstance(node.layer, Convolution)
         regions = any(axis.regions for axis in axes)
         if not _whole(axes) and not regions and any(axis.window > 1 for axis in axes):
-            rules = _of_convolution(axes, first) if convolution else _of_pool(axes, node.layer)
+            rules = _of_window(node.layer, axes, first)
             found += [Advice(node.path, rule, text) for rule, text in rules]
-        first = first and not convolution
+        first = first and not isinstance(node.layer, Convolution | LocallyConnected | Template)
     return found
+
+
+def _of_window(layer: Layer, axes: Sequence[Axis], first: bool) -> Iterator[tuple[str, str]]:
+    """What the rules say of a layer's window; `first`: of the first layer of filters."""
+    if isinstance(layer, Convolution | LocallyConnected):
+        yield from _of_filters(axes, first)
+    elif _is_pool(layer):
+        yield from _of_pool(axes)
+
+
+def _is_pool(layer: object) -> bool:
+    return isinstance(layer, Pooling | Subsampling) and not isinstance(layer, Unpool)
 
 
 def advice_on_rank(graph: Graph) -> Iterator[Advice]:
@@ -113,7 +130,7 @@ def advice_on_pattern(body: Chain) -> Iterator[Advice]:
 
 def _has_pool(chain: Chain) -> bool:
     parts = [term.part for term in chain.terms]
-    return any(isinstance(part, Windowed) and not isinstance(part, Convolution) for part in parts)
+    return any(map(_is_pool, parts))
 
 
 def _whole(axes: Sequence[Axis]) -> bool:
@@ -186,7 +203,7 @@ def _strides(graph: Graph, node: Node) -> dict[int, Shape]:
     return {} if _whole(axes) else {i: (a.stride,) for i, a in enumerate(axes) if a.stride > 1}
 
 
-def _of_convolution(axes: Sequence[Axis], first: bool) -> Iterator[tuple[str, str]]:
+def _of_filters(axes: Sequence[Axis], first: bool) -> Iterator[tuple[str, str]]:
     windows, strides = [axis.window for axis in axes], [axis.stride for axis in axes]
     filter = with_article(f"{say(windows)} filter")
     most = LARGEST_FIRST if first else LARGEST_FILTER
@@ -207,7 +224,7 @@ def _of_convolution(axes: Sequence[Axis], first: bool) -> Iterator[tuple[str, st
         yield "padding", f"{filter} changes the size, {sizes}; write same, and let pools make it smaller"
 
 
-def _of_pool(axes: Sequence[Axis], layer: Layer | None) -> Iterator[tuple[str, str]]:
+def _of_pool(axes: Sequence[Axis]) -> Iterator[tuple[str, str]]:
     windows, strides = [axis.window for axis in axes], [axis.stride for axis in axes]
     window = with_article(f"{say(windows)} window")
     if max(windows) > LARGEST_POOL:

@@ -11,7 +11,7 @@ numbers are 0 <= N <= 3, M >= 0 and 0 <= K < 3 (CS231n, "Layer Patterns").
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kitnet.base.error import KitnetError, cut, shorten
 from kitnet.layers import Layer, Linear, Loss
@@ -23,6 +23,14 @@ CLASSES, USUAL_CLASSES = "classes", 10
 MOST_TIMES = 1000
 _NAME = re.compile(r"[A-Za-z]\w{0,19}")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+class NotOpenError(KitnetError):
+    """Something is given that a network does not leave open: the `names`, and what it has instead."""
+
+    def __init__(self, text: str, names: Sequence[str], places: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.names, self.places = names, places
 
 
 class Template:
@@ -80,8 +88,11 @@ class Template:
         return count
 
     def check_used(self) -> None:
-        """Raises KitnetError where something is given that the line does not leave open."""
-        for name in self._given:
-            if name not in self._open:
-                places = f"; it leaves open {cut(', '.join(self._open))}" if self._open else ""
-                raise KitnetError(f"{cut(name)} is given, but the line has no {cut(name)}{places}")
+        """Raises NotOpenError where something is given that the line does not leave open."""
+        names = [name for name in self._given if name not in self._open]
+        if names:
+            name = cut(names[0])
+            places = f"; it leaves open {cut(', '.join(self._open))}" if self._open else ""
+            raise NotOpenError(
+                f"{name} is given, but the line has no {name}{places}", names, list(self._open)
+            )

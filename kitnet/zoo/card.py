@@ -11,7 +11,7 @@ A family of networks is one file: builders under the decorator `model`, which re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kitnet.base.error import KitnetError
@@ -77,10 +77,16 @@ class Checked:
 
 
 def check(card: Card, net: Net | None = None) -> list[Checked]:
-    """Every claim of a card, and what was computed for its errata, against its network, or another one."""
+    """Every claim of a card, and what was computed for its errata, against its network, or another one. What
+    several sources claim is one claim, with all of them."""
     net = net or card.build()
-    claims = (*card.claims, *(claim for erratum in card.errata for claim in erratum.computed))
-    return [Checked.of(card, claim, net) for claim in claims]
+    sources = dict[Claim, list[str]]()
+    for claim in (*card.claims, *(claim for erratum in card.errata for claim in erratum.computed)):
+        sources.setdefault(replace(claim, source=""), []).append(claim.source)
+    return [
+        Checked.of(card, replace(claim, source="; ".join(dict.fromkeys(each))), net)
+        for claim, each in sources.items()
+    ]
 
 
 MODELS: dict[str, Card] = {}  # every registered network by its name

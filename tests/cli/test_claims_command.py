@@ -48,7 +48,15 @@ def test_all_networks(zoo, say):
     said = say("claims")
     assert (said.status, said.err) == (0, "")
     counts = [
-        len(find(name).claims) + sum(len(one.computed) for one in find(name).errata)
+        len(
+            {
+                (claim.what, claim.expected)
+                for claim in (
+                    *find(name).claims,
+                    *(each for one in find(name).errata for each in one.computed),
+                )
+            }
+        )
         for name in ("tiny-vgg", "lenet5")
     ]
     assert [line.split() for line in said.out.splitlines()] == [
@@ -66,6 +74,23 @@ def test_a_claim_that_does_not_hold(zoo, say):
     assert (said.status, said.err) == (1, "")
     assert "    parameters of fc1: expected 16,000 within 100 (nobody), found 16,910\n" in said.out
     assert said.out.endswith("; 1 do not hold\n")
+
+
+def test_what_several_sources_claim_is_counted_once(zoo, say_json):
+    zoo(Claim("parameters", 19_920, "another count"), Claim("parameters", 19_920, "another count", 1.0))
+    rows = [
+        row for row in say_json("claims") if row["claim"] == "parameters" and row["network"] == "tiny-vgg"
+    ]
+    assert [(row["source"].split("; ")[-1], row["tolerance"]) for row in rows] == [
+        ("another count", 0),
+        ("another count", 1),
+    ]
+
+
+def test_a_network_without_errata(say, say_json):
+    said = say("claims", "resnet34", "--errata")
+    assert (said.status, said.out, said.err) == (0, "no errata are known\n", "")
+    assert say_json("claims", "resnet34", "--errata") == []
 
 
 def test_errata(zoo, say, say_json):

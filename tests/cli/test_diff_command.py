@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from catalogue import row
 
+from kitnet.net import parse
 from kitnet.net.difference import Line, differences
 from kitnet.net.ledger import Row
+from kitnet.train.model_file import save_network
 
+SIDES = ("one", "other")
 BEFORE, BEHIND = "32x32x16 -> relu", "relu -> maxpool2 -> fc10"
 LARGE = f"{BEFORE} -> conv7-16 same -> {BEHIND}"
 SMALL = f"{BEFORE} -> conv3-16 same -> relu -> conv3-16 same -> relu -> conv3-16 same -> {BEHIND}"
@@ -55,6 +58,50 @@ def test_as_few_layers_as_possible_differ(say_json):
         [[line["layer"] for line in each[side]] for side in ("one", "other")] for each in found["differences"]
     ]
     assert sides == [[["relu"], []], [[], ["tanh"]]]
+
+
+def test_of_equal_layers_those_of_one_name_are_the_same(say_json):
+    """Each shortcut with filters has a norm of its own; the norm in the body before it is not new."""
+    found = say_json("diff", "resnet20", "resnet20:projection")["differences"]
+    sides = [[line["path"] for each in found for line in each[side]] for side in SIDES]
+    starts = [f"stage{i}.residual1.shortcut." for i in (2, 3)]
+    assert sides == [
+        [start + name for start in starts for name in ("meanpool1", "padchannels1")],
+        [start + name for start in starts for name in ("conv1", "batchnorm1")],
+    ]
+
+
+def test_the_layer_that_a_name_has_left(say_json):
+    found = say_json("diff", "4x4x1 -> a:relu", "4x4x1 -> b:relu -> a:relu")["differences"]
+    assert [(each["one"], [line["path"] for line in each["other"]]) for each in found] == [([], ["b"])]
+
+
+def test_what_is_given_counts_where_it_stands(say_json):
+    lines = "INPUT -> CONV -> FC", "INPUT -> [CONV]*N -> FC"
+    found = say_json("diff", *lines, "--input", "8x8x1", "--set", "N=3", "--set", "CONV=conv3-2 same")
+    sides = [[line["layer"] for each in found["differences"] for line in each[side]] for side in SIDES]
+    assert sides == [[], ["conv3-2 same"] * 2]
+    found = say_json("diff", lines[1], "8x8x1 -> fc10", "--input", "8x8x1", "--set", "N=1")
+    assert [total["layers"] for total in found["totals"]] == [2, 1]
+
+
+def test_what_is_given_and_stands_in_neither(refused):
+    lines = "INPUT -> CONV -> FC", "INPUT -> [POOL]*N -> FC"
+    for order in (lines, lines[::-1]):
+        told = refused("diff", *order, "--input", "8x8x1", "--set", "N=1", "--set", "M=2")
+        places = "CONV, classes, POOL, N" if order == lines else "POOL, N, classes, CONV"
+        assert told == f"M is given, but neither network has M; they leave open {places}"
+    assert refused("diff", "8x8x1 -> fc2", "8x8x1 -> fc3", "--set", "N=2") == (
+        "N is given, but neither network has N"
+    )
+
+
+def test_a_saved_model_beside_an_open_line(say_json, refused, tmp_path):
+    file = str(tmp_path / "a.safetensors")
+    save_network(file, parse("8x8x1 -> fc10"))
+    found = say_json("diff", file, "8x8x1 -> [fc9]*N -> fc10", "--set", "N=1")
+    assert [total["layers"] for total in found["totals"]] == [1, 2]
+    assert refused("diff", file, file, "--set", "N=1") == "N is given, but neither network has N"
 
 
 def test_networks_of_thousands_of_layers_are_compared_at_once():

@@ -93,6 +93,16 @@ def test_code(say, say_json):
     assert found["loop"] and out.endswith(f"\n\n{loop}\n")
 
 
+@pytest.mark.parametrize("line", ["8x8x3 meanpool2", "8x8x3 sumpool3/2 floor", "8x8x3 maxpool3/2 ceil"])
+def test_code_of_a_kernel_without_a_loop(say, line):
+    above, code = say("lab", line, "--code").out.split(":\n\n")
+    told = re.fullmatch(
+        r"The kernel has no loop, and (\d+) instructions, of which \d+ multiply and add whole vectors",
+        above.splitlines()[-1],
+    )
+    assert int(told[1]) == len(code.splitlines()) > 50
+
+
 @row(13, 14, 15, 25, 32, 48)
 @pytest.mark.parametrize(
     ("number", "text"),

@@ -179,3 +179,10 @@ def test_it_is_printed_in_the_words_line(say, word, formula):
     kind = "loss" if issubclass(LAYERS[word], Loss) else "block" if word == "add" else "layer"
     line = say("layers", word).out.splitlines()[0]
     assert line.startswith(f"{word} ({kind})") and formula in line
+
+
+@pytest.mark.parametrize(("name", "word"), [("convt", "transposed"), ("depthwise", "conv")])
+def test_words_of_other_libraries(refused, name, word):
+    assert refused("layers", name) == (
+        f"unknown layer {name!r} (kitnet calls it {word!r}); `kitnet layers` prints all of them"
+    )

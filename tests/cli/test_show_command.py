@@ -104,6 +104,7 @@ def test_the_whole_text_of_a_small_network(say, monkeypatch):
             "--train --memory 9",
             "only --verify has use for --train and --memory; add --verify, or leave out --train and --memory",
         ),
+        ("--columns layer,output,layer", "--columns has layer twice; leave one out"),
         ("--threads 1", "only --verify has use for --threads; add --verify, or leave out --threads"),
         ("--set CONV=", "--set CONV= has no value; write one behind it, or leave it out"),
         ("--set=", "an empty word follows --set, as where a variable is not set; fill it in or leave it out"),
@@ -168,6 +169,28 @@ def test_columns_that_are_asked_for(say, refused, monkeypatch):
     assert "layer  kind\n" in say("show", "8x8x1 -> relu", "--columns", "layer, kind").out
     monkeypatch.setenv("COLUMNS", "30")
     assert "too narrow" not in say("show", "lenet5", "--columns", "layer,output,connections,weights").out
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out"),
+    [
+        (("claims", "alexnet:paper"), "expected"),
+        (("diff", "resnet20", "resnet20:projection"), "name, activation bytes"),
+        (("show", "resnet20"), None),
+    ],
+)
+def test_tables_fit_a_terminal_of_60_columns(say, monkeypatch, words, left_out):
+    monkeypatch.setenv("COLUMNS", "60")
+    out = say(*words).out
+    assert max(map(len, out.splitlines())) <= 60
+    assert left_out is None or f"(the terminal is too narrow for: {left_out})\n" in out
+
+
+def test_parameters_and_multiply_adds_are_the_last_columns_to_go(say, monkeypatch):
+    for width, heads in ((65, "layer output parameters multiply-adds"), (50, "layer output parameters")):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = say("show", "resnet20").out.splitlines()
+        assert next(line for line in lines if line.startswith("layer ")).split() == heads.split()
 
 
 def test_deep_networks_are_shown_by_blocks(say):

@@ -10,7 +10,7 @@ from kitnet.kernels.emit import Kernel
 from kitnet.kernels.jit import assembly
 from kitnet.kernels.types import F32
 from kitnet.lab import instructions
-from kitnet.lab.instructions import fused, innermost_loops
+from kitnet.lab.instructions import count, fused, innermost_loops
 
 NESTED = """
 name:
@@ -36,6 +36,58 @@ def test_innermost_loops_hold_no_loop() -> None:
         (".LBB0_2:", "\tvfmadd231ps\t(%rdi), %zmm1, %zmm0", "\tjne\t.LBB0_2"),
         (".LBB0_3:", "\taddq\t$4, %rdi", "\tjb\t.LBB0_3"),
     ]
+
+
+# The inner loop enters at .LBB0_2, before which its last block stands, and the outer one's before that.
+ROTATED = """
+name:
+	jmp	.LBB0_1
+.LBB0_4:
+	incq	%r8
+	je	.LBB0_5
+.LBB0_1:
+	xorl	%eax, %eax
+	jmp	.LBB0_2
+	.p2align	4
+.LBB0_3:
+	incq	%rax
+	je	.LBB0_4
+.LBB0_2:
+	vmaxps	%zmm0, %zmm1, %zmm1
+	jae	.LBB0_3
+	vmaxps	%zmm2, %zmm1, %zmm1
+	jmp	.LBB0_3
+.LBB0_5:
+	retq
+"""
+
+
+def test_a_loop_whose_end_stands_before_its_beginning() -> None:
+    lines = ROTATED.splitlines()
+    begin, end = lines.index(".LBB0_3:"), lines.index(".LBB0_5:")
+    assert innermost_loops(ROTATED) == [tuple(lines[begin:end])]
+
+
+@pytest.mark.parametrize("jump", ["jmp", "b"])
+def test_nothing_goes_on_behind_a_jump_on_every_condition(jump: str) -> None:
+    """.LBB0_2 leads into the loop, and no way leads from the loop to it."""
+    loop = [".LBB0_1:", "\taddq\t$4, %rdi", "\tjne\t.LBB0_1"]
+    apart = [f"\t{jump}\t.LBB0_3", ".LBB0_2:", "\tincq\t%r8", f"\t{jump}\t.LBB0_1", ".LBB0_3:", "\tretq"]
+    assert innermost_loops("\n".join([*loop, *apart])) == [tuple(loop)]
+
+
+def test_a_pool_with_padding_takes_the_largest_in_its_loop() -> None:
+    """Each position is a turn, whose comparisons belong to it, in the loop over a row of positions."""
+    found = instructions("28x28x16 maxpool3 same")
+    assert sum("cmp" in line and "ps" in line.split()[0] for line in found.loop) >= 8 or not detect().has_fma
+    assert count(found.loop) == sum(line.startswith("\t") for line in found.loop)
+
+
+def test_a_kernel_without_a_loop() -> None:
+    found = instructions("8x8x3 meanpool2")
+    assert found.loop == () and found.fused == sum(map(fused, found.whole))
+    assert found.whole[-1].split()[0].startswith("ret") and count(found.whole) == len(found.whole)
+    assert set(found.whole) <= set(found.assembly.splitlines())
 
 
 def test_loops_of_another_processor() -> None:

@@ -109,7 +109,10 @@ def test_steps_and_places_draw_different_bits() -> None:
             "4x4x2 -> batchnorm eps=0.0",
             "batchnorm1: an eps of 0 does not keep var + eps above 0; use 1e-5",
         ),
-        ("7 -> dropout drop=1.0", "dropout1: a drop of 1 is no probability below 1; use 0 to 0.9"),
+        (
+            "7 -> dropout drop=1.0",
+            "dropout1: a drop of 1 is no probability below 1; use 0 or more, and less than 1",
+        ),
     ],
 )
 def test_what_cannot_be(line: str, message: str) -> None:

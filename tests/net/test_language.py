@@ -177,6 +177,16 @@ REFUSED = [
     ("8x8x1 -> dense10", "unknown layer 'dense' (kitnet calls it 'fc'); write fc10", 9),
     ("8x8x1 -> Dense", "unknown layer 'dense' (kitnet calls it 'fc'); write fc120", 9),
     ("8x8x1 -> AvgPool2", "unknown layer 'avgpool' (kitnet calls it 'meanpool'); write meanpool2", 9),
+    ("8x8x1 -> ConvT4-3", "unknown layer 'convt' (kitnet calls it 'transposed'); write transposed4-3", 9),
+    (
+        "8x8x1 -> depthwise3",
+        "unknown layer 'depthwise' (kitnet calls it 'conv'); write conv3-16 groups=16, with as many groups "
+        "as there are channels",
+        9,
+    ),
+    ("8x8x1 -> dropout0.3", "dropout is written dropout drop=0.3, not 'dropout0.3'", 9),
+    ("8x8x1 -> leakyrelu.1", "leakyrelu is written leakyrelu slope=.1, not 'leakyrelu.1'", 9),
+    ("8x8x1 -> tanh0.5", "tanh is written tanh, not 'tanh0.5'", 9),
     ("8x8x1 -> BatchNorm2d", "batchnorm is written batchnorm, not 'BatchNorm2d'", 9),
     ("8x8x1 -> maxpool2d3", "maxpool is written maxpool3, not 'maxpool2d3'", 9),
     ("8x8x1 -> conv2d3-16", "conv is written conv3-16, not 'conv2d3-16'", 9),

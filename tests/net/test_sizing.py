@@ -154,6 +154,26 @@ def test_what_breaks_a_rule(rest: str, text: str) -> None:
     assert said(f"32x32x3 -> {rest}") == [text]
 
 
+def test_filters_of_their_own_at_each_place_keep_the_rules_of_filters() -> None:
+    assert said("32x32x3 -> local5-8 -> relu -> maxpool2 -> fc10") == [
+        "local1: a 5x5 filter changes the size, 32 to 28; write same, and let pools make it smaller (padding)"
+    ]
+    assert said("32x32x3 -> local5-8 same -> conv7-8 same -> fc10") == [
+        "conv1: a 7x7 filter is large behind the first layer; stack 3x3 filters, which see as much (filter)"
+    ]
+
+
+@pytest.mark.parametrize("layer", ["scell5-8 same", "cosine7-8 same", "patch5-8", "transposed4-8"])
+def test_no_rule_speaks_of_templates(layer: str) -> None:
+    assert said(f"32x32x3 -> {layer} -> relu -> fc10") == []
+
+
+def test_subsampling_is_a_pool() -> None:
+    assert said("32x32x3 -> conv3-8 same -> subsample4 -> fc10") == [
+        "subsample1: a 4x4 window drops too much; use 2x2 or 3x3 with stride 2 (pooling)"
+    ]
+
+
 @row(87)
 def test_large_first_filters_save_memory_by_a_stride() -> None:
     """ZFNet's 7x7 with stride 2 and AlexNet's 11x11 with stride 4 pass."""
@@ -200,3 +220,8 @@ def test_unusual_numbers_of_the_pattern() -> None:
     hidden = "[fc128 -> relu]*3: 3 times are many for hidden fully connected layers; usual are 0 to 2"
     assert said_of_pattern(PATTERN, N=4, M=2, K=3) == [f"{convolutions} (pattern)", f"{hidden} (pattern)"]
     assert said_of_pattern("INPUT -> [CONV -> RELU -> POOL]*5 -> FC") == []
+    local = said_of_pattern("INPUT -> [CONV -> local3-8 same]*4 -> FC")
+    assert local == [
+        "[conv3-32 same -> local3-8 same]*4: 4 times are many for convolutions before a pool; usual are 0 "
+        "to 3 (pattern)"
+    ]

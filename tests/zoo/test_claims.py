@@ -29,6 +29,24 @@ def test_every_claim_holds(name: str) -> None:
     assert failures(name) == []
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_no_claim_is_counted_twice(name: str) -> None:
+    found = check(find(name), built(name))
+    assert len({(one.claim.what, one.claim.expected) for one in found}) == len(found)
+
+
+def test_what_two_sources_claim_names_both() -> None:
+    (source,) = [
+        one.claim.source
+        for one in check(find("vgg16"), built("vgg16"))
+        if "stage5" in one.claim.what and one.claim.what.startswith("receptive")
+    ]
+    assert source == (
+        "by hand: 1 + the sum of (window - 1) x jump over the layers of the paper's table; Araujo, Norris, "
+        "Sim: Computing receptive fields of convolutional neural networks, Distill 2019"
+    )
+
+
 @row(89, 99, 103, 104, 107, 109)
 @pytest.mark.parametrize("name", [name for name, card in MODELS.items() if card.errata])
 def test_errata(name: str) -> None:

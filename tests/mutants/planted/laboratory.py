@@ -158,13 +158,22 @@ LABORATORY = [
     ),
     # Instructions
     Mutant(
-        "innermost_loops",
-        "(begin, end) != (b, e)",
-        "False",
+        "lab.instructions:_innermost",
+        "inside or [loop]",
+        "[loop]",
         INSTRUCTIONS + "test_innermost_loops_hold_no_loop",
     ),
     Mutant(
-        "innermost_loops", "begin < end", "begin != end", INSTRUCTIONS + "test_innermost_loops_hold_no_loop"
+        "lab.instructions:_blocks",
+        "not WITHOUT_WAY_ON.match(block[-1])",
+        "True",
+        INSTRUCTIONS + "test_nothing_goes_on_behind_a_jump_on_every_condition",
+    ),
+    Mutant(
+        "lab.instructions:_innermost",
+        "(ways[i] & loop) - entered",
+        "ways[i] & loop",
+        INSTRUCTIONS + "test_a_loop_whose_end_stands_before_its_beginning",
     ),
     Mutant(
         "lab.instructions:fused",

@@ -304,7 +304,7 @@ LEDGER = [
     # the sizing rules
     Mutant(
         "advice",
-        "first and (not convolution)",
+        "first and not isinstance(node.layer, Convolution | LocallyConnected | Template)",
         "first",
         f"{SIZING}::test_what_breaks_a_rule",
     ),
@@ -345,7 +345,7 @@ LEDGER = [
         f"{SIZING}::test_each_axis_has_strides_of_its_own",
     ),
     Mutant(
-        "net.sizing:_of_convolution",
+        "net.sizing:_of_filters",
         "max(windows) > LARGEST_FILTER and max(strides) == 1",
         "max(windows) > LARGEST_FILTER",
         f"{SIZING}::test_large_first_filters_save_memory_by_a_stride",
@@ -355,6 +355,42 @@ LEDGER = [
         "set(strides) != {POOL_STRIDE}",
         "False",
         f"{SIZING}::test_what_breaks_a_rule",
+    ),
+    Mutant(
+        "net.sizing:_of_window",
+        "_is_pool(layer)",
+        "True",
+        f"{SIZING}::test_no_rule_speaks_of_templates",
+    ),
+    Mutant(
+        "net.difference:_ways",
+        "above[:-1] + layer + (names[1] == name)",
+        "above[:-1] + layer",
+        f"{DIFF}::test_of_equal_layers_those_of_one_name_are_the_same",
+    ),
+    Mutant(
+        "net.difference:_same",
+        "keys[0][i] != keys[1][i] or names[0][i] != names[1][i]",
+        "keys[0][i] != keys[1][i]",
+        f"{DIFF}::test_the_layer_that_a_name_has_left",
+    ),
+    Mutant(
+        "cli.diff:_read",
+        "name in refusals[1].names",
+        "True",
+        f"{DIFF}::test_what_is_given_and_stands_in_neither",
+    ),
+    Mutant(
+        "cli.diff:_read",
+        "text.partition('=')[0] not in error.names",
+        "False",
+        f"{DIFF}::test_what_is_given_counts_where_it_stands",
+    ),
+    Mutant(
+        "zoo.card:check",
+        "replace(claim, source='')",
+        "claim",
+        "cli/test_claims_command.py::test_what_several_sources_claim_is_counted_once",
     ),
     # the commands
     Mutant(
@@ -541,9 +577,9 @@ LEDGER = [
     ),
     # where networks differ
     Mutant(
-        "net.difference:_skips",
-        "np.maximum.accumulate(row, out=row)",
-        "row",
+        "net.difference:_ways",
+        "np.maximum.accumulate(np.maximum(above[1:], both))",
+        "np.maximum(above[1:], both)",
         f"{DIFF}::test_as_few_layers_as_possible_differ",
     ),
     Mutant(

@@ -108,7 +108,7 @@ ZOO = [
         "cli/test_claims_command.py::test_a_claim_that_does_not_hold",
     ),
     Mutant(
-        "_keys",
+        "net.difference:_same",
         "(line.layer, line.row.output)",
         "(line.row.path, line.row.output)",
         "cli/test_diff_command.py::test_the_same_network_under_other_names",
