@@ -25,8 +25,8 @@ settings.register_profile(
 )
 settings.load_profile("kitnet")
 
-# Started in the background by a shell they would ignore Ctrl-C, by nohup the end of the terminal, and so would
-# every process that they start.
+# Started in the background by a shell they would ignore Ctrl-C, by nohup the end of the terminal, and so
+# would every process that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
