@@ -12,7 +12,7 @@ from kitnet.base.argument import array
 from kitnet.base.error import DataError, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
-from kitnet.data import Arrays, Dataset, Parts, Source, open_image
+from kitnet.data import Arrays, Dataset, Parts, Source, open_image, renumbered
 from kitnet.data.arrays import Prepared, Standardisation
 from kitnet.data.kind import Given, check_given
 from kitnet.data.loading import ARRAYS
@@ -46,11 +46,7 @@ def source_of(x: Any, y: Any, input_shape: Shape, classes: Sequence[str], namele
     if isinstance(x, Source):
         if y is not None:
             raise DataError(f"{x.name}: it has labels of its own; leave y out")
-        if not nameless and x.classes != tuple(classes):
-            raise DataError(
-                f"{x.name}: its classes are {shorten(x.classes)}, but the model's {shorten(tuple(classes))}"
-            )
-        return x
+        return x if nameless else renumbered(x, classes)
     if y is None:
         raise DataError("y is missing; give the class of each sample, numbers or names")
     values = array("x", x)

@@ -297,7 +297,8 @@ def test_data_with_other_classes(refused, trained, tmp_path):
         write_idx(tmp_path / f"{part}-images-idx3-ubyte", images)
         write_idx(tmp_path / f"{part}-labels-idx1-ubyte", labels)
     assert refused("evaluate", trained, "--data", tmp_path) == (
-        f"{trained}: the model knows 10 classes but {tmp_path} has 3; give the data that it was trained for"
+        f"{tmp_path}: its classes are ('0', '1', '2'), but the model's ('0', '1', '2', '3', '4', '5', '6', "
+        "'7', '8', '9'); give the data that it was trained for"
     )
 
 

@@ -356,7 +356,9 @@ def test_what_a_fitted_model_does_not_take() -> None:
     )
     named = kitnet.Model("8x8x1 -> fc2", classes=("a", "b"))
     data = Dataset("other", X[:9], Y[:9] % 2, ("c", "d"))
-    assert refused(lambda: named.fit(data)) == "other: its classes are ('c', 'd'), but the model's ('a', 'b')"
+    assert refused(lambda: named.fit(data)) == (
+        "other: its classes are ('c', 'd'), but the model's ('a', 'b'); give the data that it was trained for"
+    )
     assert refused(lambda: named.fit(X[:9], ["a", "c"] * 4 + ["a"])) == "y has the class 'c'; known: 'a, b'"
 
 
