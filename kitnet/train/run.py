@@ -68,7 +68,7 @@ class Run:
         )
         if parts.validation is None and settings.validation is None:
             settings = replace(settings, validation=recipe.validation)
-            parts = with_validation(parts, recipe.validation)
+            parts = with_validation(parts, recipe.validation, usual=True)
         classes = len(parts.train.classes)
         net, note = with_classes(net, classes, parts.train.name, replaces=card.name in MODELS)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
