@@ -11,7 +11,7 @@ from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
 from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Megapixels, Memory, Run, Split, Strict, Threads
 from kitnet.cli.screen import busy, print_json, remark, say, show_compiling
-from kitnet.data import load
+from kitnet.data import load, renumbered
 from kitnet.train import Model, Settings, evaluate, pick_engine
 from kitnet.train.recipe import USUAL_DATA
 
@@ -47,11 +47,7 @@ def command(
     part, test = next((name, one) for name, one in reversed(parts.named().items()) if name != "train")
     for text in test.warnings:
         remark(text)
-    if len(test.classes) != len(model.classes):
-        raise KitnetError(
-            f"{run}: the model knows {len(model.classes)} classes but {test.name} has {len(test.classes)}; "
-            "give the data that it was trained for"
-        )
+    test = renumbered(test, model.classes)
     with busy(f"evaluating {len(test):,} images"):
         if pick_engine(engine) == "compiled":
             model.compile(threads=threads, progress=show_compiling)

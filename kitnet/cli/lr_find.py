@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import asdict
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from kitnet.cli.flags import (
     Threads,
     Whole,
 )
+from kitnet.cli.own_layers import to_type
 from kitnet.cli.screen import Column, busy, print_json, print_table, say, say_wrapped, show_compiling
 from kitnet.train import Settings
 from kitnet.train.find_rate import FIRST, LAST, STEPS, Rates, find_rate
@@ -76,11 +76,11 @@ def command(
     if json:
         print_json({name: _jsonable(value) for name, value in asdict(found).items()})
     else:
-        _print(found, model, data)
+        _print(found, model, data, data_dir, split)
     return 0
 
 
-def _print(found: Rates, model: str, data: str | None) -> None:
+def _print(found: Rates, model: str, data: str | None, data_dir: str | None, split: float | None) -> None:
     shown = np.unique(np.linspace(0, len(found.rates) - 1, ROWS).round().astype(int))
     finite = [x for x in found.smoothed if math.isfinite(x)]
     most = 1.2 * finite[0] if finite else 1.0
@@ -98,8 +98,9 @@ def _print(found: Rates, model: str, data: str | None) -> None:
         say_wrapped(f"no rate to propose: {found.reason}")
         return
     say_wrapped(f"proposed rate {found.proposed:g}: {found.reason}")
-    words = ["kitnet", "train", model, *(["--data", data] if data else []), "--lr", f"{found.proposed:g}"]
-    say(f"try: {shlex.join(words)}")
+    where = {"--data": data, "--data-dir": data_dir, "--split": None if split is None else f"{split:g}"}
+    flags = [word for flag, value in where.items() if value for word in (flag, str(value))]
+    say(f"try: {to_type('train', model, *flags, '--lr', f'{found.proposed:g}')}")
 
 
 def _bar(loss: float, most: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,11 +12,13 @@ from pathlib import Path
 from kitnet.base.error import KitnetError, cut
 
 FLAG = "--import"
+_imported: list[str] = []  # by this command
 
 
 def import_layers(arguments: Sequence[str]) -> list[str]:
     """Run the files that `--import` names, and give the other arguments. Raises KitnetError."""
     others, words = [], iter(arguments)
+    _imported.clear()
     for word in words:
         flag, equals, file = word.partition("=")
         if flag != FLAG:
@@ -28,7 +31,14 @@ def import_layers(arguments: Sequence[str]) -> list[str]:
                 f"{FLAG} {cut(file)}: expected a file with layers of your own, such as {FLAG} my_layers.py"
             )
         _run(Path(file))
+        _imported.append(file)
     return others
+
+
+def to_type(*words: str) -> str:
+    """A command that a person may type after this one, with the same files of layers."""
+    flags = [word for file in dict.fromkeys(_imported) for word in (FLAG, file)]
+    return shlex.join(["kitnet", *words, *flags])
 
 
 def _run(file: Path) -> None:

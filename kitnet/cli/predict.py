@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kitnet.base.argument import whole
-from kitnet.base.error import KitnetError
+from kitnet.base.error import DataError, KitnetError
 from kitnet.cli.flags import Json, Megapixels, Memory, Run, Whole
-from kitnet.cli.screen import print_json, say
+from kitnet.cli.screen import complain, print_json, say
 from kitnet.data import open_image
 from kitnet.data.image import MEGAPIXELS
 from kitnet.train import Model
@@ -20,8 +20,10 @@ def command(
     memory: Memory = None,
     megapixels: Megapixels = None,
     json: Json = False,
-) -> None:
+) -> int:
     """What a trained model sees on images: the most probable classes.
+
+    A file that is no image is told, the others are answered all the same, and the exit status is 2.
 
     Parameters
     ----------
@@ -39,15 +41,19 @@ def command(
     whole("--top", top, 1)
     model = Model.load(run, memory)
     most = MEGAPIXELS if megapixels is None else megapixels
-    images = [open_image(file, most)[None] for file in files]  # all of them, before anything is printed
-    found = [model.predict(255 - image if invert else image, top)[0] for image in images]
-    if json:
-        print_json(
-            [
-                {"file": file, "classes": [{"class": name, "probability": p} for name, p in one.classes]}
-                for file, one in zip(files, found, strict=True)
-            ]
-        )
-        return
-    for file, one in zip(files, found, strict=True):
-        say(f"{file}: " + "  ".join(f"{name} {p:.1%}" for name, p in one.classes))
+    status, told = 0, []
+    for file in files:
+        try:
+            image = open_image(file, most)[None]
+        except DataError as error:
+            status = complain(str(error))
+            continue
+        (found,) = model.predict(255 - image if invert else image, top)
+        if json:
+            classes = [{"class": name, "probability": p} for name, p in found.classes]
+            told.append({"file": file, "classes": classes})
+        else:
+            say(f"{file}: " + "  ".join(f"{name} {p:.1%}" for name, p in found.classes))
+    if json and told:
+        print_json(told)
+    return status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from kitnet.cli.flags import (
 from kitnet.cli.interruption import Interrupted, Interruption, interruptible
 from kitnet.cli.live import Live
 from kitnet.cli.network import read_network
+from kitnet.cli.own_layers import to_type
 from kitnet.cli.screen import (
     busy,
     fits,
@@ -329,7 +329,7 @@ class _Show:
 
 def _say_stopped(when: str, folder: Path | None) -> None:
     print(
-        f"kitnet: stopped {when}; go on with: kitnet train --resume {shlex.quote(str(folder))}",
+        f"kitnet: stopped {when}; go on with: {to_type('train', '--resume', str(folder))}",
         file=sys.stderr,
     )
 
@@ -367,7 +367,7 @@ def _leave_pictures(folder: Path) -> None:
     if run.reason:
         remark(f"no table of classes and no mistakes: {run.reason}")
     if not look.can_draw():
-        page = f"kitnet report {shlex.quote(str(folder))}"
+        page = to_type("report", str(folder))
         say(f"pictures need matplotlib (pip install 'kitnet[plots]'); a page needs none: {page}")
 
 
@@ -386,6 +386,6 @@ def _say_end(finished: Finished) -> None:
             "validation images right"
         )
     result = f"{right:.2%} of the {IMAGES[part]} right after {summary['seconds']:.1f} s;"
-    advice = f"try: kitnet predict {shlex.quote(str(finished.folder))} IMAGE.png"
+    advice = f"try: {to_type('predict', str(finished.folder), 'IMAGE.png')}"
     for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:
         say(line)

@@ -9,6 +9,7 @@ from kitnet.data.kind import Given, Kind, Parts, register
 from kitnet.data.loader import Loader
 from kitnet.data.loading import NAMES, load
 from kitnet.data.preparation import Preparation
+from kitnet.data.renumbered import renumbered
 from kitnet.data.source import Source
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "open_image",
     "read_idx",
     "register",
+    "renumbered",
     "write_idx",
 ]

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
-from kitnet.data import Source, load
+from kitnet.data import Source, load, renumbered
 from kitnet.look.record import Record
 from kitnet.train import Model, pick_engine
 from kitnet.train.recipe import USUAL_DATA
@@ -37,13 +36,9 @@ class Judgement:
 
 
 def judge(model: Model, source: Source, part: str = "test") -> Judgement:
-    """The model's judgement of a data set, in evaluation mode. Raises KitnetError where it knows other
-    classes."""
-    if len(model.classes) != len(source.classes):
-        raise KitnetError(
-            f"{source.name}: it has {len(source.classes)} classes, but the model knows {len(model.classes)}; "
-            "give the data that it was trained for"
-        )
+    """The model's judgement of a data set, in evaluation mode. Classes are matched by
+    name. Raises DataError where the model knows other ones."""
+    source = renumbered(source, model.classes)
     model.refresh()
     labels, predicted = np.empty((2, len(source)), np.int64)
     confidence, losses = np.empty((2, len(source)))

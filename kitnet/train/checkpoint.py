@@ -22,10 +22,15 @@ from kitnet.train.events import EpochEnded
 from kitnet.train.metrics import Score
 from kitnet.train.network_parts import check_arrays, check_network_arrays, fill, graph_data, network_parts
 
-PARTS = ("graph", "weights", "state", "rule", "trainer", "data")
-CHECKPOINT = Format("kitnet checkpoint 3", dict.fromkeys(PARTS, 1))
+PARTS = ("graph", "weights", "state", "rule", "trainer", "data", "settings")
+# those of before have no settings
+CHECKPOINT = Format("kitnet checkpoint 3", dict.fromkeys(PARTS, 1), frozenset({"settings"}))
 OLD = {"kitnet checkpoint 1": 1, "kitnet checkpoint 2": 2}  # 2: without a validation part
 MOST = 1 << 53  # of a count in a file
+
+
+class ChangedError(RunError):
+    """Arguments that are not those that a run began with."""
 
 
 @dataclass
@@ -64,9 +69,16 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress, data: str = ""
+    path: Path,
+    net: Net,
+    rule: Rule,
+    memory: Mapping[str, Weights],
+    progress: Progress,
+    data: str = "",
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the checkpoint, whole; `data` is the digest of those that are trained on. Raises RunError."""
+    """Write the checkpoint, whole; `data` is the digest of those that are trained on, `settings` are those
+    that decide the bits. Raises RunError."""
     CHECKPOINT.write(
         path,
         {
@@ -74,15 +86,23 @@ def save_checkpoint(
             "rule": Part(_rule(rule), _memory(memory)),
             "trainer": Part(dataclasses.asdict(progress)),
             "data": Part(data),
+            "settings": Part(dict(settings or {})),
         },
     )
 
 
 def load_checkpoint(
-    path: Path, net: Net, rule: Rule, memory: Mapping[str, Weights], steps: int, data: str = ""
+    path: Path,
+    net: Net,
+    rule: Rule,
+    memory: Mapping[str, Weights],
+    steps: int,
+    data: str = "",
+    settings: Mapping[str, Any] | None = None,
 ) -> Progress:
     """Fill a network and the memory of a rule, in a run of so many steps an epoch on `data` of this digest.
-    Raises RunError, with nothing changed, for a file that is not theirs."""
+    Raises RunError, with nothing changed, for a file that is not theirs, and ChangedError where its settings
+    are others than `settings`."""
     try:
         with opened(path) as file:
             old = OLD.get(file.metadata.get(FORMAT, ""))
@@ -94,6 +114,7 @@ def load_checkpoint(
     try:
         if json.dumps(parts["graph"].data) != json.dumps(graph_data(net)):
             raise KitnetError("it belongs to another network")
+        _check_settings(path.parent, settings or {}, parts["settings"].data if "settings" in parts else {})
         weights, state = parts["weights"].arrays, parts["state"].arrays
         check_network_arrays(net.graph, weights, state)
         kept, views = parts["rule"], _memory(memory)
@@ -102,12 +123,31 @@ def load_checkpoint(
         progress = Progress.from_json(parts["trainer"].data, steps)
         if parts["data"].data != data:
             raise KitnetError("its data are not those of now")
+    except ChangedError:
+        raise
     except KitnetError as error:
         raise RunError(f"{path}: not a checkpoint of this run ({error})") from None
     fill(net, weights, state)
     for name, view in views.items():
         view[...] = kept.arrays[name]
     return progress
+
+
+def _check_settings(folder: Path, now: Mapping[str, Any], kept: object) -> None:
+    """Raises ChangedError for a setting of now that is not as it was kept."""
+    if not isinstance(kept, dict):
+        raise KitnetError("its settings are no mapping")
+    for name, value in now.items():
+        before = kept.get(name, value)
+        if before != value:
+            raise ChangedError(
+                f"{folder}: args.toml says {_said(name, value)}, but the run began with "
+                f"{_said(name, before)}; put that back, or begin a new run"
+            )
+
+
+def _said(name: str, value: object) -> str:
+    return f"no {name}" if value is None else f"{name} {value}"
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kitnet.base.argument import words
 from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.data import Parts
 from kitnet.data.loading import ARRAYS
@@ -45,7 +46,7 @@ def fit(
     x: Any,
     y: Any = None,
     validation: Any = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     settings: dict[str, Any] | None = None,
 ) -> History:
     """Train a model, in place.
@@ -62,9 +63,9 @@ def fit(
     there is a run folder as `kitnet train` makes one; without them nothing is written. Weights that are
     there already are trained further; those that nobody has used yet are drawn from `seed`.
 
-    `callbacks` are called with each event (`kitnet.train.events`), and training ends after the step where
-    one of them returns True. Warnings of the run are Python's warnings. Ctrl-C passes through, and leaves the
-    model with the weights of the best epoch, or where none has ended those of the last step.
+    `callbacks`, one or several, are called with each event (`kitnet.train.events`), and training ends after
+    the step where one of them returns True. Warnings of the run are Python's warnings. Ctrl-C passes through,
+    and leaves the model with the weights of the best epoch, or where none has ended those of the last step.
 
     Raises KitnetError where data, network and settings do not fit each other, and TrainingError where the
     loss is no longer a number.
@@ -74,6 +75,7 @@ def fit(
             f"fit trains networks of one input, and this one reads {' and '.join(model.net.operands)}; write "
             "a loop with net.compile(batch, 'train')"
         )
+    hearing = _callbacks(callbacks)
     parts = parts_of(x, y, validation, model.net.input_shape, model.classes, model.is_nameless)
     told = _settings(model, settings or {}, parts)
     if told.patience is not None and validation is None:
@@ -88,13 +90,23 @@ def fit(
         with closing(events):
             for event in events:
                 _hear(event, history)
-                for callback in callbacks:
+                for callback in hearing:
                     if callback(event) is True:
                         loop.stop.set()
     finally:
         saves.restore_best(model.net)
         model.refresh()
     return history
+
+
+def _callbacks(given: Any) -> tuple[Callback, ...]:
+    """One or several functions of an event. Raises KitnetError."""
+    found = (given,) if callable(given) else given
+    if not isinstance(found, list | tuple) or not all(map(callable, found)):
+        raise KitnetError(
+            f"callbacks: expected functions of an event, such as [print], but got {shorten(given)}"
+        )
+    return tuple(found)
 
 
 def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
@@ -110,6 +122,8 @@ def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
     for name in given:
         if name not in KNOWN:
             raise KitnetError(f"fit has no {shorten(name)}{nearest(name, KNOWN)}; known: {', '.join(KNOWN)}")
+    if "freeze" in given:
+        given["freeze"] = ",".join(words("freeze", given["freeze"], "conv1"))
     loss = write_layer(model.loss)
     if parts.train.read(np.arange(1))[0][0].dtype.kind == "f":
         given.setdefault("augment", "none")

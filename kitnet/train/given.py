@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from kitnet.base.argument import array
 from kitnet.base.error import DataError, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
-from kitnet.data import Arrays, Dataset, Parts, Source, open_image
+from kitnet.data import Arrays, Dataset, Parts, Source, open_image, renumbered
 from kitnet.data.arrays import Prepared, Standardisation
+from kitnet.data.checked import checked
 from kitnet.data.kind import Given, check_given
 from kitnet.data.loading import ARRAYS
-from kitnet.data.source import Images
+from kitnet.data.source import CHUNK, Images
 from kitnet.data.validation import with_validation
 
 DEPTHS = (1, 3)  # of pictures: grey and colour
@@ -46,11 +47,7 @@ def source_of(x: Any, y: Any, input_shape: Shape, classes: Sequence[str], namele
     if isinstance(x, Source):
         if y is not None:
             raise DataError(f"{x.name}: it has labels of its own; leave y out")
-        if not nameless and x.classes != tuple(classes):
-            raise DataError(
-                f"{x.name}: its classes are {shorten(x.classes)}, but the model's {shorten(tuple(classes))}"
-            )
-        return x
+        return checked(x) if nameless else renumbered(checked(x), classes)
     if y is None:
         raise DataError("y is missing; give the class of each sample, numbers or names")
     values = array("x", x)
@@ -60,16 +57,28 @@ def source_of(x: Any, y: Any, input_shape: Shape, classes: Sequence[str], namele
     return Arrays(ARRAYS, _floats(values, input_shape), labels, names)
 
 
-def samples_of(x: Any, preparation: Prepared) -> Images:
-    """What shall be predicted: a batch, or one sample, or the paths of pictures."""
+def batches_of(x: Any, preparation: Prepared) -> tuple[int, Iterator[Images]]:
+    """What shall be predicted: how many samples, and these in batches, one at least. A Source is read batch
+    by batch."""
+    if isinstance(x, Source):
+        return len(x), (images for images, _ in checked(x).chunks())
+    samples = _samples(x, preparation)
+    starts = range(0, max(1, len(samples)), CHUNK)
+    return len(samples), (samples[i : i + CHUNK] for i in starts)
+
+
+def _samples(x: Any, preparation: Prepared) -> Images:
+    """A batch, of one sample, too, and of the pictures that paths name."""
     if isinstance(x, str | os.PathLike):
         x = [x]
     if isinstance(x, list | tuple) and any(isinstance(one, str | os.PathLike) for one in x):
         return [open_image(one) for one in x]
-    if isinstance(x, list) and x and all(getattr(one, "ndim", 0) == 3 for one in x):
-        return x  # pictures of sizes of their own
+    is_of_arrays = isinstance(preparation, Standardisation)
+    axes = (3,) if is_of_arrays else (2, 3)
+    if isinstance(x, list) and x and all(getattr(one, "ndim", 0) in axes for one in x):
+        return [one if one.ndim == 3 else one[..., None] for one in x]  # pictures of sizes of their own
     values = array("x", x)
-    if isinstance(preparation, Standardisation):
+    if is_of_arrays:
         shape = preparation.input
         if values.dtype == np.uint8 and _is_of_pictures(shape):
             return preparation.placed(values)  # which refuses them

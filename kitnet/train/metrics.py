@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.data import Source
+from kitnet.data import Source, renumbered
 from kitnet.train.model import Model
 
 
@@ -41,8 +41,8 @@ class Score:
 
 def evaluate(model: Model, source: Source) -> Score:
     """The model's mean loss and accuracy on a data set, in evaluation mode. A thread reads the next pictures
-    while these are judged."""
-    score = Score()
+    while these are judged. Classes are matched by name. Raises DataError where the model knows other ones."""
+    score, source = Score(), renumbered(source, model.classes)
     model.refresh()
     chunks = ((model.preparation.prepare(images), labels) for images, labels in source.chunks())
     with ThreadPoolExecutor(1, "evaluation") as pool:

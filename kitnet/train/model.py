@@ -26,7 +26,7 @@ from kitnet.net import Net, Tape, usual_loss
 from kitnet.net.notation import write_layer
 from kitnet.net.objective import Losses, class_numbers, loss_by_name, one_hot, scores_of
 from kitnet.train.events import Event
-from kitnet.train.given import samples_of, source_of
+from kitnet.train.given import batches_of, source_of
 from kitnet.train.model_file import Auxiliary, Contents, read_model, write_model
 from kitnet.zoo import MODELS
 
@@ -77,6 +77,11 @@ class Model:
         self.loss: Loss = loss_by_name(usual) if isinstance(usual, str) else usual
         scores = math.prod(self.net.output_shape)
         self.classes = _numbers(scores) if classes is None else tuple(classes)
+        if not self.classes:
+            raise KitnetError(
+                f"classes is empty; give the names of the {scores} classes, or leave it out where they are "
+                "numbers"
+            )
         check_classes(self.classes)
         if len(self.classes) != scores:
             raise KitnetError(
@@ -126,7 +131,7 @@ class Model:
         validation: Any = None,
         epochs: int | None = None,
         batch: int | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Callback | Sequence[Callback] = (),
         runs: str | Path | None = None,
         name: str | None = None,
         **settings: Any,
@@ -158,12 +163,11 @@ class Model:
 
     def probabilities(self, x: Any) -> Array:
         """The probability of each class for each sample, float32 (N, classes); x is as in `predict`."""
-        samples = samples_of(x, self.preparation)
-        if len(samples) > CHUNK:
+        count, batches = batches_of(x, self.preparation)
+        if count > CHUNK:
             self._compile_if_possible()
         self.refresh()
-        starts = range(0, max(1, len(samples)), CHUNK)
-        parts = (self.scores(self.preparation.prepare(samples[i : i + CHUNK])) for i in starts)
+        parts = (self.scores(self.preparation.prepare(batch)) for batch in batches)
         return np.concatenate([self.loss.probabilities(part) for part in parts])
 
     def evaluate(self, x: Any, y: Any = None) -> Score:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kitnet.base.error import KitnetError
+from kitnet.base.error import KitnetError, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import USUAL
 from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
@@ -19,7 +19,7 @@ from kitnet.data.validation import with_validation
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
 from kitnet.net.notation import write_layer
-from kitnet.net.objective import goals_of, loss_by_name
+from kitnet.net.objective import goals_of, loss_by_name, with_goals
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED
 from kitnet.train.checkpoint import Progress
@@ -68,11 +68,10 @@ class Run:
         )
         if parts.validation is None and settings.validation is None:
             settings = replace(settings, validation=recipe.validation)
-            parts = with_validation(parts, recipe.validation)
+            parts = with_validation(parts, recipe.validation, usual=True)
         classes = len(parts.train.classes)
         net, note = with_classes(net, classes, parts.train.name, replaces=card.name in MODELS)
         loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
-        goals_of(net.graph, loss, "classes")  # raises where the loss has other targets than data sets have
         settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
@@ -99,6 +98,8 @@ class Run:
         train, net = parts.train, model.net
         classes = train.classes
         with_classes(net, len(classes), train.name, replaces=False)  # raises where it has other ones
+        goals = goals_of(net.graph, model.loss, "classes")  # raises where the loss has other targets
+        with_goals(net.graph, goals)  # raises for numbers that the loss does not take
         preparation = model.preparation if model.is_fitted else fitted(train, net.input_shape)
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
@@ -113,12 +114,18 @@ class Run:
                 "the network has its weights already; leave init out, or draw them by "
                 f"net.initialise(init={settings.init!r})"
             )
-        net.weights.below(settings.frozen)  # raises where nothing lies there
+        _check_frozen(net, settings.frozen)
         model.classes, model.preparation, model.auxiliary = classes, preparation, auxiliary
         means = (ACCUMULATED,) if (settings.accumulate or 1) > 1 else ()
         memory = {each: net.weights.like() for each in (*rule.memory, *means)}
         data = _digest(parts) if resumed else ""
-        return cls(name, settings, model, parts, data, loader, rule, memory)
+        run = cls(name, settings, model, parts, data, loader, rule, memory)
+        if len(classes) == 1:
+            run.notes.append(
+                f"{train.name}: one class only, {shorten(classes[0])}: there is nothing to tell apart; give "
+                "pictures of two classes or more"
+            )
+        return run
 
     def begin(self) -> None:
         """Take over the weights that a new run is to begin with. Raises KitnetError."""
@@ -231,6 +238,15 @@ def _check_init(net: Net, name: str, init: str | None) -> None:
     if init is not None and all(param.init != USUAL for param in net.graph.params().values()):
         raise KitnetError(
             f"--init {init} changes nothing, since every layer of {name} says its own init; leave it out"
+        )
+
+
+def _check_frozen(net: Net, frozen: tuple[str, ...]) -> None:
+    """Raises KitnetError for a path where nothing lies, and where nothing is left to train."""
+    still = net.weights.below(frozen)
+    if frozen and still >= {path.rpartition(".")[0] for path in net.weights.params}:
+        raise KitnetError(
+            f"--freeze {shorten(','.join(frozen))}: nothing is left to train; leave out one of the layers"
         )
 
 

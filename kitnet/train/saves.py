@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from kitnet.base.spec import Array
 from kitnet.files import Lock, copy_whole, remove
 from kitnet.net import Net, Weights
 from kitnet.optim import Rule
-from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from kitnet.train.checkpoint import ChangedError, Progress, load_checkpoint, save_checkpoint
 from kitnet.train.events import EpochEnded
 from kitnet.train.folder import RunFolder
 from kitnet.train.model import Model
@@ -30,13 +30,14 @@ class Saves:
     lock: Lock
     steps: int
     data: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)  # that decide the bits
     newest: Path | None = None  # the checkpoint that the run goes on from, or saved last
     warning: str = ""  # about the checkpoint that the run goes on from
 
     def save(self, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress) -> None:
         """A checkpoint. Of the others the newest that is whole stays, all before it go. Raises RunError."""
         path = self.folder.checkpoint(progress.epoch * self.steps + progress.step)
-        save_checkpoint(path, net, rule, memory, progress, self.data)
+        save_checkpoint(path, net, rule, memory, progress, self.data, self.settings)
         for other in self.folder.checkpoints():
             if other not in (path, self.newest):
                 remove(other)
@@ -86,7 +87,9 @@ class Saves:
         reasons = []
         for path in self.folder.checkpoints():
             try:
-                progress = load_checkpoint(path, net, rule, memory, self.steps, self.data)
+                progress = load_checkpoint(path, net, rule, memory, self.steps, self.data, self.settings)
+            except ChangedError:
+                raise
             except RunError as error:
                 reasons.append(str(error))
                 continue

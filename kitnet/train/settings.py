@@ -20,6 +20,11 @@ LARGEST = 1 << 16  # bytes of args.toml
 # A name of thousands of parts takes tomllib seconds and gigabytes. Texts and comments may have dots.
 _TEXTS = re.compile(r""""(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?|#[^\n]*""")
 _DOTTED = re.compile(r"""\.[\w\-'" \t]*\.""")
+# What decides the bits of a run besides its network, its data and the number of epochs.
+DECISIVE = (
+    *("augment", "batch", "accumulate", "optimizer", "schedule", "lr", "momentum", "decay", "clip"),
+    *("average", "freeze", "loss", "seed", "engine"),
+)
 _KINDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
 
 
@@ -86,6 +91,11 @@ class Settings:
     @property
     def seconds_between_saves(self) -> float:
         return 60 * (SAVE_EVERY if self.save_every is None else self.save_every)
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """The settings by which a run goes on with the same bits."""
+        return {name: getattr(self, name) for name in DECISIVE}
 
     @property
     def frozen(self) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array, ago: int 
         )
     if progress.epoch < LEAST_EPOCHS or progress.epoch * run.updates < LEAST_STEPS:
         return ""
+    if _is_rising(run, progress.epoch * run.updates):
+        return ""
     share, validation = float(max(seen)) / max(1, sum(seen)), run.parts.validation
     judged = [(row.train_accuracy, len(run.parts.train))]
     if validation is not None and row.val_accuracy is not None:
@@ -46,6 +48,12 @@ def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array, ago: int 
         f"right, and {share:.2%} are of the most frequent class; try a smaller --lr than {lr:g}, such as "
         f"{lr / 10:g}, --schedule 'constant warmup=1' or --optimizer adam"
     )
+
+
+def _is_rising(run: Run, update: int) -> bool:
+    """Whether the schedule of the learning rate still rises at this update, as in a warm-up."""
+    before, now = (run.rule.scalars(number).get("rate", 0.0) for number in (update - 1, update))
+    return now > before
 
 
 def silent(weights: Weights) -> list[str]:

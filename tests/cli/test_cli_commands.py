@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import kitnet
 from kitnet.data import load
@@ -379,6 +380,40 @@ def test_evaluate_on_its_own_data(say_json, refused, trained, easy, tmp_path):
 def test_evaluate_on_other_data(say_json, trained):
     found = say_json("evaluate", trained, "--data", "digits")
     assert found["images"] == 360 and 0 <= found["test_accuracy"] <= 1
+
+
+@pytest.fixture
+def pictures(tmp_path, easy):
+    """pictures(names) -> a folder of the test pictures, of classes with these names."""
+
+    def written(names):
+        test = load(easy).test
+        for number, (image, label) in enumerate(zip(test.images, test.labels, strict=True)):
+            folder = tmp_path / "pictures" / "test" / names[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image[..., 0]).save(folder / f"{number}.png")
+        shutil.copytree(tmp_path / "pictures" / "test", tmp_path / "pictures" / "train")
+        return tmp_path / "pictures"
+
+    return written
+
+
+def test_evaluate_matches_classes_by_name(say, say_json, easy, pictures, here):
+    """A model that numbers the classes the other way round than the folder does."""
+    parts = load(easy)
+    model = kitnet.Model("8x8x1 -> fc10", classes=[str(9 - k) for k in range(10)])
+    model.fit(parts.train.images, 9 - parts.train.labels, epochs=15, batch=10, engine="formula")
+    model.save("turned.safetensors")
+    found = say_json("evaluate", "turned.safetensors", "--data", pictures([str(k) for k in range(10)]))
+    assert found["test_accuracy"] == model.evaluate(parts.test.images, 9 - parts.test.labels).accuracy > 0.9
+
+
+def test_evaluate_refuses_classes_of_other_names(refused, trained, pictures):
+    folder = pictures([*"abcdefghij"])
+    assert refused("evaluate", trained, "--data", folder) == (
+        f"{folder}: its classes are ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'), but the model's ("
+        "'0', '1', '2', '3', '4', '5', '6', '7', '8', '9'); give the data that it was trained for"
+    )
 
 
 # ------------------------------------------------------------------------------------------------ predict

@@ -232,7 +232,7 @@ def bomb(path, width, height):
 
 
 @pytest.mark.parametrize("json", [(), ("--json",)], ids=["people", "json"])
-def test_images_that_are_none(refused, trained, tmp_path, picture, json):
+def test_images_that_are_none(say, refused, trained, tmp_path, picture, json):
     good = picture("good.png", 1)
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "empty.png").write_bytes(b"")
@@ -249,8 +249,10 @@ def test_images_that_are_none(refused, trained, tmp_path, picture, json):
         tmp_path: "it is not a file; expected a picture",
         tmp_path / "missing.png": "No such file or directory",
     }.items():
-        # the good one comes first, but nothing of it is printed
-        assert refused("predict", trained, good, file, *json) == f"{file}: {text}"
+        assert refused("predict", trained, file, *json) == f"{file}: {text}"
+        said = say("predict", trained, good, file, good, *json)
+        assert (said.status, said.err) == (2, f"kitnet: {file}: {text}\n")
+        assert said.out == say("predict", trained, good, good, *json).out  # the others are answered
 
 
 def test_predict_without_images(refused, trained):
@@ -297,7 +299,8 @@ def test_data_with_other_classes(refused, trained, tmp_path):
         write_idx(tmp_path / f"{part}-images-idx3-ubyte", images)
         write_idx(tmp_path / f"{part}-labels-idx1-ubyte", labels)
     assert refused("evaluate", trained, "--data", tmp_path) == (
-        f"{trained}: the model knows 10 classes but {tmp_path} has 3; give the data that it was trained for"
+        f"{tmp_path}: its classes are ('0', '1', '2'), but the model's ('0', '1', '2', '3', '4', '5', '6', "
+        "'7', '8', '9'); give the data that it was trained for"
     )
 
 

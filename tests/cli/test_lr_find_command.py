@@ -1,6 +1,7 @@
 """`kitnet lr-find`: a table of losses by rate, and a rate to train with."""
 
 import json
+import shutil
 
 import pytest
 
@@ -18,6 +19,15 @@ def test_what_is_found(say, easy, here):
     assert ("steeply" in reason or "blows up" in reason) and 1e-5 < float(rate) < 10
     assert advice == f"try: kitnet train '{LINE}' --data {easy} --lr {rate}"
     assert list(here.iterdir()) == []
+
+
+def test_the_advice_names_the_folder_of_the_data(say, easy, tmp_path):
+    folder = tmp_path / "my data"
+    shutil.copytree(easy, folder / "mnist")
+    words = ("--data", "mnist", "--data-dir", folder, "--steps", "40", "--engine", "formula")
+    said = say("lr-find", LINE, "--batch", "16", *words)
+    assert said.status == 0, said.err
+    assert f"' --data mnist --data-dir '{folder}' --lr " in said.out.splitlines()[-1]
 
 
 def test_the_table_fits_the_terminal(say, easy, monkeypatch):

@@ -1,9 +1,11 @@
 """Layers of one's own on the command line: `--import FILE.py`, and nothing else, runs such a file."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from kitnet.cli.train import _say_stopped
 from kitnet.layers import LAYERS
 
 CELU = '''
@@ -66,6 +68,36 @@ def test_every_command_that_takes_a_line_or_a_model(say, refused, celu, easy, he
         said = say(*words, f"--import={celu}")
         assert said.status in (0, 1), (words, said.err)
         assert "celu" not in said.err
+
+
+def test_commands_to_type_import_the_same_files(say, celu, easy):
+    words = ("--data", easy, "--epochs", "1", "--engine", "formula")
+    advice = "try: kitnet predict runs/net-1 IMAGE.png"
+    assert (
+        say("train", LINE, "--import", celu, *words)
+        .out.splitlines()[-1]
+        .endswith(f"{advice} --import my_celu.py")
+    )
+    said = say("train", "8x8x1 -> fc10", *words)
+    assert said.out.splitlines()[-1].endswith(advice.replace("net-1", "net-2"))
+    found = say("lr-find", LINE, "--import", celu, "--data", easy, "--steps", "40", "--engine", "formula")
+    assert found.out.splitlines()[-1].startswith("try: kitnet train '8x8x1 -> fc16 -> celu -> fc10' --data ")
+    assert found.out.splitlines()[-1].endswith(" --import my_celu.py")
+
+
+def test_a_stopped_run_goes_on_with_the_same_files(say, celu, easy, monkeypatch):
+    class Stopping:
+        def __init__(self, *given):
+            pass
+
+        def all(self, events):
+            _say_stopped("there", Path("runs/net-1"))
+            return 130
+
+    monkeypatch.setattr("kitnet.cli.train._Show", Stopping)
+    assert say("train", LINE, "--import", celu, "--data", easy).err == (
+        "kitnet: stopped there; go on with: kitnet train --resume runs/net-1 --import my_celu.py\n"
+    )
 
 
 def test_a_file_that_is_imported_twice_replaces_its_layers(say, celu):

@@ -93,6 +93,23 @@ def test_what_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "digits: --validation 1e-09 holds back none of 1437 pictures; use a larger share, or 0"
     )
+    few = Parts(Dataset("few", np.zeros((18, 2, 2, 1), np.uint8), np.arange(18) % 9, (*"abcdefghi",)))
+    refused = {
+        (
+            0.99,
+            False,
+        ): "--validation 0.99 leaves nothing to train with of 18 pictures; use a smaller share, or 0",
+        (0.1, False): "--validation 0.1 holds back none of 18 pictures; use a larger share, or 0",
+        (
+            0.1,
+            True,
+        ): "the usual --validation 0.1 holds back none of 18 pictures; use a larger share, or "
+        "switch it off with --validation 0",
+    }
+    for (share, usual), text in refused.items():
+        with pytest.raises(DataError) as caught:
+            with_validation(few, share, usual)
+        assert str(caught.value) == f"few: {text}"
     for part in ("train", "val"):
         (tmp_path / part / "a").mkdir(parents=True)
         Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / part / "a" / "x.png")

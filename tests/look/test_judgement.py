@@ -42,8 +42,18 @@ def test_data_of_other_classes(ran, judgement):
     with pytest.raises(KitnetError) as caught:
         judge(Model.load(ran), judgement.source)
     assert str(caught.value) == (
-        "eight: it has 3 classes, but the model knows 10; give the data that it was trained for"
+        "eight: its classes are ('a', 'b', 'c'), but the model's ('0', '1', '2', '3', '4', '5', '6', '7', "
+        "'8', '9'); give the data that it was trained for"
     )
+
+
+def test_classes_in_another_order_are_matched_by_name(ran, easy):
+    test, model = load(easy).test, Model.load(ran)
+    turned = Dataset("turned", test.images, 9 - test.labels, test.classes[::-1])
+    want, found = judge(model, test), judge(model, turned)
+    assert found.classes == test.classes and found.labels.tolist() == test.labels.tolist()
+    assert found.accuracy == want.accuracy and np.array_equal(found.losses, want.losses)
+    assert evaluate(model, turned) == evaluate(model, test) == model.evaluate(turned)
 
 
 def test_the_worst_mistakes(judgement):

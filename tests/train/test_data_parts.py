@@ -10,6 +10,7 @@ import pytest
 from patterns import patterns
 from PIL import Image
 
+from kitnet.base.error import DataError
 from kitnet.data import load
 from kitnet.train import EpochEnded, Model, Settings, Started, Stepped, evaluate, loop, resume, train
 from kitnet.zoo import MODELS, Recipe, find
@@ -40,6 +41,16 @@ def test_the_validation_part_is_not_learned(settings, easy):
     assert (score.samples, score.accuracy) == (20, row.val_accuracy)
     assert row.val_loss == pytest.approx(score.loss, rel=1e-5)
     assert summary["val_loss"] == row.val_loss and summary["val_images"] == 20
+
+
+def test_a_set_too_small_for_the_usual_share(settings, write):
+    data = write("few", patterns(10, 0), patterns(40, 1))
+    with pytest.raises(DataError) as caught:
+        train(settings(data=data, validation=None))
+    assert str(caught.value) == (
+        f"{data}: the usual --validation 0.1 holds back none of 10 pictures; use a larger share, or switch "
+        "it off with --validation 0"
+    )
 
 
 def test_the_test_part_is_judged_once(settings, monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 import kitnet
 from kitnet.base.error import KitnetError, TrainingError
 from kitnet.base.spec import Array
-from kitnet.data import Arrays, Dataset, Preparation, load
+from kitnet.data import Arrays, Dataset, Preparation, Source, load
 from kitnet.data.arrays import Standardisation
 from kitnet.train import EpochEnded, Finished, Ready, Settings, Started, Stepped, Stopped, train
 from kitnet.train.folder import RunFolder
@@ -277,10 +277,96 @@ def test_one_picture_many_pictures_and_paths(tmp_path: Path) -> None:
     assert np.array_equal(model.predict(TEST_X[0, ..., 0]), expected[:1])
     sizes: Any = [np.kron(TEST_X[i], np.ones((i + 1, i + 1, 1), np.uint8)) for i in range(3)]
     assert len(model.predict(sizes)) == 3
+    grey = [size[..., 0] for size in sizes]
+    assert np.array_equal(model.probabilities(grey), model.probabilities(sizes))
     features = kitnet.Model("8x8x1 -> fc10")
     features.fit(X / 255, Y, **QUICK)
     assert np.array_equal(features.predict(X[0] / 255), features.predict(X[:1] / 255))
     assert np.array_equal(features.predict(X[0, ..., 0] / 255), features.predict(X[:1] / 255))
+
+
+def test_a_source_is_predicted_batch_by_batch() -> None:
+    model = fitted()
+    source = Own()
+    assert np.array_equal(model.probabilities(source), model.probabilities(X[:300]))
+    assert np.array_equal(model.predict(source), model.predict(X[:300]))
+    assert max(source.asked) == 256
+    assert [one.classes for one in model.predict(source, top=2)] == [
+        one.classes for one in model.predict(X[:300], top=2)
+    ]
+
+
+class Own(Source):
+    """A source as somebody writes it, of 300 digits."""
+
+    name, classes = "own", tuple("0123456789")
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def __len__(self) -> int:
+        return 300
+
+    def read(self, samples: Array) -> Any:
+        self.asked.append(len(samples))
+        return X[samples], Y[samples]
+
+
+class Short(Own):
+    def read(self, samples: Array) -> Any:
+        return X[samples[1:]], Y[samples]
+
+
+class Unlabelled(Own):
+    def read(self, samples: Array) -> Any:
+        return X[samples], None
+
+
+class Single(Own):
+    def read(self, samples: Array) -> Any:
+        return X[samples]
+
+
+class Outside(Own):
+    def read(self, samples: Array) -> Any:
+        return X[samples], Y[samples] + 1
+
+
+class Classless(Own):
+    classes = ()
+
+
+class Nameless(Own):
+    name = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Short, "own: read gives 255 pictures where it is asked for 256; expected one for each number"),
+        (Unlabelled, "own: read gives None as class numbers; expected one integer a picture"),
+        (Single, "own: read gives no pair; expected pictures and class numbers"),
+        (Outside, "own: label 10 of sample "),
+        (Classless, "own: it has no classes; expected their names, such as ('cat', 'dog')"),
+        (Nameless, "Nameless: its name is None; give it one, such as name = 'noise'"),
+    ],
+)
+def test_mistakes_in_a_source_of_ones_own(kind: type[Source], text: str) -> None:
+    model, source = fitted(), kind()
+    for act in (lambda: model.evaluate(source), lambda: model.predict(source)):
+        told = refused(act)
+        assert "\n" not in told and told.startswith(text.split(":", maxsplit=1)[0])
+    told = refused(lambda: kitnet.Model(LINE).fit(source, validation=0.1, **QUICK))
+    assert told.startswith(text) and "\n" not in told, told
+
+
+def test_freeze_takes_several_names_and_callbacks_a_single_function() -> None:
+    events: list[Any] = []
+    model, one = kitnet.Model(LINE), kitnet.Model(LINE)
+    model.fit(X, Y, freeze=("fc1",), callbacks=events.append, **QUICK)
+    one.fit(X, Y, freeze="fc1", callbacks=[events.append], **QUICK)
+    assert np.array_equal(model.net.weights.flat, one.net.weights.flat)
+    assert sum(isinstance(event, EpochEnded) for event in events) == 4
 
 
 def test_what_is_printed() -> None:
@@ -331,6 +417,13 @@ WRONG: dict[str, Any] = {
     "the network ends in 3 but there are 2 classes; end it with fc2": lambda m: kitnet.Model(
         "4 -> fc3", classes=("a", "b")
     ),
+    "classes is empty; give the names of the 3 classes, or leave it out where they are numbers": (
+        lambda m: kitnet.Model("4 -> fc3", classes=())
+    ),
+    "callbacks: expected functions of an event, such as [print], but got 3": lambda m: m.fit(
+        X, Y, callbacks=3
+    ),
+    "freeze: expected names such as 'conv1', but got 3": lambda m: m.fit(X, Y, freeze=3),
     "Model takes a network, a line or a name of the zoo, not 3": lambda m: kitnet.Model(3),  # type: ignore[arg-type]
     "unknown loss 'mse' (kitnet calls it 'quadratic'); known: ": lambda m: kitnet.Model(LINE, "mse"),
 }
@@ -356,7 +449,9 @@ def test_what_a_fitted_model_does_not_take() -> None:
     )
     named = kitnet.Model("8x8x1 -> fc2", classes=("a", "b"))
     data = Dataset("other", X[:9], Y[:9] % 2, ("c", "d"))
-    assert refused(lambda: named.fit(data)) == "other: its classes are ('c', 'd'), but the model's ('a', 'b')"
+    assert refused(lambda: named.fit(data)) == (
+        "other: its classes are ('c', 'd'), but the model's ('a', 'b'); give the data that it was trained for"
+    )
     assert refused(lambda: named.fit(X[:9], ["a", "c"] * 4 + ["a"])) == "y has the class 'c'; known: 'a, b'"
 
 

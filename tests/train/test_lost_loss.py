@@ -122,8 +122,9 @@ def test_when_it_is_stopped_just_then(settings):
     start_is_whole(events[0].folder)
 
 
-def test_after_going_on(settings):
+def test_after_going_on(settings, monkeypatch):
     """The model that was saved at the stop stays."""
+    monkeypatch.setattr("kitnet.train.settings.DECISIVE", ())  # so that the rate may be changed
     stop = threading.Event()
     for event in train(settings(), stop):
         if isinstance(event, Stepped) and event.step == 2:

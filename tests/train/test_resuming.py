@@ -27,6 +27,7 @@ from kitnet.train import (
     Finished,
     Model,
     Ready,
+    Settings,
     Started,
     Stepped,
     Stopped,
@@ -276,6 +277,36 @@ def test_a_checkpoint_of_another_network(settings):
     assert refusal(folder) == (
         f"{newest(folder)}: not a checkpoint of this run (it belongs to another network); start the run anew"
     )
+
+
+CHANGED = [
+    ({"lr": 0.5}, "lr 0.5, but the run began with lr 0.05"),
+    ({"seed": 4}, "seed 4, but the run began with seed 3"),
+    ({"batch": 20}, "batch 20, but the run began with batch 34"),
+    ({"clip": 1.0}, "clip 1.0, but the run began with no clip"),
+    ({"schedule": "cosine"}, "schedule cosine, but the run began with schedule constant"),
+    ({"momentum": 0.5}, "momentum 0.5, but the run began with momentum 0.9"),
+]
+
+
+def test_settings_that_decide_the_bits_are_not_changed(settings):
+    how = {"seed": 3, "batch": 34, "schedule": "constant", "lr": 0.05, "momentum": 0.9}
+    folder = begin(settings(**how), 1, 1)[-1].folder
+    args = folder / "args.toml"
+    told = Settings.read(args)
+    for change, text in CHANGED:
+        args.write_text(replace(told, **change).to_toml())
+        assert refusal(folder) == f"{folder}: args.toml says {text}; put that back, or begin a new run"
+    args.write_text(replace(told, epochs=3, save_every=1.0, threads=1).to_toml())
+    assert isinstance(list(resume(folder))[-1], Finished)
+
+
+def test_a_checkpoint_without_settings_goes_on(settings, monkeypatch):
+    """One of before."""
+    monkeypatch.setattr("kitnet.train.settings.DECISIVE", ())
+    folder = begin(settings(), 1, 1)[-1].folder
+    monkeypatch.undo()
+    assert isinstance(list(resume(folder))[-1], Finished)
 
 
 def test_a_model_is_no_checkpoint(settings):

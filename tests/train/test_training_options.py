@@ -7,12 +7,13 @@ import threading
 import numpy as np
 import pytest
 from patterns import patterns
+from PIL import Image
 from safetensors.numpy import load_file
 
 import kitnet
 from kitnet.base.error import KitnetError, RunError
 from kitnet.data import load
-from kitnet.train import EpochEnded, Finished, Model, Stepped, evaluate, resume, train
+from kitnet.train import EpochEnded, Finished, Model, Stepped, Warned, evaluate, resume, train
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 ALL = {"clip": 0.5, "average": 0.9, "freeze": "conv1", "optimizer": "adam", "schedule": "cosine"}
@@ -164,3 +165,38 @@ def test_impossible_values(settings, tmp_path, values, text):
         train(settings(**values))
     assert str(caught.value) == text
     assert not (tmp_path / "runs").exists()
+
+
+def test_nothing_is_left_to_train(settings, tmp_path):
+    with pytest.raises(KitnetError) as caught:
+        train(settings(freeze="fc1,conv1"))
+    assert str(caught.value) == (
+        "--freeze 'fc1,conv1': nothing is left to train; leave out one of the layers"
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_loss_with_numbers_that_it_does_not_take_leaves_no_run(settings, tmp_path):
+    with pytest.raises(KitnetError) as caught:
+        train(settings(loss="softmax_cross_entropy smooth=1.5"))
+    assert str(caught.value) == (
+        "loss: a smooth of 1.5 is no share below 1 (so far: 8x8x1 -> conv1 8x8x4 -> maxpool1 4x4x4 -> fc1 10 "
+        "and 10); use 0 to 0.9, such as 0.1"
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_one_class_only_is_told(settings, tmp_path):
+    for number in range(8):
+        path = tmp_path / "set" / ("test" if number > 5 else "train") / "cat" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 30 * number, np.uint8)).save(path)
+    data = str(tmp_path / "set")
+    events = list(train(settings(model="8x8x1 -> fc1", data=data, epochs=1, engine="formula")))
+    assert (
+        Warned(
+            f"{data}: one class only, 'cat': there is nothing to tell apart; give pictures of two classes or "
+            "more"
+        )
+        in events
+    )

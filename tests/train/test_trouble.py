@@ -54,6 +54,15 @@ def test_a_network_that_guesses(settings):
     assert warnings(short) == [] and events[-1].summary["epochs"] == 3
 
 
+def test_a_network_may_guess_while_the_rate_still_rises(settings):
+    """The rate of a cycle of 20 epochs rises in nearly the first 6, that of a warm-up in its own 4."""
+    how = {"model": "8x8x1 -> fc10 init=zeros", "lr": 1e-30, "batch": 2, "engine": "formula"}
+    for schedule, epochs, first in (("onecycle rise=0.29", 20, 6), ("constant warmup=4", 6, 4)):
+        events = list(train(settings(**how, schedule=schedule, epochs=epochs)))
+        (text,) = warnings(events)
+        assert text.startswith(f"in epoch {first} the network still guesses: ")
+
+
 def test_weights_that_begin_at_0_learn_nothing_and_it_says_so(settings):
     """Behind a ReLU no gradient reaches them, and none the weights behind them."""
     line = "8x8x1 -> conv3-4 -> relu -> maxpool2 -> fc10"
