@@ -47,6 +47,17 @@ def test_data_of_other_classes(ran, judgement):
     )
 
 
+def test_data_of_other_names(ran, easy):
+    """As many classes, so that their numbers alone would not tell."""
+    test = load(easy).test
+    other = Dataset("other", test.images, test.labels, tuple("abcdefghij"))
+    for act in (judge, evaluate):
+        with pytest.raises(
+            KitnetError, match=r"^other: its classes are \('a', 'b', .*, but the model's \('0', "
+        ):
+            act(Model.load(ran), other)
+
+
 def test_classes_in_another_order_are_matched_by_name(ran, easy):
     test, model = load(easy).test, Model.load(ran)
     turned = Dataset("turned", test.images, 9 - test.labels, test.classes[::-1])

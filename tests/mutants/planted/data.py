@@ -11,7 +11,7 @@ DATA = [
     ),
     Mutant(
         "_shared_out",
-        "place_of >= given.split",
+        "not is_tested",
         "True",
         "data/test_image_folder.py::test_a_list_of_paths_and_labels",
     ),
@@ -143,9 +143,9 @@ DATA = [
         "data/test_validation.py::test_every_picture_is_in_one_part",
     ),
     Mutant(
-        "Source.places",
-        "np.lexsort((stream(0, 'places').random(len(labels)), labels))",
-        "np.argsort(stream(0, 'places').random(len(labels)))",
+        "spread",
+        "np.lexsort((order, labels))",
+        "np.argsort(order)",
         "data/test_validation.py::test_each_class_gives_the_same_share",
     ),
     Mutant(

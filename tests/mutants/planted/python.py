@@ -36,7 +36,7 @@ PYTHON = [
         FIT + "test_rows_of_features_and_names_of_classes",
     ),
     Mutant(
-        "samples_of",
+        "train.given:_samples",
         "values.ndim == 3 and values.shape[2] in DEPTHS",
         "False",
         FIT + "test_one_picture_many_pictures_and_paths",
