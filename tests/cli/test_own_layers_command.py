@@ -1,5 +1,6 @@
 """Layers of one's own on the command line: `--import FILE.py`, and nothing else, runs such a file."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -68,6 +69,21 @@ def test_every_command_that_takes_a_line_or_a_model(say, refused, celu, easy, he
         said = say(*words, f"--import={celu}")
         assert said.status in (0, 1), (words, said.err)
         assert "celu" not in said.err
+
+
+def test_the_layer_of_the_readme_in_a_file_of_its_own(say, here, own_layers, easy):
+    """As it is printed: a word, every check, training on kernels and a plan, without an edit elsewhere."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (block,) = (text for text in re.findall(r"```python\n(.*?)```", readme, re.S) if "class Celu" in text)
+    (definition,) = re.findall(r"^@dataclass.*?(?=^check_layer)", block, re.S | re.M)
+    assert len([line for line in definition.splitlines() if line.strip()]) <= 25
+    (here / "my_layers.py").write_text(block)
+    words = ("--import", "my_layers.py")
+    said = say("train", "8x8x1 -> fc32 -> celu alpha=0.5 -> fc10", "--data", easy, "--epochs", "1", *words)
+    assert said.status == 0, said.err
+    assert "celu alpha=0.5" in say("show", "runs/net-1", *words).out
+    assert "formula" in say("explain", "8x8x1 -> fc32 -> celu -> fc10", *words).out
+    sys.modules.pop("my_layers", None)
 
 
 def test_commands_to_type_import_the_same_files(say, celu, easy):
