@@ -102,15 +102,11 @@ def test_commands_to_type_import_the_same_files(say, celu, easy):
 
 
 def test_a_stopped_run_goes_on_with_the_same_files(say, celu, easy, monkeypatch):
-    class Stopping:
-        def __init__(self, *given):
-            pass
+    def stopped(show, events):
+        _say_stopped("there", Path("runs/net-1"))
+        return 130
 
-        def all(self, events):
-            _say_stopped("there", Path("runs/net-1"))
-            return 130
-
-    monkeypatch.setattr("kitnet.cli.train._Show", Stopping)
+    monkeypatch.setattr("kitnet.cli.train._Show.all", stopped)
     assert say("train", LINE, "--import", celu, "--data", easy).err == (
         "kitnet: stopped there; go on with: kitnet train --resume runs/net-1 --import my_celu.py\n"
     )
