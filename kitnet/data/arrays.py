@@ -7,7 +7,7 @@ as floats, volumes of any depth and number of axes, rows of features.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from kitnet.base.error import DataError, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_classes, check_labels
+from kitnet.data.lists import from_lists, to_lists
 from kitnet.data.place import place
 from kitnet.data.preparation import Preparation, is_number
 from kitnet.data.source import CHUNK, Images, Source
@@ -146,18 +147,12 @@ class Standardisation:
 
     def to_json(self) -> dict[str, Any]:
         """As a dict of lists of numbers, from which `preparation_of` makes the very same."""
-        return {name: list(values) for name, values in asdict(self).items()}
+        return to_lists(self)
 
     @classmethod
     def from_json(cls, data: object) -> Self:
         """The inverse of `to_json`. Raises DataError for anything else."""
-        names = [field.name for field in fields(cls)]
-        with place("preparation"):
-            if not isinstance(data, Mapping) or data.keys() != {*names}:
-                raise DataError(f"it is {shorten(data)}; expected a mapping with {', '.join(names)}")
-            if not all(isinstance(data[name], list) for name in names):
-                raise DataError(f"it is {shorten(data)}; expected lists of numbers")
-        return cls(**{name: tuple(data[name]) for name in names})
+        return from_lists(cls, data)
 
 
 Prepared = Preparation | Standardisation

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
-from kitnet.base.error import DataError, nearest, shorten
+from kitnet.base.error import DataError
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images
+from kitnet.data.lists import from_lists, to_lists
 from kitnet.data.place import place
 from kitnet.data.source import CHUNK, Images, Source
 
@@ -161,26 +161,12 @@ class Preparation:
 
     def to_json(self) -> dict[str, Any]:
         """As a dict of lists of numbers, from which `from_json` makes the very same."""
-        return {name: list(values) for name, values in asdict(self).items()}
+        return to_lists(self)
 
     @classmethod
     def from_json(cls, data: object) -> Self:
         """The inverse of `to_json`. Raises DataError for anything else: a missing or unknown field, ..."""
-        names = [field.name for field in fields(cls)]
-        with place("preparation"):
-            if not isinstance(data, Mapping):
-                raise DataError(f"it is {shorten(data)}; expected a mapping with {', '.join(names)}")
-            for name in data:
-                if name not in names:
-                    raise DataError(
-                        f"unknown field {shorten(name)}{nearest(str(name), names)}; known: {', '.join(names)}"
-                    )
-            for name in names:
-                if name not in data:
-                    raise DataError(f"the field {name!r} is missing")
-                if not isinstance(data[name], list):
-                    raise DataError(f"{name!r} is {shorten(data[name])}; expected a list of numbers")
-        return cls(**{name: tuple(data[name]) for name in names})
+        return from_lists(cls, data)
 
     def _histograms(self, source: Source) -> Array:
         """How many pixels of each channel have each of the 256 values: int64 (C,256)."""
