@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import math
+
 from kitnet.base.spec import Matrix
 from kitnet.engine.builder import Builder
 from kitnet.engine.length import length_of
 from kitnet.engine.step import Ref
 from kitnet.kernels import products
-from kitnet.optim.muon import CUBIC, EPS, LINEAR, QUINTIC, STEPS, stretch
+from kitnet.optim.muon import CUBIC, EPS, LINEAR, QUINTIC, stretch
 
 
-def orthogonalise(b: Builder, heading: Ref) -> Ref:
-    """The headings of all parameters, where those of filters have become orthogonal, in their place."""
-    for path, matrix in b.weights.filters().items():
-        if path.rpartition(".")[0] not in b.request.frozen:
-            _one(b, path, matrix, heading.plus(matrix.start))
+def filters_of(b: Builder, start: int, size: int) -> dict[str, Matrix]:
+    """The filters that change, of those among so many numbers of the weights from `start` on."""
+    return {
+        path: matrix
+        for path, matrix in b.weights.filters().items()
+        if path.rpartition(".")[0] not in b.request.frozen and start <= matrix.start < start + size
+    }
+
+
+def renorm(b: Builder, start: int, size: int, trouble: Ref) -> None:
+    """Filters among so many numbers of the weights get their length, where there is no `trouble`."""
+    for path, matrix in filters_of(b, start, size).items():
+        w = Ref("@weights").plus(matrix.start)
+        numbers = matrix.rows * matrix.columns
+        length = length_of(b, f"{path} itself", w, numbers)
+        kernel = products.renormed("renormed", b.cpu, numbers, math.sqrt(matrix.columns), EPS, tasks=b.tasks)
+        b.at_end(f"{path} renormed", kernel, {"length": length, "trouble": trouble}, {"x": w})
+
+
+def orthogonalise(b: Builder, heading: Ref, start: int, size: int, steps: int) -> Ref:
+    """The headings of so many weights from `start` on, where those of filters have become orthogonal, in
+    their place."""
+    for path, matrix in filters_of(b, start, size).items():
+        _one(b, path, matrix, heading.plus(matrix.start - start), steps)
     return heading
 
 
-def _one(b: Builder, path: str, matrix: Matrix, u: Ref) -> None:
+def _one(b: Builder, path: str, matrix: Matrix, u: Ref, steps: int) -> None:
     size, wide = matrix.rows * matrix.columns, matrix.columns > matrix.rows
     rows, columns = max(matrix.rows, matrix.columns), min(matrix.rows, matrix.columns)
     x, other, a, c = (
@@ -45,7 +66,7 @@ def _one(b: Builder, path: str, matrix: Matrix, u: Ref) -> None:
     )
     mirror = products.mirrored("mirrored", b.cpu, columns, tasks=b.tasks)
     step = products.product("orthogonal", b.cpu, rows, columns, columns, share=LINEAR, tasks=b.tasks)
-    for _ in range(STEPS):
+    for _ in range(steps):
         b.at_end(f"{path} x'x", gram, {"left": x, "right": x, "addend": x}, {"y": a})
         b.at_end(f"{path} x'x mirrored", mirror, {"x": a}, {"y": a})
         b.at_end(f"{path} polynomial", square, {"left": a, "right": a, "addend": a}, {"y": c})

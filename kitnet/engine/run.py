@@ -274,7 +274,8 @@ class TrainingStep(_Compiled):
         if rule:
             self._rates = np.zeros(len(rule.scalars(0)), np.float32)
             outside |= {f"@memory {name}": self.memory[name].flat for name in rule.memory}
-            outside |= {"@decays": net.weights.decayed(update.LINE, still), "@rates": self._rates}
+            decays = net.weights.decayed(update.LINE, still, rule.decaying(net.weights.params))
+            outside |= {"@decays": decays, "@rates": self._rates}
         self._accumulate = accumulate
         self._shares, self._hold = np.zeros((2, 2), np.float32)
         if accumulate:

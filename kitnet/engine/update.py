@@ -8,7 +8,7 @@ from typing import Any
 from kitnet.base.error import KitnetError
 from kitnet.engine.builder import Builder
 from kitnet.engine.length import length_of
-from kitnet.engine.orthogonal import orthogonalise
+from kitnet.engine.orthogonal import orthogonalise, renorm
 from kitnet.engine.step import HostStep, Ref
 from kitnet.kernels import update
 from kitnet.optim import Rule
@@ -58,26 +58,31 @@ def update_steps(b: Builder) -> None:
 
 
 def _follow(b: Builder, rule: Rule, dw: Ref, length: Ref | None, trouble: Ref) -> None:
-    """The rule's own steps."""
-    size, names = b.weights.flat.size, list(rule.scalars(0))
-    memory = {f"memory_{name}": Ref(f"@memory {name}") for name in rule.memory}
-    reads = {"dw": dw, "rates": Ref("@rates")}
-    if length is not None:
-        reads["norm"] = length
-    how = b.tasks, rule.reads_norm
-    try:
-        if rule.reads_orthogonal:
-            kernel = update.head("heading", b.cpu, size, rule.memory, names, rule.heading, *how)
-            heading = b.room("heading", size)
-            b.at_end("heading", kernel, {**reads, **memory}, {"y": heading})
-            reads["orthogonal"] = orthogonalise(b, heading)
-        kernel = update.follow(
-            "update", b.cpu, size, rule.memory, names, _checked(rule), *how, rule.reads_orthogonal
-        )
-    except TypeError as error:
-        raise KitnetError(f"{type(rule).__name__}: its update cannot become a kernel: {error}") from None
-    reads |= {"decays": Ref("@decays"), "trouble": trouble}
-    b.at_end("update", kernel, reads, {"w": Ref("@weights"), **memory})
+    """The steps of each rule, for each run of weights that follow it."""
+    for member in rule.members(b.weights.params):
+        for path, (start, size) in b.weights.runs(member.paths).items():
+            own = member.rule
+            place = "" if size == b.weights.flat.size else f"{path} "
+            memory = {f"memory_{name}": Ref(f"@memory {name}").plus(start) for name in own.memory}
+            reads = {"dw": dw.plus(start), "rates": Ref("@rates").plus(member.first)}
+            if length is not None and own.reads_norm:
+                reads["norm"] = length
+            how = b.cpu, size, own.memory, list(own.scalars(0))
+            try:
+                if own.orthogonal_steps:
+                    kernel = update.head("heading", *how, own.heading, b.tasks, own.reads_norm)
+                    heading = b.room(f"{place}heading", size)
+                    b.at_end(f"{place}heading", kernel, {**reads, **memory}, {"y": heading})
+                    reads["orthogonal"] = orthogonalise(b, heading, start, size, own.orthogonal_steps)
+                orthogonal = bool(own.orthogonal_steps)
+                kernel = update.follow("update", *how, _checked(own), b.tasks, own.reads_norm, orthogonal)
+            except TypeError as error:
+                told = type(own).__name__
+                raise KitnetError(f"{told}: its update cannot become a kernel: {error}") from None
+            if own.renorms:
+                renorm(b, start, size, trouble)
+            reads |= {"decays": Ref("@decays").plus(start // update.LINE), "trouble": trouble}
+            b.at_end(f"{place}update", kernel, reads, {"w": Ref("@weights").plus(start), **memory})
 
 
 def _all_finite(b: Builder, label: str, numbers: Mapping[Ref, int], y: Ref) -> None:

@@ -119,6 +119,23 @@ def scaled(
 
 
 @once
+def renormed(name: str, cpu: Cpu, size: int, factor: float, eps: float, *, tasks: int = 1) -> Kernel:
+    """length (1) of x, trouble (1) -> x (size) = factor * x / (length + eps), where trouble is 0."""
+    tasks = max(1, min(tasks, size // 1024))
+    k = Kernel(name, cpu, tasks, length=F32, trouble=F32, x=F32)
+    length, trouble, x = k.pointers
+    first, last = cut(size, k.task, k.tasks)
+    with k.when(k.scalar(trouble).equals(0.0)):
+        scale = k.constant(factor) / (k.splat(length) + eps)
+
+        def body(i: Index, count: Index) -> None:
+            k.store(k.vector(x, first + i, count) * scale, x, first + i, count)
+
+        k.sweep(last - first, body)
+    return k
+
+
+@once
 def mirrored(name: str, cpu: Cpu, size: int, *, tasks: int = 1) -> Kernel:
     """x (size, size) -> y the same below the diagonal as x is above it; both may be one."""
     k = Kernel(name, cpu, min(tasks, size), x=F32, y=F32)

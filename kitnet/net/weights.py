@@ -16,7 +16,7 @@ import numpy as np
 from kitnet.base import memory
 from kitnet.base.error import KitnetError, cut, nearest, shorten
 from kitnet.base.random import stream
-from kitnet.base.spec import USUAL, Array, Matrix, Param, initial
+from kitnet.base.spec import USUAL, WHOLE, Array, Matrix, Param, initial
 from kitnet.base.table import table
 
 LINE = 64  # bytes of a cache line; every array begins on one
@@ -64,7 +64,7 @@ class Weights(Mapping[str, Array]):
             random, rows = stream(seed, path), self._views[path].reshape(-1, width)
             if init is not None and param.init == USUAL:
                 param = replace(param, init=init)
-            if param.init == "orthogonal":  # which needs all of a matrix at once
+            if param.init in WHOLE:
                 try:
                     self._views[path][...] = initial(random, param, self.dtype)
                 except KitnetError as error:
@@ -100,16 +100,31 @@ class Weights(Mapping[str, Array]):
             other[path][...] = view
         return other
 
-    def decayed(self, every: int = 1, frozen: Collection[str] = ()) -> Array:
-        """1 where weight decay applies and 0 elsewhere, also at the `frozen` nodes, in the layout of `flat`;
-        of every so many-th number up to a cache line.
+    def decayed(self, every: int = 1, frozen: Collection[str] = (), also: Collection[str] = ()) -> Array:
+        """1 where weight decay applies, at the paths `also` too, and 0 elsewhere, and at the `frozen` nodes,
+        in the layout of `flat`; of every so many-th number up to a cache line.
         """
         mask = np.zeros(-(-self.flat.size // every), self.dtype)
         for path, param in self.params.items():
             start, node = self.offsets[path], path.rpartition(".")[0]
-            decay = param.decay and node not in frozen
+            decay = (param.decay or path in also) and node not in frozen
             mask[start // every : -(-(start + param.size) // every)] = decay
         return mask
+
+    def runs(self, paths: Collection[str]) -> dict[str, tuple[int, int]]:
+        """Where in `flat` the parameters at these paths begin and how many numbers they are, up to a cache
+        line; neighbours are one, under the path of the first."""
+        step, ends = LINE // self.dtype.itemsize, 0
+        found: dict[str, tuple[int, int]] = {}
+        first = ""
+        for path, param in self.params.items():
+            if path not in paths:
+                continue
+            start, size = self.offsets[path], -(-param.size // step) * step
+            if not first or start != ends:
+                first, begun = path, start
+            found[first], ends = (begun, start + size - begun), start + size
+        return found
 
     def filters(self) -> dict[str, Matrix]:
         """The filters of convolutions in `flat` by path, each a matrix of window x depth rows and a column a

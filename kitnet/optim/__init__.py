@@ -12,6 +12,7 @@ from kitnet.optim.rule import Rule
 if TYPE_CHECKING:
     from kitnet.optim.adagrad import Adagrad
     from kitnet.optim.adam import Adam, AdamW
+    from kitnet.optim.groups import Groups, Hold
     from kitnet.optim.muon import Muon
     from kitnet.optim.rmsprop import RmsProp
     from kitnet.optim.rules import RULES, rule_by_name
@@ -30,6 +31,8 @@ __all__ = [
     "Cosine",
     "Course",
     "Drops",
+    "Groups",
+    "Hold",
     "Linear",
     "Muon",
     "Nesterov",
@@ -47,6 +50,7 @@ __all__ = [
 _FILES = {
     "adagrad": ("Adagrad",),
     "adam": ("Adam", "AdamW"),
+    "groups": ("Groups", "Hold"),
     "muon": ("Muon",),
     "rmsprop": ("RmsProp",),
     "rules": ("RULES", "rule_by_name"),

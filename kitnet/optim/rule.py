@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,16 @@ from kitnet.optim.scalar import check_scalars, form_of
 
 ACCUMULATED = "accumulated"  # the memory of a step that adds gradients up: their mean so far
 Numbers = Any  # an array of NumPy, or a vector of a kernel: both have +, -, * and /
+
+
+@dataclass(frozen=True)
+class Member:
+    """A rule within a rule, the paths of the parameters that follow it, and which of all scalars is the first
+    of its own."""
+
+    rule: Rule
+    paths: tuple[str, ...]
+    first: int
 
 
 class Rule(ABC):
@@ -28,7 +39,8 @@ class Rule(ABC):
 
     memory: ClassVar[tuple[str, ...]] = ()  # arrays of the weights' layout that it carries from step to step
     reads_norm: ClassVar[bool] = False  # whether `update` reads scalars["norm"], the length of the gradient
-    reads_orthogonal: ClassVar[bool] = False  # whether it reads scalars["orthogonal"], made of `heading`
+    orthogonal_steps: int = 0  # of what makes scalars["orthogonal"] of `heading`; 0: it is not read
+    renorms: bool = False  # whether filters get a fixed length before `update`, as `optim/muon.py` says
 
     def __post_init__(self) -> None:
         """Raises KitnetError for a `scalar` field outside its range."""
@@ -55,6 +67,14 @@ class Rule(ABC):
         """What scalars["orthogonal"] is made of, as `optim/muon.py` says, where the rule reads it."""
         raise NotImplementedError(type(self).__name__)
 
+    def members(self, paths: Collection[str]) -> Sequence[Member]:
+        """Which rule the parameters at these paths follow: this one."""
+        return [Member(self, tuple(paths), 0)]
+
+    def decaying(self, paths: Collection[str]) -> Collection[str]:
+        """Those of these paths whose parameters decay although they are biases or of norms: none."""
+        return ()
+
     def check_memory(self, changed: Mapping[str, Numbers]) -> None:
         """Raises KitnetError where `update` gave other memory than the rule declares."""
         for name in sorted(set(self.memory) ^ set(changed)):
@@ -69,21 +89,25 @@ class Rule(ABC):
         decays: Array,
         step: int,
         filters: Sequence[Matrix] = (),
+        length: Numbers | None = None,
     ) -> None:
         """One step by NumPy, in place on w (P,) and the arrays of `memory` (P,).
 
-        `decays` (P,) is 1 where weight decay applies, else 0; `filters` are those of convolutions. The
-        gradient must be finite, and its `norm` too where the rule reads it.
+        `decays` (P,) is 1 where weight decay applies, else 0; `filters` are those of convolutions; `length`
+        is that of the whole gradient, where dw is a part of it. The gradient must be finite, and its `norm`
+        too where the rule reads it.
         """
         scalars: dict[str, Numbers] = {name: w.dtype.type(x) for name, x in self.scalars(step).items()}
         if "decay" in scalars:
             scalars["decay"] = scalars["decay"] * decays
         if self.reads_norm:
-            scalars["norm"] = norm(dw)
-        if self.reads_orthogonal:
-            from kitnet.optim.muon import with_orthogonal  # a rule, of which this is the contract
+            scalars["norm"] = norm(dw) if length is None else length
+        if self.orthogonal_steps or self.renorms:
+            from kitnet.optim.muon import renormed, with_orthogonal  # a rule, of which this is the contract
 
-            scalars["orthogonal"] = with_orthogonal(self.heading(dw, memory, scalars), filters)
+            heading = self.heading(dw, memory, scalars)
+            scalars["orthogonal"] = with_orthogonal(heading, filters, self.orthogonal_steps)
+            w[...] = renormed(w, filters) if self.renorms else w
         new, changed = self.update(w, dw, memory, scalars)
         self.check_memory(changed)
         for name, array in changed.items():

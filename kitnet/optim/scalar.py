@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from kitnet.base.argument import real
+from kitnet.base.argument import real, whole
 from kitnet.base.error import KitnetError
 from kitnet.optim.rate import Schedule
 
@@ -50,10 +50,20 @@ def scalar(
     )
 
 
+def count(default: int, called: str, least: int, most: int) -> Any:
+    """A field of a rule that is a whole number, on which its formula depends, so that another value needs
+    another kernel."""
+    return dataclasses.field(default=default, metadata={"count": (called, least, most)})
+
+
 def check_scalars(rule: Any) -> None:
     """The scalar fields become floats. Raises KitnetError for one that is no number, or outside its range."""
     for field in dataclasses.fields(rule):
         bounds, value = field.metadata.get("range"), getattr(rule, field.name)
+        if "count" in field.metadata:
+            called, least, most = field.metadata["count"]
+            number = int(value) if isinstance(value, float) and value.is_integer() else value
+            object.__setattr__(rule, field.name, whole(called, number, least, most))
         if bounds is None or (bounds.scheduled and isinstance(value, Schedule)):
             continue
         object.__setattr__(rule, field.name, real(bounds.called, value))

@@ -4,7 +4,8 @@
     number = a decimal number; drops take several with commas, at=30,60
 
 A rule's names are its numbers. A schedule's text counts in epochs and leaves out the learning rate: `Course`
-makes a schedule of it when the rate and the steps of an epoch are known.
+makes a schedule of it when the rate and the steps of an epoch are known. Groups have a rule for each pattern
+of paths, as `optim/groups.py` says; `epochs` tells when the schedule of a group ends before the others.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ COURSES: dict[str, tuple[type[Schedule], tuple[str, ...]]] = {  # and the names 
     "onecycle": (OneCycle, ("rise", "first", "final", "warmup")),
     "drops": (Drops, ("at", "factor", "warmup")),
 }
+MOST_EPOCHS = 1 << 20
+HOLD = "hold"  # in the place of a rule, for parameters that stay
 IN_EPOCHS = {"warmup": "warmup", "at": "at_steps"}  # and what schedules call them, in steps
 
 
@@ -38,9 +41,34 @@ def read_rule(text: str) -> tuple[type[Rule], dict[str, float]]:
     return kind, _numbers(text, word, numbers_of(kind), ())
 
 
+def read_groups(text: str) -> list[tuple[str, type[Rule] | None, dict[str, float]]]:
+    """'conv1.*: hold; *.shift: sgd rate=0.1 epochs=3' -> patterns, their rules, None for `hold`, and numbers,
+    `epochs` among them. Raises KitnetError."""
+    found: list[tuple[str, type[Rule] | None, dict[str, float]]] = []
+    for part in filter(None, map(str.strip, text.split(";"))):
+        pattern, colon, said = map(str.strip, part.partition(":"))
+        if not (pattern and colon and said):
+            raise KitnetError(
+                f"groups: {shorten(part)} is no pattern with a rule; write it like fc1.*: sgd rate=0.5"
+            )
+        if pattern in (before for before, *_ in found):
+            raise KitnetError(f"groups: {shorten(pattern)} has two rules; leave one out")
+        word = _word(said)
+        try:
+            kind = None if word == HOLD else rule_by_name(word)
+            known = () if kind is None else (*numbers_of(kind), "epochs")
+            numbers = _numbers(said, word, known, ())
+            if numbers.get("epochs", 1) not in range(1, MOST_EPOCHS):
+                raise KitnetError(f"epochs={numbers['epochs']:g} is no whole number of 1 or more")
+            found.append((pattern, kind, numbers))
+        except KitnetError as error:
+            raise KitnetError(f"groups: {shorten(pattern)}: {error}") from None
+    return found
+
+
 def numbers_of(kind: type[Rule]) -> list[str]:
     """The names of a rule's numbers: rate, momentum, decay."""
-    return [field.name for field in dataclasses.fields(kind) if "range" in field.metadata]  # type: ignore[arg-type]
+    return [field.name for field in dataclasses.fields(kind) if field.metadata]  # type: ignore[arg-type]
 
 
 def usual_rate(kind: type[Rule]) -> Rate:

@@ -35,7 +35,8 @@ class _Wrapped(Rule):
         super().__post_init__()
         object.__setattr__(self, "memory", self.rule.memory)
         object.__setattr__(self, "reads_norm", self.rule.reads_norm)
-        object.__setattr__(self, "reads_orthogonal", self.rule.reads_orthogonal)
+        object.__setattr__(self, "orthogonal_steps", self.rule.orthogonal_steps)
+        object.__setattr__(self, "renorms", self.rule.renorms)
 
     @property
     def form(self) -> Hashable:

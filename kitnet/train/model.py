@@ -21,6 +21,7 @@ from kitnet.base.spec import Array
 from kitnet.data.arrays import Prepared
 from kitnet.data.check import check_classes
 from kitnet.data.source import CHUNK
+from kitnet.data.views import Views
 from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape, usual_loss
 from kitnet.net.notation import write_layer
@@ -90,6 +91,7 @@ class Model:
             )
         self.auxiliary: Auxiliary = auxiliary or {}
         self.compiled: Scores | None = None  # scores by the engine; None: by the formulas
+        self.views = Views()  # of a picture, whose scores are averaged
         self.examples: Array | None = None  # some samples of training, with which a file is verified
         self._preparation = preparation
 
@@ -204,11 +206,16 @@ class Model:
             self.compiled.refresh()
 
     def scores(self, x: Array) -> Array:
-        """Prepared images (N, *input_shape) -> scores (N, classes), as the loss reads them."""
-        return self.compiled(x) if self.compiled else self.formula_scores(x)
+        """Prepared images (N, *input_shape) -> scores (N, classes), as the loss reads them, of several views
+        their mean."""
+        of = self.compiled or self.formula_scores
+        if not self.views:
+            return of(x)
+        scores = sum(share * of(view) for share, view in self.views.of(x))
+        return np.asarray(scores, np.float32)
 
     def formula_scores(self, x: Array) -> Array:
-        """The same by the formulas."""
+        """The same by the formulas, of the images as they are."""
         net = self.net
         tape = Tape(net.graph, net.weights, net.state, Context(), {next(iter(net.operands)): x})
         return tape.values[scores_of(net.graph, self.loss)].reshape(len(x), -1)
@@ -241,7 +248,9 @@ class Model:
         if net.input_shape != preparation.input:
             preparation = preparation.enlarged(net.input_shape)
         auxiliary = {name: goal for name, goal in self.auxiliary.items() if name in net.outputs}
-        return Model(net, self.loss, names, preparation, auxiliary)
+        model = Model(net, self.loss, names, preparation, auxiliary)
+        model.views = self.views
+        return model
 
     def save(self, path: str | Path, images: Array | None = None) -> None:
         """Write the file, with the first eight of `images`, as `fit` takes them, as golden inputs that
@@ -254,7 +263,16 @@ class Model:
         scores = self._golden_scores(golden)
         write_model(
             Path(path),
-            Contents(self.net, self.loss, self.auxiliary, self.classes, self.preparation, golden, scores),
+            Contents(
+                self.net,
+                self.loss,
+                self.auxiliary,
+                self.classes,
+                self.preparation,
+                golden,
+                scores,
+                self.views,
+            ),
         )
 
     def _golden_scores(self, images: Array) -> Array:
@@ -271,7 +289,7 @@ class Model:
     @classmethod
     def _of(cls, found: Contents) -> Model:
         model = cls(found.net, found.loss, found.classes, found.preparation, found.auxiliary)
-        model.examples = found.images
+        model.views, model.examples = found.views, found.images
         return model
 
     @classmethod

@@ -17,6 +17,7 @@ from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.arrays import Prepared, Standardisation, preparation_of
 from kitnet.data.check import check_images
+from kitnet.data.views import Views
 from kitnet.files import Format, Part, opened
 from kitnet.files.parts import FORMAT
 from kitnet.layers import Loss
@@ -35,7 +36,8 @@ from kitnet.train.network_parts import (
 
 NETWORK = ("graph", "weights", "state")
 USE = ("loss", "classes", "preparation", "golden")  # of a model of images; a network alone has none of them
-MODEL = Format("kitnet model 2", dict.fromkeys((*NETWORK, *USE), 1), optional=frozenset(USE))
+VIEWS = "views"  # of a model that judges several of a picture
+MODEL = Format("kitnet model 2", dict.fromkeys((*NETWORK, *USE, VIEWS), 1), frozenset((*USE, VIEWS)))
 
 Auxiliary = Mapping[str, tuple[Loss, float]]  # the losses of further outputs by name, with their weights
 
@@ -50,7 +52,8 @@ class Contents:
     classes: tuple[str, ...]
     preparation: Prepared
     images: Array  # golden, before preparation: uint8 (N, h, w, c), or floats
-    scores: Array  # of these images, (N, classes)
+    scores: Array  # of these images as they are, (N, classes)
+    views: Views = Views()  # a frozen one
 
 
 def write_model(path: Path, contents: Contents) -> None:
@@ -66,6 +69,7 @@ def write_model(path: Path, contents: Contents) -> None:
             "classes": Part(list(contents.classes)),
             "preparation": Part(contents.preparation.to_json()),
             "golden": Part(arrays={"images": contents.images, "scores": contents.scores}),
+            **({VIEWS: Part(str(contents.views))} if contents.views else {}),
         },
     )
 
@@ -153,7 +157,17 @@ def _contents(
     check_memory(least_bytes(net.graph) + resized, memory)
     fill(net, arrays["weights"], arrays["state"])
     images, scores = _golden(arrays["golden"], len(classes), floats)
-    return Contents(net, loss, auxiliary, classes, preparation, images, scores)
+    return Contents(
+        net, loss, auxiliary, classes, preparation, images, scores, _views(data.get(VIEWS, ""), net)
+    )
+
+
+def _views(text: object, net: Net) -> Views:
+    if not isinstance(text, str):
+        raise KitnetError("its views are no text")
+    views = Views.parse(text)
+    views.check(net.input_shape)
+    return views
 
 
 def _classes(names: object) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kitnet.base.error import KitnetError
-from kitnet.optim import Averaged, Clipped, Course, Rate, Rule, read_rule
-from kitnet.optim.words import numbers_of, usual_rate
+from kitnet.base.error import KitnetError, shorten
+from kitnet.optim import Averaged, Clipped, Course, Groups, Hold, Rate, Rule, read_rule
+from kitnet.optim.words import numbers_of, read_groups, usual_rate
 from kitnet.train.settings import Settings
 from kitnet.zoo import Card, Recipe
 
@@ -29,9 +29,9 @@ def usual(settings: Settings, card: Card, data: str | None) -> tuple[Settings, R
 
 
 def complete(settings: Settings, recipe: Recipe) -> Settings:
-    """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, averaging, batch and
-    epochs filled in. The numbers of a recipe are for its own optimizer, and for those with the same numbers
-    and the same usual rate.
+    """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, averaging, groups,
+    whitening, views, batch and epochs filled in. The numbers of a recipe are for its own optimizer, and for
+    those with the same numbers and the same usual rate.
 
     Raises KitnetError for what the optimizer or the schedule does not take.
     """
@@ -44,6 +44,9 @@ def complete(settings: Settings, recipe: Recipe) -> Settings:
         schedule=" ".join(course.text.split()),
         augment=settings.augment or recipe.augment or None,
         loss=settings.loss or recipe.loss or None,
+        groups=recipe.groups or None if settings.groups is None else settings.groups,
+        whiten=recipe.whiten or None if settings.whiten is None else settings.whiten,
+        views=recipe.views or None if settings.views is None else settings.views,
         average=recipe.average if settings.average is None else settings.average,
         batch=settings.batch or recipe.batch,
         epochs=settings.epochs or recipe.epochs,
@@ -56,8 +59,31 @@ def rule_of(settings: Settings, steps: int, rate: Rate | None = None) -> Rule:
     Raises KitnetError."""
     kind, numbers = read_rule(settings.optimizer or "")
     numbers |= {name: getattr(settings, flag) for name, flag in FLAGS.items() if name in numbers_of(kind)}
-    course = Course(settings.schedule or "").schedule(numbers.pop("rate"), steps, settings.epochs or 1)
-    rule: Rule = kind(rate=course if rate is None else rate, **numbers)  # type: ignore[call-arg]  # a rule's numbers are its fields
+    rest = _scheduled(settings, kind, numbers, steps, rate)
+    if settings.groups in (None, "none"):
+        return rest
+    groups = []
+    for pattern, own, given in read_groups(settings.groups or ""):
+        try:
+            rule = _wrapped(settings, Hold()) if own is None else _scheduled(settings, own, given, steps)
+        except KitnetError as error:
+            raise KitnetError(f"groups: {shorten(pattern)}: {error}") from None
+        groups.append((pattern, rule))
+    return Groups(rest, tuple(groups))
+
+
+def _scheduled(
+    settings: Settings, kind: type[Rule], numbers: dict[str, Any], steps: int, rate: Rate | None = None
+) -> Rule:
+    """A rule with schedule, clip and average of the settings; `rate` takes the place of its own."""
+    own = numbers.get("rate", usual_rate(kind))
+    epochs = round(numbers.get("epochs", settings.epochs or 1))
+    course = Course(settings.schedule or "").schedule(own, steps, epochs) if rate is None else rate
+    numbers = {name: x for name, x in numbers.items() if name not in ("rate", "epochs")}
+    return _wrapped(settings, kind(rate=course, **numbers))  # type: ignore[call-arg]  # a rule's numbers are its fields
+
+
+def _wrapped(settings: Settings, rule: Rule) -> Rule:
     if settings.clip is not None:
         rule = Clipped(rule, settings.clip)
     return rule if settings.average is None else Averaged(rule, settings.average)

@@ -16,6 +16,7 @@ from kitnet.base.spec import USUAL
 from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
 from kitnet.data.arrays import fitted
 from kitnet.data.validation import with_validation
+from kitnet.data.views import Views
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
 from kitnet.net.notation import write_layer
@@ -31,6 +32,7 @@ from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
 from kitnet.train.start import begin_from, with_classes
 from kitnet.train.step import pick_engine
+from kitnet.train.whitening import whiten
 from kitnet.zoo import MODELS, Card, find_recipe
 
 AUXILIARY = 0.3  # the weight of auxiliary losses, as in Szegedy et al. 2014, section 5
@@ -105,10 +107,16 @@ class Run:
         batch, seed = settings.batch or 1, settings.seed
         loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
         rule = rule_of(settings, updates(settings, loader))
+        rule.members(net.graph.params())  # raises for a group of none
+        if settings.views is not None:
+            model.views = Views.parse(settings.views)
+            model.views.check(net.input_shape)
         auxiliary = model.auxiliary or _auxiliary(net, len(classes))
         if not net.is_drawn:
             _check_init(net, name, settings.init)
             net.initialise(seed, init=settings.init)
+            if settings.whiten not in (None, "none"):
+                whiten(net, settings.whiten, train, preparation)
         elif settings.init is not None:
             raise KitnetError(
                 "the network has its weights already; leave init out, or draw them by "
@@ -172,7 +180,7 @@ class Run:
         best = progress.rows[-1 - ago]
         given = (
             *("batch", "accumulate", "optimizer", "schedule", "lr", "momentum", "decay", "clip", "average"),
-            *("weights", "freeze", "init"),
+            *("weights", "freeze", "init", "groups", "whiten", "views"),
         )
         return {
             "model": settings.model,

@@ -23,7 +23,7 @@ _DOTTED = re.compile(r"""\.[\w\-'" \t]*\.""")
 # What decides the bits of a run besides its network, its data and the number of epochs.
 DECISIVE = (
     *("augment", "batch", "accumulate", "optimizer", "schedule", "lr", "momentum", "decay", "clip"),
-    *("average", "freeze", "loss", "seed", "engine"),
+    *("average", "freeze", "loss", "groups", "whiten", "seed", "engine"),
 )
 _KINDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
 
@@ -55,6 +55,9 @@ class Settings:
     patience: int | None = None  # epochs without a better one, after which training ends
     save_every: float | None = None  # minutes, also within an epoch; 10
     loss: str | None = None
+    groups: str | None = None  # rules of parameters by patterns of their paths (see optim/groups.py), or none
+    whiten: str | None = None  # the path of a convolution whose filters whiten patches of the training data
+    views: str | None = None  # of a picture that are judged together, such as flip,shift1, or none
     init: str | None = None  # of the weights of layers that do not say their own
     on_misfit: str | None = None  # of layers of a line that do not say their own
     seed: int = 0

@@ -64,7 +64,8 @@ class FormulaStep:
         self._frozen = net.weights.below(frozen)
         self._graph = with_goals(net.graph, self._goals, self._frozen)
         self._least = least_batches(self._graph)
-        self._decays = net.weights.decayed(frozen=self._frozen)
+        also = rule.decaying(net.weights.params)
+        self._decays = net.weights.decayed(frozen=self._frozen, also=also)
         self._filters = tuple(net.weights.filters().values())
         self.gradient, self.finite = net.weights.like(), True
 
@@ -112,8 +113,17 @@ class FormulaStep:
         net.keep(tape.state)
         if mean is not None:
             mean[...] = dw
-        if update:
-            self._rule.apply(net.weights.flat, dw, flat, self._decays, step, self._filters)
+        if not update:
+            return
+        w, decays = net.weights.flat, self._decays
+        length = norm(dw) if self._rule.reads_norm else None
+        for member in self._rule.members(net.weights.params):
+            for start, size in net.weights.runs(member.paths).values():
+                here, own = slice(start, start + size), member.rule
+                inside = [one for one in self._filters if start <= one.start < start + size]
+                filters = [one._replace(start=one.start - start) for one in inside]
+                held = {name: flat[name][here] for name in own.memory}
+                own.apply(w[here], dw[here], held, decays[here], step, filters, length)
 
 
 def judged_step(step_of: Step, losses: Losses, x: Array, labels: Array, *place: Any) -> tuple[Array, Array]:

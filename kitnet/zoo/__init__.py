@@ -8,6 +8,7 @@ stands behind a colon: `vgg16:pooled`. `RECIPES` has the trainings on known data
 from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.net.sizing import check_no_volume
 from kitnet.zoo import (  # noqa: F401  # each registers its networks
+    airbench,
     alexnet,
     densenet,
     fragments,

@@ -17,6 +17,9 @@ class Recipe:
     decay: float | None = None  # of the weights; None: the optimizer's usual one
     augment: str = ""  # changes of the training images
     loss: str = ""  # empty: what suits the last layer
+    groups: str = ""  # rules of some parameters
+    whiten: str = ""  # the path of a convolution that begins as a whitening of the data's patches
+    views: str = ""  # of a picture that are judged together
     average: float | None = None  # the share of the old mean that averaged weights keep in a step
     validation: float = 0.1  # share of the training images to choose the best epoch by
     batch: int = 64

@@ -22,7 +22,7 @@ def drawn(init: str, param: Param = MANY) -> np.ndarray:  # type: ignore[type-ar
 
 
 def test_every_initialiser_is_tested() -> None:
-    assert {*UNIFORM, *NORMAL, "zeros", "ones", "mean", "quarter", "orthogonal"} == set(INITIALISERS)
+    assert {*UNIFORM, *NORMAL, "zeros", "ones", "mean", "quarter", "orthogonal", "dirac"} == set(INITIALISERS)
 
 
 @pytest.mark.parametrize("init", UNIFORM)
@@ -101,11 +101,37 @@ def test_unknown_initialiser() -> None:
         initial(stream(0, "w"), Param((3,), "glorott"))
     assert str(caught.value) == (
         "unknown initialiser 'glorott' (did you mean 'glorot'?); "
-        "known: zeros, ones, mean, quarter, lecun1998, lecun, glorot, he, gaussian, orthogonal"
+        "known: zeros, ones, mean, quarter, lecun1998, lecun, glorot, he, gaussian, orthogonal, "
+        "dirac"
     )
 
 
-@pytest.mark.parametrize("init", INITIALISERS)
+@pytest.mark.parametrize(("depth", "filters"), [(2, 5), (4, 3)])
+def test_dirac_filters_hand_on_channels(depth: int, filters: int) -> None:
+    """What a same convolution by them gives begins with the input's channels; the others are small."""
+    w = drawn("dirac", Param((3, 3, depth, filters), fan_in=9 * depth, fan_out=9 * filters))
+    handed_on = min(depth, filters)
+    want = np.zeros((3, 3, depth, handed_on))
+    want[1, 1, :handed_on] = np.eye(handed_on)
+    np.testing.assert_array_equal(w[..., :handed_on], want)
+    others = w[..., handed_on:]
+    assert not others.size or 0.9 * (9 * depth) ** -0.5 < np.abs(others).max() <= (9 * depth) ** -0.5
+
+
+def test_arrays_that_hand_on_no_channels() -> None:
+    for param in (
+        Param((10, 5), "dirac", 10, 5),
+        Param((3, 3, 2, 4), "dirac", 18, 36, groups=2),
+        Param((5, 5, 3), "dirac", (25, 50, 50)),
+    ):
+        with pytest.raises(KitnetError) as caught:
+            initial(stream(0, "w"), param)
+        assert str(caught.value) == (
+            "dirac filters hand on whole channels, without groups and connection tables; use another init"
+        )
+
+
+@pytest.mark.parametrize("init", [init for init in INITIALISERS if init != "dirac"])
 def test_a_single_number(init: str) -> None:
     value = initial(stream(0, "prelu1.slope"), Param((), init), np.float32)
     assert isinstance(value, np.ndarray)

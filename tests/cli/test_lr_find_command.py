@@ -62,7 +62,7 @@ def test_no_rate(say, easy):
         (
             ("--init", "hee"),
             "unknown init 'hee' (did you mean 'he'?); known: zeros, lecun1998, lecun, glorot, he, "
-            "orthogonal, gaussian",
+            "orthogonal, gaussian, dirac",
         ),
     ],
 )

@@ -116,7 +116,7 @@ def test_an_init_takes_the_place_of_the_usual_one() -> None:
         net.initialise(init="glorott")
     assert str(caught.value) == (
         "unknown init 'glorott' (did you mean 'glorot'?); known: zeros, lecun1998, lecun, glorot, he, "
-        "orthogonal, gaussian"
+        "orthogonal, gaussian, dirac"
     )
 
 

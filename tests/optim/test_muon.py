@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from kitnet import parse
+from kitnet.base.error import KitnetError
 from kitnet.base.spec import Matrix
 from kitnet.optim import Averaged, Clipped, Muon, Nesterov
-from kitnet.optim.muon import CUBIC, LINEAR, QUINTIC, STEPS, orthogonal, stretch
+from kitnet.optim.muon import CUBIC, LINEAR, QUINTIC, orthogonal, stretch
 from kitnet.train.step import FormulaStep
 
 WIDE = "9x9x3 -> conv3-40 -> relu -> conv5-6 -> tanh -> fc3"  # more filters than inputs, and fewer
@@ -23,7 +24,7 @@ def test_singular_vectors_stay_and_values_follow_the_polynomial(shape: tuple[int
     u = np.random.default_rng(1).standard_normal(shape)
     left, s, right = np.linalg.svd(u, full_matrices=False)
     s = s / np.sqrt((s**2).sum())
-    for _ in range(STEPS):
+    for _ in range(5):
         s = LINEAR * s + CUBIC * s**3 + QUINTIC * s**5
     np.testing.assert_allclose(orthogonal(u), left * s @ right, atol=1e-6)
     assert s.max() < 1.3 and s.min() > 0.3
@@ -45,6 +46,31 @@ def test_one_step_by_hand() -> None:
     u = dw + 0.5 * velocity
     u[4:10] = np.sqrt(3 / 2) * orthogonal(u[4:10].reshape(2, 3)).ravel()
     np.testing.assert_allclose(w, begin - 0.1 * (u + 0.25 * begin))
+
+
+def test_filters_get_their_length_before_the_step() -> None:
+    """As Jordan's code: w becomes sqrt(K) w / |w|, then goes along the orthogonal direction."""
+    filters = Matrix(4, 3, 2)
+    w, dw = np.random.default_rng(5).standard_normal((2, 12))
+    begin = w.copy()
+    Muon(0.1, 0.0, steps=3, renorm=1).apply(w, dw, {"velocity": np.zeros(12)}, np.ones(12), 0, [filters])
+    inside = begin[4:10] * np.sqrt(2) / np.linalg.norm(begin[4:10])
+    np.testing.assert_allclose(w[4:10], inside - 0.1 * orthogonal(dw[4:10].reshape(3, 2), 3).ravel())
+    np.testing.assert_allclose(w[:4], begin[:4] - 0.1 * dw[:4])
+    filters_of_zeros = np.zeros(12)
+    Muon(0.1, renorm=1).apply(
+        filters_of_zeros, np.zeros(12), {"velocity": np.zeros(12)}, np.ones(12), 0, [filters]
+    )
+    assert not filters_of_zeros.any()
+
+
+@pytest.mark.parametrize(("name", "value"), [("steps", 0), ("steps", 2.5), ("renorm", 2)])
+def test_whole_numbers_of_the_rule(name: str, value: float) -> None:
+    least, most = {"steps": (1, 20), "renorm": (0, 1)}[name]
+    with pytest.raises(KitnetError) as caught:
+        Muon(**{name: value})
+    assert str(caught.value).startswith(f"{name} {value} is ") and f"{least}" in str(caught.value)
+    assert Muon(steps=3.0).steps == 3 and Muon(steps=3).form != Muon().form and str(most)
 
 
 @pytest.mark.parametrize("around", [lambda rule: rule, lambda rule: Clipped(rule, 1.0)])
@@ -94,9 +120,10 @@ def test_frozen_filters_stay() -> None:
     assert not any(one.label.startswith("conv1.weight of length") for one in step.plan.steps)
 
 
-def test_a_step_that_is_not_finite_changes_nothing() -> None:
+@pytest.mark.parametrize("rule", [Muon(), Muon(renorm=1)])
+def test_a_step_that_is_not_finite_changes_nothing(rule: Muon) -> None:
     net = parse(WIDE).initialise(0)
-    step, before = net.compile(4, "train", rule=Muon()), net.weights.flat.copy()
+    step, before = net.compile(4, "train", rule=rule), net.weights.flat.copy()
     x = np.full((4, 9, 9, 3), np.inf, np.float32)
     step(x, np.zeros(4, int), 0)
     assert not step.finite

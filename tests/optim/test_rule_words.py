@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kitnet.base.error import KitnetError
-from kitnet.optim import Adam, Cosine, Course, Drops, Linear, OneCycle, Sgd, read_rule
+from kitnet.optim import Adam, Cosine, Course, Drops, Linear, Muon, Nesterov, OneCycle, Sgd, read_rule
+from kitnet.optim.words import read_groups
 
 
 def test_a_rule_with_and_without_numbers() -> None:
@@ -79,3 +80,33 @@ def test_texts_that_are_no_rules(text: str, reason: str) -> None:
     with pytest.raises(KitnetError) as caught:
         read_rule(text)
     assert str(caught.value).startswith(reason)
+
+
+def test_groups_are_patterns_with_rules() -> None:
+    assert read_groups("conv1.*: hold; *.shift : nesterov rate=106  epochs=3;; fc1.weight:muon steps=3") == [
+        ("conv1.*", None, {}),
+        ("*.shift", Nesterov, {"rate": 106, "epochs": 3}),
+        ("fc1.weight", Muon, {"steps": 3}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("conv1", "groups: 'conv1' is no pattern with a rule; write it like fc1.*: sgd rate=0.5"),
+        ("conv1:", "groups: 'conv1:' is no pattern with a rule; write it like fc1.*: sgd rate=0.5"),
+        ("a: hold; a: sgd", "groups: 'a' has two rules; leave one out"),
+        ("a: hold rate=1", "groups: 'a': hold has no 'rate'; it has "),
+        (
+            "a: sdg",
+            "groups: 'a': unknown optimizer 'sdg' (did you mean 'sgd'?); known: sgd, nesterov, adagrad, "
+            "rmsprop, adam, adamw, muon",
+        ),
+        ("a: sgd epochs=1.5", "groups: 'a': epochs=1.5 is no whole number of 1 or more"),
+        ("a: sgd epochs=0", "groups: 'a': epochs=0 is no whole number of 1 or more"),
+    ],
+)
+def test_texts_that_are_no_groups(text: str, reason: str) -> None:
+    with pytest.raises(KitnetError) as caught:
+        read_groups(text)
+    assert str(caught.value) == reason

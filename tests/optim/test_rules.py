@@ -87,9 +87,9 @@ def test_the_first_step_of_adam_has_the_length_of_the_rate() -> None:
 def test_the_kernel_gives_the_bits_of_the_formula(word: str) -> None:
     rule, rng, size = RULES[word](), np.random.default_rng(3), 3 * LINE
     names, more = list(rule.scalars(0)), {}
-    how = {"orthogonal": rule.reads_orthogonal}
+    how = {"orthogonal": bool(rule.orthogonal_steps)}
     kernels = [follow("update", detect(), size, rule.memory, names, rule.update, **how)]
-    if rule.reads_orthogonal:
+    if bool(rule.orthogonal_steps):
         kernels.append(head("heading", detect(), size, rule.memory, names, rule.heading))
         more["orthogonal"] = np.zeros(size, np.float32)
     code, *first = build(kernels)

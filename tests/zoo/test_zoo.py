@@ -55,7 +55,7 @@ def test_a_fresh_network_runs_and_its_outputs_are_moderate(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_card_says_what_a_reader_and_the_trainer_need(name: str) -> None:
     card = find(name)
-    assert card.name == name and card.title and card.source and 1980 <= card.year <= 2020
+    assert card.name == name and card.title and card.source and 1980 <= card.year <= 2024
     assert all(text.endswith(".") and "  " not in text for text in card.differences)
     assert all(
         one.rate > 0 and 0 <= one.momentum < 1 and one.epochs >= 1

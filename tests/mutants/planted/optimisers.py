@@ -6,6 +6,9 @@ _INIT = "base/test_initialisers.py::"
 _MUON = "optim/test_muon.py::"
 _MEAN = "train/test_accumulation.py::"
 _RATE = "train/test_find_rate.py::"
+_GROUPS = "optim/test_groups.py::"
+_VIEWS = "data/test_views.py::"
+_WHITE = "train/test_whitening.py::"
 
 OPTIMISERS = [
     Mutant("_orthogonal", "max(inputs, units)", "inputs", _INIT + "test_orthogonal_matrices[48-75]"),
@@ -24,8 +27,8 @@ OPTIMISERS = [
     ),
     Mutant(
         "Weights.draw",
-        "param.init == 'orthogonal'",
-        "param.init == 'never'",
+        "param.init in WHOLE",
+        "False",
         "net/test_weights.py::test_large_orthogonal_weights_are_drawn_whole",
     ),
     Mutant(
@@ -142,6 +145,71 @@ OPTIMISERS = [
         "min(SETTLED, lowest)",
         "0",
         _RATE + "test_a_mean_of_few_losses_is_no_fall",
+    ),
+    Mutant("_dirac", "n // 2", "0", _INIT + "test_dirac_filters_hand_on_channels[4-3]"),
+    Mutant("_dirac", "min(p.shape[-2:])", "p.shape[-1]", _INIT + "test_dirac_filters_hand_on_channels[2-5]"),
+    Mutant(
+        "Groups.members",
+        "path not in here",
+        "True",
+        _GROUPS + "test_each_parameter_follows_the_first_rule_that_fits",
+    ),
+    Mutant(
+        "Groups.members",
+        "len(rule.scalars(0))",
+        "0",
+        _GROUPS + "test_each_parameter_follows_the_first_rule_that_fits",
+    ),
+    Mutant(
+        "Groups.decaying",
+        "fnmatchcase(path, pattern)",
+        "False",
+        _GROUPS + "test_the_decay_of_a_group_is_for_its_biases_too[2]",
+    ),
+    Mutant(
+        "Weights.runs",
+        "start != ends",
+        "False",
+        _GROUPS + "test_one_step_of_a_group_is_that_of_its_rule_alone",
+    ),
+    Mutant(
+        "FormulaStep._change",
+        "norm(dw) if self._rule.reads_norm else None",
+        "None",
+        _GROUPS + "test_the_clip_is_that_of_the_whole_gradient",
+    ),
+    Mutant(
+        "engine.update:_follow",
+        "Ref('@rates').plus(member.first)",
+        "Ref('@rates')",
+        _GROUPS + "test_compiled_groups_follow_their_formulas_and_threads_change_no_bit[<lambda>0]",
+    ),
+    Mutant(
+        "optim.muon:renormed",
+        "one.columns",
+        "one.rows",
+        _MUON + "test_filters_get_their_length_before_the_step",
+    ),
+    Mutant(
+        "kernels.products:renormed",
+        "k.scalar(trouble).equals(0.0)",
+        "k.scalar(trouble).equals(k.scalar(trouble))",
+        _MUON + "test_a_step_that_is_not_finite_changes_nothing[rule1]",
+    ),
+    Mutant("Views._moved", "2 * n", "n", _VIEWS + "test_the_six_views_by_their_indices"),
+    Mutant("Views.of", "1 + self.flip", "1", _VIEWS + "test_the_six_views_by_their_indices"),
+    Mutant("train.whitening:whiten", "-found", "found", _WHITE + "test_what_the_filters_give_is_white"),
+    Mutant(
+        "train.whitening:_patches",
+        "np.moveaxis(views, 3, -1)",
+        "views",
+        _WHITE + "test_what_the_filters_give_is_white",
+    ),
+    Mutant(
+        "Model._of",
+        "found.views",
+        "Views()",
+        _WHITE + "test_a_saved_model_judges_its_views",
     ),
     Mutant(
         "Rising.after", "self.rate / self.first", "self.rate", _RATE + "test_rates_rise_by_the_same_factor"
