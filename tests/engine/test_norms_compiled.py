@@ -18,6 +18,7 @@ NORMS = [
     "lrn3 within",
     "lrn3 contrast",
     "contrastnorm3",
+    "batchnorm fixed=yes",
 ]
 
 
@@ -35,6 +36,8 @@ def test_training_as_by_the_formulas(norm: str, layout: str) -> None:
     net = kitnet.parse(line).initialise(1)
     rng = np.random.default_rng(0)
     x, dy = rng.standard_normal((21, 7, 6, 3), np.float32), rng.standard_normal((21, 5), np.float32)
+    for held in net.state.values():
+        held["mean"][...], held["var"][...] = rng.standard_normal(len(held["mean"])), rng.uniform(0.5, 2)
     tape = net.tape(x, train=True)
     want = tape.backward(dy)
     given = net.graph, net.weights, net.state, Context(train=True), {"input": x}, ("fc1",), {"fc1": dy}
