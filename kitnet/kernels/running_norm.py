@@ -4,6 +4,9 @@ dx = factor * d with factor = scale / sqrt(var + eps), and the gradients of scal
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from kitnet.kernels.activation import Activation
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
@@ -52,32 +55,32 @@ def gradient(
     for total in totals:
         with k.loop(0, size, k.lanes) as v:
             k.store(k.zero(), total, v)
-    group, first, last = share(k, batch, dy.positions)
-    with k.loop(first, last) as position:
-
-        def place(volume: Volume) -> Index:
-            return group * volume.group_stride(batch) + position * (volume.pitch * batch.images)
-
-        at_dy, at = place(dy), [place(each) for each in others]
-        with k.loop(size // k.lanes, unroll=4) as vector:
-            v = vector * k.lanes
-            factor, d = (
-                lanes.parameter(k, given["factor"], 0, vector, batch),
-                k.vector(given["dy"], at_dy + v),
-            )
-            if seen:
-                middle = lanes.parameter(k, given["mean"], 0, vector, batch)
-                far = k.vector(given["x"], at[0] + v) - middle
-                if activation:
-                    level = lanes.parameter(k, given["shift"], 0, vector, batch)
-                    d = activation.back_from_x(k.fma(far, factor, level), d)
-                for total, addend in zip(totals, (d * far, d), strict=False):
-                    put(k, addend, total, v, accumulate=True)
-            if moved:
-                put(k, factor * d, given["dx"], at[-1] + v, accumulate)
+    with _each_vector(k, batch, (dy, *others)) as (vector, (at_dy, *at)):
+        factor, d = lanes.parameter(k, given["factor"], 0, vector, batch), k.vector(given["dy"], at_dy)
+        if seen:
+            middle = lanes.parameter(k, given["mean"], 0, vector, batch)
+            far = k.vector(given["x"], at[0]) - middle
+            if activation:
+                level = lanes.parameter(k, given["shift"], 0, vector, batch)
+                d = activation.back_from_x(k.fma(far, factor, level), d)
+            for total, addend in zip(totals, (d * far, d), strict=False):
+                put(k, addend, total, vector * k.lanes, accumulate=True)
+        if moved:
+            put(k, factor * d, given["dx"], at[-1], accumulate)
     for row, total in enumerate(totals):
         _add_lanes(k, lanes, batch, total, given["partial"] + (k.task * 2 + row) * lanes.channels)
     return k
+
+
+@contextmanager
+def _each_vector(k: Kernel, batch: Batch, volumes: tuple[Volume, ...]) -> Iterator[tuple[Index, list[Index]]]:
+    """The number of each vector of a position, at every position of the task's block, and where it lies in
+    each volume."""
+    group, first, last = share(k, batch, volumes[0].positions)
+    with k.loop(first, last) as position:
+        rows = [group * v.group_stride(batch) + position * (v.pitch * batch.images) for v in volumes]
+        with k.loop(volumes[0].channels * batch.images // k.lanes, unroll=4) as vector:
+            yield vector, [row + vector * k.lanes for row in rows]
 
 
 def finish(name: str, cpu: Cpu, chunks: int, channels: int, eps: float) -> Kernel:
