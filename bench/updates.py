@@ -34,7 +34,6 @@ from kitnet.kernels.program import Call, Program
 from kitnet.kernels.types import F32
 from kitnet.net import Net
 from kitnet.optim import RULES, Averaged, Clipped, Muon, Nesterov, Rule, Sgd
-from kitnet.optim.muon import STEPS
 
 RESULTS = ROOT / "results" / "updates.csv"
 SECONDS = 0.5
@@ -132,7 +131,7 @@ def products(net: Net) -> float:
     work = 0
     for one in net.weights.filters().values():
         long, short = max(one.rows, one.columns), min(one.rows, one.columns)
-        work += STEPS * short**2 * (3 * long + short)
+        work += Muon().orthogonal_steps * short**2 * (3 * long + short)
     return float(work)
 
 
