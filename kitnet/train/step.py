@@ -105,8 +105,9 @@ class FormulaStep:
             before, new = (mean.dtype.type(share) for share in shares(first, n))
             dw = before * mean + new * dw
         numbers = (self.gradient.flat, *(tape[goal.path] for goal in self._goals))
-        if self._rule.reads_norm:
-            numbers = *numbers, norm(dw)
+        length = norm(dw) if self._rule.reads_norm else None
+        if length is not None:
+            numbers = *numbers, length
         self.finite = all(bool(np.isfinite(each).all()) for each in numbers)
         if not self.finite:
             return
@@ -116,7 +117,6 @@ class FormulaStep:
         if not update:
             return
         w, decays = net.weights.flat, self._decays
-        length = norm(dw) if self._rule.reads_norm else None
         for member in self._rule.members(net.weights.params):
             for start, size in net.weights.runs(member.paths).values():
                 here, own = slice(start, start + size), member.rule

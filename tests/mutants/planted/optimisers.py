@@ -77,7 +77,7 @@ OPTIMISERS = [
     ),
     Mutant(
         "orthogonalise",
-        "heading.plus(matrix.start)",
+        "heading.plus(matrix.start - start)",
         "heading",
         _MUON + "test_compiled_muon_follows_its_formula_and_threads_change_no_bit",
     ),

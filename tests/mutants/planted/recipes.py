@@ -79,8 +79,8 @@ RECIPES = [
     ),
     Mutant(
         "Weights.decayed",
-        "param.decay and node not in frozen",
-        "param.decay",
+        "(param.decay or path in also) and node not in frozen",
+        "param.decay or path in also",
         "engine/test_frozen.py::test_no_rule_moves_them[sgd]",
     ),
     Mutant(
