@@ -140,9 +140,8 @@ class _Show:
             _say_stopped(f"after step {event.step} of epoch {event.epoch}, everything is saved", event.folder)
             return self._interruption.status
         if isinstance(event, Finished):
-            assert event.folder is not None  # this command trains into a run folder
             self._has_ended, self._interruption.patient = True, False
-            _leave_pictures(event.folder)
+            _leave_pictures(event)
             _say_end(event)
         return 0
 
@@ -214,10 +213,12 @@ def _say_epoch(row: EpochEnded) -> None:
     say(text)
 
 
-def _leave_pictures(folder: Path) -> None:
+def _leave_pictures(finished: Finished) -> None:
     """What the run leaves to look at; where matplotlib is not there one line says so."""
+    folder = finished.folder
+    assert folder is not None  # this command trains into a run folder
     write_over("drawing what the run leaves to look at")
-    run = look.examine(look.Record.read(folder))
+    run = look.examine(look.Record.read(folder), judgement=finished.judgement)
     look.write_classes(run)
     if look.can_draw():
         look.draw(run)

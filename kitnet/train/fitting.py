@@ -134,7 +134,7 @@ def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
 def _folder(run: Run) -> Saves:
     """A run folder as `kitnet train` makes one."""
     folder = RunFolder.create(run.settings, run.settings.name or run.name, run.settings.name is None)
-    return Saves(folder, folder.lock(), run.loader.steps)
+    return Saves(folder, folder.lock())
 
 
 def _hear(event: Event, history: History) -> None:

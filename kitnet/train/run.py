@@ -23,7 +23,7 @@ from kitnet.net.notation import write_layer
 from kitnet.net.objective import goals_of, loss_by_name, with_goals
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED
-from kitnet.train.checkpoint import Progress
+from kitnet.train.checkpoint import Progress, Training
 from kitnet.train.folder import absolute
 from kitnet.train.metrics import Score, told
 from kitnet.train.model import GOLDEN, Model
@@ -139,6 +139,12 @@ class Run:
         """Take over the weights that a new run is to begin with. Raises KitnetError."""
         if self.settings.weights is not None:
             self.notes.append(begin_from(self.model.net, self.settings.weights))
+
+    @property
+    def training(self) -> Training:
+        """What its checkpoints are of."""
+        steps, settings = self.loader.steps, self.settings.decisive
+        return Training(self.model.net, self.rule, self.memory, steps, self.data, settings)
 
     @property
     def examples(self) -> Source:

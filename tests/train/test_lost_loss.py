@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_engines import flat
+from test_engines import flat, training_step
 
 import kitnet
 from kitnet.base.error import TrainingError
 from kitnet.net import usual_loss
 from kitnet.optim import Sgd
 from kitnet.train import EpochEnded, Model, Ready, Stepped, Stopped, resume, train
-from kitnet.train.step import make_step
 
 LINE = "8x8x1 -> fc10"
 
@@ -67,7 +66,7 @@ def test_a_step_that_is_not_finite_changes_nothing(engine):
     net = kitnet.parse("8x8x1 -> fc10 -> batchnorm -> fc10").initialise(1)
     model = Model(net, usual_loss(net.graph), tuple("0123456789"), flat(net.input_shape))
     memory = {"velocity": net.weights.like()}
-    step = make_step(engine, model, 6, Sgd(0.1), memory, seed=0)
+    step = training_step(engine, model, 6, Sgd(0.1), memory, seed=0)
     random = np.random.default_rng(0)
     x, labels = random.standard_normal((6, 8, 8, 1), np.float32), random.integers(0, 10, 6)
     step(x, labels, 0)

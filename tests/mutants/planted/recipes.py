@@ -128,7 +128,7 @@ RECIPES = [
     ),
     Mutant(
         "Saves.save",
-        "save_checkpoint(path, net, rule, memory, progress, self.data, self.settings)",
+        "save_checkpoint(path, training, progress)",
         "path.write_bytes(b'')",
         "train/test_failing_saves.py::test_a_call_that_fails[mkstemp-4]",
     ),
