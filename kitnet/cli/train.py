@@ -87,10 +87,10 @@ def command(
 
 
 def _begin(given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:
-    return train(_concrete(**given), interruption.stop, show_compiling)
+    return train(concrete(**given), interruption.stop, show_compiling)
 
 
-def _concrete(
+def concrete(
     model: str = Settings.model, input: str | None = None, given: Sequence[str] = (), **others: Any
 ) -> Settings:
     """The settings with the network that comes of another input and of what a line leaves open."""
@@ -232,8 +232,10 @@ def _leave_pictures(finished: Finished) -> None:
 
 def _say_end(finished: Finished) -> None:
     summary = finished.summary
+    if summary.get("diverged"):
+        remark(summary["diverged"])
     if summary.get("trouble"):
-        print(f"kitnet: nothing was learned: {summary['trouble']}", file=sys.stderr)
+        remark(f"nothing was learned: {summary['trouble']}")
     part, right = next(
         (name, summary[f"{name}_accuracy"])
         for name in ("test", "val", "train")
@@ -245,6 +247,9 @@ def _say_end(finished: Finished) -> None:
             "validation images right"
         )
     result = f"{right:.2%} of the {IMAGES[part]} right after {summary['seconds']:.1f} s;"
+    if summary.get("trouble"):  # such a model is of no use
+        say(result.removesuffix(";"))
+        return
     advice = f"try: {to_type('predict', str(finished.folder), 'IMAGE.png')}"
     for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:
         say(line)

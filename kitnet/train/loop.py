@@ -41,7 +41,7 @@ from kitnet.train.run import Run
 from kitnet.train.saves import Saves, since_best
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, judged_step, make_step
-from kitnet.train.trouble import trouble
+from kitnet.train.trouble import diverged, trouble
 
 MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
 
@@ -94,6 +94,7 @@ class Loop:
             test = None if judgement is None else judgement.score
             summary = self.run.summary(self.progress, test, step_of.engine)
             ago = since_best(self.progress.rows)  # the best epoch is what the run is worth
+            summary["diverged"] = diverged(self.run, self.progress)
             summary["trouble"] = trouble(self.run, self.progress, self._seen, ago)
             saves.write_summary(summary)
             yield Finished(saves.path, summary, judgement)
@@ -280,5 +281,5 @@ class Loop:
             )
         what = "the gradient is not finite" if np.isfinite(loss) else f"the loss became {loss}"
         return TrainingError(
-            f"{what} {where}; {saves.kept}; try a smaller --lr than {self.run.settings.lr:g}"
+            f"{what} {where}; {saves.kept(progress.rows)}; try a smaller --lr than {self.run.settings.lr:g}"
         )

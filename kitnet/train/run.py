@@ -85,6 +85,11 @@ class Run:
         )
         run = cls.on(name, settings, Model(net, loss), parts)
         run.notes += [note] if note else []
+        if run.loader.batch > len(parts.train):
+            run.notes.append(
+                f"a batch of {run.loader.batch:,} is more than the {len(parts.train):,} images to train "
+                "with: a step has all of them, and an epoch is one step"
+            )
         return run
 
     @classmethod

@@ -61,9 +61,16 @@ class Saves:
         """What is told of the run when it has ended. Raises RunError."""
         self.folder.write_summary(summary)
 
-    @property
-    def kept(self) -> str:
-        """What is left where the loss is lost."""
+    def kept(self, rows: list[EpochEnded]) -> str:
+        """What is left where the loss is lost after these epochs."""
+        if rows:
+            best = rows[-1 - since_best(rows)]
+            held = best.val_accuracy is not None
+            right = best.val_accuracy if held else best.train_accuracy
+            return (
+                f"the best model, that of epoch {best.epoch} with {right:.2%} of the "
+                f"{'validation' if held else 'training'} images right, is kept in {self.folder.best}"
+            )
         if self.folder.last.exists():
             return f"the model that was saved last is kept in {self.folder.last}"
         return f"no epoch had ended, so that only the start is kept, in {self.newest}"
