@@ -102,11 +102,6 @@ def kill(mutants: list[Mutant], copies: SimpleQueue[Path]) -> None:
 
 
 @cache
-def tree(file: str) -> ast.Module:
-    return ast.parse((PACKAGE / file).read_bytes())
-
-
-@cache
 def names(file: str) -> set[str]:
     """Of the functions and classes of a file of tests."""
     return set(re.findall(r"(?:def|class) (\w+)", (ROOT / "tests" / file).read_text("utf-8")))

@@ -6,6 +6,18 @@ _RECIPES = "train/test_recipes.py::"
 
 RECIPES = [
     Mutant(
+        "diverged",
+        "best.epoch < first.epoch",
+        "best.epoch > first.epoch",
+        "train/test_trouble.py::test_a_run_that_diverges_after_its_best_epoch",
+    ),
+    Mutant(
+        "Saves.kept",
+        "best.val_accuracy is not None",
+        "False",
+        "train/test_lost_loss.py::test_in_a_later_epoch",
+    ),
+    Mutant(
         "_in_steps",
         "round(value * steps)",
         "round(value)",
