@@ -83,7 +83,7 @@ def test_one_word(say):
         "    units: a whole number, always given\n"
         "    bias: yes or no, usually yes\n"
         "    init: zeros or ones or mean or quarter or lecun1998 or lecun or glorot or he or gaussian or "
-        "orthogonal, "
+        "orthogonal or dirac, "
         "usually he\n"
         "\n"
         "Parameters\n"
