@@ -87,10 +87,10 @@ def command(
 
 
 def _begin(given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:
-    return train(_concrete(**given), interruption.stop, show_compiling)
+    return train(concrete(**given), interruption.stop, show_compiling)
 
 
-def _concrete(
+def concrete(
     model: str = Settings.model, input: str | None = None, given: Sequence[str] = (), **others: Any
 ) -> Settings:
     """The settings with the network that comes of another input and of what a line leaves open."""
@@ -140,9 +140,8 @@ class _Show:
             _say_stopped(f"after step {event.step} of epoch {event.epoch}, everything is saved", event.folder)
             return self._interruption.status
         if isinstance(event, Finished):
-            assert event.folder is not None  # this command trains into a run folder
             self._has_ended, self._interruption.patient = True, False
-            _leave_pictures(event.folder)
+            _leave_pictures(event)
             _say_end(event)
         return 0
 
@@ -214,10 +213,12 @@ def _say_epoch(row: EpochEnded) -> None:
     say(text)
 
 
-def _leave_pictures(folder: Path) -> None:
+def _leave_pictures(finished: Finished) -> None:
     """What the run leaves to look at; where matplotlib is not there one line says so."""
+    folder = finished.folder
+    assert folder is not None  # this command trains into a run folder
     write_over("drawing what the run leaves to look at")
-    run = look.examine(look.Record.read(folder))
+    run = look.examine(look.Record.read(folder), judgement=finished.judgement)
     look.write_classes(run)
     if look.can_draw():
         look.draw(run)
@@ -231,8 +232,10 @@ def _leave_pictures(folder: Path) -> None:
 
 def _say_end(finished: Finished) -> None:
     summary = finished.summary
+    if summary.get("diverged"):
+        remark(summary["diverged"])
     if summary.get("trouble"):
-        print(f"kitnet: nothing was learned: {summary['trouble']}", file=sys.stderr)
+        remark(f"nothing was learned: {summary['trouble']}")
     part, right = next(
         (name, summary[f"{name}_accuracy"])
         for name in ("test", "val", "train")
@@ -244,6 +247,9 @@ def _say_end(finished: Finished) -> None:
             "validation images right"
         )
     result = f"{right:.2%} of the {IMAGES[part]} right after {summary['seconds']:.1f} s;"
+    if summary.get("trouble"):  # such a model is of no use
+        say(result.removesuffix(";"))
+        return
     advice = f"try: {to_type('predict', str(finished.folder), 'IMAGE.png')}"
     for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:
         say(line)

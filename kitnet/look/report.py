@@ -12,11 +12,11 @@ from kitnet.base.error import KitnetError, cut
 from kitnet.look.confusion import class_scores, confusions, matrix
 from kitnet.look.curves import COLOURS, Curve, chart, curves
 from kitnet.look.filters import Filters, first_filters, grid
-from kitnet.look.judgement import Judgement, judged
+from kitnet.look.judgement import judged
 from kitnet.look.mistakes import SHOWN, worst
 from kitnet.look.page import document, figure, folded, image, paragraph, shaded, table, text
 from kitnet.look.record import Record
-from kitnet.train import Model
+from kitnet.train import Judgement, Model
 
 MOST_CLASSES = 20  # of a matrix of counts
 MOST_PAIRS = 10  # of classes that are confused
@@ -47,9 +47,13 @@ class Examined:
     reason: str = ""
 
 
-def examine(record: Record, compiling: Callable[[int, int], None] | None = None) -> Examined:
-    """What the best model of a run says of its test part."""
+def examine(
+    record: Record, compiling: Callable[[int, int], None] | None = None, judgement: Judgement | None = None
+) -> Examined:
+    """What the best model of a run says of its test part, unless that judgement is given."""
     try:
+        if judgement is not None:
+            return Examined(record, Model.load(record.path), judgement)
         model, judgement = judged(record, compiling)
     except KitnetError as error:
         return Examined(record, reason=str(error))

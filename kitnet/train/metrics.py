@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -40,9 +41,16 @@ class Score:
 
 
 def evaluate(model: Model, source: Source) -> Score:
-    """The model's mean loss and accuracy on a data set, in evaluation mode. A thread reads the next pictures
-    while these are judged. Classes are matched by name. Raises DataError where the model knows other ones."""
-    score, source = Score(), renumbered(source, model.classes)
+    """The model's mean loss and accuracy on a data set, in evaluation mode. Classes are matched by name.
+    Raises DataError where the model knows other ones."""
+    score = Score()
+    for labels, losses, probabilities in judged_chunks(model, renumbered(source, model.classes)):
+        score.add(losses, probabilities.argmax(1) == labels)
+    return score
+
+
+def judged_chunks(model: Model, source: Source) -> Iterator[tuple[Array, Array, Array]]:
+    """Labels, losses and probabilities of some pictures after the other, while a thread reads the next."""
     model.refresh()
     chunks = ((model.preparation.prepare(images), labels) for images, labels in source.chunks())
     with ThreadPoolExecutor(1, "evaluation") as pool:
@@ -50,9 +58,7 @@ def evaluate(model: Model, source: Source) -> Score:
         while (found := due.result()) is not None:
             due = pool.submit(next, chunks, None)
             x, labels = found
-            losses, probabilities = model.judge(x, labels)
-            score.add(losses, probabilities.argmax(1) == labels)
-    return score
+            yield labels, *model.judge(x, labels)
 
 
 def told(part: str, score: Score | None) -> dict[str, float | None]:

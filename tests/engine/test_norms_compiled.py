@@ -54,6 +54,7 @@ def test_training_as_by_the_formulas(norm: str, layout: str) -> None:
 
 
 @pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.sample(2)
 def test_all_are_kernels(norm: str) -> None:
     """In both layouts, but for `contrastnorm`, to whose layout values are converted."""
     net = kitnet.parse(f"6x6x4 -> conv3-8 same -> {norm} -> fc3").initialise(0)
