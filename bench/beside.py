@@ -39,10 +39,7 @@ FIELDS = (
 
 class Kitnet:
     def __init__(self, run: Run) -> None:
-        self.run, settings = run, run.settings
-        self._step = make_step(
-            "compiled", run.model, run.loader.batch, run.rule, run.memory, settings.seed, settings.frozen
-        )
+        self.run, self._step = run, make_step(run)
         self.name = "kitnet"
 
     def step(self, x: Any, labels: Any, number: int) -> None:

@@ -138,7 +138,7 @@ class TestInput:
             read_volume(text)
 
 
-INITS = "zeros or ones or mean or quarter or lecun1998 or lecun or glorot or he or gaussian or orthogonal"
+INITS = "zeros or ones or mean or quarter or lecun1998 or lecun or glorot or he or gaussian or orthogonal or dirac"
 LISTED = "; kitnet layers lists them all"
 REFUSED = [
     ("", "the line ends where an input volume such as 28x28x1 should follow", 1),
