@@ -75,24 +75,23 @@ class Live:
         steps, done = started.steps, started.first_step
         self._bars.add_task(f"epoch {started.epoch}", total=steps, completed=done, said="")
         if started.epochs > 1:
-            done += (started.epoch - 1) * steps
-            self._bars.add_task(
-                f"all {started.epochs}", total=started.epochs * steps, completed=done, said=""
-            )
+            total = started.done - done + (started.epochs - started.epoch + 1) * steps
+            self._bars.add_task(f"all {started.epochs}", total=total, completed=started.done, said="")
 
     def step(self, event: Stepped) -> None:
         """One step is done; the bars follow some ten times a second, since they take time from training."""
         assert self._started is not None
-        now, ends = time.monotonic(), event.step in (1, self._started.steps)
+        now, ends = time.monotonic(), event.step in (1, event.steps)
         if self._bars.disable or not (ends or now - self._drawn > PERIOD):
             return
         self._drawn = now
         first, *others = self._bars.task_ids
         if event.step == 1:
-            self._bars.reset(first, description=f"epoch {event.epoch}")
+            self._bars.reset(first, description=f"epoch {event.epoch}", total=event.steps)
         self._bars.update(first, completed=event.step, said=_told(event))
+        all_steps = event.done - event.step + (self._started.epochs - event.epoch + 1) * event.steps
         for bar in others:
-            self._bars.update(bar, completed=(event.epoch - 1) * self._started.steps + event.step)
+            self._bars.update(bar, completed=event.done, total=all_steps)
 
     def learned(self, what: str, done: int, total: int) -> None:
         """A rule without gradients has done so much."""

@@ -30,6 +30,7 @@ from kitnet.cli.screen import (
 from kitnet.cli.train_arguments import Arguments
 from kitnet.train import (
     Abandoned,
+    Changed,
     EpochEnded,
     Event,
     Finished,
@@ -163,6 +164,8 @@ class _Show:
                 live.start(self._started)
             case Stepped():
                 live.step(event)
+            case Changed():
+                _say_changed(event)
             case Learned(what, done, all):
                 live.learned(what, done, all)
             case EpochEnded():
@@ -199,6 +202,12 @@ def _say_start(started: Started) -> None:
         f"{f'{validation:,} to validate' if validation else 'no validation part'}, "
         f"{f'{test:,} to test' if test else 'no test part'}; run folder {started.folder}"
     )
+
+
+def _say_changed(event: Changed) -> None:
+    told = ", ".join(f"{name} {value:g}" for name, value in event.numbers.items())
+    later = ", the batch from the next epoch on" if "batch" in event.numbers and event.step else ""
+    say(f"changed after step {event.step} of epoch {event.epoch}: {told}{later}")
 
 
 def _say_epoch(row: EpochEnded) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import deque
 from collections.abc import Iterator
@@ -69,6 +70,12 @@ class Loader:
     def steps(self) -> int:
         """Batches an epoch."""
         return -(-len(self.source) // self.batch)
+
+    def with_batch(self, batch: int) -> Loader:
+        """The same pictures in the same order, in batches of another size."""
+        other = copy.copy(self)
+        other.batch = batch
+        return other
 
     @property
     def mixes(self) -> bool:

@@ -261,7 +261,8 @@ class TrainingStep(_Compiled):
         still = net.weights.below(frozen)
         self.goals: tuple[Goal, ...] = goals_of(net.graph, loss, target)
         graph, request = training(net.graph, self.goals, rule, values, gradients, still, accumulate)
-        self._seed, self._rule = Context(seed=seed).seed, rule
+        self._seed = Context(seed=seed).seed
+        self.rule = rule  # another one of the same form may take its place between two steps
         self.gradient = net.weights.like()
         names = (*(rule.memory if rule else ()), *((ACCUMULATED,) if accumulate else ()))
         self.memory = memory or {name: net.weights.like() for name in names}
@@ -323,8 +324,8 @@ class TrainingStep(_Compiled):
         for goal in self.goals:
             if goal.form != "values":
                 self._outside[f"@class {goal.target}"][:n] = targets[goal.target].reshape(n, -1)
-        if self._rule:
-            self._rates[:] = list(self._rule.scalars(context.step).values())
+        if self.rule:
+            self._rates[:] = list(self.rule.scalars(context.step).values())
         before = {path: {k: a.copy() for k, a in held.items()} for path, held in self._net.state.items()}
         try:
             self._run(arrays, n, context)

@@ -10,6 +10,7 @@ done, from 0 to 1; after the last of `steps` the rate stays.
                                                                      Smith & Topin 2018
     Rising      first * (rate / first)^p                             to see which rates suit: Smith 2015
     Drops       rate * factor^(drops so far)                         He et al. 2016, section 3.4
+    Shifted     another one, so many steps further on
 """
 
 from __future__ import annotations
@@ -121,3 +122,14 @@ class Drops(Schedule):
         if step < self.warmup:
             return _warming(self.rate, self.warmup, step)
         return self.rate * self.factor ** sum(step >= drop for drop in self.at_steps)
+
+
+@dataclass(frozen=True)
+class Shifted(Schedule):
+    """What `schedule` has `by` steps later, below 0 earlier, but at its first step at the earliest."""
+
+    schedule: Schedule
+    by: int
+
+    def at(self, step: int) -> float:
+        return self.schedule.at(max(0, step + self.by))

@@ -2,6 +2,7 @@
 
 from kitnet.train.events import (
     Abandoned,
+    Changed,
     EpochEnded,
     Event,
     Finished,
@@ -26,6 +27,7 @@ from kitnet.train.trainer import resume, train
 
 __all__ = [
     "Abandoned",
+    "Changed",
     "EpochEnded",
     "Event",
     "Finished",

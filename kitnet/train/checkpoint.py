@@ -70,8 +70,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Training:
-    """What a checkpoint is of: a network and the rule that changes it with the rule's memory, in so many
-    `steps` an epoch, on `data` of this digest; `settings` are those that decide the bits."""
+    """What a checkpoint is of: a network and the rule that changes it with the rule's memory, in at
+    most so many `steps` an epoch, on `data` of this digest; `settings` are those that decide the bits."""
 
     net: Net
     rule: Rule

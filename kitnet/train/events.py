@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kitnet.train.judgement import Judgement
+    from kitnet.train.loop import Loop
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,17 @@ class Started:
     epoch: int
     epochs: int
     first_step: int
-    steps: int  # of one epoch
+    steps: int  # of this epoch
+    done: int  # steps since training began
 
 
 @dataclass(frozen=True)
 class Ready:
-    """All is ready; the first step follows. `memory` bytes are needed besides the data, where it is known."""
+    """All is ready; the first step follows. `memory` bytes are needed besides the data, where it is known.
+    `loop` is what trains: whoever hears an event may look at it, and only until asking for the next one."""
 
     memory: int | None = None
+    loop: Loop | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,20 @@ class Stepped:
     accuracy: float
     images_per_second: float
     samples: int  # seen in this epoch
+    done: int  # steps since training began
+    steps: int  # of this epoch
+    rate: float | None  # the learning rate of this step, where the rule has one
+
+
+@dataclass(frozen=True)
+class Changed:
+    """These numbers hold from the step on that follows `step` steps of `epoch`; a batch from the next
+    beginning of an epoch."""
+
+    epoch: int
+    step: int
+    done: int  # steps since training began
+    numbers: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -108,5 +126,17 @@ class Finished:
     judgement: Judgement | None = field(default=None, repr=False)
 
 
-Event = Warned | Started | Ready | Foretold | Stepped | Learned | EpochEnded | Stopped | Abandoned | Finished
+Event = (
+    Warned
+    | Started
+    | Ready
+    | Foretold
+    | Stepped
+    | Changed
+    | Learned
+    | EpochEnded
+    | Stopped
+    | Abandoned
+    | Finished
+)
 """What `train` yields."""

@@ -86,7 +86,7 @@ def fit(
     saves = _folder(run) if wanted else InMemory()
     loop, history = Loop(run, saves, Progress(), threading.Event()), History(saves.path)
     try:
-        events = loop.events() if saves.path is None else recorded(loop.events(), run.settings, run.rule)
+        events = loop.events() if saves.path is None else recorded(loop.events(), run.settings)
         with closing(events):
             for event in events:
                 _hear(event, history)

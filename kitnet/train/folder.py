@@ -12,6 +12,7 @@ from typing import Any
 
 from kitnet.base.error import RunError, shorten
 from kitnet.files import Lock, remove, write_whole
+from kitnet.train.changes import CHANGES
 from kitnet.train.events import EpochEnded
 from kitnet.train.latest import followed
 from kitnet.train.model import BEST, LAST
@@ -21,7 +22,7 @@ from kitnet.train.settings import Settings
 ARGUMENTS, RESULTS, SUMMARY = "args.toml", "results.csv", "summary.json"
 CLASSES = "classes.csv"  # this and the pictures are written by kitnet.look
 PICTURES = ("curves.png", "confusion.png", "mistakes.png", "filters.png")
-FILES = (ARGUMENTS, RESULTS, SUMMARY, METRICS, ENVIRONMENT, BEST, LAST, CLASSES, *PICTURES)
+FILES = (ARGUMENTS, CHANGES, RESULTS, SUMMARY, METRICS, ENVIRONMENT, BEST, LAST, CLASSES, *PICTURES)
 _NAME = re.compile(r"[\w][\w.\-]*")
 _CHECKPOINT = re.compile(r"checkpoint-(\d{8,18})\.safetensors")
 

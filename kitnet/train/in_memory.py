@@ -26,7 +26,7 @@ class InMemory:
         self.newest: Path | None = None
         self._best: tuple[Array, State] | None = None
 
-    def save(self, training: Training, progress: Progress) -> None:
+    def save(self, training: Training, progress: Progress, step: int) -> None:
         """Nothing: a run that ends here cannot be resumed."""
 
     def save_model(self, model: Model, images: Array, rows: list[EpochEnded]) -> None:

@@ -22,6 +22,7 @@ from kitnet.data import Source
 from kitnet.optim.wrapped import AVERAGE
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import (
+    Changed,
     EpochEnded,
     Event,
     Finished,
@@ -56,11 +57,13 @@ class Loop:
     stop: threading.Event
     compiling: Compiling | None = None
     remark: str = ""  # of what has changed since the run was stopped
+    step_of: Step = field(init=False)  # from `Ready` on
     _steps: int = field(default=0, init=False)  # of the first epoch, in this process
     _foretold: bool = field(default=False, init=False)
     _warned: bool = field(default=False, init=False)
     _seen: Array = field(init=False)  # images of each class
     _saved: float = field(default=0.0, init=False)  # when the last checkpoint was written
+    _batch: int = field(default=0, init=False)  # that the step was made for
 
     def __post_init__(self) -> None:
         self._seen = np.zeros(len(self.run.parts.train.classes), np.int64)
@@ -78,21 +81,21 @@ class Loop:
             self._saved = time.monotonic()
             yield self._started()
             try:
-                step_of, memory = self._compile()
+                memory = self._compile()
             except TooMuchMemoryError:
                 if new:
                     saves.clear()
                 raise
-            yield Ready(memory)
+            yield Ready(memory, self)
             while not self.run.ended(self.progress):
-                yield from self._epoch(step_of)
+                yield from self._epoch()
                 yield from self._warn()
                 if self.stop.is_set() and (self.progress.step or not self.run.ended(self.progress)):
                     yield self._stopped()
                     return
             judgement = self._test()
             test = None if judgement is None else judgement.score
-            summary = self.run.summary(self.progress, test, step_of.engine)
+            summary = self.run.summary(self.progress, test, self.step_of.engine)
             ago = since_best(self.progress.rows)  # the best epoch is what the run is worth
             summary["diverged"] = diverged(self.run, self.progress)
             summary["trouble"] = trouble(self.run, self.progress, self._seen, ago)
@@ -112,28 +115,53 @@ class Loop:
             epochs=run.epochs,
             first_step=progress.step,
             steps=run.loader.steps,
+            done=run.steps_done(progress),
         )
 
     def _stopped(self) -> Stopped:
         progress, folder = self.progress, self.saves.path
         if progress.step:
             return Stopped(folder, progress.epoch + 1, progress.step)
-        return Stopped(folder, progress.epoch, self.run.loader.steps)
+        return Stopped(folder, progress.epoch, self.run.loader.steps)  # of the epoch that has ended
 
-    def _compile(self) -> tuple[Step, int | None]:
-        """The step, and the bytes that it needs, where they are known."""
+    def _compile(self) -> int | None:
+        """Make the step; the bytes that it needs, where they are known."""
         run = self.run
-        step_of = make_step(run, self.compiling, lambda plan: check_plan(run, plan))
-        return step_of, check_training_memory(run, step_of) if step_of.engine == "compiled" else None
+        self.step_of = make_step(run, self.compiling, lambda plan: check_plan(run, plan))
+        self._batch = run.loader.batch
+        return check_training_memory(run, self.step_of) if self.step_of.engine == "compiled" else None
 
-    def _epoch(self, step_of: Step) -> Iterator[Event]:
+    def _change(self) -> Iterator[Changed]:
+        """Take over what is changed here, and at the beginning of an epoch the batch that was changed in the
+        one before."""
+        run, progress = self.run, self.progress
+        numbers = run.changes.at(progress.epoch, progress.step)
+        if numbers or (run.changes.made and not progress.step):
+            run.follow(progress)
+            self.step_of.rule = run.rule
+        if numbers:
+            yield Changed(progress.epoch + 1, progress.step, run.steps_done(progress), numbers)
+
+    def _compile_anew(self) -> Iterator[Warned]:
+        """A step for another batch; one that does not fit is not taken."""
+        try:
+            self._compile()
+        except TooMuchMemoryError as error:
+            self.run.changes.forget_batch()
+            self.run.follow(self.progress)
+            yield Warned(f"{error}; the batch stays {self.run.loader.batch}")
+
+    def _epoch(self) -> Iterator[Event]:
         """An epoch, or the rest of it; where training is to stop the model is saved as it is."""
+        yield from self._change()
+        if self.run.loader.batch != self._batch:
+            yield from self._compile_anew()
         run, progress, steps = self.run, self.progress, self.run.loader.steps
         begun, before = time.perf_counter(), progress.epoch_seconds
         for x, labels in run.loader.epoch(progress.epoch, progress.step):
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
-                losses, scores = self._step(step_of, x, labels)
-            if not step_of.finite:
+                losses, scores = self._step(x, labels)
+            if not self.step_of.finite:
                 raise self._lost(float(losses.mean()), f"at step {progress.step + 1} of epoch")
             if not progress.epoch and not progress.step:
                 progress.first_loss = float(losses.mean())
@@ -142,10 +170,13 @@ class Loop:
             classes = labels.argmax(1) if run.loader.mixes else labels
             self._seen += np.bincount(classes, minlength=len(self._seen))
             progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == classes)
+            told = time.perf_counter()
             yield self._stepped()
+            begun += time.perf_counter() - told  # whoever listens may pause
             if progress.step == steps:
                 break
             yield from self._foretell(time.perf_counter() - begun)
+            yield from self._change()
             if self.stop.is_set():
                 self._save_within_epoch()
                 return
@@ -176,19 +207,33 @@ class Loop:
             yield Warned(found)
 
     def _stepped(self) -> Stepped:
-        progress, score = self.progress, self.progress.score
-        speed = score.samples / progress.epoch_seconds
-        return Stepped(progress.epoch + 1, progress.step, score.loss, score.accuracy, speed, score.samples)
+        run, progress, score = self.run, self.progress, self.progress.score
+        return Stepped(
+            epoch=progress.epoch + 1,
+            step=progress.step,
+            loss=score.loss,
+            accuracy=score.accuracy,
+            images_per_second=score.samples / progress.epoch_seconds,
+            samples=score.samples,
+            done=run.steps_done(progress),
+            steps=run.loader.steps,
+            rate=run.rule.scalars(self._update(progress.step - 1)).get("rate"),
+        )
 
-    def _step(self, step_of: Step, x: Array, labels: Array) -> tuple[Array, Array]:
+    def _update(self, step: int) -> int:
+        """The number, since training began, of the update that a step of this epoch (from 0) is part of."""
+        run = self.run
+        return run.changes.updates_before(self.progress.epoch) + step // (run.settings.accumulate or 1)
+
+    def _step(self, x: Array, labels: Array) -> tuple[Array, Array]:
         """A batch with the same labels for all outputs; losses and scores of the main one. The last batch of
         an update, and that of an epoch, change the weights."""
         run, done = self.run, self.progress.step
         each = run.settings.accumulate or 1
-        number, before = divmod(done, each)
+        before = done % each
         update = before + 1 == each or done + 1 == run.loader.steps
-        place = self.progress.epoch * run.updates + number, before * run.loader.batch, update
-        return judged_step(step_of, run.model.losses, x, labels, *place)
+        place = self._update(done), before * run.loader.batch, update
+        return judged_step(self.step_of, run.model.losses, x, labels, *place)
 
     def _end_epoch(self) -> EpochEnded:
         progress, score, part = self.progress, self.progress.score, self.run.parts.validation
@@ -260,7 +305,7 @@ class Loop:
         self.saves.save_model(self.run.model, golden, self.progress.rows)
 
     def _save(self) -> None:
-        self.saves.save(self.run.training, self.progress)
+        self.saves.save(self.run.training, self.progress, self.run.steps_done(self.progress))
         self._saved = time.monotonic()
 
     def _save_start(self) -> None:

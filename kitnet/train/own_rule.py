@@ -93,6 +93,7 @@ def _learn(
                 epochs=1,
                 first_step=0,
                 steps=1,
+                done=0,
             )
             yield Ready()
             begun = time.perf_counter()

@@ -7,6 +7,8 @@ from typing import Any
 
 from kitnet.base.error import KitnetError, shorten
 from kitnet.optim import Averaged, Clipped, Course, Groups, Hold, Rate, Rule, read_rule
+from kitnet.optim.rate import Schedule
+from kitnet.optim.schedule import Shifted
 from kitnet.optim.words import numbers_of, read_groups, usual_rate
 from kitnet.train.settings import Settings
 from kitnet.zoo import Card, Recipe
@@ -54,18 +56,21 @@ def complete(settings: Settings, recipe: Recipe) -> Settings:
     )
 
 
-def rule_of(settings: Settings, steps: int, rate: Rate | None = None) -> Rule:
+def rule_of(settings: Settings, steps: int, rate: Rate | None = None, shift: int = 0) -> Rule:
     """The update rule of complete settings, for epochs of so many steps; `rate` takes the place of theirs.
-    Raises KitnetError."""
+    Its schedule is at step t + shift where the run is at step t. Raises KitnetError."""
     kind, numbers = read_rule(settings.optimizer or "")
     numbers |= {name: getattr(settings, flag) for name, flag in FLAGS.items() if name in numbers_of(kind)}
-    rest = _scheduled(settings, kind, numbers, steps, rate)
+    rest = _scheduled(settings, kind, numbers, steps, rate, shift)
     if settings.groups in (None, "none"):
         return rest
     groups = []
     for pattern, own, given in read_groups(settings.groups or ""):
         try:
-            rule = _wrapped(settings, Hold()) if own is None else _scheduled(settings, own, given, steps)
+            held = own is None
+            rule = (
+                _wrapped(settings, Hold()) if held else _scheduled(settings, own, given, steps, shift=shift)
+            )
         except KitnetError as error:
             raise KitnetError(f"groups: {shorten(pattern)}: {error}") from None
         groups.append((pattern, rule))
@@ -73,12 +78,19 @@ def rule_of(settings: Settings, steps: int, rate: Rate | None = None) -> Rule:
 
 
 def _scheduled(
-    settings: Settings, kind: type[Rule], numbers: dict[str, Any], steps: int, rate: Rate | None = None
+    settings: Settings,
+    kind: type[Rule],
+    numbers: dict[str, Any],
+    steps: int,
+    rate: Rate | None = None,
+    shift: int = 0,
 ) -> Rule:
     """A rule with schedule, clip and average of the settings; `rate` takes the place of its own."""
     own = numbers.get("rate", usual_rate(kind))
     epochs = round(numbers.get("epochs", settings.epochs or 1))
     course = Course(settings.schedule or "").schedule(own, steps, epochs) if rate is None else rate
+    if shift and isinstance(course, Schedule):
+        course = Shifted(course, shift)
     numbers = {name: x for name, x in numbers.items() if name not in ("rate", "epochs")}
     return _wrapped(settings, kind(rate=course, **numbers))  # type: ignore[call-arg]  # a rule's numbers are its fields
 

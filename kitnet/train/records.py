@@ -15,7 +15,6 @@ from typing import Any
 from kitnet.base.error import RunError
 from kitnet.files import write_whole
 from kitnet.files.event_file import first_event, record, scalars_event, start_event
-from kitnet.optim import Rule
 from kitnet.train.events import EpochEnded, Event, Started, Stepped, Warned
 from kitnet.train.latest import point_back, point_to
 from kitnet.train.machine import environment
@@ -26,16 +25,14 @@ METRICS, ENVIRONMENT = "metrics.jsonl", "env.json"
 LINES = 20  # of metrics.jsonl in an epoch, besides the one at its end
 
 
-def recorded(
-    events: Generator[Event, None, None], settings: Settings, rule: Rule | None = None
-) -> Generator[Event, None, None]:
-    """The events, after what they tell is written. The learning rate is that of `rule`. Raises RunError."""
+def recorded(events: Generator[Event, None, None], settings: Settings) -> Generator[Event, None, None]:
+    """The events, after what they tell is written. Raises RunError."""
     records: Records | None = None
     try:
         for event in events:
             if isinstance(event, Started):
                 assert event.folder is not None  # what is trained in memory is not recorded
-                records = Records(event.folder, event, settings, rule)
+                records = Records(event.folder, event, settings)
                 warning = records.begin()
                 if warning:
                     yield Warned(warning)
@@ -80,8 +77,8 @@ class Records:
     folder: Path
     started: Started
     settings: Settings
-    rule: Rule | None
     _sums: dict[str, float] = field(default_factory=dict)  # of the epoch up to the last line
+    _last: Stepped | None = None
     _linked: bool = False
     _before: Path | None = None  # what `latest` pointed to
     _events: Journal | None = None  # for TensorBoard
@@ -93,7 +90,7 @@ class Records:
         """Write what is known before the first step; gives a warning, or nothing."""
         engine = pick_engine(self.settings.engine)
         write_whole(self.folder / ENVIRONMENT, document(environment(engine, self.settings.threads)))
-        done = self._number(self.started.epoch, self.started.first_step)
+        done = self.started.done
         metrics = self.folder / METRICS
         if metrics.is_file():
             write_whole(metrics, "".join(lines_until(metrics, done)))
@@ -109,6 +106,7 @@ class Records:
 
     def step(self, event: Stepped) -> None:
         """A line each so many steps: means over the steps since the line before it in this epoch."""
+        self._last = event
         sums = {
             "samples": float(event.samples),
             "loss": event.loss * event.samples,
@@ -118,19 +116,21 @@ class Records:
             self._sums = dict.fromkeys(sums, 0.0)
         elif not self._sums:  # a run goes on within an epoch
             self._sums = sums
-        if event.step * LINES // self.started.steps == (event.step - 1) * LINES // self.started.steps:
+        if event.step * LINES // event.steps == (event.step - 1) * LINES // event.steps:
             return
         samples = sums["samples"] - self._sums["samples"]
         if samples:
             means = {name: (sums[name] - self._sums[name]) / samples for name in ("loss", "accuracy")}
             told = {"images_per_second": event.images_per_second}
-            self._write(event.epoch, event.step, means | self._rate(event.epoch, event.step) | told)
+            self._write(event.epoch, event.done, means | self._rate(event) | told)
             self._sums = sums
 
     def epoch(self, row: EpochEnded) -> None:
         """A line with what results.csv has of the epoch."""
         numbers = {name: value for name, value in vars(row).items() if name != "epoch"}
-        self._write(row.epoch, self.started.steps, numbers | self._rate(row.epoch, self.started.steps))
+        last = self._last
+        done = self.started.done if last is None else last.done
+        self._write(row.epoch, done, numbers | self._rate(last))
 
     def end(self) -> None:
         """Close the files; a run that has come to nothing is not the last one."""
@@ -140,19 +140,12 @@ class Records:
         if self._linked and not self.folder.exists():
             point_back(self.folder, self._before)
 
-    def _number(self, epoch: int, step: int) -> int:
-        """Steps that are done since training began."""
-        return (epoch - 1) * self.started.steps + step
+    @staticmethod
+    def _rate(last: Stepped | None) -> dict[str, float]:
+        """The learning rate of the last step, where the rule has one."""
+        return {} if last is None or last.rate is None else {"rate": last.rate}
 
-    def _rate(self, epoch: int, step: int) -> dict[str, float]:
-        """The learning rate of the last step, where the rule has one; several may be one update."""
-        each = self.settings.accumulate or 1
-        update = (epoch - 1) * -(-self.started.steps // each) + (step - 1) // each
-        scalars = {} if self.rule is None else self.rule.scalars(update)
-        return {"rate": scalars["rate"]} if "rate" in scalars else {}
-
-    def _write(self, epoch: int, step: int, numbers: Mapping[str, Any]) -> None:
-        number = self._number(epoch, step)
+    def _write(self, epoch: int, number: int, numbers: Mapping[str, Any]) -> None:
         line = json.dumps(finite({"step": number, "epoch": epoch, **numbers}), allow_nan=False)
         self._metrics.append(f"{line}\n".encode())
         if self._events is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,11 +24,13 @@ from kitnet.net.notation import write_layer
 from kitnet.net.objective import goals_of, loss_by_name, with_goals
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED
+from kitnet.optim.words import numbers_of, read_rule
+from kitnet.train.changes import Changes
 from kitnet.train.checkpoint import Progress, Training
 from kitnet.train.folder import absolute
 from kitnet.train.metrics import Score, told
 from kitnet.train.model import GOLDEN, Model
-from kitnet.train.recipe import USUAL_DATA, complete, rule_of, usual
+from kitnet.train.recipe import FLAGS, USUAL_DATA, complete, rule_of, usual
 from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
 from kitnet.train.start import begin_from, with_classes
@@ -50,7 +53,11 @@ class Run:
     loader: Loader
     rule: Rule
     memory: dict[str, Weights]
+    changes: Changes  # of settings, loader and rule, while it lasts
     notes: list[str] = field(default_factory=list)  # what a person should know before it begins
+
+    def __post_init__(self) -> None:
+        self._begun = self.settings.decisive  # whatever is changed while it lasts
 
     @classmethod
     def of(cls, settings: Settings) -> Run:
@@ -110,6 +117,7 @@ class Run:
         preparation = model.preparation if model.is_fitted else fitted(train, net.input_shape)
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
+        changes = Changes(len(train), batch, settings.accumulate or 1)
         loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
         rule = rule_of(settings, updates(settings, loader))
         rule.members(net.graph.params())  # raises for a group of none
@@ -132,7 +140,7 @@ class Run:
         means = (ACCUMULATED,) if (settings.accumulate or 1) > 1 else ()
         memory = {each: net.weights.like() for each in (*rule.memory, *means)}
         data = _digest(parts) if resumed else ""
-        run = cls(name, settings, model, parts, data, loader, rule, memory)
+        run = cls(name, settings, model, parts, data, loader, rule, memory, changes)
         if len(classes) == 1:
             run.notes.append(
                 f"{train.name}: one class only, {shorten(classes[0])}: there is nothing to tell apart; give "
@@ -145,11 +153,37 @@ class Run:
         if self.settings.weights is not None:
             self.notes.append(begin_from(self.model.net, self.settings.weights))
 
+    def ask(self, numbers: Mapping[str, Any]) -> None:
+        """Let other numbers, by their names in the settings, hold from the next step on; any thread may ask.
+        Raises KitnetError for what the rule has not, or not in this range."""
+        rule = read_rule(self.settings.optimizer or "")[0]
+        names = numbers_of(rule)
+        for name, flag in FLAGS.items():
+            if flag in numbers and name not in names:
+                word = (self.settings.optimizer or "").split(maxsplit=1)[0]
+                raise KitnetError(f"{word} has no {name}; it has {', '.join(names)}")
+        rule_of(replace(self.settings, **numbers), self.updates)
+        self.changes.ask(numbers)
+
+    def follow(self, progress: Progress) -> None:
+        """Take over the changed numbers that hold where the run is. Raises KitnetError."""
+        changes, epoch = self.changes, progress.epoch
+        numbers = changes.numbers(epoch, progress.step)
+        self.settings = replace(self.settings, **numbers)
+        if self.loader.batch != numbers["batch"]:
+            self.loader = self.loader.with_batch(numbers["batch"])
+        shift = epoch * self.updates - changes.updates_before(epoch)
+        self.rule = rule_of(self.settings, self.updates, shift=shift)
+
+    def steps_done(self, progress: Progress) -> int:
+        """Since training began."""
+        return self.changes.steps_before(progress.epoch) + progress.step
+
     @property
     def training(self) -> Training:
         """What its checkpoints are of."""
-        steps, settings = self.loader.steps, self.settings.decisive
-        return Training(self.model.net, self.rule, self.memory, steps, self.data, settings)
+        steps = self.changes.most_steps
+        return Training(self.model.net, self.rule, self.memory, steps, self.data, self._begun)
 
     @property
     def examples(self) -> Source:
@@ -212,6 +246,7 @@ class Run:
             "seconds": progress.seconds,
             "images_per_second": progress.epoch * len(self.parts.train) / progress.seconds,
             "engine": engine,
+            **({"changes": len(self.changes.made)} if self.changes.made else {}),
             "kitnet": __version__,
         }
 

@@ -28,9 +28,10 @@ class Saves:
     newest: Path | None = None  # the checkpoint that the run goes on from, or saved last
     warning: str = ""  # about the checkpoint that the run goes on from
 
-    def save(self, training: Training, progress: Progress) -> None:
-        """A checkpoint. Of the others the newest that is whole stays, all before it go. Raises RunError."""
-        path = self.folder.checkpoint(progress.epoch * training.steps + progress.step)
+    def save(self, training: Training, progress: Progress, step: int) -> None:
+        """A checkpoint after so many steps of the run. Of the others the newest that is whole stays, all
+        before it go. Raises RunError."""
+        path = self.folder.checkpoint(step)
         save_checkpoint(path, training, progress)
         for other in self.folder.checkpoints():
             if other not in (path, self.newest):

@@ -30,11 +30,13 @@ class Step(Protocol):
     draw some, and the number of the first sample in the whole batch. Gives losses (N,) and scores from before
     the update of the weights, and leaves the mean gradient in `gradient`. One that accumulates does not
     `update` before the last batch of a step, and then along the mean gradient of all. A step whose losses or
-    gradients are not finite changes nothing, and `finite` is then False.
+    gradients are not finite changes nothing, and `finite` is then False. Between two steps another rule of
+    the same form may take the place of `rule`.
     """
 
     engine: str
     gradient: Weights
+    rule: Rule | None
 
     @property
     def finite(self) -> bool: ...
@@ -60,7 +62,8 @@ class FormulaStep:
         seed: int = 0,
         frozen: Collection[str] = (),
     ) -> None:
-        self._net, self._rule, self._memory = net, rule, memory
+        self._net, self._memory = net, memory
+        self.rule: Rule | None = rule
         self._seed = Context(seed=seed).seed
         self._goals = goals_of(net.graph, losses, target)
         self._frozen = net.weights.below(frozen)
@@ -107,7 +110,8 @@ class FormulaStep:
             before, new = (mean.dtype.type(share) for share in shares(first, n))
             dw = before * mean + new * dw
         numbers = (self.gradient.flat, *(tape[goal.path] for goal in self._goals))
-        length = norm(dw) if self._rule.reads_norm else None
+        assert self.rule is not None
+        length = norm(dw) if self.rule.reads_norm else None
         if length is not None:
             numbers = *numbers, length
         self.finite = all(bool(np.isfinite(each).all()) for each in numbers)
@@ -119,7 +123,7 @@ class FormulaStep:
         if not update:
             return
         w, decays = net.weights.flat, self._decays
-        for member in self._rule.members(net.weights.params):
+        for member in self.rule.members(net.weights.params):
             for start, size in net.weights.runs(member.paths).values():
                 here, own = slice(start, start + size), member.rule
                 inside = [one for one in self._filters if start <= one.start < start + size]

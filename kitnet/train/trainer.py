@@ -11,6 +11,7 @@ from pathlib import Path
 from kitnet.base.error import RunError
 from kitnet.files import remove
 from kitnet.train import own_rule
+from kitnet.train.changes import CHANGES
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import Event
 from kitnet.train.folder import RunFolder
@@ -41,8 +42,9 @@ def train(
     name = run.name.replace(":", "-") if given is None else given
     folder = RunFolder.create(run.settings, name, numbered=given is None)
     saves = Saves(folder, folder.lock())
+    run.changes.path = folder.path / CHANGES
     loop = Loop(run, saves, Progress(), stop or threading.Event(), compiling)
-    return recorded(loop.events(), run.settings, run.rule)
+    return recorded(loop.events(), run.settings)
 
 
 def resume(
@@ -50,9 +52,12 @@ def resume(
     epochs: int | None = None,
     stop: threading.Event | None = None,
     compiling: Compiling | None = None,
+    back: bool = False,
 ) -> Iterator[Event]:
     """Go on with a run that was stopped, or, with more `epochs` than it had, with one that ended. A schedule
-    of the learning rate that lasts as long as the run lasts as long as these, which is told."""
+    of the learning rate that lasts as long as the run lasts as long as these, which is told. Numbers that
+    were changed while it lasted are changed again at the same steps, but not where it goes `back` to its last
+    checkpoint for another future."""
     folder, settings = RunFolder.open(where)
     card = own_rule_card(settings.model)
     if card is not None:
@@ -61,17 +66,22 @@ def resume(
     try:
         folder.remove_leftovers()
         run = Run.of(settings if epochs is None else replace(settings, epochs=epochs))
+        run.changes.read(folder.path / CHANGES)
         saves = Saves(folder, lock)
         progress = saves.load(run.training)
         if progress.epoch > run.epochs or (run.ended(progress) and folder.summary.exists()):
             raise RunError(f"{folder.path}: {run.why_ended(progress)}")
-        at = progress.epoch * run.loader.steps + progress.step
-        remark = stretched(replace(run.settings, epochs=settings.epochs), run.settings, run.loader.steps, at)
         if epochs is not None:
             folder.write_settings(run.settings)  # so that a run that is stopped again goes on to this end
+        if back:
+            run.changes.forget_after(progress.epoch, progress.step)
+        if run.changes.made:
+            run.follow(progress)
+        at = progress.epoch * run.loader.steps + progress.step
+        remark = stretched(replace(run.settings, epochs=settings.epochs), run.settings, run.loader.steps, at)
         remove(folder.summary)  # it is of an earlier end
     except BaseException:
         lock.close()
         raise
     loop = Loop(run, saves, progress, stop or threading.Event(), compiling, remark)
-    return recorded(loop.events(), run.settings, run.rule)
+    return recorded(loop.events(), run.settings)

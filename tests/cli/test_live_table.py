@@ -33,7 +33,14 @@ def terminal(monkeypatch):
 
 def started(epochs=3, epoch=1, step=0):
     told = dict.fromkeys(Started.__dataclass_fields__, 0)
-    return Started(**told | {"epoch": epoch, "epochs": epochs, "first_step": step, "steps": 20})
+    return Started(
+        **told
+        | {"epoch": epoch, "epochs": epochs, "first_step": step, "steps": 20, "done": (epoch - 1) * 20 + step}
+    )
+
+
+def stepped(epoch, step, *others, steps=20):
+    return Stepped(epoch, step, *others, done=(epoch - 1) * 20 + step, steps=steps, rate=0.1)
 
 
 def row(epoch, **other):
@@ -70,7 +77,7 @@ def test_the_width_of_the_terminal_is_kept(terminal, width):
         table.start(started(epochs=300))
         for epoch in (1, 2):
             for step in range(1, 21):
-                table.step(Stepped(epoch, step, 12.3456, 1.0, 1_234_567.0, 64 * step))
+                table.step(stepped(epoch, step, 12.3456, 1.0, 1_234_567.0, 64 * step))
             table.row(row(epoch, train_accuracy=1.0))
     lines = shown(written)
     assert 0.6 * min(width, 100) < max(map(len, lines)) <= width
@@ -83,11 +90,13 @@ def test_bars_move_and_say_what_is_left(terminal):
         table.start(started(epochs=3, epoch=2, step=5))
         (first, every) = table._bars.tasks
         assert (first.completed, first.total) == (5, 20) and (every.completed, every.total) == (25, 60)
-        table.step(Stepped(2, 6, 0.5, 0.25, 100.0, 6))
+        table.step(stepped(2, 6, 0.5, 0.25, 100.0, 6))
         assert (first.completed, every.completed) == (6, 26)
         assert (first.description, first.fields["said"]) == ("epoch 2", "loss 0.5000  25.00%  100 images/s")
-        table.step(Stepped(3, 1, 0.5, 0.25, 100.0, 1))
+        table.step(stepped(3, 1, 0.5, 0.25, 100.0, 1))
         assert (first.completed, every.completed, first.description) == (1, 41, "epoch 3")
+        table.step(stepped(3, 1, 0.5, 0.25, 100.0, 1, steps=5))  # with a larger batch
+        assert (first.completed, first.total, every.completed, every.total) == (1, 5, 41, 45)
     assert "all 3" in written.getvalue()
     assert written.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in written.getvalue()  # the cursor is back
 
@@ -102,7 +111,7 @@ def test_one_epoch_has_one_bar(terminal):
 @pytest.mark.parametrize(("room", "told"), [(100, 3), (76, 2), (62, 1), (44, 0)])
 def test_numbers_beside_a_bar_have_room(monkeypatch, room, told):
     monkeypatch.setenv("COLUMNS", str(room))
-    text = live._told(Stepped(1, 1, 0.5, 0.25, 1000.0, 64))
+    text = live._told(stepped(1, 1, 0.5, 0.25, 1000.0, 64))
     assert [each for each in text.split("  ") if each] == ["loss 0.5000", "25.00%", "1,000 images/s"][:told]
 
 

@@ -206,6 +206,7 @@ def test_the_events_of_a_run(settings, easy):
         epoch=1,
         epochs=2,
         first_step=0,
+        done=0,
         steps=3,
     )
     assert [(e.epoch, e.step) for e in events if isinstance(e, Stepped)] == [

@@ -23,6 +23,7 @@ from planted.pools import POOLS
 from planted.python import PYTHON
 from planted.recipes import RECIPES
 from planted.running import RUNNING
+from planted.studio import STUDIO
 from planted.surgery import SURGERY
 from planted.train import TRAIN
 from planted.windows import WINDOWS
@@ -54,4 +55,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "optimisers": OPTIMISERS,
     "zoo": ZOO,
     "early": EARLY,
+    "studio": STUDIO,
 }
