@@ -33,6 +33,7 @@ from kitnet.cli import (
     predict,
     report,
     show,
+    studio,
     surgery,
     train,
     verify,
@@ -51,6 +52,7 @@ app = App(
 )
 COMMANDS = (
     train,
+    studio,
     evaluate,
     predict,
     verify,

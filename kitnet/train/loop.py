@@ -237,7 +237,7 @@ class Loop:
 
     def _end_epoch(self) -> EpochEnded:
         progress, score, part = self.progress, self.progress.score, self.run.parts.validation
-        with self._judged():
+        with self.judged():
             validation = self._score(self.run.examples if part is None else part)
             row = EpochEnded(
                 epoch=progress.epoch + 1,
@@ -259,7 +259,7 @@ class Loop:
     # What is judged and saved
 
     @contextmanager
-    def _judged(self) -> Iterator[None]:
+    def judged(self) -> Iterator[None]:
         """With the averaged weights, where the run has some, in the place of those that learn."""
         average, weights = self.run.memory.get(AVERAGE), self.run.model.net.weights
         if average is None:
@@ -295,7 +295,7 @@ class Loop:
 
     def _save_within_epoch(self) -> None:
         """The model as it is, which loads and verifies, and a checkpoint."""
-        with self._judged():
+        with self.judged():
             self._score(self.run.examples)
             self._save_model()
         self._save()

@@ -67,10 +67,10 @@ def rule_of(settings: Settings, steps: int, rate: Rate | None = None, shift: int
     groups = []
     for pattern, own, given in read_groups(settings.groups or ""):
         try:
-            held = own is None
-            rule = (
-                _wrapped(settings, Hold()) if held else _scheduled(settings, own, given, steps, shift=shift)
-            )
+            if own is None:
+                rule = _wrapped(settings, Hold())
+            else:
+                rule = _scheduled(settings, own, given, steps, shift=shift)
         except KitnetError as error:
             raise KitnetError(f"groups: {shorten(pattern)}: {error}") from None
         groups.append((pattern, rule))

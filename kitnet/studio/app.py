@@ -1,0 +1,168 @@
+"""The studio's pages and what they may ask for, as routes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from kitnet.base.error import KitnetError
+from kitnet.studio import design
+from kitnet.studio.safety import Guard, TooLargeError
+from kitnet.studio.training import Training
+
+PAGE = Path(__file__).parent / "page"
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}  # of files of the page; what else lies there is not served
+PERIOD = 0.05  # seconds between two looks for frames that a client has not got yet
+DOES = ("start", "pause", "step", "back")
+
+
+def studio(training: Training, port: int, token: str | None = None) -> Guard:
+    """The whole application, behind its guard."""
+    return Guard(Starlette(routes=routes(training)), port, token)
+
+
+def routes(training: Training) -> list[BaseRoute]:
+    """Every route; a room adds its own here."""
+    ask = Asking(training)
+    return [
+        Route("/", _file("index.html")),
+        *(Route(f"/page/{name}", _file(name)) for name in page_files()),
+        Route("/do", _asked(ask.do), methods=["POST"]),
+        Route("/change", _asked(ask.change), methods=["POST"]),
+        Route("/look", _asked(ask.look), methods=["POST"]),
+        Route("/design", _asked(ask.design), methods=["POST"]),
+        Route("/train", _asked(ask.train), methods=["POST"]),
+        Route("/models", _asked(ask.models), methods=["POST"]),
+        WebSocketRoute("/frames", _frames(training)),
+    ]
+
+
+def page_files() -> list[str]:
+    """The names of the page's files, by which alone they are found."""
+    return sorted(p.relative_to(PAGE).as_posix() for p in PAGE.rglob("*") if p.suffix in KINDS)
+
+
+class Asking:
+    """What a page asks for: a JSON object in, one out. Raises KitnetError with the line to show."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+
+    def do(self, told: dict[str, Any]) -> dict[str, Any]:
+        """{"do": "start"}: start, pause, step or back."""
+        if told.keys() != {"do"} or told["do"] not in DOES:
+            raise KitnetError(f"do is one of {', '.join(DOES)}")
+        getattr(self._training, told["do"])()
+        return {}
+
+    def change(self, told: dict[str, Any]) -> dict[str, Any]:
+        """{"lr": 0.01}: other numbers from the next step on."""
+        self._training.change(told)
+        return {}
+
+    def look(self, told: dict[str, Any]) -> dict[str, Any]:
+        """{"picture": 3}: the values of this picture."""
+        if told.keys() != {"picture"}:
+            raise KitnetError("look needs the number of a picture")
+        self._training.look(told["picture"])
+        return {}
+
+    def design(self, told: dict[str, Any]) -> dict[str, Any]:
+        """{"line": "28x28x1 -> ..."}: what the line is, or why it is none."""
+        if told.keys() != {"line"} or type(told["line"]) is not str:
+            raise KitnetError("design needs a line, a text")
+        return design.read(told["line"])
+
+    def train(self, told: dict[str, Any]) -> dict[str, Any]:
+        """{"line": "28x28x1 -> ..."}: a new training of this network."""
+        if told.keys() != {"line"} or type(told["line"]) is not str:
+            raise KitnetError("train needs a line, a text")
+        self._training.anew(told["line"])
+        return {}
+
+    def models(self, told: dict[str, Any]) -> dict[str, Any]:
+        """{}: the networks of the zoo, and recipes."""
+        if told:
+            raise KitnetError("models needs nothing")
+        return design.models()
+
+
+def _file(name: str) -> Callable[[Request], Any]:
+    path = PAGE / name
+
+    async def answer(request: Request) -> Response:
+        return Response(path.read_bytes(), media_type=KINDS[path.suffix])
+
+    return answer
+
+
+def _asked(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
+    """A POST of a JSON object; a mistake is status 400 with one line."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            told = json.loads(await request.body())
+        except TooLargeError:
+            return JSONResponse({"error": "the body is too large"}, 413)
+        except (ValueError, RecursionError):
+            return JSONResponse({"error": "the body is no JSON"}, 400)
+        if not isinstance(told, dict):
+            return JSONResponse({"error": "the body is no JSON object"}, 400)
+        try:
+            return JSONResponse(await run_in_threadpool(function, told))
+        except KitnetError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return answer
+
+
+def _frames(training: Training) -> Callable[[WebSocket], Any]:
+    """Frames to one client, from those that come first on; what it sends is not read."""
+
+    async def send(socket: WebSocket) -> None:
+        await socket.accept()
+        frames = training.board.join()
+        try:
+            closed = asyncio.ensure_future(_closed(socket))
+            while not closed.done():
+                for frame in frames.take():
+                    await socket.send_text(json.dumps(_finite(frame), separators=(",", ":")))
+                await asyncio.wait([closed], timeout=PERIOD)
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # it has gone in the midst of a frame
+        finally:
+            closed.cancel()
+            training.board.leave(frames)
+
+    return send
+
+
+async def _closed(socket: WebSocket) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no word for what is no finite number: None."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

@@ -1,0 +1,8 @@
+// The rooms of the studio, in the order of its navigation. A room is a module that exports its id, which is
+// also the key of its name among the words (room_ID), and mount(element, studio), which fills the element and
+// gives a function that leaves it.
+
+import * as train from "./rooms/train.js";
+import * as design from "./rooms/design.js";
+
+export const ROOMS = [train, design];

@@ -1,0 +1,58 @@
+// The shell: title, navigation, language, and the room that is open.
+
+import { Client } from "./client.js";
+import { fill, h, say } from "./elements.js";
+import { LANGUAGES, choose, language, mark, t } from "./language.js";
+import { ROOMS } from "./rooms.js";
+
+const studio = { client: new Client(), t, h, fill, say };
+let leave = () => {};
+
+function open() {
+  const room = ROOMS.find((one) => `#${one.id}` === location.hash) ?? ROOMS[0];
+  leave();
+  mark();
+  document.title = `${t("title")} – ${t(`room_${room.id}`)}`;
+  const main = h("main", { id: "room", tabindex: "-1" });
+  fill(document.body, header(room), connection(), main);
+  const gone = room.mount(main, studio);
+  leave = gone ?? (() => {});
+}
+
+function header(room) {
+  const link = (one) =>
+    h("a", { href: `#${one.id}`, "aria-current": one === room && "page" }, t(`room_${one.id}`));
+  const select = h(
+    "select",
+    {
+      "aria-label": t("language"),
+      onchange: (event) => {
+        choose(event.target.value);
+        open();
+        document.querySelector("header select").focus();
+      },
+    },
+    LANGUAGES.map((code) => h("option", { value: code, selected: code === language() }, t(`language_${code}`))),
+  );
+  return h(
+    "header",
+    {},
+    h("strong", {}, t("title")),
+    h("nav", { "aria-label": t("rooms") }, ROOMS.map(link)),
+    select,
+  );
+}
+
+function connection() {
+  const line = h("p", { class: "broken", role: "status", hidden: true }, t("disconnected"));
+  studio.client.on("connection", (frame) => (line.hidden = frame.open));
+  return line;
+}
+
+window.addEventListener("hashchange", () => {
+  open();
+  document.getElementById("room").focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", open);
+open();

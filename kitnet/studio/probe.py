@@ -1,0 +1,219 @@
+"""What is seen of a training between two of its steps: values of every layer for one picture, weights with
+their gradients and updates, some pictures as they are judged now, the confusion matrix.
+
+All of it comes from what trains: gradients and updates from the training step, scores from the model's plan,
+values of layers by their paths from a plan for one picture.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.spec import Array
+from kitnet.data import Source
+from kitnet.data.arrays import Standardisation
+from kitnet.layers import Context
+from kitnet.look import judge, matrix, worst
+from kitnet.net import Tape
+from kitnet.net.notation import write_layer
+from kitnet.studio import numbers
+from kitnet.studio.board import Frame
+from kitnet.train.loop import Loop
+
+PICTURES = 12  # that are judged again and again
+TOP = 3  # classes of each
+FEWEST, MOST = 64, 1000  # pictures that the confusion matrix counts
+MISTAKES = 8
+CLASSES = 40  # of a confusion matrix that is shown
+SECONDS = 0.5  # of training, at whose speed as many pictures are judged
+
+
+class Probe:
+    """Looks at the network of a loop; to be called in its thread, between two steps."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._paths = [node.path for node in self._net.graph.nodes if node.layer is not None]
+        self.has_looked = False
+        self._before: tuple[int, dict[str, Array]] | None = None  # steps done, and the weights then
+        self._updates: dict[str, float] = {}  # how long the update of each parameter was
+        self._updated: int | None = None  # by which step
+
+    @property
+    def _net(self) -> Any:
+        return self._loop.run.model.net
+
+    @cached_property
+    def part(self) -> tuple[str, Source]:
+        """The pictures to judge: those to validate with, or to test with, or to train with."""
+        found = self._loop.run.parts.named()
+        name = next(name for name in ("validation", "test", "train") if name in found)
+        return name, found[name]
+
+    @cached_property
+    def _pictures(self) -> tuple[Array, Array]:
+        """Some prepared pictures and their classes."""
+        source = self.part[1].subset(slice(PICTURES))
+        images, labels = source.read(np.arange(len(source)))
+        return self._loop.run.model.preparation.prepare(images), np.asarray(labels)
+
+    def pictures(self) -> list[str]:
+        """The same pictures as addresses of PNG pictures, as they go into the network."""
+        source, preparation = self.part[1].subset(slice(PICTURES)), self._loop.run.model.preparation
+        images = source.read(np.arange(len(source)))[0]
+        if isinstance(preparation, Standardisation):
+            values = np.asarray(images, np.float64)
+            low, high = values.min(), values.max()
+            placed = np.rint((values - low) * (255 / (high - low or 1))).astype(np.uint8)
+            placed = placed.reshape(len(placed), *preparation.input)
+        else:
+            placed = preparation.placed(images)
+        return [numbers.picture(pixels) for pixels in placed]
+
+    @cached_property
+    def labels(self) -> list[int]:
+        """The classes of these pictures."""
+        return [int(label) for label in self._pictures[1]]
+
+    def remember(self) -> None:
+        """Keep the weights, so that the update of the next step can be seen."""
+        weights = self._net.weights
+        done = self._loop.run.steps_done(self._loop.progress)
+        self._before = done, {path: numbers.sample(view).copy() for path, view in weights.items()}
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the weights from before the last step are there."""
+        done = self._loop.run.steps_done(self._loop.progress)
+        return self._before is not None and self._before[0] == done - 1
+
+    def look(self, picture: int, speed: float) -> Frame:
+        """All that is seen, of layers for the picture of this number; `speed` in pictures a second says how
+        many of them may be judged."""
+        self.has_looked = True
+        done = self._loop.run.steps_done(self._loop.progress)
+        if not np.isfinite(self._net.weights.flat).all():
+            return {"finite": False, "done": done}
+        self._measure(done)
+        parameters = {path: self._parameters(path) for path in self._paths}
+        with self._loop.judged(), np.errstate(over="ignore", invalid="ignore"):
+            return {
+                "finite": True,
+                "done": done,
+                "updated": self._updated,
+                "picture": picture,
+                "layers": self._layers(picture, parameters),
+                "top": self._top(),
+                "judged": self._judged(speed),
+            }
+
+    def _measure(self, done: int) -> None:
+        """How far the last step moved each parameter, where the weights from before it are there."""
+        if self._before is None or not self.remembers:
+            return
+        self._updated = done
+        for path, before in self._before[1].items():
+            moved = numbers.sample(self._net.weights[path]).astype(np.float64) - before
+            self._updates[path] = float(np.linalg.norm(moved))
+
+    def _layers(self, picture: int, parameters: dict[str, list[Frame]]) -> list[Frame]:
+        x, _ = self._pictures
+        values, found = self._values(x[picture : picture + 1]), []
+        for path in self._paths:
+            node = self._net.graph.nodes[self._net.graph.find(path)]
+            value = values[path]
+            layer = {
+                "path": path,
+                "layer": write_layer(node.layer),
+                "shape": list(node.shape),
+                "values": numbers.summary(value),
+                "maps": numbers.strip(value[0]) if value.ndim == 4 else None,
+                "parameters": parameters.get(path, []),
+            }
+            found.append(layer)
+        return found
+
+    @cached_property
+    def _plan(self) -> Any:
+        from kitnet.engine import Scores
+
+        model, settings = self._loop.run.model, self._loop.run.settings
+        return Scores(model.net, model.loss, 1, values=self._paths, threads=settings.threads)
+
+    def _values(self, x: Array) -> dict[str, Array]:
+        """The value at every path for one prepared picture (1,H,W,C)."""
+        net = self._net
+        if self._loop.step_of.engine == "compiled":
+            if "_plan" in self.__dict__:
+                self._plan.refresh()
+            self._plan(x)
+            return dict(self._plan.values)
+        tape = Tape(net.graph, net.weights, net.state, Context(), {next(iter(net.operands)): x})
+        return {path: tape[path] for path in self._paths}
+
+    def _parameters(self, path: str) -> list[Frame]:
+        """Of each parameter that the layer at this path learns: its numbers, its gradient, and how long its
+        last update was beside it."""
+        weights, gradient = self._net.weights, self._loop.step_of.gradient
+        found = []
+        for name in weights:
+            if name.rpartition(".")[0] != path:
+                continue
+            length = numbers.norm(weights[name])
+            update, dw = self._updates.get(name), gradient[name]
+            found.append(
+                {
+                    "name": name.rpartition(".")[2],
+                    "shape": list(weights[name].shape),
+                    "weights": numbers.summary(weights[name]),
+                    "gradient": numbers.summary(dw),
+                    "filters": numbers.strip(_filters(weights[name])) if dw.ndim == 4 else None,
+                    "gradients": numbers.strip(_filters(dw)) if dw.ndim == 4 else None,
+                    "length": length,
+                    "update": update,
+                    "ratio": update / length if update is not None and length else None,
+                }
+            )
+        return found
+
+    def _top(self) -> list[list[tuple[int, float]]]:
+        """The most probable classes of each picture, best first, by their numbers."""
+        model = self._loop.run.model
+        model.refresh()
+        x, _ = self._pictures
+        probabilities = model.loss.probabilities(model.scores(x))
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
+        return [
+            [(int(k), float(row[k])) for k in some] for row, some in zip(probabilities, order, strict=True)
+        ]
+
+    def _judged(self, speed: float) -> Frame:
+        name, source = self.part
+        most = max(FEWEST, min(MOST, int(speed * SECONDS)))
+        some = source if len(source) <= most else source.subset(slice(most))
+        found = judge(self._loop.run.model, some, name)
+        classes = len(found.classes)
+        return {
+            "images": len(some),
+            "accuracy": found.accuracy,
+            "loss": float(found.losses.mean()),
+            "matrix": matrix(found.labels, found.predicted, classes).tolist() if classes <= CLASSES else None,
+            "mistakes": [
+                {
+                    "picture": numbers.picture(each.image) if each.image.dtype == np.uint8 else None,
+                    "label": each.label,
+                    "predicted": each.predicted,
+                    "confidence": each.confidence,
+                    "loss": each.loss,
+                }
+                for each in worst(found, MISTAKES)
+            ],
+        }
+
+
+def _filters(weight: Array) -> Array:
+    """(R,S,C,K) -> (R,S,K): what each filter has of the first channel."""
+    return weight[:, :, 0, :]

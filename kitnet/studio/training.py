@@ -1,0 +1,285 @@
+"""One training in a thread, which is driven from outside: begun, paused, done step by step, taken back to
+its last checkpoint, stopped, with other numbers while it lasts. What happens is put on a board. Nothing here
+knows of a page."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from kitnet.base.error import KitnetError
+from kitnet.net import parse
+from kitnet.studio.board import Board
+from kitnet.studio.probe import PICTURES, Probe
+from kitnet.studio.telling import Telling
+from kitnet.train import Event, Ready, Settings, Started, Stepped, resume, train
+from kitnet.train.changes import KINDS
+from kitnet.train.loop import Loop
+from kitnet.train.model import LAST
+from kitnet.train.start import with_classes
+from kitnet.train.step import Progress as Compiling
+
+Begin = Callable[[threading.Event, Compiling], Iterator[Event]]
+LOOKS = 0.5  # seconds between two looks at the network, at least
+SHARE = 30  # and so many times as long as a look takes
+
+READING, COMPILING, PAUSED, RUNNING = "reading", "compiling", "paused", "running"  # states
+SAVING, ENDED, STOPPED, FAILED = "saving", "ended", "stopped", "failed"
+
+
+class Training:
+    """`begin` gives the events of a training. From `open` on they are taken in a thread, which pauses before
+    the first step."""
+
+    def __init__(self, begin: Begin, board: Board | None = None) -> None:
+        self.board = board or Board()
+        self.state, self.error = READING, ""
+        self.folder: Path | None = None  # of the run
+        self.loop: Loop | None = None  # to be read while the training is paused
+        self._begin: Begin | None = begin
+        self._stop = threading.Event()
+        self._turn = threading.Condition()  # guards what is asked for
+        self._steps: float = 0  # that may be done before the next pause
+        self._wish = ""  # back, anew or stop
+        self._look_now, self._picture = False, 0
+        self._leaves = False  # is to end for good
+        self._next: Settings | None = None  # what begins anew
+        self._telling = Telling(self.board)
+        self._probe: Probe | None = None
+        self._speed, self._looked, self._cost = 0.0, 0.0, 0.0
+        self._first = 0  # steps that the run had before
+        self._thread = threading.Thread(target=self._work, name="training", daemon=True)
+        self._set(READING)
+
+    @classmethod
+    def of(cls, settings: Settings, board: Board | None = None) -> Training:
+        """A new run."""
+        return cls(lambda stop, compiling: train(settings, stop, compiling), board)
+
+    @classmethod
+    def resumed(cls, folder: str | Path, epochs: int | None = None, board: Board | None = None) -> Training:
+        """A run that is there already."""
+        return cls(lambda stop, compiling: resume(folder, epochs, stop, compiling), board)
+
+    # What any thread may ask for
+
+    def open(self) -> None:
+        """Read, compile, and wait before the first step."""
+        self._thread.start()
+
+    def start(self) -> None:
+        self._allow(math.inf)
+
+    def pause(self) -> None:
+        """After the step that is being done."""
+        self._allow(0)
+
+    def step(self) -> None:
+        """One step, then a pause."""
+        self._allow(1)
+
+    def back(self) -> None:
+        """Go to the last checkpoint, and pause there; what was changed after it is forgotten. Raises
+        KitnetError where there is none to go to."""
+        if self.folder is None or self.state in (READING, COMPILING, SAVING, ENDED, STOPPED):
+            raise KitnetError("there is no checkpoint to go back to now")
+        self._ask("back")
+
+    def stop(self) -> None:
+        """Save, end, and return when that is done; a new run that has done no step leaves nothing."""
+        self._leaves = True
+        self._ask("stop")
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def anew(self, line: str) -> None:
+        """Save this run, and begin one of another network on the same data with the same settings; layers
+        that have a path and shapes of the old network keep their weights. Raises KitnetError for a line that
+        cannot be trained so."""
+        loop = self.loop
+        if loop is None or self.state in (SAVING, STOPPED):
+            raise KitnetError("there is no training yet whose data and settings a new one could take over")
+        net, run = parse(line), loop.run
+        with_classes(net, len(run.model.classes), run.parts.train.name, replaces=False)
+        old, new = run.model.net.weights.params, net.graph.params()
+        fits = any(path in old and old[path].shape == param.shape for path, param in new.items())
+        self._next = replace(run.settings, model=line, loss=None, weights="" if fits else None, name=None)
+        self._ask("anew")
+
+    def look(self, picture: int) -> None:
+        """Look at the network at once, at the values for the picture of this number. Raises KitnetError."""
+        if type(picture) is not int or not 0 <= picture < PICTURES:
+            raise KitnetError(f"picture {picture!r} is not there; use a number from 0 to {PICTURES - 1}")
+        with self._turn:
+            self._picture, self._look_now = picture, True
+            self._turn.notify_all()
+
+    def change(self, numbers: Mapping[str, Any]) -> None:
+        """Let other numbers hold from the next step on: lr, momentum, decay, batch. Raises KitnetError."""
+        loop = self.loop
+        if loop is None:
+            raise KitnetError("nothing can be changed before the network is there")
+        for name, value in numbers.items():
+            kinds = (int,) if KINDS.get(name) is int else (int, float)
+            if name not in KINDS or type(value) not in kinds:
+                raise KitnetError(f"what is changed are numbers: {', '.join(KINDS)}, the batch a whole one")
+        loop.run.ask(numbers)
+
+    def _allow(self, steps: float) -> None:
+        with self._turn:
+            self._steps = steps
+            self._turn.notify_all()
+
+    def _ask(self, wish: str) -> None:
+        with self._turn:
+            self._wish = wish
+            self._turn.notify_all()
+
+    # In the thread of the training
+
+    def _work(self) -> None:
+        begin = self._begin
+        while begin is not None:
+            self._stop.clear()
+            try:
+                begin = self._train(begin)
+            except KitnetError as error:
+                begin = self._end(FAILED, str(error))
+            except MemoryError:
+                begin = self._end(
+                    FAILED, "there is not enough memory for this; use a smaller network or batch"
+                )
+
+    def _train(self, begin: Begin) -> Begin | None:
+        """Train until it ends; gives what follows."""
+        self._steps, self.loop = 0, None
+        self._set(READING)
+        wish = ""
+        events = cast(Generator[Event, None, None], begin(self._stop, self._telling.compiling))
+        with closing(events):
+            for event in events:
+                self._hear(event)
+                if not isinstance(event, Ready | Stepped):
+                    continue
+                wish = self._wait()
+                if wish == "back":
+                    return self._again()
+                if wish and not self._has_trained:
+                    self._leave_nothing()
+                    return self._after(wish)
+                if wish:
+                    self._stop.set()
+                    self._set(SAVING)
+        return self._after(wish) if wish else self._end(ENDED)
+
+    def _hear(self, event: Event) -> None:
+        self._telling.hear(event, self.loop)
+        match event:
+            case Started():
+                self.folder, self._first = event.folder, event.done
+                self._set(COMPILING)
+            case Ready(loop=loop):
+                assert loop is not None
+                self.loop, self._probe = loop, Probe(loop)
+                self._telling.ready(loop, self._probe)
+            case Stepped():
+                self._speed = event.images_per_second
+
+    def _wait(self) -> str:
+        """Until the next step may be done, or something else is to be done, which is given."""
+        with self._turn:
+            self._steps -= 1 if self.state == RUNNING else 0
+        while True:
+            with self._turn:
+                wish, self._wish = self._wish, ""
+                look, self._look_now = self._look_now, False
+                goes_on = self._steps > 0
+            if wish:
+                return wish
+            if not goes_on and self.state != PAUSED:
+                self._telling.point()
+                self._set(PAUSED)
+                look = True
+            if look:
+                self._look()
+            elif goes_on:
+                break
+            with self._turn:
+                if self._steps <= 0 and not self._wish and not self._look_now:
+                    self._turn.wait()
+        if self.state != RUNNING:
+            self._set(RUNNING)
+        elif self.board.has_clients and time.monotonic() - self._looked >= max(LOOKS, SHARE * self._cost):
+            self._look_soon()
+        return ""
+
+    def _look_soon(self) -> None:
+        """After the next step, so that its update is seen."""
+        assert self._probe is not None
+        if self._probe.remembers:
+            self._look()
+        else:
+            self._probe.remember()
+
+    def _look(self) -> None:
+        assert self._probe is not None
+        begun = time.monotonic()
+        is_first = not self._probe.has_looked  # when the plan is compiled
+        seen = self._probe.look(self._picture, self._speed)
+        self._probe.remember()
+        self.board.publish("look", **seen)
+        self._looked = time.monotonic()
+        self._cost = 0.0 if is_first else self._looked - begun
+
+    def _end(self, state: str, error: str = "") -> Begin | None:
+        """Tell it, and wait for what follows."""
+        self._set(state, error)
+        with self._turn:
+            while not self._wish and not self._leaves:
+                self._turn.wait()
+            wish, self._wish = self._wish, ""
+        return self._after(wish)
+
+    def _after(self, wish: str) -> Begin | None:
+        """What follows a training that is over."""
+        if wish == "back":
+            return self._again()
+        if wish == "anew" and self._next is not None:
+            settings = self._next
+            if settings.weights is not None:
+                last = None if self.folder is None else self.folder / LAST
+                settings = replace(settings, weights=str(last) if last and last.is_file() else None)
+            return lambda stop, compiling: train(settings, stop, compiling)
+        if self.state != ENDED:
+            self._set(STOPPED, self.error)
+        return None
+
+    def _again(self) -> Begin:
+        """From the last checkpoint on."""
+        folder = self.folder
+        assert folder is not None
+        return lambda stop, compiling: resume(folder, stop=stop, compiling=compiling, back=True)
+
+    @property
+    def _has_trained(self) -> bool:
+        loop = self.loop
+        assert loop is not None
+        return loop.run.steps_done(loop.progress) > self._first
+
+    def _leave_nothing(self) -> None:
+        """Of a new run; one that had steps before is as it was."""
+        assert self.loop is not None
+        if not self._first:
+            self.loop.saves.clear()
+            self.folder = None
+
+    def _set(self, state: str, error: str = "") -> None:
+        self.state, self.error = state, error
+        folder = None if self.folder is None else str(self.folder)
+        self.board.publish("state", state=state, error=error, folder=folder)
