@@ -36,7 +36,7 @@ NAMES = {
 LATER = {"Model": "train"}  # not of `from kitnet import *`, which shall stay quick
 FOLDERS = (
     *("base", "cli", "data", "engine", "files", "functional", "kernels", "lab", "layers", "look", "net"),
-    *("optim", "surgery", "testing", "train", "zoo"),
+    *("optim", "studio", "surgery", "testing", "train", "zoo"),
 )
 _name, _folder = attributes(__name__, {**NAMES, **LATER}), folders(__name__, (*FOLDERS, "sklearn"))
 

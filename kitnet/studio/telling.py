@@ -31,6 +31,7 @@ class Telling:
         self._changes: list[dict[str, Any]] = []
         self._started: Started | None = None
         self._last: Stepped | None = None
+        self._told: Stepped | None = None  # the last one that a point is of
         self._sums, self._pointed, self._compiled = NONE, 0.0, 0.0
         board.keep("curve", lambda: {"kind": "curve", "points": self._curve.points})
         board.keep("epochs", lambda: {"kind": "epochs", "points": self._epochs.points})
@@ -42,7 +43,7 @@ class Telling:
                 self._notes = [*self._notes, text][-NOTES:]
                 self._board.publish("notes", texts=self._notes)
             case Started():
-                self._started, self._last, self._sums = event, None, NONE
+                self._started, self._last = event, None
                 self._board.publish("run", **{**vars(event), "folder": str(event.folder)})
             case Stepped():
                 self._last = event
@@ -69,6 +70,8 @@ class Telling:
     def ready(self, loop: Loop, probe: Probe) -> None:
         """All of a training that is ready: its curves so far, its settings, the pictures that are judged."""
         run, changes, done = loop.run, loop.run.changes, loop.run.steps_done(loop.progress)
+        score = loop.progress.score  # of an epoch that goes on
+        self._sums = float(score.samples), score.loss_sum, float(score.correct)
         self._curve.set(self._recorded())
         self._epochs.set([_row(row, changes.steps_before(row.epoch)) for row in loop.progress.rows])
         places = [(changes.steps_before(one.epoch) + one.step, dict(one.numbers)) for one in changes.made]
@@ -108,14 +111,12 @@ class Telling:
     def point(self) -> None:
         """A point of the curve, if there was a step since the one before."""
         event, started = self._last, self._started
-        if event is None or started is None:
+        if event is None or event is self._told or started is None:
             return
+        self._told, self._pointed = event, time.monotonic()
         sums = (float(event.samples), event.loss * event.samples, event.accuracy * event.samples)
-        before = NONE if event.samples < self._sums[0] else self._sums
-        if sums == before:
-            return
-        self._pointed, self._sums = time.monotonic(), sums
-        samples, loss, right = (a - b for a, b in zip(sums, before, strict=True))
+        samples, loss, right = (a - b for a, b in zip(sums, self._sums, strict=True))
+        self._sums = NONE if event.step == event.steps else sums
         point: Point = (event.done, samples, loss / samples, right / samples)
         number = self._curve.add(point)
         left = (started.epochs - event.epoch + 1) * started.samples - event.samples

@@ -155,6 +155,9 @@ class Training:
                 begin = self._end(
                     FAILED, "there is not enough memory for this; use a smaller network or batch"
                 )
+            except BaseException:
+                self._set(FAILED, "a mistake of kitnet's own has ended the training; the terminal tells more")
+                raise
 
     def _train(self, begin: Begin) -> Begin | None:
         """Train until it ends; gives what follows."""
@@ -202,13 +205,14 @@ class Training:
                 goes_on = self._steps > 0
             if wish:
                 return wish
-            if not goes_on and self.state != PAUSED:
+            pauses = not goes_on and self.state != PAUSED
+            if pauses:
                 self._telling.point()
-                self._set(PAUSED)
-                look = True
-            if look:
+            if pauses or look:
                 self._look()
-            elif goes_on:
+            if pauses:
+                self._set(PAUSED)
+            elif goes_on and not look:
                 break
             with self._turn:
                 if self._steps <= 0 and not self._wish and not self._look_now:

@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-pytest.importorskip("starlette")
 from kitnet.studio.training import Training
 from kitnet.train import Settings
 
@@ -17,7 +16,11 @@ def until(what, seconds=SECONDS):
     ends = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < ends, "it took too long"
-        time.sleep(0.01)
+        time.sleep(0.005)
+
+
+def is_at_rest(training):
+    return training.state in ("paused", "failed", "ended", "stopped")
 
 
 @pytest.fixture
@@ -25,13 +28,19 @@ def make(easy, tmp_path):
     """Makes trainings that are ended after the test."""
     made = []
 
-    def paused(open=True, **settings):
-        usual = {"model": MODEL, "data": easy, "epochs": 30, "batch": 16, "runs": str(tmp_path / "runs")}
-        training = Training.of(Settings(**usual | settings))
+    def paused(training=None, **settings):
+        usual = {
+            "model": MODEL,
+            "data": easy,
+            "epochs": 30,
+            "batch": 16,
+            "validation": 0.0,
+            "runs": str(tmp_path / "runs"),
+        }
+        training = training or Training.of(Settings(**usual | settings))
         made.append(training)
-        if open:
-            training.open()
-            until(lambda: training.state in ("paused", "failed"))
+        training.open()
+        until(lambda: is_at_rest(training))
         return training
 
     yield paused
