@@ -63,7 +63,7 @@ def command(
             while not interruption.stop.wait(WAITING):
                 if training.error and training.error != told:
                     told = training.error
-                    print(f"kitnet: {told}", file=sys.stderr)
+                    print(f"kitnet: {told}", file=sys.stderr, flush=True)
             before = training.state
             training.stop()
             _say_end(training, before)

@@ -43,6 +43,7 @@ def ask(address, method, path, body=None, cookie=None):
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     answer.read()
+    connection.close()
     return answer
 
 
