@@ -19,9 +19,10 @@ from kitnet.base.error import KitnetError
 from kitnet.studio import design
 from kitnet.studio.safety import Guard, TooLargeError
 from kitnet.studio.training import Training
+from kitnet.train.changes import KINDS
 
 PAGE = Path(__file__).parent / "page"
-KINDS = {
+TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -54,11 +55,16 @@ def routes(training: Training) -> list[BaseRoute]:
 
 def page_files() -> list[str]:
     """The names of the page's files, by which alone they are found."""
-    return sorted(p.relative_to(PAGE).as_posix() for p in PAGE.rglob("*") if p.suffix in KINDS)
+    return sorted(p.relative_to(PAGE).as_posix() for p in PAGE.rglob("*") if p.suffix in TYPES)
+
+
+class BodyError(Exception):
+    """A body that no page of the studio sends."""
 
 
 class Asking:
-    """What a page asks for: a JSON object in, one out. Raises KitnetError with the line to show."""
+    """What a page asks for: a JSON object in, one out. Raises BodyError for an object that no page of the
+    studio sends, and KitnetError for a mistake of the person before it."""
 
     def __init__(self, training: Training) -> None:
         self._training = training
@@ -66,39 +72,41 @@ class Asking:
     def do(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"do": "start"}: start, pause, step or back."""
         if told.keys() != {"do"} or told["do"] not in DOES:
-            raise KitnetError(f"do is one of {', '.join(DOES)}")
+            raise BodyError(f"do is one of {', '.join(DOES)}")
         getattr(self._training, told["do"])()
         return {}
 
     def change(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"lr": 0.01}: other numbers from the next step on."""
+        if not told or not told.keys() <= KINDS.keys():
+            raise BodyError(f"change needs one or more of {', '.join(KINDS)}")
         self._training.change(told)
         return {}
 
     def look(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"picture": 3}: the values of this picture."""
         if told.keys() != {"picture"}:
-            raise KitnetError("look needs the number of a picture")
+            raise BodyError("look needs the number of a picture")
         self._training.look(told["picture"])
         return {}
 
     def design(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"line": "28x28x1 -> ..."}: what the line is, or why it is none."""
         if told.keys() != {"line"} or type(told["line"]) is not str:
-            raise KitnetError("design needs a line, a text")
+            raise BodyError("design needs a line, a text")
         return design.read(told["line"])
 
     def train(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"line": "28x28x1 -> ..."}: a new training of this network."""
         if told.keys() != {"line"} or type(told["line"]) is not str:
-            raise KitnetError("train needs a line, a text")
+            raise BodyError("train needs a line, a text")
         self._training.anew(told["line"])
         return {}
 
     def models(self, told: dict[str, Any]) -> dict[str, Any]:
         """{}: the networks of the zoo, and recipes."""
         if told:
-            raise KitnetError("models needs nothing")
+            raise BodyError("models needs nothing")
         return design.models()
 
 
@@ -106,13 +114,14 @@ def _file(name: str) -> Callable[[Request], Any]:
     path = PAGE / name
 
     async def answer(request: Request) -> Response:
-        return Response(path.read_bytes(), media_type=KINDS[path.suffix])
+        return Response(path.read_bytes(), media_type=TYPES[path.suffix])
 
     return answer
 
 
 def _asked(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
-    """A POST of a JSON object; a mistake is status 400 with one line."""
+    """A POST of a JSON object. Its answer is another one: of a mistake of the person, which is no error of
+    the page, {"error": the line to show}."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -125,8 +134,10 @@ def _asked(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Re
             return JSONResponse({"error": "the body is no JSON object"}, 400)
         try:
             return JSONResponse(await run_in_threadpool(function, told))
-        except KitnetError as error:
+        except BodyError as error:
             return JSONResponse({"error": str(error)}, 400)
+        except KitnetError as error:
+            return JSONResponse({"error": str(error)})
 
     return answer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kitnet.studio.app import KINDS, PAGE, page_files
+from kitnet.studio.app import PAGE, TYPES, page_files
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(p for p in PAGE.rglob("*.js") if not {"vendor", "words"} & {*p.relative_to(PAGE).parts})
@@ -126,4 +126,4 @@ def test_the_page_is_in_the_wheel(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     inside = {name.removeprefix("kitnet/studio/page/") for name in zipfile.ZipFile(wheel).namelist()}
     assert {*page_files(), "vendor/uPlot.LICENSE"} <= inside
-    assert {path.suffix for path in PAGE.rglob("*") if path.is_file()} <= {*KINDS, ".LICENSE"}
+    assert {path.suffix for path in PAGE.rglob("*") if path.is_file()} <= {*TYPES, ".LICENSE"}

@@ -35,7 +35,7 @@ export class Client {
       body: JSON.stringify(body),
     });
     const told = await answer.json();
-    if (!answer.ok && told.error) throw new Error(told.error);
+    if ("error" in told) throw Object.assign(new Error(told.error), { column: told.column });
     return told;
   }
 

@@ -37,17 +37,20 @@ export function mount(element, studio) {
     const number = ++asked;
     say(status, t("reading_line"));
     const written = text.value.trim();
-    const told = await client.ask("/design", { line: written }).catch((error) => ({ error: error.message }));
-    if (number !== asked) return;
-    train.disabled = "error" in told;
-    if ("error" in told) refuse(told);
-    else show(told);
-    if (!("error" in told) && !written.includes("->") && !written.includes("→")) text.value = kept = told.line;
+    try {
+      const told = await client.ask("/design", { line: written });
+      if (number !== asked) return;
+      if (!written.includes("->") && !written.includes("→")) text.value = kept = told.line; // it was a name
+      show(told);
+    } catch (error) {
+      if (number === asked) refuse(error);
+    }
   }
 
-  function refuse({ error, column }) {
+  function refuse({ message, column }) {
+    train.disabled = true;
     status.className = "error";
-    say(status, error);
+    say(status, message);
     caret.hidden = column === null || column === undefined;
     if (caret.hidden) return;
     const line = text.value.trim();
@@ -56,6 +59,7 @@ export function mount(element, studio) {
   }
 
   function show(told) {
+    train.disabled = false;
     status.className = "";
     caret.hidden = true;
     say(status, t("fits", { parameters: whole(told.totals.parameters), multiply_adds: whole(told.totals.multiply_adds), bytes: bytes(told.training_bytes) }));
@@ -79,7 +83,7 @@ export function mount(element, studio) {
       await client.ask("/train", { line: text.value.trim() });
       location.hash = "#train";
     } catch (error) {
-      refuse({ error: error.message });
+      refuse(error);
     }
   }
 

@@ -1,0 +1,279 @@
+"""The page in a browser, with mouse and keyboard, on a network that is trained here; what it shows is
+compared with Python's numbers. No request leaves the machine, nothing is complained of."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from conftest import is_at_rest, until
+
+import kitnet
+from kitnet.layers import Context
+from kitnet.look import judge, matrix
+from kitnet.net import Tape
+
+sync = pytest.importorskip("playwright.sync_api")
+from kitnet.studio.server import Server  # noqa: E402
+
+pytestmark = pytest.mark.slow
+CHROMIUM = shutil.which("chromium")
+SIZES = [(1280, 800), (390, 844)]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("chromium is not there: apt-get install chromium")
+    with sync.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(make, chromium):
+    """Opens a page of a studio; whatever is wrong with it fails the test at its end."""
+    servers, contexts, wrong = [], [], []
+
+    def hear(page, origin):
+        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda r: r.url.startswith((origin, "data:")) or wrong.append(r.url))
+        page.on("websocket", lambda s: s.url.startswith(origin.replace("http", "ws")) or wrong.append(s.url))
+
+    def opened(training=None, size=SIZES[0], locale="en-US", scheme="light", **settings):
+        if training is None:
+            training = make(**settings)
+            server = Server(training)
+            server.open()
+            servers.append((server, training))
+        server = next(server for server, other in servers if other is training)
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]}, locale=locale, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        hear(page, server.address.partition("/?")[0])
+        page.goto(server.address)
+        page.wait_for_selector("#layers .layer")
+        return training, page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    for server, training in servers:
+        training.stop()
+        server.close()
+    assert wrong == []
+
+
+def wait(page, expression):
+    """Until it holds in the page. The policy forbids Playwright's own way, which evaluates a text there."""
+    until(lambda: page.evaluate(expression))
+
+
+def numbers(text):
+    return [float(each) for each in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text)]
+
+
+def step(training, page, act):
+    """Do a step by the page, and wait until the page shows it."""
+    done = training.loop.run.steps_done(training.loop.progress)
+    act()
+    until(lambda: training.loop.run.steps_done(training.loop.progress) == done + 1)
+    until(lambda: is_at_rest(training))
+    wait(page, f"document.querySelector('#layers-note').textContent.includes('at step {done + 1}.')")
+
+
+def test_train_by_mouse_and_keyboard(visit):
+    training, page = visit()
+    assert page.title() == "kitnet studio – Train"
+    assert page.url.endswith("/")  # the token is gone from the address
+    step(training, page, lambda: page.click("#step"))
+    page.click("h2 >> nth=0")
+    step(training, page, lambda: page.keyboard.press("s"))
+    assert page.inner_text("#place") == "Epoch 1 of 30, step 2 of 7"
+    points = training._telling._curve.points
+    assert float(page.get_attribute("#loss-now", "data-loss")) == points[-1][2]
+    assert numbers(page.inner_text("#accuracy-now"))[0] == pytest.approx(100 * points[-1][3], abs=0.05)
+
+    page.focus("#knob-lr")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("0.2")
+    page.keyboard.press("Enter")
+    wait(page, "document.querySelector('#pending').textContent.includes('Learning rate 0.2')")
+    page.click("[aria-label='Double Batch size']")
+    page.click("#apply")
+    step(training, page, lambda: page.click("#step"))
+    assert training.loop.run.settings.lr == 0.2
+    assert page.inner_text("#changes") == "After step 2: Learning rate 0.2, Batch size 32"
+    assert page.input_value("#knob-lr") == "0.2"
+
+    page.click("h2 >> nth=0")
+    page.keyboard.press("Space")
+    until(lambda: training.loop.progress.epoch >= 1)
+    wait(page, "document.querySelector('#go').textContent === 'Pause'")
+    page.keyboard.press("Space")
+    until(lambda: is_at_rest(training))
+    assert training.loop.run.loader.batch == 32
+    wait(page, "document.querySelector('#state').textContent === 'paused'")
+
+    page.fill("#knob-momentum", "1.5")
+    page.click("#apply")
+    page.wait_for_selector(".knobs .error:not([hidden])")
+    assert (
+        page.inner_text(".knobs .error")
+        == "a momentum of 1.5 is not possible; use 0 or more, and less than 1"
+    )
+
+
+def test_every_number_of_the_layers_and_pictures(visit):
+    training, page = visit()
+    for _ in range(3):
+        step(training, page, lambda: page.click("#step"))
+    page.click(".picture >> nth=4")
+    wait(page, "document.querySelectorAll('.picture')[4].getAttribute('aria-pressed') === 'true'")
+    run, loop = training.loop.run, training.loop
+    net, part = run.model.net, run.parts.test
+    images, labels = part.read(np.arange(12))
+    x = run.model.preparation.prepare(images)
+    tape = Tape(net.graph, net.weights, net.state, Context(), {"input": x})
+    paths = page.eval_on_selector_all(".layer", "all => all.map((one) => one.dataset.path)")
+    assert paths == [node.path for node in net.graph.nodes if node.layer is not None]
+
+    def check(text, array):
+        mean, std, least, largest, *_ = numbers(text)
+        found = [float(f(array.astype(float))) for f in (np.mean, np.std, np.min, np.max)]
+        assert [mean, std, least, largest] == pytest.approx(found, rel=0.006, abs=1e-5)
+
+    for path in paths:
+        layer = page.locator(f".layer[data-path='{path}']")
+        check(layer.locator("> .summary .numbers").inner_text(), tape[path][4])
+        names = [name for name in net.weights if name.startswith(f"{path}.")]
+        assert layer.locator(".parameter").count() == len(names)
+        for i, name in enumerate(names):
+            shown = layer.locator(".parameter").nth(i)
+            assert name.rpartition(".")[2] in shown.locator(".summary .what").nth(0).inner_text()
+            check(shown.locator(".summary .numbers").nth(0).inner_text(), net.weights[name])
+            check(shown.locator(".summary .numbers").nth(1).inner_text(), loop.step_of.gradient[name])
+            assert 0 < float(shown.locator(".ratio b").inner_text()) < 1
+
+    probabilities = run.model.loss.probabilities(tape.output)
+    for i, row in enumerate(probabilities):
+        bars = page.locator(".picture").nth(i).locator(".bar").all_inner_texts()
+        best = np.argsort(-row, kind="stable")[:3]
+        assert [bar.split(" ")[0] for bar in bars] == [run.model.classes[k] for k in best]
+        assert [numbers(bar)[1] for bar in bars] == pytest.approx((100 * row[best]).tolist(), abs=0.06)
+        mark = page.locator(".picture .mark").nth(i).inner_text()
+        assert mark == ("✓ right" if best[0] == labels[i] else "✗ wrong")
+
+    found = judge(run.model, part)
+    cells = page.eval_on_selector_all("#confusion td", "all => all.map((one) => Number(one.textContent))")
+    assert cells[1:] == matrix(found.labels, found.predicted, 10).ravel().tolist()
+    assert numbers(page.inner_text("#judged-note"))[:2] == [40, round(100 * found.accuracy, 1)]
+    assert page.locator("#mistakes figure").count() == min(8, int((found.labels != found.predicted).sum()))
+
+
+def test_back_and_the_end(visit):
+    training, page = visit(epochs=2)
+    for _ in range(8):
+        step(training, page, lambda: page.click("#step"))
+    page.click("#back")
+    wait(page, "document.querySelector('#layers-note').textContent.includes('at step 7.')")
+    wait(page, "document.querySelector('#state').textContent === 'paused'")
+    page.click("#go")
+    page.wait_for_selector("#end:not([hidden])")
+    accuracy = training.board.join()
+    summary = next(frame for frame in accuracy.take() if frame["kind"] == "summary")["numbers"]
+    assert page.inner_text("#end") == f"Test accuracy {100 * summary['test_accuracy']:.2f}%, best epoch 2"
+    assert page.is_disabled("#go") and page.is_disabled("#step")
+
+
+def test_two_tabs_a_reload_and_a_closed_one(visit):
+    training, page = visit(epochs=100000)
+    _, other = visit(training)
+    page.click("#go")
+    wait(other, "document.querySelector('#go').textContent === 'Pause'")
+    other.reload()
+    other.wait_for_selector("#layers .layer")
+    page.close()
+    done = training.loop.run.steps_done(training.loop.progress)
+    until(lambda: training.loop.run.steps_done(training.loop.progress) > done + 20)
+    other.click("#go")
+    until(lambda: is_at_rest(training))
+    wait(other, "document.querySelector('#state').textContent === 'paused'")
+
+
+def test_design(visit):
+    training, page = visit()
+    step(training, page, lambda: page.click("#step"))
+    page.click("nav a[href='#design']")
+    page.wait_for_selector("#ledger")
+    page.fill("#line", "8x8x1 -> cnv3-4 -> fc10")
+    page.wait_for_selector("#caret:not([hidden])")
+    assert page.inner_text("#verdict") == "unknown layer 'cnv' (did you mean 'conv'?)"
+    assert page.inner_text("#caret mark") == "cnv3-4" and page.is_disabled("#train-line")
+    page.fill("#line", "8x8x1 -> conv3-4/2 -> fc10")
+    wait(page, "document.querySelector('#verdict').textContent.includes('stride')")
+    verdict = page.inner_text("#verdict")
+    assert "(8 - 3 + 2*0) / 2 + 1 = 3.5" in verdict and "use stride=1" in verdict
+    line = "8x8x1 -> conv3-4 same -> relu -> maxpool2 -> fc12 -> relu -> fc10"
+    page.fill("#line", line)
+    wait(page, "!document.querySelector('#train-line').disabled")
+    ledger = kitnet.parse(line).ledger()
+    rows = page.eval_on_selector_all(
+        "#ledger tbody tr", "all => all.map((tr) => [...tr.children].map((td) => td.textContent))"
+    )
+    for shown, row in zip(rows, [*ledger.operands, *ledger.rows], strict=False):
+        assert shown[0] == row.path and shown[2] == "×".join(map(str, row.output))
+        assert [int(each.replace(",", "")) for each in shown[3:6]] == [
+            row.values,
+            row.parameters,
+            row.multiply_adds,
+        ]
+    assert int(rows[-1][4].replace(",", "")) == ledger.totals["parameters"]
+    assert page.locator(".volume").count() == len(ledger.rows) + 1
+    kept = training.loop.run.model.net.weights["conv1.weight"].copy()
+    page.click("#train-line")
+    page.wait_for_selector(".layer[data-path='fc2']")
+    assert (training.loop.run.model.net.weights["conv1.weight"] == kept).all()
+    page.click("nav a[href='#design']")
+    wait(page, "document.querySelectorAll('#begin option').length > 20")
+    page.select_option("#begin", "lenet5")
+    wait(page, "document.querySelector('#line').value.includes('->')")
+    assert page.input_value("#line") == str(kitnet.zoo.find("lenet5").build())
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("locale", "title"), [("en-GB", "Train"), ("zh-CN", "训练"), ("fr-FR", "Train")])
+def test_languages_themes_and_sizes(visit, size, scheme, locale, title):
+    _, page = visit(size=size, locale=locale, scheme=scheme)
+    assert page.inner_text("nav a[aria-current]") == title
+    assert page.evaluate("document.documentElement.lang") == ("zh-Hans" if locale == "zh-CN" else "en")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
+    assert dark == (scheme == "dark")
+    for room in ("train", "design"):
+        page.click(f"nav a[href='#{room}']")
+        page.wait_for_selector("#layers .layer, #ledger")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    other = "en" if locale == "zh-CN" else "zh"
+    page.select_option("header select", other)
+    assert page.inner_text("nav a[aria-current]") == ("Design" if other == "en" else "设计")
+    page.reload()
+    page.wait_for_selector("#ledger")
+    assert page.evaluate("document.documentElement.lang").startswith(other)  # what was chosen is kept
+    if other == "zh":
+        wait(page, "document.querySelector('#verdict').textContent.startsWith('尺寸全部合适')")
+
+
+def test_everything_is_reached_by_the_keyboard(visit):
+    _, page = visit()
+    seen, one = [], "document.activeElement"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(f"{one}.id || {one}.className || {one}.tagName"))
+    assert {"go", "step", "knob-lr", "knob-batch", "apply", "picture"} <= set(seen)
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
