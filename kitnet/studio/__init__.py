@@ -1,1 +1,1 @@
-"""Floor 7: the live page, and the training that it drives."""
+"""Floor 8: the live page, and the training that it drives."""

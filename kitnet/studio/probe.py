@@ -16,11 +16,12 @@ from kitnet.base.spec import Array
 from kitnet.data import Source
 from kitnet.data.arrays import Standardisation
 from kitnet.layers import Context
-from kitnet.look import judge, matrix, worst
+from kitnet.look import matrix, worst
 from kitnet.net import Tape
 from kitnet.net.notation import write_layer
 from kitnet.studio import numbers
 from kitnet.studio.board import Frame
+from kitnet.train.judgement import judge
 from kitnet.train.loop import Loop
 
 PICTURES = 12  # that are judged again and again

@@ -10,8 +10,9 @@ from conftest import is_at_rest, until
 
 import kitnet
 from kitnet.layers import Context
-from kitnet.look import judge, matrix
+from kitnet.look import matrix
 from kitnet.net import Tape
+from kitnet.train.judgement import judge
 
 sync = pytest.importorskip("playwright.sync_api")
 from kitnet.studio.server import Server  # noqa: E402

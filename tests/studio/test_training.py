@@ -10,12 +10,13 @@ from safetensors.numpy import load_file
 
 from kitnet.base.error import KitnetError
 from kitnet.layers import Context
-from kitnet.look import judge, matrix
+from kitnet.look import matrix
 from kitnet.net import Tape
 from kitnet.studio.board import MOST, Board, Frames
 from kitnet.studio.curve import Curve
 from kitnet.studio.training import Training
 from kitnet.train import Model, resume, train
+from kitnet.train.judgement import judge
 
 
 def frames_of(client, kind):
