@@ -1,26 +1,10 @@
 """A studio whose training is paused before its first step."""
 
-import time
-
 import pytest
+from driven import MODEL, is_at_rest, until
 
 from kitnet.studio.training import Training
 from kitnet.train import Settings
-
-MODEL = "8x8x1 -> conv3-4 same -> relu -> maxpool2 -> fc10"
-SECONDS = 60
-
-
-def until(what, seconds=SECONDS):
-    """Wait until something holds."""
-    ends = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < ends, "it took too long"
-        time.sleep(0.005)
-
-
-def is_at_rest(training):
-    return training.state in ("paused", "failed", "ended", "stopped")
 
 
 @pytest.fixture

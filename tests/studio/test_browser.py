@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import is_at_rest, until
+from driven import is_at_rest, until
 
 import kitnet
 from kitnet.layers import Context

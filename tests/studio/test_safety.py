@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import MODEL
+from driven import MODEL
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import MODEL, is_at_rest, until
+from driven import MODEL, is_at_rest, until
 from safetensors.numpy import load_file
 
 from kitnet.base.error import KitnetError

@@ -33,4 +33,34 @@ STUDIO = [
         "True",
         "train/test_changes.py::test_a_live_change_takes_the_place_of_later_ones",
     ),
+    Mutant(
+        "Guard._refusal",
+        "origins or asks",
+        "origins",
+        "studio/test_safety.py::test_what_is_asked_for_has_an_origin",
+    ),
+    Mutant(
+        "_limited",
+        "seen > LARGEST",
+        "False",
+        "studio/test_safety.py::test_an_oversized_body",
+    ),
+    Mutant(
+        "Guard._is_token",
+        "hmac.compare_digest(given.encode(), self.token.encode())",
+        "self.token.startswith(given)",
+        "studio/test_safety.py::test_no_token",
+    ),
+    Mutant(
+        "Training._hear",
+        "event.done",
+        "0",
+        "studio/test_training.py::test_a_resumed_run_without_steps_stays",
+    ),
+    Mutant(
+        "Telling.point",
+        "NONE if event.step == event.steps else sums",
+        "sums",
+        "studio/test_training.py::test_the_curve_has_the_means_of_all_steps",
+    ),
 ]
