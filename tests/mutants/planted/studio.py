@@ -52,15 +52,9 @@ STUDIO = [
         "studio/test_safety.py::test_no_token",
     ),
     Mutant(
-        "Training._hear",
-        "event.done",
-        "0",
-        "studio/test_training.py::test_a_resumed_run_without_steps_stays",
-    ),
-    Mutant(
-        "Telling.point",
-        "NONE if event.step == event.steps else sums",
-        "sums",
-        "studio/test_training.py::test_the_curve_has_the_means_of_all_steps",
+        "studio.curve:_merged",
+        "(m * x + n * y) / (m + n)",
+        "(x + y) / 2",
+        "studio/test_training.py::test_a_curve_is_bounded_and_keeps_its_means",
     ),
 ]
