@@ -12,6 +12,7 @@ from kitnet.look.filters import Filters, first_filters
 from kitnet.look.judgement import Judgement, judge, judged
 from kitnet.look.mistakes import Mistake, worst
 from kitnet.look.pictures import can_draw, draw, write_classes
+from kitnet.look.reconstructions import Reconstructions, reconstruct
 from kitnet.look.record import Record
 from kitnet.look.report import Examined, examine, names_of, report
 
@@ -23,6 +24,7 @@ __all__ = [
     "Filters",
     "Judgement",
     "Mistake",
+    "Reconstructions",
     "Record",
     "can_draw",
     "chart",
@@ -37,6 +39,7 @@ __all__ = [
     "judged",
     "matrix",
     "names_of",
+    "reconstruct",
     "report",
     "worst",
     "write_classes",

@@ -9,6 +9,7 @@ import numpy as np
 
 from kitnet.base.spec import Array
 from kitnet.data import Source, load, renumbered
+from kitnet.look.reconstructions import Reconstructions, reconstruct
 from kitnet.look.record import Record
 from kitnet.train import Model, pick_engine
 from kitnet.train.recipe import USUAL_DATA
@@ -54,9 +55,10 @@ def judge(model: Model, source: Source, part: str = "test") -> Judgement:
 
 def judged(
     record: Record, compiling: Callable[[int, int], None] | None = None
-) -> tuple[Model, Judgement | None]:
+) -> tuple[Model, Judgement | Reconstructions | None]:
     """The best model of a run and its judgement of the run's test part, or of the validation part where the
-    data have no other; None where there is neither. Raises KitnetError where model or data cannot be read."""
+    data have no other, or what it makes of that where it gives its input; None where there is neither. Raises
+    KitnetError where model or data cannot be read."""
     settings = record.settings
     model = Model.load(record.path)
     parts = load(
@@ -72,4 +74,4 @@ def judged(
         return model, None
     if pick_engine(None) == "compiled":
         model.compile(progress=compiling)
-    return model, judge(model, part, name)
+    return model, judge(model, part, name) if model.classes else reconstruct(model, part, name)

@@ -84,7 +84,7 @@ def _losses(run: Run, compiling: Progress | None) -> Iterator[float]:
     step_of = make_step(
         pick_engine(run.settings.engine), run.model, run.loader.batch, run.rule, run.memory,
         run.settings.seed, run.settings.frozen, run.settings.threads, compiling,
-        "values" if run.loader.mixes else None,
+        run.form,
     )  # fmt: skip
     batches, number = _batches(run), 0
     while True:
@@ -105,7 +105,7 @@ def _update(run: Run, step_of: Step, batches: Iterator[tuple[Array, Array]], num
     for i in range(each):
         x, labels = next(batches)
         with np.errstate(over="ignore", invalid="ignore"):
-            losses, _ = judged_step(step_of, run.model.losses, x, labels, number, first, i + 1 == each)
+            losses, *_ = judged_step(step_of, run.model, x, labels, number, first, i + 1 == each)
             total += float(losses.sum(dtype=np.float64))
         if not step_of.finite:
             return math.nan

@@ -34,12 +34,13 @@ from kitnet.train.events import (
 )
 from kitnet.train.foretold import TooMuchMemoryError, check_plan, check_training_memory
 from kitnet.train.in_memory import InMemory
-from kitnet.train.metrics import Score, evaluate, told
+from kitnet.train.metrics import Score, evaluate, told, told_parts
 from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves, since_best
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, judged_step, make_step, pick_engine
+from kitnet.train.target import INPUT
 from kitnet.train.trouble import trouble
 
 MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
@@ -129,7 +130,7 @@ class Loop:
             run.settings.frozen,
             run.settings.threads,
             self.compiling,
-            "values" if run.loader.mixes else None,
+            run.form,
             lambda plan: check_plan(run, plan),
         )
         return step_of, check_training_memory(run, step_of) if engine == "compiled" else None
@@ -140,7 +141,7 @@ class Loop:
         begun, before = time.perf_counter(), progress.epoch_seconds
         for x, labels in run.loader.epoch(progress.epoch, progress.step):
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
-                losses, scores = self._step(step_of, x, labels)
+                losses, scores, each = self._step(step_of, x, labels)
             if not step_of.finite:
                 raise self._lost(float(losses.mean()), f"at step {progress.step + 1} of epoch")
             if not progress.epoch and not progress.step:
@@ -149,7 +150,10 @@ class Loop:
             progress.epoch_seconds = before + time.perf_counter() - begun
             classes = labels.argmax(1) if run.loader.mixes else labels
             self._seen += np.bincount(classes, minlength=len(self._seen))
-            progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == classes)
+            if run.model.target == INPUT:
+                progress.score.add_parts(losses, each)
+            else:
+                progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == classes)
             yield self._stepped()
             if progress.step == steps:
                 break
@@ -188,15 +192,15 @@ class Loop:
         speed = score.samples / progress.epoch_seconds
         return Stepped(progress.epoch + 1, progress.step, score.loss, score.accuracy, speed, score.samples)
 
-    def _step(self, step_of: Step, x: Array, labels: Array) -> tuple[Array, Array]:
-        """A batch with the same labels for all outputs; losses and scores of the main one. The last batch of
-        an update, and that of an epoch, change the weights."""
+    def _step(self, step_of: Step, x: Array, labels: Array) -> tuple[Array, Array, dict[str, Array]]:
+        """A batch, as `judged_step` judges it. The last batch of an update, and that of an epoch, change the
+        weights."""
         run, done = self.run, self.progress.step
         each = run.settings.accumulate or 1
         number, before = divmod(done, each)
         update = before + 1 == each or done + 1 == run.loader.steps
         place = self.progress.epoch * run.updates + number, before * run.loader.batch, update
-        return judged_step(step_of, run.model.losses, x, labels, *place)
+        return judged_step(step_of, run.model, x, labels, *place)
 
     def _end_epoch(self) -> EpochEnded:
         progress, score, part = self.progress, self.progress.score, self.run.parts.validation
@@ -209,6 +213,7 @@ class Loop:
                 **told("val", None if part is None else validation),
                 seconds=progress.epoch_seconds,
                 images_per_second=score.samples / progress.epoch_seconds,
+                parts=told_parts("train", score) | told_parts("val", None if part is None else validation),
             )
             progress.rows.append(row)
             self._save_model()

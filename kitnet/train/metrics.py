@@ -1,48 +1,76 @@
-"""Loss and accuracy over many samples."""
+"""Loss and accuracy over many samples; where a network gives its input, what each output loses."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from kitnet.base.spec import Array
 from kitnet.data import Source, renumbered
 from kitnet.train.model import Model
+from kitnet.train.reconstruction import losses_of
+from kitnet.train.target import INPUT, total
 
 
 @dataclass(repr=False)
 class Score:
-    """Sums over the samples seen so far; `loss` and `accuracy` are their means."""
+    """Sums over the samples seen so far; `loss` and `accuracy` are their means. Where there are no classes
+    `correct` and `accuracy` are None, and `of_outputs` has what each output loses, if several are judged."""
 
     samples: int = 0
     loss_sum: float = 0.0
-    correct: int = 0
+    correct: int | None = 0
+    of_outputs: dict[str, float] = field(default_factory=dict)  # sums by name
 
     def add(self, losses: Array, right: Array) -> None:
         """losses (N,) and whether each sample was right (N,)."""
+        self._add(losses)
+        self.correct = (self.correct or 0) + int(right.sum())
+
+    def add_parts(self, losses: Array, each: Mapping[str, Array]) -> None:
+        """losses (N,), where there are no classes, and what each output loses (N,)."""
+        self._add(losses)
+        self.correct = None
+        if len(each) > 1:
+            for name, lost in each.items():
+                self.of_outputs[name] = self.of_outputs.get(name, 0.0) + float(lost.sum(dtype=np.float64))
+
+    def _add(self, losses: Array) -> None:
         self.samples += len(losses)
         self.loss_sum += float(losses.sum(dtype=np.float64))
-        self.correct += int(right.sum())
 
     def __repr__(self) -> str:
-        return f"<Score of {self.samples:,} samples: loss {self.loss:.4g}, accuracy {self.accuracy:.2%}>"
+        told = [f"{name} {value:.4g}" for name, value in self.parts.items()]
+        told += [] if self.accuracy is None else [f"accuracy {self.accuracy:.2%}"]
+        return f"<Score of {self.samples:,} samples: {', '.join([f'loss {self.loss:.4g}', *told])}>"
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The mean of what each output loses, if several are judged."""
+        return {name: value / self.samples for name, value in self.of_outputs.items()}
 
     @property
     def loss(self) -> float:
         return self.loss_sum / self.samples if self.samples else math.nan
 
     @property
-    def accuracy(self) -> float:
+    def accuracy(self) -> float | None:
+        if self.correct is None:
+            return None
         return self.correct / self.samples if self.samples else math.nan
 
 
 def evaluate(model: Model, source: Source) -> Score:
-    """The model's mean loss and accuracy on a data set, in evaluation mode. A thread reads the next pictures
-    while these are judged. Classes are matched by name. Raises DataError where the model knows other ones."""
-    score, source = Score(), renumbered(source, model.classes)
+    """The model's mean loss and accuracy on a data set, in evaluation mode; of a network that gives its input
+    what each output loses, with one draw from each distribution, the same at every call. A thread reads the
+    next pictures while these are judged. Classes are matched by name. Raises DataError where the model knows
+    other ones."""
+    gives_input, score = model.target == INPUT, Score()
+    source = source if gives_input else renumbered(source, model.classes)
     model.refresh()
     chunks = ((model.preparation.prepare(images), labels) for images, labels in source.chunks())
     with ThreadPoolExecutor(1, "evaluation") as pool:
@@ -50,6 +78,10 @@ def evaluate(model: Model, source: Source) -> Score:
         while (found := due.result()) is not None:
             due = pool.submit(next, chunks, None)
             x, labels = found
+            if gives_input:
+                each = losses_of(model, x, score.samples)
+                score.add_parts(total(model.losses, each), each)
+                continue
             losses, probabilities = model.judge(x, labels)
             score.add(losses, probabilities.argmax(1) == labels)
     return score
@@ -61,3 +93,8 @@ def told(part: str, score: Score | None) -> dict[str, float | None]:
         f"{part}_loss": None if score is None else score.loss,
         f"{part}_accuracy": None if score is None else score.accuracy,
     }
+
+
+def told_parts(part: str, score: Score | None) -> dict[str, float]:
+    """What each output loses on a part by their names, such as `val_loss.code`."""
+    return {} if score is None else {f"{part}_loss.{name}": value for name, value in score.parts.items()}

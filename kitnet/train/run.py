@@ -14,24 +14,34 @@ from kitnet.base.error import KitnetError, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import USUAL
 from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
-from kitnet.data.arrays import fitted
 from kitnet.data.validation import with_validation
 from kitnet.data.views import Views
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
-from kitnet.net.notation import write_layer
-from kitnet.net.objective import goals_of, loss_by_name, with_goals
+from kitnet.net.objective import goals_of, with_goals
+from kitnet.net.weighted_losses import write_losses
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED
 from kitnet.train.checkpoint import Progress
+from kitnet.train.events import EpochEnded
 from kitnet.train.folder import absolute
-from kitnet.train.metrics import Score, told
+from kitnet.train.metrics import Score, told, told_parts
 from kitnet.train.model import GOLDEN, Model
 from kitnet.train.recipe import USUAL_DATA, complete, rule_of, usual
 from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
 from kitnet.train.start import begin_from, with_classes
 from kitnet.train.step import pick_engine
+from kitnet.train.target import (
+    CLASSES,
+    INPUT,
+    check_loss,
+    check_range,
+    free_draws,
+    is_bound,
+    preparation_for,
+    target_of,
+)
 from kitnet.train.whitening import whiten
 from kitnet.zoo import MODELS, Card, find_recipe
 
@@ -71,19 +81,22 @@ class Run:
         if parts.validation is None and settings.validation is None:
             settings = replace(settings, validation=recipe.validation)
             parts = with_validation(parts, recipe.validation, usual=True)
-        classes = len(parts.train.classes)
-        net, note = with_classes(net, classes, parts.train.name, replaces=card.name in MODELS)
-        loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
+        target, note = target_of(net, settings.target), ""
+        if target == CLASSES:
+            classes = len(parts.train.classes)
+            net, note = with_classes(net, classes, parts.train.name, replaces=card.name in MODELS)
+        model = Model(net, settings.loss, target=target)
         settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
             data=data if data in NAMES else absolute(data),
             data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
             weights=None if settings.weights is None else absolute(settings.weights),
-            loss=write_layer(loss),
+            target=target,
+            loss=write_losses(model.loss, model.auxiliary),
             engine=pick_engine(settings.engine),
         )
-        run = cls.on(name, settings, Model(net, loss), parts)
+        run = cls.on(name, settings, model, parts)
         run.notes += [note] if note else []
         return run
 
@@ -97,21 +110,30 @@ class Run:
             raise KitnetError(
                 "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
             )
-        train, net = parts.train, model.net
-        classes = train.classes
-        with_classes(net, len(classes), train.name, replaces=False)  # raises where it has other ones
-        goals = goals_of(net.graph, model.loss, "classes")  # raises where the loss has other targets
+        train, net, gives_input = parts.train, model.net, model.target == INPUT
+        classes = () if gives_input else train.classes
+        if not gives_input:
+            with_classes(net, len(classes), train.name, replaces=False)  # raises where it has other ones
+        # raises where the loss has other targets
+        goals = goals_of(net.graph, *((model.losses, "values") if gives_input else (model.loss, "classes")))
         with_goals(net.graph, goals)  # raises for numbers that the loss does not take
-        preparation = model.preparation if model.is_fitted else fitted(train, net.input_shape)
+        preparation = model.preparation if model.is_fitted else preparation_for(train, net, model.target)
+        if gives_input:
+            check_loss(model.loss)
+            check_range(train, preparation, model.loss)
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
         loader = Loader(train, preparation, batch, seed, augmentation=augmentation, workers=1)
         rule = rule_of(settings, updates(settings, loader))
         rule.members(net.graph.params())  # raises for a group of none
         if settings.views is not None:
+            if gives_input:
+                raise KitnetError(
+                    "--views judges what is told apart, and this network gives its input; leave it out"
+                )
             model.views = Views.parse(settings.views)
             model.views.check(net.input_shape)
-        auxiliary = model.auxiliary or _auxiliary(net, len(classes))
+        auxiliary = model.auxiliary or ({} if gives_input else _auxiliary(net, len(classes)))
         if not net.is_drawn:
             _check_init(net, name, settings.init)
             net.initialise(seed, init=settings.init)
@@ -133,6 +155,12 @@ class Run:
                 f"{train.name}: one class only, {shorten(classes[0])}: there is nothing to tell apart; give "
                 "pictures of two classes or more"
             )
+        free = free_draws(net.graph, auxiliary) if gives_input else []
+        if free:
+            run.notes.append(
+                f"{free[0]}: no loss holds what it draws from near a prior, so that nothing new can be "
+                "drawn; name what it reads as an output: '=> code'"
+            )
         return run
 
     def begin(self) -> None:
@@ -145,6 +173,11 @@ class Run:
         """The pictures that a saved model is verified with; none of the test part."""
         part = self.parts.validation or self.parts.train
         return part.subset(slice(GOLDEN))
+
+    @property
+    def form(self) -> str | None:
+        """Of the targets: numbers, or as the loss usually takes them."""
+        return "values" if self.loader.mixes or self.model.target == INPUT else None
 
     @property
     def epochs(self) -> int:
@@ -172,6 +205,18 @@ class Run:
             )
         return f"all {progress.epoch} epochs are done; ask for more with --epochs"
 
+    def _results(self, best: EpochEnded, test: Score | None) -> dict[str, float | None]:
+        """The losses of the best epoch and of the test part, with the accuracies, or what each output loses
+        and the evidence lower bound where they make one (Kingma & Welling 2014, equation 10)."""
+        found = {name: value for name, value in best.numbers().items() if "_loss" in name or "_acc" in name}
+        found |= {name: x for name, x in told("test", test).items() if self.model.classes or "_loss" in name}
+        found |= told_parts("test", test)
+        if is_bound(self.model.net.graph, self.model.loss, self.model.auxiliary):
+            for part in ("train", "val", "test"):
+                lost = [x for name, x in found.items() if name.startswith(f"{part}_loss.") and x is not None]
+                found |= {f"{part}_elbo": -sum(lost)} if lost else {}
+        return found
+
     def summary(self, progress: Progress, test: Score | None, engine: str) -> dict[str, Any]:
         """What is told of the run when it has ended: loss and accuracy are those of the best epoch."""
         from kitnet import __version__  # the package imports this module
@@ -189,15 +234,12 @@ class Run:
             "epochs": progress.epoch,
             "best_epoch": best.epoch,
             **{name: value for name in given if (value := getattr(settings, name)) is not None},
+            **({"target": INPUT} if self.model.target == INPUT else {}),
             "loss": settings.loss,
             "seed": settings.seed,
             "parameters": self.model.net.ledger().totals["parameters"],
             **counts(self.parts),
-            "train_loss": best.train_loss,
-            "train_accuracy": best.train_accuracy,
-            "val_loss": best.val_loss,
-            "val_accuracy": best.val_accuracy,
-            **told("test", test),
+            **self._results(best, test),
             "seconds": progress.seconds,
             "images_per_second": progress.epoch * len(self.parts.train) / progress.seconds,
             "engine": engine,

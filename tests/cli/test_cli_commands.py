@@ -42,12 +42,12 @@ def test_the_version(say):
 
 OPTIONS = {
     "train": "MODEL --data --data-dir --split --validation --strict --megapixels --augment --epochs --batch "
-    "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience --loss "
-    "--seed --runs --name --save-every --tensorboard --engine --threads --resume --on-misfit --input --set "
-    "--init --accumulate --groups --whiten --views",
+    "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience "
+    "--target --loss --seed --runs --name --save-every --tensorboard --engine --threads --resume "
+    "--on-misfit --input --set --init --accumulate --groups --whiten --views",
     "evaluate": "RUN --data --data-dir --split --strict --megapixels --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
-    "predict": "RUN FILES --top --invert --memory --megapixels --json",
+    "predict": "RUN FILES --top --invert --memory --megapixels --output --json",
     "verify": "FILE --memory --json",
     "show": "MODEL --input --set --on-misfit --batch --dtype --optimizer --no-optional --depth --columns "
     "--verify --train "

@@ -37,7 +37,7 @@ def started(epochs=3, epoch=1, step=0):
 
 
 def row(epoch, **other):
-    numbers = dict.fromkeys(EpochEnded.__dataclass_fields__, 0.5)
+    numbers = {**dict.fromkeys(EpochEnded.__dataclass_fields__, 0.5), "parts": {}}
     return EpochEnded(**numbers | {"epoch": epoch, "train_loss": 1.25, "images_per_second": 12345.6, **other})
 
 
