@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from catalogue import row
 from patterns import patterns
 
 import kitnet
@@ -60,6 +61,7 @@ def warned(events) -> list[str]:
 # ----------------------------------------------------------------------------------- the evidence lower bound
 
 
+@row(114)
 def test_the_bound_is_equation_10_of_kingma_and_welling():
     """1/2 sum (1 + log s^2 - m^2 - s^2) + log p(x|z) with z = m + s e, one draw, number by number."""
     x = pictures(3)[:, :4, :4]
@@ -121,6 +123,7 @@ def test_the_draws_of_evaluation_depend_on_the_number_of_the_sample_alone(batch)
         (VAE, "sigmoid_cross_entropy, code: absolute", False),
         (PLAIN, None, False),
     ],
+    ids=["usual", "weighted", "quadratic", "absolute", "plain"],
 )
 def test_what_makes_the_bound(line, loss, holds):
     model = Model(line, loss)
@@ -191,6 +194,7 @@ def test_losses_as_a_text():
         ("quadratic, code: absolute, code: huber", "--loss gives code twice; leave one out"),
         ("quadratic, code: absolute * -1", "--loss: '-1' is no weight for code; use a number of 0 or more"),
     ],
+    ids=["nameless", "unknown", "twice", "weight"],
 )
 def test_texts_that_are_refused(text, message):
     with pytest.raises(KitnetError) as caught:
@@ -238,9 +242,9 @@ def test_what_a_run_leaves(settings):
     rows = table(folder)
     assert [*rows[0]] == COLUMNS and len(rows) == 3
     for part in ("train", "val"):
-        for row in rows:
-            each = float(row[f"{part}_loss.image"]) + float(row[f"{part}_loss.code"])
-            assert float(row[f"{part}_loss"]) == pytest.approx(each, rel=1e-4)
+        for line in rows:
+            each = float(line[f"{part}_loss.image"]) + float(line[f"{part}_loss.code"])
+            assert float(line[f"{part}_loss"]) == pytest.approx(each, rel=1e-4)
         assert summary[f"{part}_elbo"] == pytest.approx(-summary[f"{part}_loss"], rel=1e-6)
     best = min(rows, key=lambda row: float(row["val_loss"]))
     assert summary["best_epoch"] == int(best["epoch"])

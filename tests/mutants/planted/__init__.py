@@ -8,6 +8,7 @@ from planted.convolutions import CONVOLUTIONS
 from planted.data import DATA
 from planted.early import EARLY
 from planted.functional import FUNCTIONAL
+from planted.giving_input import GIVING_INPUT
 from planted.kernels import KERNELS
 from planted.laboratory import LABORATORY
 from planted.layers import LAYERS
@@ -54,4 +55,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "optimisers": OPTIMISERS,
     "zoo": ZOO,
     "early": EARLY,
+    "giving input": GIVING_INPUT,
 }
