@@ -22,12 +22,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from run import RESULTS, SEEDS, Data, Variant, outcome, summary, told, write
+from run import BATCH, RESULTS, SEEDS, Data, Variant, outcome, summary, told, write
 
+from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.data import Dataset, Preparation, Source, load
 
 SIDE, MOVED = 32, 2  # pixels
+NOISE = 0.06  # its deviation, of shades from 0 to 1
+RATE, EPOCHS = 0.01, 60
 PEOPLE, PICTURES = 40, 10  # half of the pictures of each person to train with
 LINE = "{}x{}x1 -> conv5-8 -> relu -> maxpool2 -> {} -> relu -> maxpool2 -> {} -> relu -> fc{}"
 LAYERS = {
@@ -73,9 +76,6 @@ def picture(person: Array, random: np.random.Generator) -> Array:
     canvas.ellipse((0, 0.78), (0.12, 0.04), 0.58 + 0.04 * chin)
     lit = canvas.shades * (1 + 0.2 * light * canvas.x) + random.normal(0, NOISE, canvas.shades.shape)
     return np.rint(255 * np.clip(lit, 0, 1)).astype(np.uint8)[..., None]
-
-
-NOISE = 0.06
 
 
 def drawn() -> tuple[Source, Source]:
@@ -127,9 +127,6 @@ def variants(people: int, epochs: int | None) -> Iterator[tuple[Variant, bool]]:
             )
 
 
-RATE, EPOCHS = 0.01, 60
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="a folder of faces, a folder a person; usually drawn ones")
@@ -137,7 +134,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--output", type=Path, default=RESULTS)
     told_here = parser.parse_args()
-    train, test = drawn() if told_here.data is None else given(told_here.data)
+    try:
+        train, test = drawn() if told_here.data is None else given(told_here.data)
+    except KitnetError as error:
+        parser.error(str(error))
+    if len(train) < BATCH:
+        parser.error(f"{train.name}: {len(train)} pictures to train with; give {BATCH} or more")
     data = {shifts: prepared(train, test, shifts) for shifts in (False, True)}
     rows = [
         outcome(variant, seed, lambda _, shifts=shifts: data[shifts])
