@@ -112,14 +112,9 @@ class Run:
             )
         train, net, gives_input = parts.train, model.net, model.target == INPUT
         classes = () if gives_input else train.classes
-        if not gives_input:
-            with_classes(net, len(classes), train.name, replaces=False)  # raises where it has other ones
-        # raises where the loss has other targets
-        goals = goals_of(net.graph, *((model.losses, "values") if gives_input else (model.loss, "classes")))
-        with_goals(net.graph, goals)  # raises for numbers that the loss does not take
+        _check_goals(model, train)
         preparation = model.preparation if model.is_fitted else preparation_for(train, net, model.target)
         if gives_input:
-            check_loss(model.loss)
             check_range(train, preparation, model.loss)
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
@@ -127,12 +122,12 @@ class Run:
         rule = rule_of(settings, updates(settings, loader))
         rule.members(net.graph.params())  # raises for a group of none
         if settings.views is not None:
-            if gives_input:
-                raise KitnetError(
-                    "--views judges what is told apart, and this network gives its input; leave it out"
-                )
             model.views = Views.parse(settings.views)
             model.views.check(net.input_shape)
+            if gives_input and model.views:
+                raise KitnetError(
+                    "--views is for what is told apart, and this network gives its input; leave it out"
+                )
         auxiliary = model.auxiliary or ({} if gives_input else _auxiliary(net, len(classes)))
         if not net.is_drawn:
             _check_init(net, name, settings.init)
@@ -155,12 +150,7 @@ class Run:
                 f"{train.name}: one class only, {shorten(classes[0])}: there is nothing to tell apart; give "
                 "pictures of two classes or more"
             )
-        free = free_draws(net.graph, auxiliary) if gives_input else []
-        if free:
-            run.notes.append(
-                f"{free[0]}: no loss holds what it draws from near a prior, so that nothing new can be "
-                "drawn; name what it reads as an output: '=> code'"
-            )
+        run.notes += free_draws(net.graph, auxiliary)[:1] if gives_input else []
         return run
 
     def begin(self) -> None:
@@ -281,6 +271,19 @@ def own_rule_card(model: str) -> Card | None:
     """The card of a network that learns without gradients."""
     card = None if "->" in model or "→" in model else find_recipe(model)[0]
     return card if card is not None and card.learn is not None else None
+
+
+def _check_goals(model: Model, train: Source) -> None:
+    """Raises KitnetError where the network ends in other classes than the data have, or a loss does not take
+    the targets."""
+    graph = model.net.graph
+    if model.target == INPUT:
+        goals = goals_of(graph, model.losses, "values")
+        check_loss(model.loss)
+    else:
+        with_classes(model.net, len(train.classes), train.name, replaces=False)
+        goals = goals_of(graph, model.loss, "classes")
+    with_goals(graph, goals)  # raises for numbers that the loss does not take
 
 
 def _check_init(net: Net, name: str, init: str | None) -> None:

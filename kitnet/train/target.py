@@ -100,10 +100,11 @@ def check_loss(loss: Loss) -> None:
 
 
 def free_draws(graph: Graph, others: Others) -> list[str]:
-    """The paths of layers that draw from a distribution which no loss holds near the prior."""
+    """What is said of each layer that draws from a distribution which no loss holds near the prior."""
     held = {graph.outputs[name] for name in others}
     return [
-        node.path
+        f"{node.path}: no loss holds what it draws from near a prior, so that nothing new can be drawn; name "
+        "what it reads as an output: '=> code'"
         for node in graph.nodes
         if isinstance(node.layer, GaussianDraw) and node.inputs[0] not in held
     ]

@@ -19,7 +19,7 @@ from kitnet.train.run import Run
 
 LEAST_EPOCHS, LEAST_STEPS = 2, 100  # before which a slow start is no trouble
 GROWN = 2.0  # times the loss of the first step: diverged
-LEAST_GAIN, LEAST_FALL = 0.01, 0.005  # of the loss of the mean sample: below it, and in an epoch
+LEAST_GAIN, LEAST_FALL = 0.01, 0.005  # of the loss of the mean sample: below it, and in so many steps
 SAMPLES, LEAST_SHARE = 1024, 1e-6  # that the mean is taken of, and that a pixel is 1 or 0 at least
 SIGMAS = 3.0  # above the share of the most frequent class: no guess any more
 
@@ -57,12 +57,13 @@ def trouble(run: Run, progress: Progress, seen: Sequence[int] | Array, ago: int 
 def _gives_the_mean(run: Run, row: EpochEnded, before: Sequence[EpochEnded]) -> str:
     """Of a network that gives its input: what is wrong where it does so no better than the mean sample,
     whatever it is given, so that nothing of the sample comes through. One that still gets nearer is left
-    alone: a variational autoencoder learns the mean first."""
+    alone: a variational autoencoder learns the mean first, and rests there for some steps."""
     model = run.model
     found, constant = _main_loss(run, row), _loss_of_mean(run)
     if not found > (1 - LEAST_GAIN) * constant:
         return ""
-    if before and _main_loss(run, before[-1]) - found > LEAST_FALL * constant:
+    ago = max(1, -(-LEAST_STEPS // run.updates))  # epochs
+    if len(before) < ago or _main_loss(run, before[-ago]) - found > LEAST_FALL * constant:
         return ""
     still = f"in epoch {row.epoch} the network gives the same for all images"
     remedies = f"try another --lr than {run.settings.lr or 0:g}"

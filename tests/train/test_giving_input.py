@@ -323,7 +323,7 @@ def test_distributions_that_nothing_holds_are_told(settings):
 def test_one_that_gives_the_same_for_all_is_told(settings):
     loss = "sigmoid_cross_entropy, code: gaussian_divergence * 50"
     line = "8x8x1 -> fc4 => code -> gaussiandraw -> fc64 => image"
-    told = settings(model=line, target="input", loss=loss, epochs=24, batch=4, engine="formula")
+    told = settings(model=line, target="input", loss=loss, epochs=40, batch=4, engine="formula")
     told = replace(told, optimizer="adam", lr=0.01)
     events = list(train(told))
     (text,) = warned(events)
@@ -339,6 +339,14 @@ def test_a_network_of_as_many_numbers_as_its_input_is_told_of_the_target(setting
     with pytest.raises(KitnetError) as caught:
         train(settings(model="8x8x1 -> fc64"))
     assert str(caught.value).endswith("; end it with fc10, or let it give its input with --target input")
+
+
+def test_views_are_for_classes(settings):
+    with pytest.raises(KitnetError) as caught:
+        train(settings(model=PLAIN, views="flip"))
+    assert str(caught.value) == (
+        "--views is for what is told apart, and this network gives its input; leave it out"
+    )
 
 
 @pytest.mark.slow
