@@ -216,8 +216,8 @@ RUNNING = [
     ),
     Mutant(
         "Scores.__call__",
-        "self._part(part, len(part[0]))",
-        "self._part(part, most)",
+        "self._part(part, len(part[0]), _from(context, i))",
+        "self._part(part, most, _from(context, i))",
         "engine/test_compile.py::test_infer_gives_the_networks_own_output[70-20]",
     ),
     Mutant(
