@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kitnet.base.error import KitnetError, shorten
-from kitnet.base.shape import say
+from kitnet.base.shape import Shape, say
 from kitnet.base.spec import USUAL
 from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
 from kitnet.data.validation import with_validation
@@ -282,7 +282,9 @@ def _check_goals(model: Model, train: Source) -> None:
         check_loss(model.loss)
     else:
         with_classes(model.net, len(train.classes), train.name, replaces=False)
-        goals = goals_of(graph, model.loss, "classes")
+        goals = goals_of(graph, model.losses, "classes")
+        for goal in goals[1:]:
+            _check_auxiliary(goal.output, goal.shape, len(train.classes))
     with_goals(graph, goals)  # raises for numbers that the loss does not take
 
 
@@ -303,16 +305,20 @@ def _check_frozen(net: Net, frozen: tuple[str, ...]) -> None:
         )
 
 
+def _check_auxiliary(name: str, shape: Shape, classes: int) -> None:
+    if math.prod(shape) != classes:
+        raise KitnetError(
+            f"{name}: an auxiliary output learns the same {classes} classes but ends in {say(shape)}; "
+            f"end it with fc{classes}, or train from Python with losses of its own"
+        )
+
+
 def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:
     """Further outputs of a network are auxiliary heads: they learn the same labels, with the usual loss.
     Raises KitnetError for one that does not end in as many scores.
     """
     found = {}
     for name, shape in list(net.outputs.items())[1:]:
-        if math.prod(shape) != classes:
-            raise KitnetError(
-                f"{name}: an auxiliary output learns the same {classes} classes but ends in {say(shape)}; "
-                f"end it with fc{classes}, or train from Python with losses of its own"
-            )
+        _check_auxiliary(name, shape, classes)
         found[name] = usual_loss(net.graph, net.graph.outputs[name]), AUXILIARY
     return found

@@ -341,6 +341,21 @@ def test_a_network_of_as_many_numbers_as_its_input_is_told_of_the_target(setting
     assert str(caught.value).endswith("; end it with fc10, or let it give its input with --target input")
 
 
+def test_losses_of_auxiliary_heads_have_weights_too(settings):
+    """They learn the same labels; one that is not named has none."""
+    line = "8x8x1 -> conv3-4 same -> relu -> side[fc10 => aux] -> maxpool2 -> fc10"
+    loss = "softmax_cross_entropy, aux: softmax_cross_entropy * 0.5"
+    *_, end = train(settings(model=line, loss=loss, epochs=1, engine="formula"))
+    assert end.summary["loss"] == loss and "train_accuracy" in end.summary
+    assert Model.load(end.folder).auxiliary["aux"][1] == 0.5
+    with pytest.raises(KitnetError) as caught:
+        train(settings(model=line.replace("fc10 => aux", "fc5 => aux"), loss=loss))
+    assert str(caught.value) == (
+        "aux: an auxiliary output learns the same 10 classes but ends in 5; end it with fc10, or train from "
+        "Python with losses of its own"
+    )
+
+
 def test_views_are_for_classes(settings):
     with pytest.raises(KitnetError) as caught:
         train(settings(model=PLAIN, views="flip"))
