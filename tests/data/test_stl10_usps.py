@@ -61,7 +61,7 @@ def usps(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def plain(values: np.ndarray, labels: np.ndarray) -> bytes:
     lines = [
-        f"{label}.0000 {' '.join(map(str, row))} " for numbers, label in zip(values, labels, strict=True)
+        f"{label}.0000 {' '.join(map(str, numbers))} " for numbers, label in zip(values, labels, strict=True)
     ]
     return "\n".join(lines).encode() + b"\n"
 
