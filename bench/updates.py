@@ -5,22 +5,23 @@
 Timed are the last steps of a training plan: whether all gradients are finite, and the rule's own passes.
 The bytes are those of the least passes: gradients read once to see whether all are finite (or how long
 they are together), then gradients, weights and memory read, and weights and memory written. `moved_ms`
-is the time in which a pass y += x of as many bytes goes, measured just before and just after. Muon's
+is the time in which a pass y += x of as many bytes goes; both take turns, three runs of each. Muon's
 filters are bound by products instead: `gflops` are their operations over the time that the update takes
 more than Nesterov's rule, `percent` that of a loop of multiply-adds in registers. Each time is the best
-of many, since others' work on the machine only adds to it.
+of many, since others' work on the machine only adds to it; `others` is their share of the machine meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from process import ROOT, machine
+from process import ROOT, machine, watched
 
 import kitnet
 from kitnet.engine.bind import crew_of
@@ -33,7 +34,6 @@ from kitnet.kernels.program import Call, Program
 from kitnet.kernels.types import F32
 from kitnet.net import Net
 from kitnet.optim import RULES, Averaged, Clipped, Muon, Nesterov, Rule, Sgd
-from kitnet.optim.muon import STEPS
 
 RESULTS = ROOT / "results" / "updates.csv"
 SECONDS = 0.5
@@ -50,20 +50,21 @@ FILTERS = {
 }
 
 
-def best(call: Callable[[], Any], threads: int) -> float:
-    """Seconds of the quickest call; those of the processor where one thread does all."""
+def best(programs: Sequence[Program], threads: int) -> list[float]:
+    """Seconds of the quickest run of each; those of the processor where one thread does all."""
     clock = time.thread_time if threads == 1 else time.perf_counter
-    call()
-    least, end = float("inf"), time.perf_counter() + SECONDS
+    least, end = [float("inf")] * len(programs), time.perf_counter() + SECONDS * len(programs)
     while time.perf_counter() < end:
-        begun = clock()
-        call()
-        least = min(least, clock() - begun)
+        for i, program in enumerate(programs):
+            for _ in range(3):  # the first finds what the others have left in the caches
+                begun = clock()
+                crew_of(threads).run(program)
+                least[i] = min(least[i], clock() - begun)
     return least
 
 
-def update_seconds(net: Net, rule: Rule, threads: int) -> float:
-    """Of the steps behind the last gradient."""
+def update_of(net: Net, rule: Rule, threads: int) -> tuple[Program, object]:
+    """The steps behind the last gradient, and what holds their memory."""
     step = net.compile(1, "train", rule=rule, threads=threads)
     plan, compiled = list(net.plans.values())[-1]
     code = iter(compiled)
@@ -73,12 +74,11 @@ def update_seconds(net: Net, rule: Rule, threads: int) -> float:
             next(code)
     step(np.zeros((1, *net.input_shape), np.float32), np.zeros(1, int), 0)  # fills what the update reads
     last = list(zip(plan.steps, plan.stages, strict=True))[begun:]
-    program = step._machine._program(last, code)
-    return best(lambda: crew_of(threads).run(program), threads)
+    return step._machine._program(last, code), step
 
 
-def moving(threads: int, size: int) -> Callable[[], float]:
-    """Seconds of y += x for arrays of so many numbers."""
+def moving(threads: int, size: int) -> tuple[Program, float]:
+    """y += x for arrays of so many numbers, and which share of them it does."""
     k = Kernel("moving", detect(), TASKS * threads, x=F32, y=F32)
     x, y = k.pointers
     each = size // k.tasks // (4 * k.lanes) * (4 * k.lanes)
@@ -87,17 +87,20 @@ def moving(threads: int, size: int) -> Callable[[], float]:
         k.store(k.vector(y, at) + k.vector(x, at), y, at)
     (code,) = build([k])
     program = Program([[Call(code, x=np.ones(size, np.float32), y=np.ones(size, np.float32))]])
-    moved = each * k.tasks
-    return lambda: best(lambda: crew_of(threads).run(program), threads) * size / moved
+    return program, each * k.tasks / size
 
 
 def row(name: str, net: Net, word: str, rule: Rule, threads: int) -> dict[str, Any]:
     size = net.weights.flat.size
     moved = 4 * size * (4 + 2 * len(rule.memory)) + 4 * size // 16
-    pass_of = moving(threads, moved // 12)  # which reads two numbers and writes one
-    before = pass_of()
-    seconds = update_seconds(net, rule, threads)
-    needed = min(before, pass_of())
+    moves, share = moving(threads, moved // 12)  # which reads two numbers and writes one
+    update, held = update_of(net, rule, threads)
+    begun, own = time.perf_counter(), time.process_time()
+    with watched() as use:
+        seconds, least = best([update, moves], threads)
+    own = (time.process_time() - own) / (time.perf_counter() - begun) / (os.cpu_count() or 1)
+    del held
+    needed = least / share
     return {
         "network": name,
         "parameters": sum(view.size for view in net.weights.values()),
@@ -107,6 +110,7 @@ def row(name: str, net: Net, word: str, rule: Rule, threads: int) -> dict[str, A
         "moved_ms": f"{1e3 * needed:.4g}",
         "ratio": f"{seconds / needed:.2f}",
         "goal": GOAL,
+        "others": f"{max(0.0, use['others'] - own):.2f}",
         "gflops": "",
         "percent": "",
     }
@@ -119,7 +123,7 @@ def most(threads: int) -> float:
     x, y = np.ones(2 * cpu.lanes, np.float32), np.empty((code.tasks, cpu.lanes), np.float32)
     program = Program([[Call(code, x=x, y=y)]])
     work = 2.0 * cpu.lanes * ceiling.chains(cpu) * ceiling.TURNS * code.tasks
-    return work / best(lambda: crew_of(threads).run(program), threads) / 1e9
+    return work / best([program], threads)[0] / 1e9
 
 
 def products(net: Net) -> float:
@@ -127,7 +131,7 @@ def products(net: Net) -> float:
     work = 0
     for one in net.weights.filters().values():
         long, short = max(one.rows, one.columns), min(one.rows, one.columns)
-        work += STEPS * short**2 * (3 * long + short)
+        work += Muon().orthogonal_steps * short**2 * (3 * long + short)
     return float(work)
 
 

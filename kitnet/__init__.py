@@ -16,7 +16,7 @@ nothing, so that a command is interrupted in one line from its beginning on.
 
 from typing import TYPE_CHECKING, Any
 
-from kitnet.base.importing import IMPORTING, attributes, folders
+from kitnet.base.importing import HANDED_DOWN, IMPORTING, attributes, folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +51,9 @@ def compile_network(net: "Net", *settings: Any, **options: Any) -> Any:
         from kitnet.engine import compile
 
     return compile(net, *settings, **options)
+
+
+HANDED_DOWN["compile"] = compile_network
 
 
 def load(where: "str | Path") -> "Model":

@@ -18,6 +18,8 @@ from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.net import Net, parse
 from kitnet.train import Model, pick_engine
+from kitnet.train.start import with_classes
+from kitnet.zoo import find
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -41,8 +43,9 @@ class KitnetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     X is (N, features), or images (N,H,W,C) or (N,H,W) of one shape: unsigned bytes are taken as pictures,
     floats as they are; both are standardised channel by channel, features each by itself.
 
-    network         a line, with INPUT for the shape of a sample and FC at the end for as many units as there
-                    are classes; by default a small one for features, another for images. Where its input is
+    network         a name of the zoo, such as lenet5, whose last layer is made for the classes; or a line,
+                    with INPUT for the shape of a sample and FC at the end for as many units as there are
+                    classes; by default a small one for features, another for images. Where its input is
                     written out, as 8x8x1, rows of 64 features become such volumes: row by row, channels last
     epochs          None: 20, or as many as 500 steps take where the data are few
     batch, optimizer, lr, schedule, momentum, decay, augment
@@ -125,6 +128,8 @@ class KitnetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def _net(self, shape: Shape) -> Net:
         line = self.network or (FEATURES if len(shape) == 1 else IMAGES)
+        if "->" not in line and "→" not in line:
+            return with_classes(find(line).build(), len(self.classes_), "y", replaces=True)[0]
         volume = (*shape, 1) if len(shape) == 2 else shape
         given = line.lstrip().lower().startswith("input")
         classes: dict[str, Any] = {"classes": len(self.classes_)} if line.rstrip().endswith("FC") else {}

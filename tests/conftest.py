@@ -37,7 +37,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of the cases of a test with the mark `sample(every)` all but each so many-th become slow.
 
-    So do those of lesser instruction sets, but for each seventh, so that all sets take turns.
+    So do those of lesser instruction sets, but for each eleventh, so that all sets take turns.
     """
     seen, lesser = Counter[str](), 0
     for item in items:
@@ -48,9 +48,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.slow)
             seen[name] += 1
         given = getattr(item, "callspec", None)
-        cpu = given.params.get("cpu") if given else None
-        if isinstance(cpu, Cpu) and cpu.level != levels()[0]:
-            if lesser % 7:
+        values = [given.params.get(name) for name in ("cpu", "level")] if given else []
+        told = [value.level if isinstance(value, Cpu) else value for value in values]
+        if any(level in levels()[1:] for level in told):
+            if lesser % 11:
                 item.add_marker(pytest.mark.slow)
             lesser += 1
 

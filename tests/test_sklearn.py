@@ -116,6 +116,15 @@ def test_the_seed_and_the_settings_reach_training() -> None:
     assert KitnetClassifier(**QUICK).fit(rows, Y[:200]).history_.summary["epochs"] == 72  # 500 steps of 7
 
 
+def test_a_network_of_the_zoo() -> None:
+    """By its name, with a last layer for the classes of y."""
+    X = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
+    found = KitnetClassifier("lenet5", epochs=1, engine="formula").fit(X, np.arange(12) % 3)
+    assert found.model_.net.input_shape == (32, 32, 1) and found.predict_proba(X).shape == (12, 3)
+    with pytest.raises(ValueError, match=r"^unknown model 'lenet6' "):
+        KitnetClassifier("lenet6").fit(X, np.arange(12) % 3)
+
+
 def test_mistakes_are_value_errors() -> None:
     rows = X[:20].reshape(20, 64)
     told = {

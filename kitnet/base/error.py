@@ -18,7 +18,10 @@ class KitnetError(Exception):
 
 
 class ShapeError(KitnetError):
-    """Sizes that do not fit each other: the reason, and what to do about it."""
+    """Sizes that do not fit each other: the reason, and what to do about it. Of a layer in a network
+    `elsewhere` is what may be done without another layer."""
+
+    elsewhere: tuple[str, str] | None = None  # the reason with its place, and the remedy
 
     def __init__(self, reason: str, remedy: str = "") -> None:
         super().__init__(reason, remedy)

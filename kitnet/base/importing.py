@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
+HANDED_DOWN: dict[str, Callable[..., Any]] = {}  # functions of higher floors, by the door of the package
 IMPORTING = threading.RLock()  # a child that is forked while a module is imported would wait for it for ever
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(

@@ -44,7 +44,7 @@ def command(
     """
     augmentation = Augmentation.parse(augment or "")
     with busy("looking at every image"):
-        parts = load(data, data_dir, split, megapixels=megapixels)
+        parts = load(data, data_dir, split, megapixels=megapixels, needs_test=False)
         report = examine(parts)
     if show is not None:
         _save(show, contact_sheet(parts.train, augmentation, seed))
@@ -76,6 +76,7 @@ def _document(report: Report) -> dict[str, Any]:
     return {
         "data": report.name,
         **{name: part(found) for name, found in report.parts.items()},
+        "empty": list(report.empty),
         "duplicates": [each._asdict() for each in report.duplicates],
     }
 
@@ -88,6 +89,10 @@ def _print(report: Report) -> None:
     ]
     columns = (Column("class"), *(Column(name, right=True) for name in parts))
     print_table(columns, [*rows, ["all", *(f"{part.pictures:,}" for part in parts.values())]], total=True)
+    if report.empty:
+        say_wrapped(f"No picture in {len(report.empty)} of the classes' folders: {_some(report.empty)}")
+    if len(parts) == 1:
+        say_wrapped("There is neither a validation nor a test part; training takes one with --split 0.2")
     for name, part in parts.items():
         sizes = [f"{say_shape(size)} ({n:,})" for size, n in part.sizes.most_common()]
         say_wrapped(

@@ -11,6 +11,8 @@ from kitnet.base.argument import batch_size, thread_count
 from kitnet.base.error import KitnetError, cut
 from kitnet.cli.flags import Json, Threads, Whole
 from kitnet.cli.screen import Column, busy, print_json, print_table, say, say_wrapped, write_over
+from kitnet.net.language import read_volume
+from kitnet.net.sizing import said_of_rank
 
 if TYPE_CHECKING:
     from kitnet.lab import Comparison, Instructions, Row
@@ -112,6 +114,7 @@ def _examples(rows: list[str], json: bool) -> None:
 def _say_comparison(found: Comparison) -> None:
     images = "1 image" if found.batch == 1 else f"{found.batch} images"
     say_wrapped(f"{found.line}, {images}, threads: {found.threads}")
+    _say_rank(found.line)
     say_wrapped(found.processor)
     if found.multiplications:
         counts = "; ".join(f"{name} {count:,}" for name, count in found.multiplications.items())
@@ -139,6 +142,13 @@ def _say_comparison(found: Comparison) -> None:
         say_wrapped(f"Of the {found.lanes} lanes that .images algorithms fill with images, {filled} filled.")
 
 
+def _say_rank(line: str) -> None:
+    """Of an input that was perhaps meant otherwise."""
+    text = said_of_rank(read_volume(line.partition(" -> ")[0]))
+    if text:
+        say_wrapped(text)
+
+
 def _cells(row: Row, best: Row) -> list[str]:
     return [
         row.name,
@@ -160,6 +170,7 @@ def _say_instructions(found: Instructions) -> None:
     from kitnet.lab.instructions import count
 
     say_wrapped(f"{found.line}: {found.implementation}, kernel {found.kernel}")
+    _say_rank(found.line)
     say_wrapped(found.processor)
     what = "multiplies and adds" if found.fused == 1 else "multiply and add"
     lines = found.loop or found.whole

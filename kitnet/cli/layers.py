@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.base.error import KitnetError, nearest, other_name, shorten
 from kitnet.base.shape import Shape
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import Json
 from kitnet.cli.screen import Column, print_json, print_table, say, say_wrapped
 from kitnet.layers import LAYERS, Case, Layer, Loss
-from kitnet.net.notation import describe, write_layer
+from kitnet.net.notation import describe, in_own_words, write_layer
 
 COLUMNS = (
     Column("word"),
@@ -37,9 +37,13 @@ def command(word: str | None = None, /, *, json: Json = False) -> None:
         _all(json)
         return
     if word not in LAYERS:
-        raise KitnetError(
-            f"unknown layer {shorten(word)}{nearest(word, LAYERS)}; `kitnet layers` prints all of them"
-        )
+        own = other_name(word, LAYERS)
+        if own is None:
+            more = "`kitnet layers` prints all of them"
+        else:
+            written = in_own_words(LAYERS[own], word.lower(), "")
+            more = f"write {written}; `kitnet layers {own}` tells all of it"
+        raise KitnetError(f"unknown layer {shorten(word)}{nearest(word, LAYERS)}; {more}")
     found = _described(LAYERS[word])
     if json:
         print_json(found)

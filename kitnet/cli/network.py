@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from kitnet.base.error import KitnetError, cut, shorten
+from kitnet.base.error import KitnetError, ShapeError, cut, shorten
 from kitnet.layers.value import DIGITS
 from kitnet.net import Net, parse
 from kitnet.net.language import read_volume
@@ -94,7 +95,19 @@ def read_network(
         return (net if volume is None else Net(resizing(net.graph, volume).graph)), None
     card = None if "->" in model or "→" in model else find_recipe(model)[0]
     line = card.line if card else model
-    return parse(line, input=volume, optional=optional, on_misfit=on_misfit, **_read_given(given)), card
+    try:
+        net = parse(line, input=volume, optional=optional, on_misfit=on_misfit, **_read_given(given))
+    except ShapeError as error:
+        if card is None or error.elsewhere is None:
+            raise
+        reason, remedy = error.elsewhere  # the layers of a name cannot be written otherwise
+        remedies = [remedy] if remedy else []
+        with suppress(KitnetError):
+            parse(line, input=volume, optional=optional, on_misfit="floor")
+            remedies.append("use --on-misfit floor" if not remedy else "--on-misfit floor")
+        told = ", or ".join(remedies) or f"use a larger --input than {input}"
+        raise KitnetError(f"{reason}; {told}") from None
+    return net, card
 
 
 def _read_given(texts: Sequence[str]) -> dict[str, Any]:

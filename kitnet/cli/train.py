@@ -88,10 +88,10 @@ def command(
 
 
 def _begin(given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:
-    return train(_concrete(**given), interruption.stop, show_compiling)
+    return train(concrete(**given), interruption.stop, show_compiling)
 
 
-def _concrete(
+def concrete(
     model: str = Settings.model, input: str | None = None, given: Sequence[str] = (), **others: Any
 ) -> Settings:
     """The settings with the network that comes of another input and of what a line leaves open."""
@@ -141,9 +141,8 @@ class _Show:
             _say_stopped(f"after step {event.step} of epoch {event.epoch}, everything is saved", event.folder)
             return self._interruption.status
         if isinstance(event, Finished):
-            assert event.folder is not None  # this command trains into a run folder
             self._has_ended, self._interruption.patient = True, False
-            _leave_pictures(event.folder)
+            _leave_pictures(event)
             _say_end(event)
         return 0
 
@@ -217,10 +216,12 @@ def _say_epoch(row: EpochEnded) -> None:
     say(text)
 
 
-def _leave_pictures(folder: Path) -> None:
+def _leave_pictures(finished: Finished) -> None:
     """What the run leaves to look at; where matplotlib is not there one line says so."""
+    folder = finished.folder
+    assert folder is not None  # this command trains into a run folder
     write_over("drawing what the run leaves to look at")
-    run = look.examine(look.Record.read(folder))
+    run = look.examine(look.Record.read(folder), judgement=finished.judgement)
     look.write_classes(run)
     if look.can_draw():
         look.draw(run)
@@ -234,11 +235,16 @@ def _leave_pictures(folder: Path) -> None:
 
 def _say_end(finished: Finished) -> None:
     summary = finished.summary
+    if summary.get("diverged"):
+        remark(summary["diverged"])
     if summary.get("trouble"):
-        print(f"kitnet: nothing was learned: {summary['trouble']}", file=sys.stderr)
+        remark(f"nothing was learned: {summary['trouble']}")
     if best := best_epoch_text(summary):
         say(best)
     result = f"{result_text(summary)} after {summary['seconds']:.1f} s;"
+    if summary.get("trouble"):  # such a model is of no use
+        say(result.removesuffix(";"))
+        return
     picture = ("IMAGE.png", "-o", "OUT.png") if summary.get("target") == INPUT else ("IMAGE.png",)
     advice = f"try: {to_type('predict', str(finished.folder), *picture)}"
     for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from kitnet.base.error import DataError, nearest, shorten
+from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.data.distortion import ResizedCrop
 from kitnet.data.draws import Draws
@@ -65,6 +66,11 @@ class Augmentation:
     def mix(self) -> Mixing | None:
         """The operation that mixes pictures and their classes, or None."""
         return next((each for each in self.operations if isinstance(each, Mixing)), None)
+
+    def check(self, shape: Shape) -> None:
+        """Raises DataError where pictures of this shape are too small for an operation."""
+        for operation in self.operations:
+            operation.check(shape)
 
     def change(self, images: Array, seed: int, epoch: int, samples: Array, size: int) -> Array:
         """What lies between cutting and mixing: uint8 (n,H,W,C) to the same. The samples (n,) are numbers in

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from kitnet.base.error import DataError
-from kitnet.base.shape import say
+from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.data.draws import Draws
 from kitnet.data.operation import Operation
@@ -45,10 +45,17 @@ class Crop(Operation):
     pixels: int
     reflect: bool = False
 
+    def check(self, shape: Shape) -> None:
+        side = min(shape[:2])
+        if self.pixels >= side:
+            raise DataError(
+                f"augmentation {self}: a shift by up to {self.pixels} may leave nothing of pictures of "
+                f"{say(shape)}; use such as crop{max(1, side // 8)}"
+            )
+
     def change(self, images: Array, draws: Draws) -> Array:
+        self.check(images.shape[1:])
         n, height, width, depth = images.shape
-        if self.reflect and self.pixels >= min(height, width):
-            raise DataError(f"{self}: it reflects more than there is in pictures of {say(images.shape[1:])}")
         rim, places = self.pixels, 2 * self.pixels + 1
         padded = _padded(images, rim, self.reflect)
         by, sample, row, column = draws.uniform(), *padded.strides[:3]

@@ -52,6 +52,7 @@ class Report:
     classes: tuple[str, ...]
     parts: dict[str, Part]
     duplicates: list[Duplicate]
+    empty: tuple[str, ...] = ()  # folders of classes without a picture
 
 
 def examine(parts: Parts) -> Report:
@@ -80,7 +81,7 @@ def examine(parts: Parts) -> Report:
         channels = max(shape[2] for shape in part.sizes)
         found = [moments(counts[channel]) for channel in range(channels)]
         part.mean, part.deviation = tuple(m for m, _ in found), tuple(d for _, d in found)
-    return Report(train.name, train.classes, found_in, duplicates)
+    return Report(train.name, train.classes, found_in, duplicates, train.empty)
 
 
 def _count(counts: Array, image: Array) -> None:

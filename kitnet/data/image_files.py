@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kitnet.base.error import DataError
+from kitnet.base.error import DataError, cut
 from kitnet.base.spec import Array
 from kitnet.data.kind import Given, Parts
 from kitnet.data.picture_cache import Pictures, look_at
@@ -91,13 +91,15 @@ def parts(
     given: Given,
     say: str = "",
     names: Mapping[str, str] | None = None,
+    empty: Sequence[str] = (),
 ) -> Parts:
     """The parts `train`, `validation` and `test` of a data set, of which the last two may be missing; the
     share `given` of the training pictures is taken for the test part.
 
     Which part a picture falls into depends on the paths of its class in the data set: another picture that
     comes or goes moves one other of its class at most, and each class is shared out alike. The classes are
-    those of the training part, sorted, and called by `names` where these have one. Raises DataError.
+    those of the training part, sorted, and called by `names` where these have one; `empty` are others, of
+    which there is no picture. Raises DataError.
     """
     with place(name):
         shared = _shared_out(files, given, say)
@@ -108,6 +110,10 @@ def parts(
     made = {part: ImageFiles(name, those, classes, pictures, given.strict) for part, those in shared.items()}
     if pictures.remark:
         made["train"].warnings = (*made["train"].warnings, pictures.remark)
+    if empty:
+        made["train"].empty = tuple(map(printable, empty))
+        told = cut(", ".join(made["train"].empty))
+        made["train"].warnings += (f"no picture in {len(empty)} of the classes' folders, left out: {told}",)
     with place(name):
         seen = Counter(made["train"].labels.tolist())
         for number, label in enumerate(classes):
@@ -124,7 +130,7 @@ def _shared_out(
     """The files of each part that there is, after the split."""
     found = {part: those for part, those in files.items() if those or part == "train"}
     if given.split is None:
-        if found.keys() == {"train"}:
+        if found.keys() == {"train"} and given.needs_test:
             raise DataError(f"it has no test part{say}; take a share of the pictures with --split 0.2")
         return found
     if "test" in found:

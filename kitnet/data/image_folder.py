@@ -36,20 +36,23 @@ def recognises(folder: Path) -> bool:
 
 def read(name: str, given: Given) -> Parts:
     """The parts of a folder. Classes are named by their folders, sorted; folders inside them belong to them.
-    ImageNet's synsets get their names, and its pictures for validation their classes, where the files with
-    them lie beside (`imagenet.py`). Its pictures for the test have no classes, and are no test part; no more
-    is any test folder that has no folder in it. Raises DataError."""
+    Those without a picture are left out, which is told. ImageNet's synsets get their names, and its pictures
+    for validation their classes, where the files with them lie beside (`imagenet.py`). Its pictures for the
+    test have no classes, and are no test part; no more is any test folder that has no folder in it. Raises
+    DataError."""
     folder = Path(name)
     with place(name):
         train = _part(folder, "train")
         files = {"train": _labelled(train or folder)}
         if train is not None:
             files |= _judged(folder)
-        names = class_names(folder, {file.label for file in files["train"]})
+        labels = {file.label for file in files["train"]}
+        empty = [each.name for each in _classes(train or folder) if each.name not in labels]
+        names = class_names(folder, labels)
     say = (
         "" if train is None else f", which would be a folder {' or '.join(PARTS['test'])} beside {train.name}"
     )
-    return parts(name, files, given, say, names)
+    return parts(name, files, given, say, names, empty)
 
 
 def pictures(folder: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ COLUMNS = {
     "label": ("label", "class", "category", "target"),
     "part": ("part", "split", "set", "subset"),
 }  # what a column may be called, in small letters
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}  # of columns
 
 
 def read(name: str, given: Given) -> Parts:
@@ -29,8 +30,9 @@ def read(name: str, given: Given) -> Parts:
     with place(name):
         try:
             with path.open(encoding="utf-8-sig", newline="") as opened:
-                lines = csv.reader(opened, delimiter="\t" if path.suffix == ".tsv" else ",")
-                columns = _columns(next(lines, []))
+                delimiter = "\t" if path.suffix == ".tsv" else ","
+                lines = csv.reader(opened, delimiter=delimiter)
+                columns = _columns(next(lines, []), delimiter)
                 for fields in lines:
                     if fields:
                         file, part = _labelled(path.parent, columns, fields, lines.line_num)
@@ -42,8 +44,14 @@ def read(name: str, given: Given) -> Parts:
     return parts(name, files, given, f", named in a column {COLUMNS['part'][0]!r}")
 
 
-def _columns(names: Sequence[str]) -> dict[str, int]:
-    """Where the columns are, by the names of the first line."""
+def _columns(names: Sequence[str], delimiter: str) -> dict[str, int]:
+    """Where the columns are, by the names of the first line, which a delimiter separates."""
+    other = next((each for each in SEPARATORS if each in names[0]), None) if len(names) == 1 else None
+    if other is not None:
+        raise DataError(
+            f"its first line is {shorten(names[0])}: {SEPARATORS[other]} between its columns, expected "
+            f"{SEPARATORS[delimiter]}; save it with these"
+        )
     plain = [name.strip().lower() for name in names]
     found = {}
     for column, known in COLUMNS.items():

@@ -37,6 +37,7 @@ class Given(NamedTuple):
     split: float | None = None  # share of the pictures to test with, of sets that have no test part
     strict: bool = False  # whether a broken picture is an error; otherwise it is left out
     megapixels: float = MEGAPIXELS  # of a picture; one with more is broken
+    needs_test: bool = True  # whether a set without a test part is an error
 
 
 @dataclass(frozen=True)

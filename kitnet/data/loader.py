@@ -37,7 +37,8 @@ class Loader:
     With `shuffle` their order depends on (seed, epoch) alone, and what an augmentation makes of a picture on
     (seed, epoch, number of the picture): any epoch can be had again, from any step on, and `workers`, which
     make batches ahead of whoever takes them, change nothing. Without workers a batch is made when it is due.
-    Raises DataError for a batch below 1, and for an augmentation of what are no pictures of unsigned bytes.
+    Raises DataError for a batch below 1, and for an augmentation of what are no pictures of unsigned bytes,
+    or too small ones.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class Loader:
         self.source, self.preparation, self.batch = source, preparation, batch
         self.seed, self.shuffle = seed, shuffle
         self.augmentation = augmentation or Augmentation()
-        if isinstance(preparation, Standardisation) and self.augmentation.operations:
+        if not isinstance(preparation, Standardisation):
+            self.augmentation.check(preparation.input)
+        elif self.augmentation.operations:
             raise DataError(
                 f"augment {self.augmentation} changes pictures of unsigned bytes; give such, or leave it out"
             )

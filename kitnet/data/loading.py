@@ -30,18 +30,21 @@ def load(
     strict: bool = False,
     validation: float | None = None,
     megapixels: float | None = None,
+    needs_test: bool = True,
 ) -> Parts:
     """The parts of `digits`, `mnist`, `fashion-mnist`, `kmnist`, `cifar10`, `cifar100`, or of a path of one
     of the `KINDS`.
 
     `digits` comes with kitnet. `data_dir` is a folder that has the files of one of the others, or has a
     folder of the set's name with them; without it they are downloaded once, to the user's cache. The classes
-    of a folder with idx files are the numbers from 0 to its largest training label. `split`, `strict` and
-    `megapixels` are for folders and lists of pictures (`Given`). `validation` is the share of the training
-    part that is held back as the validation part (`with_validation`), of data that have none of their own.
+    of a folder with idx files are the numbers from 0 to its largest training label. `split`, `strict`,
+    `megapixels` and `needs_test` are for folders and lists of pictures (`Given`). `validation` is the share
+    of the training part that is held back as the validation part (`with_validation`), of data that have none
+    of their own.
     Raises DataError for an unknown name, and for files that are missing or damaged.
     """
-    name, given = os.fspath(name), Given(split, strict, MEGAPIXELS if megapixels is None else megapixels)
+    name, most = os.fspath(name), MEGAPIXELS if megapixels is None else megapixels
+    given = Given(split, strict, most, needs_test)
     check_given(given, validation)
     if data_dir is not None and name not in NAMES[1:]:
         raise DataError(

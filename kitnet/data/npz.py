@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kitnet.base.error import DataError
+from kitnet.base.error import DataError, cut, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images, check_labels
@@ -35,8 +35,9 @@ def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...], Part | None]:
     those of the same line of `VALIDATION`, and perhaps `classes`.
 
     Images are uint8 (N,H,W), (N,H,W,1) or (N,H,W,3); labels integers (N,), or (N,1) as Keras keeps those of
-    CIFAR. Without names the classes are the numbers from 0 to the largest training label. Raises DataError
-    for a file that is none, for arrays of objects, and for arrays that do not fit each other.
+    CIFAR; or texts, the classes' names. Without `classes` they are the numbers from 0 to the largest training
+    label, or the texts among the training labels, sorted. Raises DataError for a file that is none, for
+    arrays of objects, and for arrays that do not fit each other.
     """
     with place(path):
         if path.exists() and not path.is_file():
@@ -57,7 +58,10 @@ def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...], Part | None]:
         except DAMAGED:
             raise DataError("it is no whole .npz file; take a fresh copy") from None
         train, *others = (_part(*arrays[i : i + 2]) for i in range(0, len(arrays), 2))
+        if train[1].dtype.kind == "U" and told is None:
+            told = np.unique(train[1])
         classes = _classes(told, train[1])
+        train, *others = ((images, _numbers(labels, classes)) for images, labels in (train, *others))
         check_labels(train[1], len(train[0]), len(classes))
         for part, (images, labels) in zip(("test", "validation"), others, strict=False):
             if images.shape[1:] != train[0].shape[1:]:
@@ -84,7 +88,26 @@ def _array(file: np.lib.npyio.NpzFile, name: str) -> Array:
 def _part(images: Array, labels: Array) -> Part:
     images = images[..., None] if images.ndim == 3 else images
     check_images(images)
+    if labels.dtype.kind == "S":
+        try:
+            labels = np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError:
+            raise DataError("its labels are bytes that are not UTF-8; save them as texts") from None
     return images, labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+
+
+def _numbers(labels: Array, classes: tuple[str, ...]) -> Array:
+    """The numbers of classes that labels name; others are left as they are. Raises DataError."""
+    if labels.dtype.kind != "U":
+        return labels
+    numbers = {name: number for number, name in enumerate(classes)}
+    for sample, label in enumerate(labels.ravel().tolist()):
+        if label not in numbers:
+            raise DataError(
+                f"label {shorten(label)} of sample {sample} is none of the {len(classes)} classes, "
+                f"{cut(', '.join(classes))}"
+            )
+    return np.array([numbers[label] for label in labels.ravel().tolist()], np.int64).reshape(labels.shape)
 
 
 def _classes(told: Array | None, labels: Array) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
+from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.data.draws import Draws
 
@@ -20,6 +21,9 @@ class Operation:
     def __init_subclass__(cls) -> None:
         if "word" in vars(cls):
             OPERATIONS[cls.word] = cls
+
+    def check(self, shape: Shape) -> None:
+        """Raises DataError where pictures of this shape are too small for it."""
 
     def change(self, images: Array, draws: Draws) -> Array:
         """uint8 (n,H,W,C) to the same, another for each of the draws' samples."""

@@ -40,6 +40,7 @@ class Source(ABC):
     classes: tuple[str, ...]
     warnings: tuple[str, ...] = ()  # what a person should know before training
     broken: tuple[str, ...] = ()  # the reasons why pictures were left out, each with its file
+    empty: tuple[str, ...] = ()  # the folders of classes that are left out, since they have no picture
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {len(self):,} samples in {len(self.classes):,} classes>"

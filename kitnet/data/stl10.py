@@ -31,8 +31,11 @@ def read(name: str, given: Given) -> Parts:
     """The parts of a folder with the five files, or of one that has their folder. Raises DataError."""
     folder = _inside(Path(name))
     assert folder is not None
-    with place(folder / CLASSES), (folder / CLASSES).open(encoding="utf-8") as file:
-        classes = tuple(file.read(LETTERS).split())
+    with place(folder / CLASSES), (folder / CLASSES).open("rb") as file:
+        try:
+            classes = tuple(file.read(LETTERS).decode().split())
+        except UnicodeDecodeError:
+            raise DataError("it is not UTF-8; take a fresh copy") from None
         if not classes or len({*classes}) != len(classes):
             raise DataError("expected the names of the classes, one a line")
     train, test = (_part(folder, part, len(classes)) for part in ("train", "test"))

@@ -1,4 +1,4 @@
-"""Floor 3: the fast road. A graph becomes a plan of compiled steps, tested against the formulas."""
+"""Floor 4: the fast road. A graph becomes a plan of compiled steps, tested against the formulas."""
 
 from kitnet.engine.choice import Choice, wishes_of
 from kitnet.engine.compile import compile, plan_of

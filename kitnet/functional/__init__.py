@@ -1,4 +1,4 @@
-"""Floor 4: convolution and pooling as plain functions on arrays, for notebooks, lessons and other people's
+"""Floor 5: convolution and pooling as plain functions on arrays, for notebooks, lessons and other people's
 programs.
 
     y = convolve(x, w, b, pad="same")

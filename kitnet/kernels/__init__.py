@@ -1,3 +1,3 @@
-"""Floor 1: generated code. Knows shapes, strides and processors, nothing of networks; imports `kitnet.base`
+"""Floor 2: generated code. Knows shapes, strides and processors, nothing of networks; imports `kitnet.base`
 only.
 """

@@ -10,6 +10,7 @@ import numpy as np
 
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.emit import Kernel
+from kitnet.kernels.mathematics import quotient
 from kitnet.kernels.types import F32, I32
 from kitnet.kernels.values import Index, Pointer, Value
 
@@ -22,6 +23,13 @@ Update = Callable[
     [Value, Value, Mapping[str, Value], Mapping[str, Value]], tuple[Value, Mapping[str, Value]]
 ]  # weights, gradient, memory, scalars -> weights, memory
 Heading = Callable[[Value, Mapping[str, Value], Mapping[str, Value]], Value]  # gradient, memory, scalars
+
+
+class _Formula(Kernel):
+    """A kernel of a rule, which would wait for the divider's roots and quotients longer than for memory."""
+
+    def quotient(self, a: Value, b: Value) -> Value:
+        return quotient(self, a, b)
 
 
 def follow(
@@ -47,7 +55,7 @@ def follow(
     held = {f"memory_{each}": F32 for each in memory}
     more = {"norm": F32} if norm else {}
     more |= {"orthogonal": F32} if orthogonal else {}
-    k = Kernel(name, cpu, tasks, w=F32, dw=F32, **held, decays=F32, rates=F32, trouble=F32, **more)
+    k = _Formula(name, cpu, tasks, w=F32, dw=F32, **held, decays=F32, rates=F32, trouble=F32, **more)
     w, dw, *others = k.pointers
     arrays, (decays, rates, trouble) = others[: len(memory)], others[len(memory) :][:3]
     given = dict(zip(more, others[len(memory) + 3 :], strict=True))
@@ -121,9 +129,14 @@ def trouble(name: str, cpu: Cpu, size: int, tasks: int = 1) -> Kernel:
     """x (size) -> partial (tasks): 0 where a task's share of the numbers is finite, else NaN."""
     k = Kernel(name, cpu, tasks, x=F32, partial=F32)
     x, partial = k.pointers
-    total = k.register(k.zero())
-    _sweep(k, size, lambda i, count: total.set(k.fma(k.vector(x, i, count), 0.0, total.get())))
-    k.store(k.total(total.get()), partial, k.task)
+    bits = k.register(k.zero().bits(I32))
+
+    def body(i: Index, count: Index) -> None:
+        nothing = k.vector(x, i, count) * 0.0
+        bits.set(bits.get() | nothing.bits(I32))  # a NaN stays one; sums would wait for each other
+
+    _sweep(k, size, body)
+    k.store(k.total(bits.get().bits(F32)), partial, k.task)
     return k
 
 

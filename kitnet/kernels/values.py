@@ -198,7 +198,7 @@ class Value:
         return self._join("fmul", "mul", other)
 
     def __truediv__(self, other: Number) -> Value:
-        return self._join("fdiv", None, other)
+        return self.kernel.quotient(*self._pair(other))
 
     def __radd__(self, other: float) -> Value:
         return self._lift(other) + self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kitnet.kernels.cpu import Cpu
-from kitnet.kernels.types import F32, I32, I64, Type, constant_of, llvm_of, suffix_of
+from kitnet.kernels.types import BOOL, F32, I32, I64, Type, constant_of, llvm_of, suffix_of
 from kitnet.kernels.values import Int, Number, Register, Value
 
 
@@ -98,6 +98,14 @@ class Writer:
         words = f"select {condition.llvm} {condition.text}, {one.llvm} {one.text}, {two.llvm} {two.text}"
         return one._with(self._emit(words), one.type)
 
+    def quotient(self, a: Value, b: Value) -> Value:
+        """What `/` writes, of one type and as many lanes."""
+        return self.divided(a, b)
+
+    def divided(self, a: Value, b: Value) -> Value:
+        """a / b by the processor's divider."""
+        return a._join("fdiv", None, b)
+
     def abs(self, value: Value) -> Value:
         return self._unary("fabs", value)
 
@@ -120,6 +128,11 @@ class Writer:
         picks = ", ".join(f"i32 {lane}" for lane in lanes)
         words = f"shufflevector {a.llvm} {a.text}, {b.llvm} {b.text}, <{len(lanes)} x i32> <{picks}>"
         return Value(self, self._emit(words), a.type, len(lanes))
+
+    def any(self, mask: Value) -> Value:
+        """Whether a lane of a comparison holds."""
+        bits = self._emit(f"bitcast {mask.llvm} {mask.text} to i{mask.lanes}")
+        return Value(self, self._emit(f"icmp ne i{mask.lanes} {bits}, 0"), BOOL, 1)
 
     def total(self, value: Value) -> Value:
         """The sum of all lanes, halves added to halves: the same order on every run."""

@@ -1,4 +1,4 @@
-"""Floor 4: the convolution laboratory: one layer by every algorithm, and worked examples step by step.
+"""Floor 5: the convolution laboratory: one layer by every algorithm, and worked examples step by step.
 
 compare("28x28x128 conv3-128 same", batch=4).winner("forward").name
 instructions("28x28x128 conv3-128 same").loop

@@ -61,7 +61,9 @@ class Instructions:
         return tuple(line for line in lines[places[0] : places[-1] + 1] if not DIRECTIVE.match(line))
 
     def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "loop": list(self.loop), "fused": self.fused}
+        """Without `loop` where the kernel has none."""
+        loop = {"loop": list(self.loop)} if self.loop else {}
+        return {**vars(self), **loop, "fused": self.fused}
 
 
 def instructions(

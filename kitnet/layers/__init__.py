@@ -1,4 +1,4 @@
-"""Floor 1: every layer as its formula, one file a layer or small family.
+"""Floor 2: every layer as its formula, one file a layer or small family.
 
 `LAYERS` holds them by their word; `kitnet.layers.Convolution` and the others are imported when they are read.
 """

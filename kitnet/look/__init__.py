@@ -1,4 +1,4 @@
-"""Floor 5: values as pictures and arithmetic; pure functions of a run folder and its data set.
+"""Floor 7: values as pictures and arithmetic; pure functions of a run folder and its data set.
 
 run = examine(Record.read("runs/lenet5-1"))
 run.judgement.predicted                          # (N,): the class that each test image is taken for
@@ -9,7 +9,7 @@ draw(run)                                        # PNG files into the run folder
 from kitnet.look.confusion import ClassScore, Confusion, class_scores, classes_csv, confusions, matrix
 from kitnet.look.curves import Curve, chart, curves
 from kitnet.look.filters import Filters, first_filters
-from kitnet.look.judgement import Judgement, judge, judged
+from kitnet.look.judgement import judged
 from kitnet.look.mistakes import Mistake, worst
 from kitnet.look.pictures import can_draw, draw, write_classes
 from kitnet.look.reconstructions import Reconstructions, reconstruct
@@ -22,7 +22,6 @@ __all__ = [
     "Curve",
     "Examined",
     "Filters",
-    "Judgement",
     "Mistake",
     "Reconstructions",
     "Record",
@@ -35,7 +34,6 @@ __all__ = [
     "draw",
     "examine",
     "first_filters",
-    "judge",
     "judged",
     "matrix",
     "names_of",

@@ -1,56 +1,14 @@
-"""What a model says of every picture of a data set: right or wrong, how sure, at what loss."""
+"""What the best model of a run says of the part of its data that it has not learned from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
-
-from kitnet.base.spec import Array
-from kitnet.data import Source, load, renumbered
+from kitnet.data import load
 from kitnet.look.reconstructions import Reconstructions, reconstruct
 from kitnet.look.record import Record
-from kitnet.train import Model, pick_engine
+from kitnet.train import Judgement, Model, judge, pick_engine
 from kitnet.train.recipe import USUAL_DATA
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """Arrays (N,) over the pictures of `source`: their classes, the classes that are most probable to the
-    model, the probabilities of these, and the losses."""
-
-    source: Source
-    labels: Array
-    predicted: Array
-    confidence: Array
-    losses: Array
-    part: str = "test"  # of a data set
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.source.classes
-
-    @property
-    def accuracy(self) -> float:
-        return float((self.labels == self.predicted).mean())
-
-
-def judge(model: Model, source: Source, part: str = "test") -> Judgement:
-    """The model's judgement of a data set, in evaluation mode. Classes are matched by
-    name. Raises DataError where the model knows other ones."""
-    source = renumbered(source, model.classes)
-    model.refresh()
-    labels, predicted = np.empty((2, len(source)), np.int64)
-    confidence, losses = np.empty((2, len(source)))
-    start = 0
-    for images, some in source.chunks():
-        here = slice(start, start + len(some))
-        losses[here], probabilities = model.judge(model.preparation.prepare(images), some)
-        labels[here], predicted[here] = some, probabilities.argmax(1)
-        confidence[here] = probabilities.max(1)
-        start += len(some)
-    return Judgement(source, labels, predicted, confidence, losses, part)
 
 
 def judged(

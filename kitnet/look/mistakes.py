@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.look.judgement import Judgement
+from kitnet.train import Judgement
 
 SHOWN = 24
 SIDE = 160  # pixels: the longest side of a picture that is shown

@@ -15,8 +15,8 @@ from kitnet.data.place import printable
 from kitnet.look.confusion import matrix
 from kitnet.look.curves import Curve
 from kitnet.look.filters import Filters, grid
-from kitnet.look.judgement import Judgement
 from kitnet.look.mistakes import Mistake
+from kitnet.train import Judgement
 
 COUNTED = 20  # classes of a matrix whose cells show their counts
 MOST_CLASSES = 200  # of a matrix

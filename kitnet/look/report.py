@@ -13,12 +13,12 @@ from kitnet.base.spec import Array
 from kitnet.look.confusion import class_scores, confusions, matrix
 from kitnet.look.curves import COLOURS, Curve, chart, curves
 from kitnet.look.filters import Filters, first_filters, grid
-from kitnet.look.judgement import Judgement, judged
+from kitnet.look.judgement import judged
 from kitnet.look.mistakes import SHOWN, worst
 from kitnet.look.page import document, figure, folded, image, paragraph, shaded, table, text
 from kitnet.look.reconstructions import Reconstructions, pairs, sheet
 from kitnet.look.record import Record
-from kitnet.train import Model
+from kitnet.train import Judgement, Model
 
 MOST_CLASSES = 20  # of a matrix of counts
 MOST_PAIRS = 10  # of classes that are confused
@@ -52,9 +52,13 @@ class Examined:
     reconstructions: Reconstructions | None = None  # of a network that gives its input
 
 
-def examine(record: Record, compiling: Callable[[int, int], None] | None = None) -> Examined:
-    """What the best model of a run says of its test part."""
+def examine(
+    record: Record, compiling: Callable[[int, int], None] | None = None, judgement: Judgement | None = None
+) -> Examined:
+    """What the best model of a run says of its test part, unless that judgement is given."""
     try:
+        if judgement is not None:
+            return Examined(record, Model.load(record.path), judgement)
         model, found = judged(record, compiling)
     except KitnetError as error:
         return Examined(record, reason=str(error))

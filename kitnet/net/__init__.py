@@ -1,4 +1,4 @@
-"""Floor 2: wiring without formulas. Blocks become a graph; the reference executor runs it by the formulas."""
+"""Floor 3: wiring without formulas. Blocks become a graph; the reference executor runs it by the formulas."""
 
 from typing import TYPE_CHECKING
 

@@ -169,7 +169,10 @@ class Graph:
             error = with_tried_repairs(error, self.nodes, layer, inputs, self.takes)
             error = with_repaired_input(error, self.nodes, layer, inputs, self.takes)
         remedy = f"; {error.remedy}" if error.remedy else ""
-        return ShapeError(f"{path}: {error.reason}{told}{remedy}")
+        placed = ShapeError(f"{path}: {error.reason}{told}{remedy}")
+        if isinstance(error, MisfitError):
+            placed.elsewhere = f"{path}: {error.reason}{told}", error.only(lambda repair: False).remedy
+        return placed
 
     # Reading
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
-from kitnet.base.importing import IMPORTING
+from kitnet.base.importing import HANDED_DOWN, IMPORTING
 from kitnet.base.shape import MISFITS, Shape, say
 from kitnet.base.spec import OF_WEIGHTS, Array
 from kitnet.layers import Context
@@ -248,7 +247,7 @@ class Net:
         `net.compile(64)(x)` is `net(x)`; `net.compile(64, "train")(x, classes, step)` is a training step
         and `net.compile(64, "gradient")` one without the update.
         """
-        return sys.modules["kitnet"].compile_network(self, batch, mode, **options)
+        return HANDED_DOWN["compile"](self, batch, mode, **options)
 
     def ledger(self, batch: int = 1, dtype: str = "float32", optimizer: str = "sgd") -> Ledger:
         """Sizes, parameters, connections, operations, receptive field and bytes of each layer, for numbers of

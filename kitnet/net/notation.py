@@ -65,7 +65,7 @@ class LayerReader:
         kind = known[word]
         numbers = form[2].split("-") if form and form[2] else []
         if form is None or len(numbers) > len(kind.numbers):
-            written = _in_own_words(kind, word, _NAME.sub("", token.text, count=1))
+            written = in_own_words(kind, word, _NAME.sub("", token.text, count=1))
             self.fail(f"{word} is written {written}, not {shorten(token.text)}", token)
         values: dict[str, Any] = {}
         for name, text in zip(kind.numbers, numbers, strict=False):
@@ -94,7 +94,7 @@ class LayerReader:
         name = _END.sub("", token.text.lower()) if len(token.text) <= MOST else word
         own, loss = other_name(name, known), other_name(name, LOSS_FILES)
         if own is not None:
-            written = _in_own_words(known[own], name, token.text[len(name) :])
+            written = in_own_words(known[own], name, token.text[len(name) :])
             self.fail(f"unknown layer {shorten(name)}{nearest(name, known)}; write {written}", token)
         if loss is not None or name in LOSS_FILES:
             self.fail(
@@ -165,7 +165,7 @@ def example(kind: type[Any]) -> str:
     return kind.word + "-".join(_EXAMPLES.get(name, "5") for name in kind.numbers)
 
 
-def _in_own_words(kind: type[Any], name: str, numbers: str) -> str:
+def in_own_words(kind: type[Any], name: str, numbers: str) -> str:
     """How the layer is written that another library calls `name`, with the numbers that stand behind it."""
     if not issubclass(kind, Layer) and kind.chains[1]:
         return str(kind.form)

@@ -84,8 +84,16 @@ def _is_pool(layer: object) -> bool:
 def advice_on_rank(graph: Graph) -> Iterator[Advice]:
     """Operands such as 28x28, which have one axis and 28 channels, and are mostly meant as grey images."""
     for path, shape in graph.operands.items():
-        if _looks_like_an_image(shape):
-            yield Advice(path, "rank", f"{_said_of_rank(shape)}; for grey images write {say(shape)}x1")
+        text = said_of_rank(shape)
+        if text:
+            yield Advice(path, "rank", text)
+
+
+def said_of_rank(shape: Shape) -> str:
+    """What is said of an input such as 28x28; nothing of others."""
+    if not _looks_like_an_image(shape):
+        return ""
+    return f"{_axis_of(shape)}; for grey images write {say(shape)}x1"
 
 
 def check_no_volume(text: str) -> None:
@@ -94,7 +102,7 @@ def check_no_volume(text: str) -> None:
         shape = read_volume(text)
     except ValueError:
         return
-    note = f" ({_said_of_rank(shape)})" if _looks_like_an_image(shape) else ""
+    note = f" ({_axis_of(shape)})" if _looks_like_an_image(shape) else ""
     shape = (*shape, 1) if note else shape
     raise KitnetError(
         f"{text} is an input volume without layers{note}; write a line such as '{say(shape)} -> fc10'"
@@ -105,7 +113,7 @@ def _looks_like_an_image(shape: Shape) -> bool:
     return len(shape) == 2 and min(shape) >= LEAST_IMAGE and max(shape) <= 2 * min(shape)
 
 
-def _said_of_rank(shape: Shape) -> str:
+def _axis_of(shape: Shape) -> str:
     return f"{say(shape)} is one axis: {shape[0]} places of {shape[1]} channels"
 
 

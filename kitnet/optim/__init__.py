@@ -1,4 +1,4 @@
-"""Floor 1: update rules. A rule reads and writes flat buffers; it knows nothing of networks.
+"""Floor 2: update rules. A rule reads and writes flat buffers; it knows nothing of networks.
 
 The rules and the schedules are imported when they are read.
 """

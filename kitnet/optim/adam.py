@@ -4,13 +4,16 @@
     a <- beta2 * a + (1 - beta2) * g^2                and of its square
     w <- w - rate * (m / (1 - beta1^t) / (sqrt(a / (1 - beta2^t)) + eps) + pull)
 
-with t = 1 in the first step. Adam has g = dw + decay * w and no pull (Kingma & Ba, "Adam: a method for
-stochastic optimization", ICLR 2015, algorithm 1); AdamW has g = dw and pull = decay * w (Loshchilov & Hutter,
-"Decoupled weight decay regularization", ICLR 2019, algorithm 2).
+with t = 1 in the first step, where the quotient is m * grown / (sqrt(a) + eps * root) with the step's own
+root = sqrt(1 - beta2^t) and grown = root / (1 - beta1^t). Adam has g = dw + decay * w and no pull (Kingma &
+Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1 and the end of section 2); AdamW has
+g = dw and pull = decay * w (Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019,
+algorithm 2).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -32,16 +35,16 @@ class _Moments(Rule):
     memory = ("mean", "squares")
 
     def scalars(self, step: int) -> dict[str, float]:
+        root = math.sqrt(1 - self.beta2 ** (step + 1))
         return {
             "rate": rate_at(self.rate, step),
             "beta1": self.beta1,
             "beta2": self.beta2,
             "rest1": 1 - self.beta1,
             "rest2": 1 - self.beta2,
-            "grown1": 1 / (1 - self.beta1 ** (step + 1)),  # for a mean that began at 0
-            "grown2": 1 / (1 - self.beta2 ** (step + 1)),
+            "grown": root / (1 - self.beta1 ** (step + 1)),  # for means that began at 0
             "decay": self.decay,
-            "eps": self.eps,
+            "eps": self.eps * root,
         }
 
     @staticmethod
@@ -51,7 +54,7 @@ class _Moments(Rule):
         """The direction of the step, and the new running means."""
         m = scalars["beta1"] * memory["mean"] + scalars["rest1"] * g
         a = scalars["beta2"] * memory["squares"] + scalars["rest2"] * (g * g)
-        direction = m * scalars["grown1"] / ((a * scalars["grown2"]) ** 0.5 + scalars["eps"])
+        direction = m * scalars["grown"] / (a**0.5 + scalars["eps"])
         return direction, {"mean": m, "squares": a}
 
 

@@ -1,4 +1,4 @@
-"""Floor 4: net surgery. A network goes in and another one comes out; what goes in stays as it is.
+"""Floor 5: net surgery. A network goes in and another one comes out; what goes in stays as it is.
 
     wide = resize(convolve(net), (384, 384, 3))     linear layers slide over a larger image
     scores = dense(net, images, stride=16)          a map of scores, in several passes

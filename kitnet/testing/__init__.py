@@ -1,4 +1,4 @@
-"""Floor 3: the checks that every layer of kitnet passes, for layers of your own.
+"""Floor 5: the checks that every layer of kitnet passes, for layers of your own.
 
     from kitnet.testing import check_layer
     check_layer(Swish)                       # the class: all its cases

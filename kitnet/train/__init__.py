@@ -1,4 +1,4 @@
-"""Floor 4: training a network on data, and the files that come of it."""
+"""Floor 6: training a network on data, and the files that come of it."""
 
 from kitnet.train.events import (
     Abandoned,
@@ -16,6 +16,7 @@ from kitnet.train.events import (
 from kitnet.train.find_rate import Rates, find_rate
 from kitnet.train.fitting import fit
 from kitnet.train.history import History
+from kitnet.train.judgement import Judgement, judge
 from kitnet.train.metrics import Score, evaluate
 from kitnet.train.model import Model, Prediction
 from kitnet.train.model_file import load_network, save_network
@@ -30,6 +31,7 @@ __all__ = [
     "Finished",
     "Foretold",
     "History",
+    "Judgement",
     "Learned",
     "Model",
     "Prediction",
@@ -44,6 +46,7 @@ __all__ = [
     "evaluate",
     "find_rate",
     "fit",
+    "judge",
     "load_network",
     "pick_engine",
     "resume",

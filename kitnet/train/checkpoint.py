@@ -69,41 +69,37 @@ class Progress:
         return progress
 
 
-def save_checkpoint(
-    path: Path,
-    net: Net,
-    rule: Rule,
-    memory: Mapping[str, Weights],
-    progress: Progress,
-    data: str = "",
-    settings: Mapping[str, Any] | None = None,
-) -> None:
-    """Write the checkpoint, whole; `data` is the digest of those that are trained on, `settings` are those
-    that decide the bits. Raises RunError."""
+@dataclass(frozen=True)
+class Training:
+    """What a checkpoint is of: a network and the rule that changes it with the rule's memory, in so many
+    `steps` an epoch, on `data` of this digest; `settings` are those that decide the bits."""
+
+    net: Net
+    rule: Rule
+    memory: Mapping[str, Weights]
+    steps: int
+    data: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_checkpoint(path: Path, training: Training, progress: Progress) -> None:
+    """Write the checkpoint, whole. Raises RunError."""
     CHECKPOINT.write(
         path,
         {
-            **network_parts(net),
-            "rule": Part(_rule(rule), _memory(memory)),
+            **network_parts(training.net),
+            "rule": Part(_rule(training.rule), _memory(training.memory)),
             "trainer": Part(dataclasses.asdict(progress)),
-            "data": Part(data),
-            "settings": Part(dict(settings or {})),
+            "data": Part(training.data),
+            "settings": Part(dict(training.settings)),
         },
     )
 
 
-def load_checkpoint(
-    path: Path,
-    net: Net,
-    rule: Rule,
-    memory: Mapping[str, Weights],
-    steps: int,
-    data: str = "",
-    settings: Mapping[str, Any] | None = None,
-) -> Progress:
-    """Fill a network and the memory of a rule, in a run of so many steps an epoch on `data` of this digest.
-    Raises RunError, with nothing changed, for a file that is not theirs, and ChangedError where its settings
-    are others than `settings`."""
+def load_checkpoint(path: Path, training: Training) -> Progress:
+    """Fill the network and the memory of the rule. Raises RunError, with nothing changed, for a file that is
+    not theirs, and ChangedError where its settings are others."""
+    net = training.net
     try:
         with opened(path) as file:
             old = OLD.get(file.metadata.get(FORMAT, ""))
@@ -115,14 +111,14 @@ def load_checkpoint(
     try:
         if json.dumps(parts["graph"].data) != json.dumps(graph_data(net)):
             raise KitnetError("it belongs to another network")
-        _check_settings(path.parent, settings or {}, parts["settings"].data if "settings" in parts else {})
+        _check_settings(path.parent, training.settings, parts["settings"].data if "settings" in parts else {})
         weights, state = parts["weights"].arrays, parts["state"].arrays
         check_network_arrays(net.graph, weights, state)
-        kept, views = parts["rule"], _memory(memory)
-        _check_rule(rule, kept.data)
+        kept, views = parts["rule"], _memory(training.memory)
+        _check_rule(training.rule, kept.data)
         check_arrays({name: (view.shape, "float32") for name, view in views.items()}, kept.arrays)
-        progress = Progress.from_json(parts["trainer"].data, steps)
-        if parts["data"].data != data:
+        progress = Progress.from_json(parts["trainer"].data, training.steps)
+        if parts["data"].data != training.data:
             raise KitnetError("its data are not those of now")
     except ChangedError:
         raise

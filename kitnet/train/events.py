@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kitnet.train.judgement import Judgement
 
 
 @dataclass(frozen=True)
@@ -111,10 +114,12 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Finished:
-    """All epochs are done; `summary` is summary.json."""
+    """All epochs are done; `summary` is summary.json, `judgement` what the best model says of each picture of
+    the test part, where it was asked for each."""
 
     folder: Path | None
     summary: dict[str, Any]
+    judgement: Judgement | None = field(default=None, repr=False)
 
 
 Event = Warned | Started | Ready | Foretold | Stepped | Learned | EpochEnded | Stopped | Abandoned | Finished

@@ -20,7 +20,7 @@ from kitnet.optim.schedule import Rising
 from kitnet.train.recipe import rule_of
 from kitnet.train.run import Run, own_rule_card
 from kitnet.train.settings import Settings
-from kitnet.train.step import Progress, Step, judged_step, make_step, pick_engine
+from kitnet.train.step import Progress, Step, judged_step, make_step
 
 FIRST, LAST, STEPS = 1e-5, 10.0, 100
 KEEP = 0.9  # of the running mean, in a step
@@ -81,11 +81,7 @@ def find_rate(
 
 def _losses(run: Run, compiling: Progress | None) -> Iterator[float]:
     """The mean loss of each update, NaN for one that is not finite; epochs follow each other without end."""
-    step_of = make_step(
-        pick_engine(run.settings.engine), run.model, run.loader.batch, run.rule, run.memory,
-        run.settings.seed, run.settings.frozen, run.settings.threads, compiling,
-        run.form,
-    )  # fmt: skip
+    step_of = make_step(run, compiling)
     batches, number = _batches(run), 0
     while True:
         yield _update(run, step_of, batches, number)

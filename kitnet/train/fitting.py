@@ -142,7 +142,7 @@ def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
 def _folder(run: Run) -> Saves:
     """A run folder as `kitnet train` makes one."""
     folder = RunFolder.create(run.settings, run.settings.name or run.name, run.settings.name is None)
-    return Saves(folder, folder.lock(), run.loader.steps)
+    return Saves(folder, folder.lock())
 
 
 def _hear(event: Event, history: History) -> None:
@@ -153,7 +153,8 @@ def _hear(event: Event, history: History) -> None:
             history.rows.append(event)
         case Finished():
             history.summary = event.summary
-            if event.summary.get("trouble"):
-                warnings.warn(f"nothing was learned: {event.summary['trouble']}", stacklevel=4)
+            for name, what in (("diverged", ""), ("trouble", "nothing was learned: ")):
+                if event.summary.get(name):
+                    warnings.warn(f"{what}{event.summary[name]}", stacklevel=4)
         case _:
             pass

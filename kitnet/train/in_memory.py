@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from kitnet.base.spec import Array
-from kitnet.net import Net, Weights
+from kitnet.net import Net
 from kitnet.net.reference import State
-from kitnet.optim import Rule
-from kitnet.train.checkpoint import Progress
+from kitnet.train.checkpoint import Progress, Training
 from kitnet.train.events import EpochEnded
 from kitnet.train.model import Model
 from kitnet.train.saves import is_best
@@ -28,7 +26,7 @@ class InMemory:
         self.newest: Path | None = None
         self._best: tuple[Array, State] | None = None
 
-    def save(self, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress) -> None:
+    def save(self, training: Training, progress: Progress) -> None:
         """Nothing: a run that ends here cannot be resumed."""
 
     def save_model(self, model: Model, images: Array, rows: list[EpochEnded]) -> None:
@@ -54,7 +52,6 @@ class InMemory:
     def clear(self) -> None:
         """Nothing."""
 
-    @property
-    def kept(self) -> str:
-        """What is left where the loss is lost."""
+    def kept(self, rows: list[EpochEnded]) -> str:
+        """What is left where the loss is lost after these epochs."""
         return "the model has the weights of the best epoch, or without one those before this step"

@@ -34,14 +34,15 @@ from kitnet.train.events import (
 )
 from kitnet.train.foretold import TooMuchMemoryError, check_plan, check_training_memory
 from kitnet.train.in_memory import InMemory
+from kitnet.train.judgement import Judgement, judge
 from kitnet.train.metrics import Score, evaluate, told, told_parts
 from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves, since_best
 from kitnet.train.step import Progress as Compiling
-from kitnet.train.step import Step, judged_step, make_step, pick_engine
+from kitnet.train.step import Step, judged_step, make_step
 from kitnet.train.target import INPUT
-from kitnet.train.trouble import trouble
+from kitnet.train.trouble import diverged, trouble
 
 MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
 
@@ -90,11 +91,14 @@ class Loop:
                 if self.stop.is_set() and (self.progress.step or not self.run.ended(self.progress)):
                     yield self._stopped()
                     return
-            summary = self.run.summary(self.progress, self._test(), step_of.engine)
+            judgement = self._test()
+            test = judgement.score if isinstance(judgement, Judgement) else judgement
+            summary = self.run.summary(self.progress, test, step_of.engine)
             ago = since_best(self.progress.rows)  # the best epoch is what the run is worth
+            summary["diverged"] = diverged(self.run, self.progress)
             summary["trouble"] = trouble(self.run, self.progress, self._seen, ago)
             saves.write_summary(summary)
-            yield Finished(saves.path, summary)
+            yield Finished(saves.path, summary, judgement if isinstance(judgement, Judgement) else None)
 
     def _started(self) -> Started:
         run, progress, parts = self.run, self.progress, self.run.parts
@@ -119,21 +123,9 @@ class Loop:
 
     def _compile(self) -> tuple[Step, int | None]:
         """The step, and the bytes that it needs, where they are known."""
-        run, engine = self.run, pick_engine(self.run.settings.engine)
-        step_of = make_step(
-            engine,
-            run.model,
-            run.loader.batch,
-            run.rule,
-            run.memory,
-            run.settings.seed,
-            run.settings.frozen,
-            run.settings.threads,
-            self.compiling,
-            run.form,
-            lambda plan: check_plan(run, plan),
-        )
-        return step_of, check_training_memory(run, step_of) if engine == "compiled" else None
+        run = self.run
+        step_of = make_step(run, self.compiling, lambda plan: check_plan(run, plan))
+        return step_of, check_training_memory(run, step_of) if step_of.engine == "compiled" else None
 
     def _epoch(self, step_of: Step) -> Iterator[Event]:
         """An epoch, or the rest of it; where training is to stop the model is saved as it is."""
@@ -249,13 +241,13 @@ class Loop:
             raise self._lost(score.loss, f"after step {self.progress.step} of epoch")
         return score
 
-    def _test(self) -> Score | None:
-        """The score of the best model on the test part, if there is one: once, when training has ended."""
+    def _test(self) -> Judgement | Score | None:
+        """The best model's judgement of the test part, or its losses, if there is one: once, at the end."""
         test, model = self.run.parts.test, self.run.model
         if test is None:
             return None
         self.saves.restore_best(model.net)
-        return evaluate(model, test)
+        return judge(model, test) if model.classes else evaluate(model, test)
 
     def _check_weights(self) -> None:
         if not np.isfinite(self.run.model.net.weights.flat).all():
@@ -273,8 +265,7 @@ class Loop:
         self.saves.save_model(self.run.model, golden, self.progress.rows)
 
     def _save(self) -> None:
-        run = self.run
-        self.saves.save(run.model.net, run.rule, run.memory, self.progress)
+        self.saves.save(self.run.training, self.progress)
         self._saved = time.monotonic()
 
     def _save_start(self) -> None:
@@ -295,5 +286,5 @@ class Loop:
             )
         what = "the gradient is not finite" if np.isfinite(loss) else f"the loss became {loss}"
         return TrainingError(
-            f"{what} {where}; {saves.kept}; try a smaller --lr than {self.run.settings.lr:g}"
+            f"{what} {where}; {saves.kept(progress.rows)}; try a smaller --lr than {self.run.settings.lr:g}"
         )

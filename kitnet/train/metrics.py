@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -66,25 +66,34 @@ class Score:
 
 def evaluate(model: Model, source: Source) -> Score:
     """The model's mean loss and accuracy on a data set, in evaluation mode; of a network that gives its input
-    what each output loses, with one draw from each distribution, the same at every call. A thread reads the
-    next pictures while these are judged. Classes are matched by name. Raises DataError where the model knows
-    other ones."""
-    gives_input, score = model.target == INPUT, Score()
-    source = source if gives_input else renumbered(source, model.classes)
+    what each output loses, with one draw from each distribution, the same at every call. Classes are matched
+    by name. Raises DataError where the model knows other ones."""
+    score = Score()
+    if model.target == INPUT:
+        for x, _ in _prepared(model, source):
+            each = losses_of(model, x, score.samples)
+            score.add_parts(total(model.losses, each), each)
+        return score
+    for labels, losses, probabilities in judged_chunks(model, renumbered(source, model.classes)):
+        score.add(losses, probabilities.argmax(1) == labels)
+    return score
+
+
+def judged_chunks(model: Model, source: Source) -> Iterator[tuple[Array, Array, Array]]:
+    """Labels, losses and probabilities of some pictures after the other."""
+    for x, labels in _prepared(model, source):
+        yield labels, *model.judge(x, labels)
+
+
+def _prepared(model: Model, source: Source) -> Iterator[tuple[Array, Array]]:
+    """Some prepared pictures after the other with their labels, while a thread reads the next."""
     model.refresh()
     chunks = ((model.preparation.prepare(images), labels) for images, labels in source.chunks())
     with ThreadPoolExecutor(1, "evaluation") as pool:
         due = pool.submit(next, chunks, None)
         while (found := due.result()) is not None:
             due = pool.submit(next, chunks, None)
-            x, labels = found
-            if gives_input:
-                each = losses_of(model, x, score.samples)
-                score.add_parts(total(model.losses, each), each)
-                continue
-            losses, probabilities = model.judge(x, labels)
-            score.add(losses, probabilities.argmax(1) == labels)
-    return score
+            yield found
 
 
 def told(part: str, score: Score | None) -> dict[str, float | None]:

@@ -108,7 +108,7 @@ def _learn(
                 row = _row(model, parts, seconds)
                 folder.write_rows([row])
                 golden = preparation.first(parts.validation or train, GOLDEN)
-                Saves(folder, lock, 1).save_model(model, golden, [row])
+                Saves(folder, lock).save_model(model, golden, [row])
                 whole = True
                 yield row
                 test = None if parts.test is None else evaluate(model, parts.test)

@@ -22,7 +22,7 @@ from kitnet.net.objective import goals_of, with_goals
 from kitnet.net.weighted_losses import write_losses
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED
-from kitnet.train.checkpoint import Progress
+from kitnet.train.checkpoint import Progress, Training
 from kitnet.train.events import EpochEnded
 from kitnet.train.folder import absolute
 from kitnet.train.metrics import Score, told, told_parts
@@ -98,6 +98,11 @@ class Run:
         )
         run = cls.on(name, settings, model, parts)
         run.notes += [note] if note else []
+        if run.loader.batch > len(parts.train):
+            run.notes.append(
+                f"a batch of {run.loader.batch:,} is more than the {len(parts.train):,} images to train "
+                "with: a step has all of them, and an epoch is one step"
+            )
         return run
 
     @classmethod
@@ -157,6 +162,12 @@ class Run:
         """Take over the weights that a new run is to begin with. Raises KitnetError."""
         if self.settings.weights is not None:
             self.notes.append(begin_from(self.model.net, self.settings.weights))
+
+    @property
+    def training(self) -> Training:
+        """What its checkpoints are of."""
+        steps, settings = self.loader.steps, self.settings.decisive
+        return Training(self.model.net, self.rule, self.memory, steps, self.data, settings)
 
     @property
     def examples(self) -> Source:

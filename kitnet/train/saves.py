@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kitnet.base.error import RunError
 from kitnet.base.spec import Array
 from kitnet.files import Lock, copy_whole, remove
-from kitnet.net import Net, Weights
-from kitnet.optim import Rule
-from kitnet.train.checkpoint import ChangedError, Progress, load_checkpoint, save_checkpoint
+from kitnet.net import Net
+from kitnet.train.checkpoint import ChangedError, Progress, Training, load_checkpoint, save_checkpoint
 from kitnet.train.events import EpochEnded
 from kitnet.train.folder import RunFolder
 from kitnet.train.model import Model
@@ -23,21 +21,17 @@ FORMAT_1 = "checkpoint.safetensors"  # of a run of format 1
 
 @dataclass
 class Saves:
-    """The files of a run whose folder is locked, in a training of so many steps an epoch, on `data` of this
-    digest."""
+    """The files of a run whose folder is locked."""
 
     folder: RunFolder
     lock: Lock
-    steps: int
-    data: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)  # that decide the bits
     newest: Path | None = None  # the checkpoint that the run goes on from, or saved last
     warning: str = ""  # about the checkpoint that the run goes on from
 
-    def save(self, net: Net, rule: Rule, memory: Mapping[str, Weights], progress: Progress) -> None:
+    def save(self, training: Training, progress: Progress) -> None:
         """A checkpoint. Of the others the newest that is whole stays, all before it go. Raises RunError."""
-        path = self.folder.checkpoint(progress.epoch * self.steps + progress.step)
-        save_checkpoint(path, net, rule, memory, progress, self.data, self.settings)
+        path = self.folder.checkpoint(progress.epoch * training.steps + progress.step)
+        save_checkpoint(path, training, progress)
         for other in self.folder.checkpoints():
             if other not in (path, self.newest):
                 remove(other)
@@ -67,9 +61,16 @@ class Saves:
         """What is told of the run when it has ended. Raises RunError."""
         self.folder.write_summary(summary)
 
-    @property
-    def kept(self) -> str:
-        """What is left where the loss is lost."""
+    def kept(self, rows: list[EpochEnded]) -> str:
+        """What is left where the loss is lost after these epochs."""
+        if rows:
+            best = rows[-1 - since_best(rows)]
+            held = best.val_accuracy is not None
+            right = best.val_accuracy if held else best.train_accuracy
+            return (
+                f"the best model, that of epoch {best.epoch} with {right:.2%} of the "
+                f"{'validation' if held else 'training'} images right, is kept in {self.folder.best}"
+            )
         if self.folder.last.exists():
             return f"the model that was saved last is kept in {self.folder.last}"
         return f"no epoch had ended, so that only the start is kept, in {self.newest}"
@@ -81,13 +82,13 @@ class Saves:
             net.weights.flat[...] = best.weights.flat
             net.keep(best.state)
 
-    def load(self, net: Net, rule: Rule, memory: Mapping[str, Weights]) -> Progress:
-        """Fill a network and the memory of a rule from the newest checkpoint that is whole; `warning` tells
-        of one that is not. Raises RunError where there is none."""
+    def load(self, training: Training) -> Progress:
+        """Fill its network and the memory of its rule from the newest checkpoint that is whole; `warning`
+        tells of one that is not. Raises RunError where there is none."""
         reasons = []
         for path in self.folder.checkpoints():
             try:
-                progress = load_checkpoint(path, net, rule, memory, self.steps, self.data, self.settings)
+                progress = load_checkpoint(path, training)
             except ChangedError:
                 raise
             except RunError as error:

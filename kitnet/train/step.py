@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,8 +16,11 @@ from kitnet.net.objective import Losses, check_batch, checked_targets, least_bat
 from kitnet.net.reference import by_operand
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED, norm, shares
-from kitnet.train.model import Model
 from kitnet.train.target import INPUT, input_targets, total
+
+if TYPE_CHECKING:
+    from kitnet.train.model import Model
+    from kitnet.train.run import Run
 
 ENGINES = ("compiled", "formula")
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
@@ -106,8 +109,9 @@ class FormulaStep:
             before, new = (mean.dtype.type(share) for share in shares(first, n))
             dw = before * mean + new * dw
         numbers = (self.gradient.flat, *(tape[goal.path] for goal in self._goals))
-        if self._rule.reads_norm:
-            numbers = *numbers, norm(dw)
+        length = norm(dw) if self._rule.reads_norm else None
+        if length is not None:
+            numbers = *numbers, length
         self.finite = all(bool(np.isfinite(each).all()) for each in numbers)
         if not self.finite:
             return
@@ -117,7 +121,6 @@ class FormulaStep:
         if not update:
             return
         w, decays = net.weights.flat, self._decays
-        length = norm(dw) if self._rule.reads_norm else None
         for member in self._rule.members(net.weights.params):
             for start, size in net.weights.runs(member.paths).values():
                 here, own = slice(start, start + size), member.rule
@@ -159,35 +162,28 @@ def pick_engine(name: str | None) -> str:
     return name
 
 
-def make_step(
-    engine: str,
-    model: Model,
-    batch: int,
-    rule: Rule,
-    memory: Mapping[str, Weights],
-    seed: int,
-    frozen: Collection[str] = (),
-    threads: int | None = None,
-    progress: Progress | None = None,
-    target: str | None = None,
-    allow: Callable[[Any], None] | None = None,
-) -> Step:
-    """A training step for up to `batch` images, of all parameters but those at `frozen` paths, with targets
-    of the form `target`; it accumulates where the memory has a place for the mean. A compiled one also lets
-    the model's scores be compiled. `allow` may raise an error for a step's plan before it is compiled."""
-    if engine == "formula":
-        return FormulaStep(model.net, model.losses, rule, memory, target=target, seed=seed, frozen=frozen)
+def make_step(run: Run, progress: Progress | None = None, allow: Callable[[Any], None] | None = None) -> Step:
+    """The training step of a run, of all parameters but the frozen ones; it accumulates where the memory has
+    a place for the mean. A compiled one also lets the model's scores be compiled. `allow` may raise an error
+    for a step's plan before it is compiled."""
+    model, settings, memory = run.model, run.settings, run.memory
+    same: dict[str, Any] = {
+        "target": run.form,
+        "seed": settings.seed,
+        "frozen": settings.frozen,
+    }
+    if pick_engine(settings.engine) == "formula":
+        return FormulaStep(model.net, model.losses, run.rule, memory, **same)
     from kitnet.engine import TrainingStep
 
+    threads = settings.threads
     step = TrainingStep(
         model.net,
         model.losses,
-        batch,
-        rule,
+        run.loader.batch,
+        run.rule,
         memory,
-        target=target,
-        seed=seed,
-        frozen=frozen,
+        **same,
         accumulate=ACCUMULATED in memory,
         threads=threads,
         progress=progress,

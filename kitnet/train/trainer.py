@@ -40,7 +40,7 @@ def train(
     given = run.settings.name or None
     name = run.name.replace(":", "-") if given is None else given
     folder = RunFolder.create(run.settings, name, numbered=given is None)
-    saves = Saves(folder, folder.lock(), run.loader.steps, run.data, run.settings.decisive)
+    saves = Saves(folder, folder.lock())
     loop = Loop(run, saves, Progress(), stop or threading.Event(), compiling)
     return recorded(loop.events(), run.settings, run.rule)
 
@@ -61,8 +61,8 @@ def resume(
     try:
         folder.remove_leftovers()
         run = Run.of(settings if epochs is None else replace(settings, epochs=epochs))
-        saves = Saves(folder, lock, run.loader.steps, run.data, run.settings.decisive)
-        progress = saves.load(run.model.net, run.rule, run.memory)
+        saves = Saves(folder, lock)
+        progress = saves.load(run.training)
         if progress.epoch > run.epochs or (run.ended(progress) and folder.summary.exists()):
             raise RunError(f"{folder.path}: {run.why_ended(progress)}")
         at = progress.epoch * run.loader.steps + progress.step

@@ -16,6 +16,7 @@ from kitnet.net.weighted_losses import write_losses
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import EpochEnded
 from kitnet.train.run import Run
+from kitnet.train.saves import since_best
 
 LEAST_EPOCHS, LEAST_STEPS = 2, 100  # before which a slow start is no trouble
 GROWN = 2.0  # times the loss of the first step: diverged
@@ -103,6 +104,22 @@ def _silence(run: Run, still: str) -> str:
     return (
         f"{still}: the weights of {cut(', '.join(dead))} are all 0, so that no gradient comes through; let "
         f"them begin in another way, such as --init {USUAL}"
+    )
+
+
+def diverged(run: Run, progress: Progress) -> str:
+    """The first epoch whose loss has grown so, if there is one, and what the best model is worth."""
+    grown = (row for row in progress.rows if row.train_loss > GROWN * progress.first_loss > 0)
+    first = next(grown, None)
+    if first is None:
+        return ""
+    best = progress.rows[-1 - since_best(progress.rows)]
+    when = "from before it" if best.epoch < first.epoch else "behind it"
+    worth = f", has {best.val_accuracy:.2%} of the validation images right" if best.val_accuracy else ""
+    return (
+        f"training diverged in epoch {first.epoch}, behind step {(first.epoch - 1) * run.loader.steps}: its "
+        f"loss is {first.train_loss:.4g}, that of the first step {progress.first_loss:.4g}; the best model, "
+        f"that of epoch {best.epoch} {when}{worth}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Floor 3: networks of the literature, one file a family, each with its card.
+"""Floor 4: networks of the literature, one file a family, each with its card.
 
 `MODELS` holds the cards by name; `kitnet.zoo.find('vgg16')` gives one, or says which name is near. A variant
 stands behind a colon: `vgg16:pooled`. `RECIPES` has the trainings on known data by their whole names, such as

@@ -96,8 +96,7 @@ def test_impossible_input_and_batch(refused):
     assert refused("show", "lenet5", "--input", "28x28x1") == (
         "C5: a 5x5 filter does not fit its 4x4x16 input: (4 - 5 + 2*0) / 1 + 1 = 0 (so far: 28x28x1 -> C1 "
         "24x24x6 "
-        "-> S2 12x12x6 -> C3 8x8x16 -> S4 4x4x16 -> lecuntanh4 4x4x16); use pad=0:1x0:1, a 4x4 filter, or "
-        "a 32x32x1 "
+        "-> S2 12x12x6 -> C3 8x8x16 -> S4 4x4x16 -> lecuntanh4 4x4x16); use a 32x32x1 "
         "input of the network"
     )
 

@@ -18,6 +18,7 @@ import kitnet
 import kitnet.__main__
 
 SECONDS = 60  # far more than anything here takes
+FORMULA = ("--engine", "formula")  # which compiles nothing
 
 
 def names(folder):
@@ -166,7 +167,7 @@ def test_output_that_cannot_be_written(start, words):
 @FULL
 def test_training_goes_on_without_its_output(start, here, easy):
     with Path("/dev/full").open("w") as full:
-        process = start("train", "8x8x1 -> fc10", "--data", easy, "--epochs", "3", stdout=full)
+        process = start("train", "8x8x1 -> fc10", "--data", easy, "--epochs", "3", *FORMULA, stdout=full)
     _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 2
     assert err == "kitnet: standard output cannot be written (No space left on device)\n"
@@ -201,7 +202,9 @@ def test_a_closed_output_is_told_before_anything_begins(start, here, easy):
 @pytest.mark.skipif(os.name != "posix", reason="needs exec")
 def test_with_closed_errors_all_works(start, easy):
     closed = ("-c", CLOSED.format(2))
-    status, out, _ = ended(start("train", "8x8x1 -> fc10", "--data", easy, "--epochs", "1", program=closed))
+    status, out, _ = ended(
+        start("train", "8x8x1 -> fc10", "--data", easy, "--epochs", "1", *FORMULA, program=closed)
+    )
     assert status == 0 and "kitnet predict runs/net-1" in out
     assert ended(start("show", "lenet6", program=closed)) == (2, "", "")
 
@@ -239,7 +242,7 @@ def test_on_a_terminal_bar_and_results_do_not_run_into_each_other(start, easy):
 
     leader, follower = pty.openpty()
     process = start(
-        "train", "8x8x1 -> fc10", "--data", easy, "--epochs", "3", stdout=follower, stderr=follower
+        "train", "8x8x1 -> fc10", "--data", easy, "--epochs", "3", *FORMULA, stdout=follower, stderr=follower
     )
     os.close(follower)
     seen = b""

@@ -82,3 +82,34 @@ def test_deviation_of_colours(say_json, tmp_path):
     np.testing.assert_allclose(found["train"]["mean"], (pixels / 255).mean((0, 1, 2)))
     np.testing.assert_allclose(found["train"]["deviation"], (pixels / 255).std((0, 1, 2)))
     assert found["test"]["deviation"] == [0, 0, 0]
+
+
+def test_one_folder_of_classes(say, say_json, folder):
+    """Which has no other part, and a folder of a class without pictures."""
+    (folder / "train" / "eel").mkdir()
+    (folder / "train" / "eel" / "notes.txt").write_text("none")
+    said = say("data", folder / "train")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        "class  train",
+        "cat        3",
+        "dog        2",
+        "all        5",
+        "No picture in 1 of the classes' folders: eel",
+        "There is neither a validation nor a test part; training takes one with --split 0.2",
+        "train: sizes 4x6x3 (2), 8x8x1 (2), 4x4x1 (1); mean 0.608 0.608 0.608; deviation 0.430 0.430 0.430",
+    ]
+    assert say_json("data", folder / "train")["empty"] == ["eel"]
+    said = say("train", "4x4x1 -> fc2", "--data", folder, "--epochs", 1, "--validation", 0)
+    assert "kitnet: no picture in 1 of the classes' folders, left out: eel\n" in said.err
+
+
+def test_what_is_more_than_the_data_or_their_pictures(say, refused, folder):
+    words = ("train", "4x4x1 -> fc2", "--data", folder, "--epochs", 1, "--validation", 0)
+    assert (
+        "kitnet: a batch of 50 is more than the 5 images to train with: a step has all of them, and an epoch "
+        "is one step\n"
+    ) in say(*words, "--batch", 50).err
+    assert refused(*words, "--augment", "flip,crop4") == (
+        "augmentation crop4: a shift by up to 4 may leave nothing of pictures of 4x4x1; use such as crop1"
+    )

@@ -72,6 +72,7 @@ def test_a_place_where_nothing_can_be_kept(train, losses, environment, folder):
     assert (found, err) == (losses, without_a_cache(folder, "No such file or directory"))
 
 
+@pytest.mark.slow
 def test_a_cache_that_is_a_file(train, losses, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     found, err, _ = train("hostile", KITNET_CACHE=str(tmp_path / "file"))()
@@ -106,6 +107,7 @@ def test_folders_in_place_of_the_files(train, losses, tmp_path):
     assert sorted(cache.iterdir()) == files  # nothing is left of what could not be written
 
 
+@pytest.mark.slow
 def test_two_processes_fill_one_cache_at_once(train, losses, tmp_path):
     cache = tmp_path / "cache"
     ends = [train(name, KITNET_CACHE=str(cache)) for name in ("one", "two")]
@@ -125,6 +127,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs users as POSIX has them")
 def test_a_user_without_a_home_directory(train, losses, here):
     """As in a container that runs as a user of whom it has no entry."""
@@ -168,6 +171,7 @@ cpu._quotas.__defaults__ = tuple(map(pathlib.Path, {trees!r}))
 
 @LINUX
 @pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.sample(2)
 def test_a_quota_of_half_a_core(train, losses, tmp_path, version):
     """The control groups of a container that shows all cores of its host."""
     group = tmp_path / "tree" / ("box" if version == 2 else "cpu/box")
@@ -203,6 +207,7 @@ def test_a_lesser_instruction_set_that_was_asked_for_is_no_news(train, losses, l
     assert err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("sse42" not in levels(), reason="needs an x86 processor")
 def test_a_processor_with_nothing_says_so_once(train, losses):
     first = "from kitnet.kernels import cpu\n" + CORES

@@ -81,6 +81,14 @@ def test_json(say_json):
     assert found["passes"]["forward"]["winner"] in names
 
 
+def test_an_input_that_was_perhaps_meant_otherwise(say):
+    assert (
+        "28x28 is one axis: 28 places of 28 channels; for grey images write 28x28x1"
+        in say("lab", "28x28 conv3-8", "--code").out.splitlines()
+    )
+    assert "is one axis" not in say("lab", "28x28x1 conv3-8", "--code").out
+
+
 def test_code(say, say_json):
     out = say("lab", LINE, "--code").out
     assert out.startswith("12x4 -> conv3-5 bias=no: conv.direct.channels, kernel convolution\n")

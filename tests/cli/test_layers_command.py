@@ -83,7 +83,7 @@ def test_one_word(say):
         "    units: a whole number, always given\n"
         "    bias: yes or no, usually yes\n"
         "    init: zeros or ones or mean or quarter or lecun1998 or lecun or glorot or he or gaussian or "
-        "orthogonal, "
+        "orthogonal or dirac, "
         "usually he\n"
         "\n"
         "Parameters\n"
@@ -149,7 +149,11 @@ def test_every_word_has_formulas_both_ways_a_source_and_an_example(say_json, wor
 
 def test_an_unknown_word(refused):
     assert refused("layers", "pool") == (
-        "unknown layer 'pool' (kitnet calls it 'maxpool'); `kitnet layers` prints all of them"
+        "unknown layer 'pool' (kitnet calls it 'maxpool'); write maxpool5; `kitnet layers maxpool` tells all "
+        "of it"
+    )
+    assert refused("layers", "cnov") == (
+        "unknown layer 'cnov' (did you mean 'conv'?); `kitnet layers` prints all of them"
     )
 
 
@@ -181,8 +185,16 @@ def test_it_is_printed_in_the_words_line(say, word, formula):
     assert line.startswith(f"{word} ({kind})") and formula in line
 
 
-@pytest.mark.parametrize(("name", "word"), [("convt", "transposed"), ("depthwise", "conv")])
-def test_words_of_other_libraries(refused, name, word):
+@pytest.mark.parametrize(
+    ("name", "word", "written"),
+    [
+        ("convt", "transposed", "transposed5-6"),
+        ("depthwise", "conv", "conv3-16 groups=16, with as many groups as there are channels"),
+        ("mse", "quadratic", "quadratic"),
+    ],
+)
+def test_words_of_other_libraries(refused, name, word, written):
     assert refused("layers", name) == (
-        f"unknown layer {name!r} (kitnet calls it {word!r}); `kitnet layers` prints all of them"
+        f"unknown layer {name!r} (kitnet calls it {word!r}); write {written}; `kitnet layers {word}` tells "
+        "all of it"
     )

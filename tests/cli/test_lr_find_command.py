@@ -30,6 +30,18 @@ def test_the_advice_names_the_folder_of_the_data(say, easy, tmp_path):
     assert f"' --data mnist --data-dir '{folder}' --lr " in said.out.splitlines()[-1]
 
 
+def test_another_input_and_what_a_line_leaves_open(say, easy):
+    """The same flags as those of `kitnet train`, which the advice repeats."""
+    words = ("--input", "16x16x1", "--set", "N=1", "classes=10", "--validation", "0.2", "--megapixels", "1")
+    line = "INPUT -> [conv3-4 same -> tanh]*N -> maxpool2 -> FC"
+    said = say("lr-find", line, "--data", easy, *words, "--steps", "40", "--batch", "16")
+    assert said.status == 0, said.err
+    assert said.out.splitlines()[-1].startswith(
+        f"try: kitnet train '{line}' --data {easy} --validation 0.2 --megapixels 1 --input 16x16x1 "
+        "--set N=1 classes=10 --lr "
+    )
+
+
 def test_the_table_fits_the_terminal(say, easy, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     said = say("lr-find", LINE, "--data", easy, "--batch", "16", "--steps", "20", "--engine", "formula")

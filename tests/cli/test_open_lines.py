@@ -92,3 +92,19 @@ def test_other_mistakes_in_what_is_set(refused):
     assert refused("train", "--resume", "runs/net-1", "--set", "N=2", "--input", "8x8x1") == (
         "--resume goes on with the run's own arguments; leave out --input, --set"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "input", "reason", "remedy"),
+    [
+        ("lenet5", "30x30x1", "S4: a stride of 2 does not divide: ", "use a 32x32x1 input of the network"),
+        (
+            *("vgg16", "50x50x3", "stage2.maxpool1: a stride of 2 does not divide: "),
+            "use a 32x32x3 or 64x64x3 input of the network, or --on-misfit floor",
+        ),
+    ],
+)
+def test_a_network_of_the_zoo_gets_advice_that_can_be_typed(refused, name, input, reason, remedy):
+    """Its layers have no place in a line where another padding could stand."""
+    text = refused("show", name, "--input", input)
+    assert text.startswith(reason) and text.endswith(f"; {remedy}"), text

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,11 @@ def test_data_that_are_gone_are_told(say, easy, trained, tmp_path):
     assert "there is no such folder or file" in Path("report.html").read_text()
 
 
-def test_training_leaves_pictures(leaving, say, easy, here):
+def test_training_leaves_pictures(leaving, say, easy, here, monkeypatch):
+    """Of the judgement that the run ended with: the test part is not judged again."""
+    monkeypatch.setattr(
+        import_module("kitnet.look.report"), "judged", lambda *given: pytest.fail("judged again")
+    )
     said = train(say, easy)
     assert said.err == "" and "matplotlib" not in said.out
     assert {path.name for path in (here / "runs" / "net-1").iterdir()} >= DRAWN

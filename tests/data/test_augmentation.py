@@ -166,7 +166,11 @@ def test_texts_that_are_none(text: str, reason: str) -> None:
     assert str(caught.value) == f"augmentation {text!r}: {reason}"
 
 
-def test_a_reflection_needs_enough_picture() -> None:
+@pytest.mark.parametrize("text", ["crop8 reflect", "crop8"])
+def test_a_shift_needs_enough_picture(text: str) -> None:
     with pytest.raises(DataError) as caught:
-        changed("crop8 reflect")
-    assert str(caught.value) == "crop8 reflect: it reflects more than there is in pictures of 9x8x3"
+        changed(text)
+    assert str(caught.value) == (
+        f"augmentation {text}: a shift by up to 8 may leave nothing of pictures of 9x8x3; use such as crop1"
+    )
+    changed(text.replace("8", "7"))

@@ -154,6 +154,11 @@ def test_a_list_of_paths_and_labels(tmp_path: Path) -> None:
             b"path,x\na,b",
             "its first line has no column label or class or category or target; it names path, x",
         ),
+        (
+            b"path;label\na.png;cat",
+            "its first line is 'path;label': semicolons between its columns, expected commas; save it with "
+            "these",
+        ),
         (b"path,label\na.png", "line 2: 1 fields; expected at least 2"),
         (b"path,label\na.png, ", "line 2: expected a path and a class, but got 'a.png, '"),
         (
@@ -168,7 +173,7 @@ def test_a_list_of_paths_and_labels(tmp_path: Path) -> None:
         (b"path,label\n\xff,cat", "it is not UTF-8; save it as UTF-8"),
         (b"path,label\n" + b"x" * 200_000, "line 2: field larger than field limit (131072)"),
     ],
-    ids=range(8),
+    ids=range(9),
 )  # fmt: skip
 def test_lists_that_are_none(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "set.csv"

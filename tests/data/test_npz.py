@@ -77,6 +77,28 @@ def test_names_and_labels_in_a_column(tmp_path: Path) -> None:
     assert train.labels.shape == (6,)
 
 
+def test_labels_that_are_names(tmp_path: Path) -> None:
+    given = arrays()
+    names = np.array(["cat", "ant", "dog"])
+    for kind in ("U3", "S3"):
+        given |= {name: names[arrays()[name]].astype(kind) for name in ("y_train", "y_test")}
+        train, _, test = load(saved(tmp_path / "set.npz", **given))
+        assert train.classes == ("ant", "cat", "dog")
+        assert (train.labels.tolist(), test.labels.tolist()) == ([1, 0, 2, 2, 0, 1], [2, 1, 0])
+    train, *_ = load(saved(tmp_path / "set.npz", **given, classes=np.array(["dog", "cat", "ant", "eel"])))
+    assert train.labels.tolist() == [1, 2, 0, 0, 2, 1] and train.classes[3] == "eel"
+    given["y_test"] = np.array(["dog", "cow", "ant"])
+    assert refusal(saved(tmp_path / "set.npz", **given)) == (
+        "label 'cow' of sample 1 is none of the 3 classes, ant, cat, dog"
+    )
+    given["y_test"] = np.array([0, 1, 2])
+    assert len(load(saved(tmp_path / "set.npz", **given)).test) == 3
+    given["y_train"] = np.array([b"\xff"] * 6)
+    assert refusal(saved(tmp_path / "set.npz", **given)) == (
+        "its labels are bytes that are not UTF-8; save them as texts"
+    )
+
+
 def test_what_is_no_such_file(tmp_path: Path) -> None:
     path = tmp_path / "set.npz"
     assert refusal(path) == "No such file or directory"

@@ -47,6 +47,9 @@ def test_stl10_damaged(tmp_path: Path) -> None:
     (folder / "test_y.bin").write_bytes(b"\x01\x0b\x03")
     text = "label 10 of sample 1 is outside the 10 classes; expected 0 to 9"
     assert refusal(folder) == f"{folder}/test_y.bin: {text}"
+    (folder / "class_names.txt").write_bytes(b"bird\xff\n")
+    assert refusal(folder) == f"{folder}/class_names.txt: it is not UTF-8; take a fresh copy"
+    (folder / "class_names.txt").write_bytes(b"bird\n")
     (folder / "train_X.bin").write_bytes(b"x" * 27647)
     text = "27647 bytes are no whole number of pictures of 27648; take a fresh copy"
     assert refusal(folder) == f"{folder}/train_X.bin: {text}"

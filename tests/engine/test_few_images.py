@@ -58,7 +58,7 @@ def scores_by_formula(net: Net, x: Array) -> Array:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_layer_in_a_plan(case: Case) -> None:
     (shape,) = case.shapes
     before = f"conv{'x'.join('1' * (len(shape) - 1))}-{shape[-1]}" if len(shape) > 1 else f"fc{shape[-1]}"

@@ -86,7 +86,7 @@ def gradients_agree(net: Net, batch: int) -> None:
 
 @pytest.mark.parametrize("name", JOINED)
 @pytest.mark.parametrize("batch", [20, pytest.param(130, marks=pytest.mark.slow)])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_gradients_of_joined_branches(name: str, batch: int) -> None:
     gradients_agree(coarse(kitnet.parse(JOINED[name]), 2), batch)
 

@@ -19,7 +19,7 @@ from kitnet.layers import SoftmaxCrossEntropy as Cross
 from kitnet.layers.softmax import softmax
 from kitnet.net import Graph, Net, Weights, parse, usual_loss
 from kitnet.optim import Sgd
-from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from kitnet.train.checkpoint import Progress, Training, load_checkpoint, save_checkpoint
 from kitnet.train.step import FormulaStep
 
 LOSSES: Any = {"classes": Cross(), "auxiliary": (Cross(), 0.3)}
@@ -84,14 +84,14 @@ def test_a_run_that_was_saved_goes_on_with_the_same_bits(tmp_path: Path) -> None
     step = net.compile(20, "train", loss=LOSSES, rule=RULE)
     for i in range(3):
         step(*batch(i), i)
-    save_checkpoint(tmp_path / "c", net, RULE, step.memory, Progress())
+    save_checkpoint(tmp_path / "c", Training(net, RULE, step.memory, 7), Progress())
     ends = []
     for i in range(3, 6):
         step(*batch(i), i)
     ends.append(net)
     again = crossing()
     memory = {"velocity": again.weights.like()}
-    load_checkpoint(tmp_path / "c", again, RULE, memory, 7)
+    load_checkpoint(tmp_path / "c", Training(again, RULE, memory, 7))
     going = again.compile(20, "train", loss=LOSSES, rule=RULE)
     going.memory["velocity"].flat[...] = memory["velocity"].flat
     for i in range(3, 6):

@@ -18,6 +18,7 @@ NORMS = [
     "lrn3 within",
     "lrn3 contrast",
     "contrastnorm3",
+    "batchnorm fixed=yes",
 ]
 
 
@@ -35,6 +36,8 @@ def test_training_as_by_the_formulas(norm: str, layout: str) -> None:
     net = kitnet.parse(line).initialise(1)
     rng = np.random.default_rng(0)
     x, dy = rng.standard_normal((21, 7, 6, 3), np.float32), rng.standard_normal((21, 5), np.float32)
+    for held in net.state.values():
+        held["mean"][...], held["var"][...] = rng.standard_normal(len(held["mean"])), rng.uniform(0.5, 2)
     tape = net.tape(x, train=True)
     want = tape.backward(dy)
     given = net.graph, net.weights, net.state, Context(train=True), {"input": x}, ("fc1",), {"fc1": dy}
@@ -51,6 +54,7 @@ def test_training_as_by_the_formulas(norm: str, layout: str) -> None:
 
 
 @pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.sample(2)
 def test_all_are_kernels(norm: str) -> None:
     """In both layouts, but for `contrastnorm`, to whose layout values are converted."""
     net = kitnet.parse(f"6x6x4 -> conv3-8 same -> {norm} -> fc3").initialise(0)
@@ -82,3 +86,28 @@ def test_gradients_of_few_images_are_summed_over_all_positions() -> None:
     ran = run_once(*given, {"layernorm1": dy}, layout="images")
     for path, gradient in ran.parameters.items():
         np.testing.assert_allclose(gradient, want[path], rtol=1e-4, atol=1e-4)
+
+
+def test_the_way_back_of_fixed_norms_through_sums() -> None:
+    """Of the input, whose gradient nobody wants; added to what goes round it, with an activation and without;
+    frozen, so that x is not read."""
+    net = kitnet.parse(
+        "6x5x4 -> fixed:batchnorm fixed=yes -> residual[conv3-4 same -> batchnorm fixed=yes] -> relu "
+        "-> residual[batchnorm fixed=yes] -> fc3"
+    ).initialise(1)
+    rng = np.random.default_rng(3)
+    for held in net.state.values():
+        held["mean"][...], held["var"][...] = rng.standard_normal(4), rng.uniform(0.5, 2, 4)
+    x, dy = rng.standard_normal((21, 6, 5, 4), np.float32), rng.standard_normal((21, 3), np.float32)
+    want = net.tape(x, train=True).backward(dy)
+    given = net.graph, net.weights, net.state, Context(train=True), {"input": x}, ("fc1",), {"fc1": dy}
+    for layout in ("images", "channels"):
+        ran = run_once(*given, layout=layout)
+        assert ran.plan.formula_steps == 0
+        for path, gradient in ran.parameters.items():
+            np.testing.assert_allclose(
+                gradient, want[path], rtol=0, atol=5e-5 * max(1, abs(want[path]).max()), err_msg=path
+            )
+        for path, held in ran.state.items():
+            for name, array in held.items():
+                np.testing.assert_array_equal(array, net.state[path][name])

@@ -90,7 +90,7 @@ RELU_NORMS = NETS["norms"].replace("tanh", "relu")
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("batch", [1, 20, 64, pytest.param(300, marks=pytest.mark.slow)])
-@pytest.mark.sample(7)
+@pytest.mark.sample(11)
 def test_training_step_of_whole_networks(name: str, batch: int) -> None:
     random = np.random.default_rng(batch)
     net = coarse(kitnet.parse(NETS[name]), 2)

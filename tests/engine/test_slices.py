@@ -49,7 +49,7 @@ def images_of(net: Net, samples: int) -> Array:
 
 @pytest.mark.parametrize("name", ENDS)
 @pytest.mark.parametrize("samples", [8, pytest.param(15, marks=pytest.mark.slow), 22])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_scores(name: str, samples: int) -> None:
     """Of a whole batch, and of one that is not full; the second run finds the first one's memory."""
     net = kitnet.parse(ENDS[name]).initialise(2)
@@ -139,7 +139,7 @@ DENSE = (
 
 
 @pytest.mark.parametrize("name", [*sorted(ENDS.keys() - {"wide to the end"}), "dense"])
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 def test_they_are_wherever_a_network_can_be_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also behind a sum over its term, and behind what lies in a concatenation; here for small images."""
     monkeypatch.setattr(slicing, "LEAST_BYTES", 0)

@@ -18,7 +18,8 @@ WIDE = (
 )
 
 
-@pytest.mark.parametrize("batch", [1, pytest.param(70, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("batch", [1, 70])
+@pytest.mark.slow
 def test_wide_layers_take_it_and_agree_with_the_formulas(batch: int) -> None:
     net = kitnet.parse(WIDE).initialise(1)
     with_it, without = assert_right_with_and_without("winograd", net, batch, 2000)

@@ -293,7 +293,7 @@ def drawn(seed: int) -> Problem:
 
 
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_drawn_problems(seed: int):
     check_exactly(drawn(seed), at="end" if seed % 2 else "start")
 
@@ -413,7 +413,7 @@ SUMS += ["linear", "depthwise with a multiplier", "groups that fill the lanes"]
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_a_sum_is_written_over_one_of_its_terms(case: str, level: str, packed: bool):
     """Whole 64ths add up exactly, and only a curve is rounded."""
     p, cpu = CASES[case], detect(level)

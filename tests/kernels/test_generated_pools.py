@@ -24,7 +24,7 @@ from kitnet.kernels.sum_pool import sum_pool, sum_pool_gradient
 from kitnet.layers import MaxPool
 from kitnet.layers.contract import Context, Kept
 
-PROBLEMS, TOGETHER = 700, 50  # in CI, and compiled at once; the kinds in turn, every other one a max pool
+PROBLEMS, TOGETHER = 700, 25  # in CI, and compiled at once; the kinds in turn, every other one a max pool
 FEW = 50  # by default
 
 

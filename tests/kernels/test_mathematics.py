@@ -111,6 +111,49 @@ def test_signs_of_zero_and_oddness(level):
     np.testing.assert_array_equal(y[::2], -y[1::2])
 
 
+def _nearly_ties() -> tuple[np.ndarray, np.ndarray]:
+    """Significands whose quotient lies as near to the middle between two float32 as one can, on both sides:
+    a * 2^n = m * b + rest with m odd and rest -1 or 1. Divisors just below a power of two are the hardest."""
+    some = np.random.default_rng(8).integers(2**22, 2**23, 2**12) * 2 + 1
+    b = np.concatenate([2**24 - np.arange(1, 2**10, 2), some])
+    pairs = []
+    for n in (24, 25):
+        inverse = np.array([pow(2, -n, int(each)) for each in b])
+        for rest in (-1, 1):
+            a = inverse * rest % b
+            pairs += [(a, b), (a + b, b)]
+    a, b = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    whole = (a >= 2**23) & (a < 2**24)
+    return a[whole].astype(np.float32), b[whole].astype(np.float32)
+
+
+@pytest.mark.parametrize("level", levels())
+def test_quotients_have_the_bits_of_the_divider(level):
+    """But for the last of a dividend below 2^-78."""
+    near_a, near_b = _nearly_ties()
+    grid = [np.repeat(each, 16) for each in np.meshgrid(SPECIAL, SPECIAL)]  # alone in a vector
+    rng = np.random.default_rng(9)
+    some = rng.integers(0, 2**32, (2, 2**15), np.uint32).view(np.float32)
+    tame = np.ldexp(rng.standard_normal((2, 2**17), np.float32), rng.integers(-50, 50, (2, 2**17)))
+    a = np.concatenate([near_a, near_a * np.float32(2**-70), grid[0], some[0], tame[0]])
+    b = np.concatenate([near_b, near_b * np.float32(2**-50), grid[1], some[1], abs(tame[1])])
+    a[abs(a) < 2.0**-78] *= 0
+    k = Kernel("quotients", detect(level), 1, a=F32, b=F32, y=F32)
+    pa, pb, py = k.pointers
+
+    def body(i, n):
+        k.store(mathematics.quotient(k, k.vector(pa, i, n), k.vector(pb, i, n)), py, i, n)
+
+    k.sweep(len(a), body)
+    y = np.zeros_like(a)
+    build([k])[0](a=a, b=b, y=y)
+    with np.errstate(all="ignore"):
+        want = a / b
+    assert (np.isnan(y) == np.isnan(want)).all()
+    same = y.view(np.int32) == want.view(np.int32)
+    assert (same | np.isnan(y)).all(), (a[~same][:3], b[~same][:3])
+
+
 def test_a_scalar_is_the_same_as_a_lane():
     k = Kernel("scalar", detect(), 1, x=F32, y=F32)
     x, y = k.pointers

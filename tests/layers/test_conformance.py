@@ -17,10 +17,23 @@ from kitnet.testing import check_contract, check_definition, check_executor, che
 EVERY = list(LAYERS)
 
 
-@pytest.mark.sample(3)
-@pytest.mark.parametrize("word", EVERY)
+MANY_CASES = {"conv", "maxpool"}  # to execute takes seconds
+CHECKS = [check_contract, check_definition, check_gradient, check_executor, check_terms]
+
+
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
-    "check", [check_contract, check_definition, check_gradient, check_executor, check_terms]
+    ("check", "word"),
+    [
+        pytest.param(
+            check,
+            word,
+            id=f"{check.__name__}-{word}",
+            marks=pytest.mark.slow if check is check_executor and word in MANY_CASES else (),
+        )
+        for check in CHECKS
+        for word in EVERY
+    ],
 )
 def test_layer(check: Callable[[Case], None], word: str) -> None:
     for case in LAYERS[word].cases():

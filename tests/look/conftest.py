@@ -5,8 +5,7 @@ import pytest
 from patterns import patterns, write_folder
 
 from kitnet.data import Dataset
-from kitnet.look import Judgement
-from kitnet.train import Settings, train
+from kitnet.train import Judgement, Settings, train
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 

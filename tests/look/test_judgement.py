@@ -6,9 +6,9 @@ from PIL import Image
 
 from kitnet.base.error import KitnetError
 from kitnet.data import Dataset, Parts, load
-from kitnet.look import Judgement, Record, judge, judged, worst
+from kitnet.look import Record, judged, worst
 from kitnet.look.mistakes import SIDE, small
-from kitnet.train import Model, evaluate
+from kitnet.train import Judgement, Model, Settings, evaluate, judge, train
 
 
 def test_a_judgement_is_what_evaluate_finds(ran, easy):
@@ -22,6 +22,15 @@ def test_a_judgement_is_what_evaluate_finds(ran, easy):
     probabilities = Model.load(ran).judge(model.preparation.prepare(images), labels)[1]
     assert found.predicted.tolist() == probabilities.argmax(1).tolist()
     assert found.confidence == pytest.approx(probabilities.max(1), rel=1e-4)
+
+
+def test_a_run_hands_on_its_judgement_of_the_test_part(easy, tmp_path):
+    settings = Settings(model="8x8x1 -> fc10", data=easy, epochs=1, engine="formula", runs=str(tmp_path))
+    *_, ended = train(settings)
+    assert ended.judgement.score == Model.load(ended.folder).evaluate(load(easy).test)
+    _, found = judged(Record.read(ended.folder))
+    assert np.array_equal(ended.judgement.predicted, found.predicted)
+    assert ended.judgement.losses == pytest.approx(found.losses, rel=1e-5)  # which is compiled
 
 
 def test_without_a_test_part_the_validation_part_is_judged(ran, easy, monkeypatch):

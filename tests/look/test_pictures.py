@@ -10,7 +10,8 @@ from PIL import Image
 
 from kitnet.base.error import KitnetError
 from kitnet.data import Dataset
-from kitnet.look import Curve, Examined, Judgement, Record, draw, examine, first_filters, worst, write_classes
+from kitnet.look import Curve, Examined, Record, draw, examine, first_filters, worst, write_classes
+from kitnet.train import Judgement
 from kitnet.train.folder import PICTURES
 
 

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from kitnet.data import Dataset
-from kitnet.look import Examined, Judgement, Record, examine, matrix, report, worst
+from kitnet.look import Examined, Record, examine, matrix, report, worst
 from kitnet.look.report import differing, names_of
+from kitnet.train import Judgement
 
 EVIL = '<script>alert("1")</script>\x1b[31m&'
 

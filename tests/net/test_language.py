@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import kitnet
 from kitnet.base.error import KitnetError, LanguageError, ShapeError
+from kitnet.base.spec import INITIALISERS
 from kitnet.layers import Add, Concatenate, Convolution, Identity, Linear, MaxPool, Relu, Subsampling
 from kitnet.layers.connection_table import LENET5_C3
 from kitnet.net import Chain, Join, Net, Residual, Term, parse
@@ -138,7 +139,7 @@ class TestInput:
             read_volume(text)
 
 
-INITS = "zeros or ones or mean or quarter or lecun1998 or lecun or glorot or he or gaussian or orthogonal"
+INITS = " or ".join(INITIALISERS)
 LISTED = "; kitnet layers lists them all"
 REFUSED = [
     ("", "the line ends where an input volume such as 28x28x1 should follow", 1),

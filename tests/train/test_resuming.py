@@ -36,7 +36,7 @@ from kitnet.train import (
     resume,
     train,
 )
-from kitnet.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from kitnet.train.checkpoint import Progress, Training, load_checkpoint, save_checkpoint
 from kitnet.train.metrics import Score
 from kitnet.train.saves import is_best
 
@@ -346,14 +346,14 @@ def some_checkpoint(path, **other):
     velocity.flat[...] = np.random.default_rng(0).standard_normal(velocity.flat.size)
     row = EpochEnded(1, 0.1 + 0.2, 1 / 3, -0.5, 0.25, 1.5, 100.0)
     progress = Progress(2, 3, 12.5, 0.75, 2.5, Score(48, 1 / 7, 13), [row, replace(row, epoch=2)])
-    save_checkpoint(path, net, Sgd(0.1), {"velocity": velocity}, progress)
+    save_checkpoint(path, Training(net, Sgd(0.1), {"velocity": velocity}, 7), progress)
     return net, velocity, progress
 
 
 def load_some(path):
     net = kitnet.parse(NET)
     memory = {"velocity": net.weights.like()}
-    return load_checkpoint(path, net, Sgd(0.2), memory, 7), net, memory
+    return load_checkpoint(path, Training(net, Sgd(0.2), memory, 7)), net, memory
 
 
 def test_a_checkpoint_is_read_back_the_same(tmp_path):
@@ -374,14 +374,14 @@ def test_weights_that_layers_share_are_kept_once(tmp_path):
     net = kitnet.Net(g).initialise(3)
     memory = {"velocity": net.weights.like()}
     memory["velocity"].flat[...] = np.arange(net.weights.flat.size)
-    save_checkpoint(tmp_path / "c", net, Sgd(), memory, Progress())
+    save_checkpoint(tmp_path / "c", Training(net, Sgd(), memory, 7), Progress())
     assert set(load_file(tmp_path / "c")) == {
         *("weights/conv1.weight", "weights/conv1.bias"),
         *("rule/velocity/conv1.weight", "rule/velocity/conv1.bias"),
     }
     other = kitnet.Net(g).initialise(4)
     kept = {"velocity": other.weights.like()}
-    load_checkpoint(tmp_path / "c", other, Sgd(), kept, 7)
+    load_checkpoint(tmp_path / "c", Training(other, Sgd(), kept, 7))
     assert other.weights.flat.tobytes() == net.weights.flat.tobytes()
     assert kept["velocity"].flat[:9].tolist() == memory["velocity"].flat[:9].tolist()
 
@@ -394,10 +394,10 @@ def test_another_main_output_is_another_network(tmp_path):
         for name in names:
             graph.output(name, ends[name])
     net = kitnet.Net(g)
-    save_checkpoint(tmp_path / "c", net, Sgd(), {}, Progress())
-    load_checkpoint(tmp_path / "c", kitnet.Net(g), Sgd(), {}, 7)
+    save_checkpoint(tmp_path / "c", Training(net, Sgd(), {}, 7), Progress())
+    load_checkpoint(tmp_path / "c", Training(kitnet.Net(g), Sgd(), {}, 7))
     with pytest.raises(RunError) as caught:
-        load_checkpoint(tmp_path / "c", kitnet.Net(turned), Sgd(), {}, 7)
+        load_checkpoint(tmp_path / "c", Training(kitnet.Net(turned), Sgd(), {}, 7))
     assert str(caught.value).endswith("(it belongs to another network)")
 
 

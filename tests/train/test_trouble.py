@@ -27,7 +27,9 @@ def test_a_loss_that_grows(settings):
         text.startswith("the loss has grown from ") and f" to {rows[0].train_loss:.4g} in epoch 1: " in text
     )
     assert text.endswith("training diverges; try a smaller --lr than 0.5, such as 0.05, or --clip 1")
-    assert f" to {rows[1].train_loss:.4g} in epoch 2: " in events[-1].summary["trouble"]
+    summary = events[-1].summary
+    assert f" to {rows[1].train_loss:.4g} in epoch 2: " in summary["trouble"]
+    assert summary["diverged"].endswith("; the best model, that of epoch 2 behind it")
 
 
 def test_a_run_that_diverges_after_its_best_epoch(settings):
@@ -39,6 +41,13 @@ def test_a_run_that_diverges_after_its_best_epoch(settings):
     assert text.startswith("the loss has grown from ") and " in epoch 4: " in text
     summary = events[-1].summary
     assert summary["best_epoch"] == 3 and summary["trouble"] == ""
+    first, last = (float(word) for word in text.replace(" in", "").split()[5:13:6])
+    rows = [event for event in events if isinstance(event, EpochEnded)]
+    assert summary["diverged"] == (
+        f"training diverged in epoch 4, behind step 6: its loss is {last:.4g}, that of the first step "
+        f"{first:.4g}; the best model, that of epoch 3 from before it, has {rows[2].val_accuracy:.2%} of the "
+        "validation images right"
+    )
 
 
 def test_a_network_that_guesses(settings):

@@ -9,8 +9,8 @@ import pytest
 
 from kitnet.zoo import MODELS, find
 
-QUICK = ("tiny-vgg", "lenet-1989")
-SAMPLE = ("resnet20", "squeezenet1.1")
+QUICK = ("tiny-vgg",)
+SAMPLE = ("lenet-1989", "resnet20", "squeezenet1.1")
 SAMPLES = 2  # the fewest that a norm behind a single position can be trained with
 
 

@@ -53,7 +53,7 @@ NETS: dict[str, Callable[[], Net]] = {
     "inception-v3": lambda: inception.inception_v3(width=1),
     "inception-v4": lambda: inception.inception_v4(width=2, size=107),
 }
-QUICK = ("resnet cifar", "alexnet towers")
+QUICK = ("alexnet towers",)
 MANY_KERNELS = ("googlenet", "inception-v2", "inception-v3")
 
 

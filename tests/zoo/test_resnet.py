@@ -49,6 +49,7 @@ def test_a_shortcut_without_parameters_takes_every_second_place_and_adds_maps_of
     np.testing.assert_array_equal(y[..., 4:], np.zeros((2, 4, 4, 4)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shortcut", [subsampled, projected])
 def test_it_learns_twenty_pictures(shortcut) -> None:
     net = resnet(2, 4, 8, shortcut).initialise(1)

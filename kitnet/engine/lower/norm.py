@@ -7,9 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kitnet.engine.builder import Builder
+from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, in_both_layouts
 from kitnet.engine.step import Place, Ref
-from kitnet.kernels import norm
+from kitnet.kernels import norm, running_norm
 from kitnet.layers import BatchNorm
 
 
@@ -121,7 +122,48 @@ def _running(b: Builder, i: int) -> None:
 
 
 def _running_backward(b: Builder, i: int, kept: None) -> None:
-    """Nothing, since it is taken only where nothing wants a gradient of it."""
+    node, last, source = b.node(i), b.fused.get(i, i), b.node(i).inputs[0]
+    addend, activation = b.addend(i), b.activation_back(i)
+    dy = b.dy(last) if addend is None else through_fused_activation(b, i)
+    if dy is None:
+        return
+    if addend is not None:  # what the activation reads is stored
+        activation = None
+        b.pass_on(node.path, dy, addend)
+    x, learns, moves = b.place(source), b.learns(i), b.wants(source)
+    if not (learns or moves):
+        return
+    reads, writes = {"factor": running_factor(b, i), "dy": dy.ref}, {}
+    seen = x if learns or activation else None
+    if seen is not None:
+        reads |= {"x": x.ref, "mean": b.state(i, "mean"), "shift": b.weight(i, "shift")}
+    dx, accumulate = b.dx_over(source, last) if moves else (None, False)
+    if dx is not None:
+        writes["dx"] = dx.ref
+        reads |= {"dx": dx.ref} if accumulate else {}
+    positions = x.volume.positions
+    kernel = running_norm.gradient(
+        "running_gradient",
+        b.cpu,
+        b.batch,
+        dy.volume,
+        None if seen is None else seen.volume,
+        None if dx is None else dx.volume,
+        activation,
+        learns,
+        accumulate,
+        b.sum_blocks(positions) if learns else b.blocks(positions),
+    )
+    if learns:
+        writes["partial"] = b.room(f"{node.path}.partial gradient", kernel.tasks * 2 * x.volume.channels)
+    b.call(f"{node.path} backward", kernel, reads, writes)
+    if learns:
+        last_step = running_norm.finish(
+            "finish_running_gradient", b.cpu, kernel.tasks, x.volume.channels, _layer(b, i).eps
+        )
+        given = {"partial": writes["partial"], "var": b.state(i, "var")}
+        dw = {f"d{name}": b.weight_gradient(i, name) for name in ("scale", "shift")}
+        b.at_end(f"{node.path} gradient", last_step, given, dw)
 
 
 def _not_for_scores(b: Builder, i: int) -> str | None:
@@ -130,10 +172,8 @@ def _not_for_scores(b: Builder, i: int) -> str | None:
     return "its statistics are fixed" if b.train else "scores do not depend on what else is in the batch"
 
 
-def _not_where_it_learns(b: Builder, i: int) -> str | None:
-    if _layer(b, i).mixes_samples(b.train):
-        return "training takes the batch's own statistics"
-    return "it has no way back" if b.wants(i) else None
+def _not_in_training(b: Builder, i: int) -> str | None:
+    return "training takes the batch's own statistics" if _layer(b, i).mixes_samples(b.train) else None
 
 
 IMPLEMENTATIONS = (
@@ -153,7 +193,7 @@ IMPLEMENTATIONS = (
             ("batchnorm",),
             _running,
             _running_backward,
-            _not_where_it_learns,
+            _not_in_training,
         )
     ),
 )

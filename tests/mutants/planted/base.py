@@ -186,7 +186,7 @@ BASE = [
     ),
     Mutant(
         "_Moments.direction",
-        "m * scalars['grown1']",
+        "m * scalars['grown']",
         "m",
         "optim/test_rules.py::test_the_first_step_of_adam_has_the_length_of_the_rate",
     ),

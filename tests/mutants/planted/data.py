@@ -4,6 +4,30 @@ from mutant import Mutant
 
 DATA = [
     Mutant(
+        "data.image_list:_columns",
+        "other is not None",
+        "False",
+        "data/test_image_folder.py::test_lists_that_are_none[2]",
+    ),
+    Mutant(
+        "data.image_folder:read",
+        "each.name not in labels",
+        "False",
+        "cli/test_data_command.py::test_one_folder_of_classes",
+    ),
+    Mutant(
+        "data.npz:_numbers",
+        "label not in numbers",
+        "False",
+        "data/test_npz.py::test_labels_that_are_names",
+    ),
+    Mutant(
+        "Crop.check",
+        "self.pixels >= side",
+        "self.pixels > side",
+        "data/test_augmentation.py::test_a_shift_needs_enough_picture[crop8]",
+    ),
+    Mutant(
         "Selection.read",
         "self.numbers[samples]",
         "samples",

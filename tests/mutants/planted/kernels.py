@@ -259,9 +259,39 @@ KERNELS = [
     ),
     Mutant(
         "kernels.update:trouble",
-        "k.fma(k.vector(x, i, count), 0.0, total.get())",
-        "k.fma(k.vector(x, i, count), 0.0, k.zero())",
+        "bits.get() | nothing.bits(I32)",
+        "nothing.bits(I32)",
         "kernels/test_update.py::test_trouble_is_a_number_that_is_not_finite",
+    ),
+    Mutant(
+        "_UPWARDS",
+        "'10'",
+        "'8'",
+        "kernels/test_mathematics.py::test_quotients_have_the_bits_of_the_divider",
+    ),
+    Mutant(
+        "kernels.mathematics:quotient",
+        "-k.fma(b, q, -a)",
+        "k.fma(-b, q, a)",
+        "kernels/test_mathematics.py::test_quotients_have_the_bits_of_the_divider",
+    ),
+    Mutant(
+        "kernels.mathematics:quotient",
+        "b.bits(U32) > _LARGE_BITS",
+        "b.is_nan()",
+        "kernels/test_mathematics.py::test_quotients_have_the_bits_of_the_divider",
+    ),
+    Mutant(
+        "kernels.mathematics:quotient",
+        "q.is_nan()",
+        "b.is_nan()",
+        "kernels/test_mathematics.py::test_quotients_have_the_bits_of_the_divider",
+    ),
+    Mutant(
+        "_Formula.quotient",
+        "quotient(self, a, b)",
+        "quotient(self, b, a)",
+        "optim/test_rules.py::test_the_kernel_gives_the_bits_of_the_formula[adagrad]",
     ),
     Mutant(
         "kernels.winograd:filters",

@@ -16,7 +16,7 @@ NET = [
         "net/test_given_layers.py::test_layers_are_taken_where_a_chain_is_wanted",
     ),
     Mutant(
-        "_in_own_words",
+        "in_own_words",
         "kind.word + numbers if fits else example(kind)",
         "example(kind)",
         "net/test_language.py::test_every_refusal_in_its_own_words",
@@ -101,7 +101,7 @@ NET = [
         "net/test_sizing.py::test_unusual_numbers_of_the_pattern",
     ),
     Mutant(
-        "_concrete",
+        "concrete",
         "input is None and not given",
         "True",
         "cli/test_open_lines.py::test_a_run_remembers_the_line_with_nothing_left_open",

@@ -4,6 +4,8 @@ from mutant import Mutant
 
 SAMPLE = "layers/test_sample_norms.py::"
 LOCAL = "layers/test_local_norms.py::"
+RUNNING = "kernels/test_running_norm.py::test_the_way_back"
+COMPILED = "engine/test_norms_compiled.py::"
 KERNEL = "kernels/test_sample_norm.py::"
 RESPONSE = "kernels/test_response_norm.py::"
 
@@ -294,5 +296,48 @@ NORMS = [
         "b.dx_over(node.inputs[0], i)",
         "(b.dx(node.inputs[0])[0], False)",
         "engine/test_norms_compiled.py::test_training_as_by_the_formulas",
+    ),
+    # Norms with running statistics
+    Mutant(
+        "kernels.running_norm:gradient",
+        "factor * d",
+        "d",
+        RUNNING,
+    ),
+    Mutant(
+        "kernels.running_norm:gradient",
+        "(d * far, d)",
+        "(d, d)",
+        RUNNING,
+    ),
+    Mutant(
+        "kernels.running_norm:gradient",
+        "k.fma(far, factor, level)",
+        "far",
+        RUNNING,
+    ),
+    Mutant(
+        "kernels.running_norm:finish",
+        "k.vector(var, i, count) + eps",
+        "k.vector(var, i, count)",
+        RUNNING,
+    ),
+    Mutant(
+        "_running_backward",
+        "b.pass_on(node.path, dy, addend)",
+        "None",
+        COMPILED + "test_the_way_back_of_fixed_norms_through_sums",
+    ),
+    Mutant(
+        "_running_backward",
+        "activation = None",
+        "activation = activation",
+        COMPILED + "test_the_way_back_of_fixed_norms_through_sums",
+    ),
+    Mutant(
+        "_running_backward",
+        "b.sum_blocks(positions) if learns else b.blocks(positions)",
+        "b.blocks(positions)",
+        COMPILED + "test_training_as_by_the_formulas[images-batchnorm fixed=yes]",
     ),
 ]

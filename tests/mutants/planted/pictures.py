@@ -4,6 +4,18 @@ from mutant import Mutant
 
 PICTURES = [
     Mutant(
+        "_leave_pictures",
+        "judgement=finished.judgement",
+        "judgement=None",
+        "cli/test_report_command.py::test_training_leaves_pictures",
+    ),
+    Mutant(
+        "train.judgement:judge",
+        "probabilities.max(1)",
+        "probabilities.min(1)",
+        "look/test_judgement.py::test_a_judgement_is_what_evaluate_finds",
+    ),
+    Mutant(
         "masked",
         "crc >> 15",
         "crc >> 17",

@@ -6,6 +6,18 @@ _RECIPES = "train/test_recipes.py::"
 
 RECIPES = [
     Mutant(
+        "diverged",
+        "best.epoch < first.epoch",
+        "best.epoch > first.epoch",
+        "train/test_trouble.py::test_a_run_that_diverges_after_its_best_epoch",
+    ),
+    Mutant(
+        "Saves.kept",
+        "best.val_accuracy is not None",
+        "False",
+        "train/test_lost_loss.py::test_in_a_later_epoch",
+    ),
+    Mutant(
         "_in_steps",
         "round(value * steps)",
         "round(value)",
@@ -79,8 +91,8 @@ RECIPES = [
     ),
     Mutant(
         "Weights.decayed",
-        "param.decay and node not in frozen",
-        "param.decay",
+        "(param.decay or path in also) and node not in frozen",
+        "param.decay or path in also",
         "engine/test_frozen.py::test_no_rule_moves_them[sgd]",
     ),
     Mutant(
@@ -128,7 +140,7 @@ RECIPES = [
     ),
     Mutant(
         "Saves.save",
-        "save_checkpoint(path, net, rule, memory, progress, self.data, self.settings)",
+        "save_checkpoint(path, training, progress)",
         "path.write_bytes(b'')",
         "train/test_failing_saves.py::test_a_call_that_fails[mkstemp-4]",
     ),

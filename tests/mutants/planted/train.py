@@ -142,12 +142,6 @@ TRAIN = [
         "engine/test_frozen.py::test_a_frozen_norm_is_as_in_evaluation",
     ),
     Mutant(
-        "engine.lower.norm:_not_where_it_learns",
-        "b.wants(i)",
-        "False",
-        "engine/test_frozen.py::test_a_frozen_norm_is_as_in_evaluation",
-    ),
-    Mutant(
         "Loop._compile",
         "check_plan(run, plan)",
         "None",
