@@ -57,7 +57,7 @@ OPTIONS = {
     "models": "--json",
     "data": "DATA --data-dir --split --megapixels --show --augment --seed --json",
     "report": "RUN OTHERS --output --pictures",
-    "lr-find": "MODEL --data --data-dir --split --strict --augment --batch --accumulate --optimizer "
+    "lr-find": "MODEL --data --data-dir --split --validation --strict --megapixels --input --set --on-misfit --augment --batch --accumulate --optimizer "
     "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json",
 }  # fmt: skip
 
