@@ -57,8 +57,8 @@ OPTIONS = {
     "models": "--json",
     "data": "DATA --data-dir --split --megapixels --show --augment --seed --json",
     "report": "RUN OTHERS --output --pictures",
-    "lr-find": "MODEL --data --data-dir --split --validation --strict --megapixels --input --set --on-misfit --augment --batch --accumulate --optimizer "
-    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json",
+    "lr-find": "MODEL --data --data-dir --split --validation --strict --megapixels --input --set --on-misfit "
+    "--augment --batch --accumulate --optimizer --momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json",
 }  # fmt: skip
 
 
