@@ -9,11 +9,13 @@ draw(run)                                        # PNG files into the run folder
 from kitnet.look.confusion import ClassScore, Confusion, class_scores, classes_csv, confusions, matrix
 from kitnet.look.curves import Curve, chart, curves
 from kitnet.look.filters import Filters, first_filters
+from kitnet.look.inside import Inside, Probe
 from kitnet.look.judgement import judged
 from kitnet.look.mistakes import Mistake, worst
 from kitnet.look.pictures import can_draw, draw, write_classes
 from kitnet.look.record import Record
 from kitnet.look.report import Examined, examine, names_of, report
+from kitnet.look.trace import Part, Trace, trace
 
 __all__ = [
     "ClassScore",
@@ -21,8 +23,12 @@ __all__ = [
     "Curve",
     "Examined",
     "Filters",
+    "Inside",
     "Mistake",
+    "Part",
+    "Probe",
     "Record",
+    "Trace",
     "can_draw",
     "chart",
     "class_scores",
@@ -36,6 +42,7 @@ __all__ = [
     "matrix",
     "names_of",
     "report",
+    "trace",
     "worst",
     "write_classes",
 ]
