@@ -28,12 +28,14 @@ from kitnet.cli import (
     explain,
     lab,
     layers,
+    look,
     lr_find,
     models,
     predict,
     report,
     show,
     surgery,
+    trace,
     train,
     verify,
 )  # fmt: skip
@@ -66,6 +68,8 @@ COMMANDS = (
     diff,
     lab,
     surgery,
+    look,
+    trace,
 )
 for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))

@@ -74,6 +74,18 @@ class Inside:
             raise KitnetError(f"the network has no value {shorten(path)}{nearest_or_all(path, self.values)}")
         return self.values[path]
 
+    def gradient(self, path: str) -> Array:
+        """Of a value or a parameter. Raises KitnetError where there is none."""
+        if not self.gradients:
+            raise KitnetError("there is no way back without a target or an output; ask for one")
+        if path not in self.graph and path not in self.weights:
+            known = [*self.values, *self.weights]
+            hint = nearest_or_all(path, known)
+            raise KitnetError(f"the network has no value or parameter {shorten(path)}{hint}")
+        if path not in self.gradients:
+            raise KitnetError(f"{path}: what was asked for does not depend on it; it has no gradient")
+        return self.gradients[path]
+
     def trace(self, path: str, index: Index, backward: bool = False) -> Trace:
         """What makes one number of a value, or of a gradient. Raises KitnetError."""
         return trace(self, path, index, backward)

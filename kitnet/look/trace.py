@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, nearest_or_all, shorten
+from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.layers import At, Number, Pass, Term, Terms
 from kitnet.net.graph import Graph, Node
@@ -127,17 +127,7 @@ def _before(inside: Inside, node: Node, part: Part) -> Trace | None:
 
 
 def _gradient(inside: Inside, path: str, index: Index) -> Trace:
-    if not inside.gradients:
-        raise KitnetError("there is no way back without a target or an output; ask for one")
-    graph = inside.graph
-    if path not in graph and path not in inside.weights:
-        known = [*inside.values, *inside.weights]
-        raise KitnetError(
-            f"the network has no value or parameter {shorten(path)}{nearest_or_all(path, known)}"
-        )
-    if path not in inside.gradients:
-        raise KitnetError(f"{path}: what was asked for does not depend on it; it has no gradient")
-    number = _number(f"d {path}", inside.gradients[path], index)
+    number = _number(f"d {path}", inside.gradient(path), index)
     if path in inside.weights:
         found = list(_of_parameter(inside, path, index))
     else:
