@@ -20,6 +20,7 @@ from cyclopts import App, Parameter
 import kitnet
 from kitnet.base.error import KitnetError, cut
 from kitnet.cli import (
+    attribute,
     check,
     claims,
     data,
@@ -70,6 +71,7 @@ COMMANDS = (
     surgery,
     look,
     trace,
+    attribute,
 )
 for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))

@@ -9,12 +9,13 @@ draw(run)                                        # PNG files into the run folder
 from kitnet.look.confusion import ClassScore, Confusion, class_scores, classes_csv, confusions, matrix
 from kitnet.look.curves import Curve, chart, curves
 from kitnet.look.filters import Filters, filters_of, filters_sheet, first_filters
-from kitnet.look.inside import Inside, Probe
+from kitnet.look.inside import Inside
 from kitnet.look.judgement import judged
 from kitnet.look.maps import Maps, maps_of, maps_sheet
 from kitnet.look.mistakes import Mistake, worst
 from kitnet.look.pictures import can_draw, draw, write_classes
 from kitnet.look.png import png
+from kitnet.look.probe import Probe
 from kitnet.look.record import Record
 from kitnet.look.report import Examined, examine, names_of, report
 from kitnet.look.strip import Column, columns_of, strip

@@ -56,13 +56,14 @@ def shaded(values: Array, low: float, high: float) -> Array:
 
 
 def sheet(
-    images: Array, title: str, below: str = "", columns: int | None = None, names: Sequence[str] | None = None
-) -> Array:
+    images: Array, title: str, below: str = "", columns: int | None = None,
+    names: Sequence[str] | None = None, side: int | None = None,
+) -> Array:  # fmt: skip
     """Pictures uint8 (n,h,w) or (n,h,w,c) as tiles with their numbers, or names, under a title: uint8
-    (H,W,3)."""
+    (H,W,3). `side` are the pixels of a tile's longer side, about, usually the fewer, the larger."""
     names = [str(i) for i in range(len(images))] if names is None else names
     n, h, w = images.shape[:3]
-    side = next((pixels for most, pixels in SIDES if n <= most), SIDES[-1][1])
+    side = side or next((pixels for most, pixels in SIDES if n <= most), SIDES[-1][1])
     factor = SINGLE if h == w == 1 else max(1, round(side / max(h, w)))
     tall, wide = h * factor + LINE + GAP, max(w * factor, *map(text_width, names)) + GAP
     columns = min(n, max(1, (WIDE - GAP) // wide) if columns is None else columns)
