@@ -23,6 +23,7 @@ from kitnet.cli import (
     attribute,
     check,
     claims,
+    convolve,
     data,
     diff,
     evaluate,
@@ -72,6 +73,7 @@ COMMANDS = (
     look,
     trace,
     attribute,
+    convolve,
 )
 for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))

@@ -8,6 +8,7 @@ draw(run)                                        # PNG files into the run folder
 
 from kitnet.look.confusion import ClassScore, Confusion, class_scores, classes_csv, confusions, matrix
 from kitnet.look.curves import Curve, chart, curves
+from kitnet.look.filtered import filtered
 from kitnet.look.filters import Filters, filters_of, filters_sheet, first_filters
 from kitnet.look.inside import Inside
 from kitnet.look.judgement import judged
@@ -44,6 +45,7 @@ __all__ = [
     "curves",
     "draw",
     "examine",
+    "filtered",
     "filters_of",
     "filters_sheet",
     "first_filters",
