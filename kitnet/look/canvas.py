@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kitnet.base.error import printable
 from kitnet.base.spec import Array
-from kitnet.data.place import printable
 
 if TYPE_CHECKING:
     from PIL import ImageFont
