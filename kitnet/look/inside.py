@@ -16,7 +16,7 @@ import numpy as np
 
 from kitnet.base.error import KitnetError, nearest_or_all, shorten
 from kitnet.base.spec import Array
-from kitnet.layers import Context, Loss
+from kitnet.layers import Context, Loss, Pass
 from kitnet.look.trace import Index, Trace, trace
 from kitnet.net import Graph, Weights
 from kitnet.net.reference import State
@@ -28,7 +28,8 @@ BEST = 5  # classes that are told
 class Inside:
     """What a network made of one image. `gradients` has those of all values and parameters that what was
     asked for depends on; nothing where nothing was. `seeds` are the gradients that the way back began with.
-    Arrays of values have no batch axis."""
+    Arrays of values have no batch axis; weights and
+    state are copies of what they were."""
 
     graph: Graph
     weights: Weights = field(repr=False)
@@ -40,6 +41,9 @@ class Inside:
     classes: tuple[str, ...]
     loss: Loss
     scored: str  # the path of the scores as the loss reads them
+    passes: dict[tuple[str, bool], Pass] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # of `trace`
 
     @property
     def scores(self) -> Array:

@@ -161,7 +161,7 @@ class Probe:
         values, gradients, state = self._run(graph, operands, begun)
         return Inside(
             graph,
-            self.net.weights,
+            self.net.weights.astype(dtype),
             state,
             self._context,
             {path: value[0] for path, value in values.items()},

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kitnet.look.inside import Inside
 
 Index = tuple[int, ...]
+PASSES = 8  # of layers, that are kept with what is inside
 GIVEN = "given"  # in the place of a layer, where the way back begins
 
 
@@ -167,8 +168,10 @@ def _part(inside: Inside, node: Node, at: At) -> Iterator[Part]:
 
 
 def _pass(inside: Inside, node: Node, dy: Array | None = None) -> Pass:
+    """The pass of a layer over what the plan computed; the last ones are kept, for the next number there."""
     assert node.layer is not None
-    return Pass(
+    kind = node.path, dy is None
+    run = inside.passes.pop(kind, None) or Pass(
         node.layer,
         inside.weights.of(node.owner),
         inside.state.get(node.path, {}),
@@ -176,6 +179,10 @@ def _pass(inside: Inside, node: Node, dy: Array | None = None) -> Pass:
         tuple(inside.values[inside.graph.nodes[i].path][None] for i in node.inputs),
         None if dy is None else np.asarray(dy)[None],
     )
+    inside.passes[kind] = run  # the last one used stands last
+    while len(inside.passes) > PASSES:
+        del inside.passes[next(iter(inside.passes))]
+    return run
 
 
 def _renamed(graph: Graph, node: Node, terms: Terms) -> Terms:
@@ -194,7 +201,7 @@ def _renamed(graph: Graph, node: Node, terms: Terms) -> Terms:
 
     return replace(
         terms,
-        terms=tuple(replace(term, factors=tuple(map(named, term.factors))) for term in terms.terms),
+        terms=tuple(Term(tuple(map(named, term.factors)), term.times) for term in terms.terms),
     )
 
 

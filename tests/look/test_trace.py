@@ -190,3 +190,13 @@ def test_no_way_back_was_asked_for():
     with pytest.raises(KitnetError) as error:
         Probe(net)(np.ones(4)).trace("fc1", (0,), True)
     assert str(error.value) == "there is no way back without a target or an output; ask for one"
+
+
+def test_what_is_inside_stays_when_the_network_learns_on():
+    net = kitnet.parse("4 -> fc3")
+    inside = Probe(net)(np.arange(4.0), target=1)
+    before = inside.trace("fc1", (2,))
+    net.weights.flat[...] += 1
+    again = inside.trace("fc1", (2,))
+    assert again == before
+    assert_comes_to_it(again)
