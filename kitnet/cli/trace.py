@@ -55,6 +55,8 @@ def command(
     if not backward and (target is not None or of is not None):
         flag = "--target" if target is not None else "--class"
         raise KitnetError(f"{flag} says what gradients are of; add --backward, or leave it out")
+    if target is not None and of is not None:
+        raise KitnetError("gradients are of the loss of --target or of the score of --class; leave one out")
     pixels = read_picture(image, megapixels, invert)
     with busy("computing all values"):
         probe = Probe(read_looked(model), engine=engine)
@@ -75,8 +77,7 @@ def _looked(
     if not backward:
         return probe(pixels), ""
     if target is not None:
-        inside = probe(pixels, target, output=of)  # which refuses both
-        return inside, f"the loss {probe.loss.word} for the class {target}"
+        return probe(pixels, target), f"the loss {probe.loss.word} for the class {target}"
     of = probe(pixels).best(1)[0][0] if of is None else of
     return probe(pixels, output=of), f"the score of the class {of}"
 

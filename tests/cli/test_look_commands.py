@@ -125,6 +125,10 @@ def test_maps_filters_and_strip(say, trained, digit, here):
             "--target says what gradients are of; add --backward, or leave it out",
         ),
         (
+            ("trace", "--image", "x.png", "--at", "fc1[0]", "--backward", "--target", "3", "--class", "3"),
+            "gradients are of the loss of --target or of the score of --class; leave one out",
+        ),
+        (
             ("trace", "--image", "x.png", "--at", "conv1[1,2,3]", "--terms", "0"),
             "--terms 0 is not possible; use 1 or more",
         ),

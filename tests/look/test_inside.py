@@ -65,10 +65,14 @@ def test_the_gradients_are_those_of_the_tape():
 def test_weights_that_change_are_seen_by_the_same_probe():
     net = kitnet.parse(LINES["lenet"])
     probe, image = Probe(net), image_for(net)
-    before = probe(image, target=0)
-    net.weights["conv1.bias"][...] += 1
-    after = probe(image, target=0)
-    np.testing.assert_allclose(after.values["conv1"], before.values["conv1"] + 1, rtol=1e-5, atol=1e-6)
+    for asked in ({}, {"target": 0}):
+        before = probe(image, **asked)
+        net.weights["conv1.weight"][...] *= 2
+        net.weights["conv1.bias"][...] += 1
+        after = probe(image, **asked)
+        expected = net.tape(image[None])["conv1"][0]
+        np.testing.assert_allclose(after.values["conv1"], expected, rtol=1e-5, atol=1e-5)
+        assert not np.allclose(after.values["conv1"], before.values["conv1"])
     assert not np.array_equal(before.gradients["fc1.weight"], after.gradients["fc1.weight"])
 
 
