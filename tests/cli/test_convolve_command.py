@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from catalogue import row
 from PIL import Image
 from scipy import ndimage
 
@@ -24,6 +25,7 @@ def expected(pixels, numbers, factor, bias):
     return np.clip(np.rint(factor * np.stack(planes, 2) + bias), 0, 255)
 
 
+@row(32)
 @pytest.mark.parametrize("name", FILTERS)
 def test_every_filter(say, photo, here, name):
     file, pixels = photo

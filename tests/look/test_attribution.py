@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from catalogue import row
 
 import kitnet
 from kitnet.base.error import KitnetError
@@ -58,6 +59,7 @@ def by_hand(net, image, gated):
     return back[0], tuple(map(int, index))
 
 
+@row(124)
 @pytest.mark.parametrize("engine", ["compiled", "formula"])
 @pytest.mark.parametrize("gated", [False, True])
 def test_projections_by_hand(net, image, gated, engine):
@@ -128,6 +130,7 @@ def test_occlusion_asks_the_network_once_for_each_square(net, image):
     assert usual.window == 1 and usual.values.shape == (8, 8)
 
 
+@row(124)
 def test_patches_are_the_strongest_of_the_data():
     net = kitnet.parse("6x6x1 -> conv3-2 -> relu -> fc2").initialise(1)
     images = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 1), dtype=np.uint8)

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from catalogue import row
 from PIL import Image
 
 import kitnet
@@ -98,6 +99,7 @@ def test_layers_without_filters(layer, text):
     assert str(error.value) == text
 
 
+@row(133)
 def test_a_strip_has_a_column_for_each_layer(inside):
     found = columns_of(inside)
     assert [column.path for column in found] == ["input", "conv1", "relu1", "maxpool1", "fc1", "softmax1"]
