@@ -113,14 +113,17 @@ def _say(trace: Trace, most: int) -> None:
 
 def _say_part(part: Part, most: int) -> None:
     found = part.terms.terms
-    shown = sorted(range(len(found)), key=lambda i: -abs(found[i].value))[:most]
+    something = [i for i, term in enumerate(found) if term.value]
+    shown = sorted(something, key=lambda i: -abs(found[i].value))[:most]
     rows = [[f"  {_say_term(found[i])}", _digits(found[i].value)] for i in sorted(shown)]
-    rest = [term.value for i, term in enumerate(found) if i not in set(shown)]
+    rest = [found[i].value for i in set(something) - set(shown)]
     if rest:
         rows.append([f"  {len(rest):,} smaller terms, together", _digits(math.fsum(rest))])
+    if len(found) > len(something):
+        rows.append([f"  {len(found) - len(something):,} terms of 0", "0"])
     rows.append([f"  sum of {len(found):,} terms", _digits(part.terms.total)])
     if _closes(part):
-        rows.append([f"  {part.terms.close.name} of it", _digits(part.terms.value)])
+        rows.append([f"  {part.terms.close.name}", _digits(part.terms.value)])
     print_table([Column(f"{part.node}: {part.layer}"), Column("", right=True)], rows, total=True)
 
 

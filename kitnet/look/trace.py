@@ -194,10 +194,17 @@ def _renamed(graph: Graph, node: Node, terms: Terms) -> Terms:
     own = {name: f"{node.owner}.{name}" for name in node.layer.params(*graph.shapes_into(node))}
     own |= {f"d{name}": f"d {path}" for name, path in own.items()}
 
+    extras = node.layer.extras(*graph.shapes_into(node))
+
     def named(one: Number) -> Number:
         if one.path in of_values:
             return Number(of_values[one.path], one.index[1:], one.value)
-        return Number(own.get(one.path, f"{node.path}.{one.path}"), one.index, one.value)
+        if one.path in own:
+            return Number(own[one.path], one.index, one.value)
+        # a number between the formulas is at a place of the value where it has as many indices
+        between = len(one.index) == 1 + len(node.shape)
+        sampled = extras[one.path].per_sample if one.path in extras else between
+        return Number(f"{node.path}.{one.path}", one.index[1:] if sampled else one.index, one.value)
 
     return replace(
         terms,

@@ -40,11 +40,14 @@ def test_trace_back(say, say_json, trained, digit):
         "trace", trained, "--image", digit, "--at", "conv1.weight[0,1,0,2]", "--backward", "--terms", 5
     )
     lines = said.out.splitlines()
-    assert lines[0] == "gradients of the score of the class 3" or lines[0].startswith(
-        "gradients of the score"
-    )
-    assert lines[-2].split()[1:4] == ["smaller", "terms,", "together"]
-    assert len(lines) == 3 + 5 + 2
+    assert lines[0] == f"gradients of the score of the class {Model.load(trained).predict(digit)[0]}"
+    assert lines[1].startswith("d conv1.weight[0,1,0,2] = ") and lines[2] == "conv1: conv3-4 same"
+    rest = [
+        re.fullmatch(r"  (\d+|sum of 56) (smaller terms, together|terms of 0|terms) +\S+", line)
+        for line in lines[8:]
+    ]
+    assert [each[2] for each in rest] == ["smaller terms, together", "terms of 0", "terms"]
+    assert 5 + int(rest[0][1]) + int(rest[1][1]) == 56  # of 64 places 8 read padding
     back = ["--at", "input[4,4,0]", "--backward"]
     told = say_json("trace", trained, "--image", digit, *back, "--target", "3")
     assert told["gradient_of"] == "the loss softmax_cross_entropy for the class 3"

@@ -200,3 +200,22 @@ def test_what_is_inside_stays_when_the_network_learns_on():
     again = inside.trace("fc1", (2,))
     assert again == before
     assert_comes_to_it(again)
+
+
+def test_the_terms_of_a_response_norm_and_a_batch_norm():
+    net = kitnet.parse("3x3x2 -> conv1-4 -> lrn3 alpha=0.5 k=1 -> batchnorm -> fc2").initialise(6)
+    inside = Probe(net)(np.random.default_rng(0).standard_normal((3, 3, 2), np.float32), output=1)
+    x, y = inside.values["conv1"], inside.values["lrn1"]
+    (part,) = inside.trace("lrn1", (1, 2, 3)).parts
+    assert [term.factors[0].path for term in part.terms.terms] == ["lrn1.k", "conv1", "conv1"]
+    assert part.terms.total == pytest.approx(1 + 0.5 * float((x[1, 2, 2:] ** 2).sum()), rel=1e-6)
+    assert part.terms.close.name == "x * sum^-0.75" and part.terms.value == pytest.approx(float(y[1, 2, 3]))
+    direct, *sent = inside.trace("conv1", (1, 2, 3), True).parts[0].terms.terms
+    assert [(one.path, one.index) for one in direct.factors] == [
+        ("d lrn1", (1, 2, 3)),
+        ("lrn1.u^-0.75", (1, 2, 3)),
+    ]
+    assert [term.factors[1].index for term in sent] == [(1, 2, 2), (1, 2, 3)]
+    (part,) = inside.trace("batchnorm1.scale", (3,), True).parts
+    assert part.terms.terms[5].factors[1].path == "batchnorm1.normalised"
+    assert part.terms.terms[5].factors[1].index == (1, 2, 3)

@@ -70,6 +70,18 @@ LOOKING = [
         "c",
         "layers/test_conformance.py::test_layer[check_terms-conv]",
     ),
+    Mutant(
+        "LocalResponseNorm.terms",
+        "-self.beta - 1",
+        "-self.beta",
+        TRACE + "test_every_layer_and_case[lrn]",
+    ),
+    Mutant(
+        "look.trace:_renamed",
+        "len(one.index) == 1 + len(node.shape)",
+        "False",
+        TRACE + "test_the_terms_of_a_response_norm_and_a_batch_norm",
+    ),
     # Maps, filters and strips
     Mutant(
         "as_planes",
