@@ -31,10 +31,10 @@ BATCH = 64  # pictures at once, where there are many
 class Probe:
     """A network made ready to be looked into, image after image. Weights are taken as they are in each call.
 
-    Of a `Model` come the preparation of pictures, the names of classes, and the loss; a plain network takes
-    pictures of any size, resized to its input, 0 to 255 as 0 to 1. `engine` is "compiled" or "formula",
-    `train` True lets layers behave as in training. Plans take direct sums alone, so that the products of a
-    number come to it. Raises KitnetError for a network of several inputs.
+    Of a `Model` come the preparation of pictures (without its views), the names of classes, and the loss; a
+    plain network takes pictures of any size, resized to its input, 0 to 255 as 0 to 1. `engine` is "compiled"
+    or "formula", `train` True lets layers behave as in training. Plans take direct sums alone, so that the
+    products of a number come to it. Raises KitnetError for a network of several inputs.
     """
 
     def __init__(

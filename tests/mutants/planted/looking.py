@@ -48,8 +48,8 @@ LOOKING = [
     ),
     Mutant(
         "look.trace:_renamed",
-        "one.index[1:]",
-        "one.index",
+        "Number(of_values[one.path], one.index[1:], one.value)",
+        "Number(of_values[one.path], one.index, one.value)",
         TRACE + "test_a_convolution_names_its_window_and_weights",
     ),
     Mutant(
