@@ -64,7 +64,8 @@ OPTIONS = {
     "--invert --megapixels --engine --json",
     "convolve": "IMAGE --filter --numbers --factor --bias --flip --output --megapixels --engine",
     "lr-find": "MODEL --data --data-dir --split --strict --augment --batch --accumulate --optimizer "
-    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json",
+    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json "
+    "--input --set --on-misfit --validation --megapixels",
 }  # fmt: skip
 
 
