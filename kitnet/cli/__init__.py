@@ -20,20 +20,24 @@ from cyclopts import App, Parameter
 import kitnet
 from kitnet.base.error import KitnetError, cut
 from kitnet.cli import (
+    attribute,
     check,
     claims,
+    convolve,
     data,
     diff,
     evaluate,
     explain,
     lab,
     layers,
+    look,
     lr_find,
     models,
     predict,
     report,
     show,
     surgery,
+    trace,
     train,
     verify,
 )  # fmt: skip
@@ -66,6 +70,10 @@ COMMANDS = (
     diff,
     lab,
     surgery,
+    look,
+    trace,
+    attribute,
+    convolve,
 )
 for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))

@@ -43,7 +43,7 @@ def command(
     thread_count(threads, "--threads")
     model = Model.load(run, memory)
     if data is None:
-        own = _own_data(Path(run))
+        own = own_data(Path(run))
         data, data_dir, split = own.data or USUAL_DATA, data_dir or own.data_dir, split or own.split
         megapixels = megapixels or own.megapixels
     parts = load(data, data_dir, split, strict, megapixels=megapixels)
@@ -76,7 +76,7 @@ def command(
     say(f"{test.name}: {score.accuracy:.2%} of {score.samples:,} {part} images right, loss {score.loss:.4f}")
 
 
-def _own_data(run: Path) -> Settings:
+def own_data(run: Path) -> Settings:
     """The arguments of the run, which name its data. Raises KitnetError."""
     arguments = (run if run.is_dir() else run.parent) / "args.toml"
     if not arguments.exists():

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kitnet.base.error import printable
 from kitnet.base.spec import Array
-from kitnet.data.place import printable
 from kitnet.look.confusion import matrix
 from kitnet.look.curves import Curve
 from kitnet.look.filters import Filters, grid

@@ -9,13 +9,14 @@ from pathlib import PurePath
 from typing import Any
 
 from kitnet.base.error import KitnetError, cut
+from kitnet.base.html import table, text
 from kitnet.base.spec import Array
 from kitnet.look.confusion import class_scores, confusions, matrix
 from kitnet.look.curves import COLOURS, Curve, chart, curves
 from kitnet.look.filters import Filters, first_filters, grid
 from kitnet.look.judgement import judged
 from kitnet.look.mistakes import SHOWN, worst
-from kitnet.look.page import document, figure, folded, image, paragraph, shaded, table, text
+from kitnet.look.page import document, figure, folded, image, paragraph, shaded
 from kitnet.look.reconstructions import Reconstructions, pairs, sheet
 from kitnet.look.record import Record
 from kitnet.train import Judgement, Model

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kitnet.base.error import KitnetError, nearest
-from kitnet.base.table import table
+from kitnet.base.table import Table
 from kitnet.train.events import EpochEnded
 from kitnet.train.saves import since_best
 
@@ -47,8 +47,15 @@ class History:
         return self.rows[-1 - since_best(self.rows)]
 
     def __repr__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        return self._table().html()
+
+    def _table(self) -> Table:
         names = [name for name in self.names if any(value is not None for value in self[name])] or self.names
-        return table(names, [[_said(row.numbers()[name]) for name in names] for row in self.rows], MOST)
+        return Table(names, [[_said(row.numbers()[name]) for name in names] for row in self.rows], MOST)
 
 
 def _said(value: float | None) -> str:

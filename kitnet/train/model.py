@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kitnet.base import html
 from kitnet.base.error import KitnetError, ModelFileError, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
@@ -114,6 +115,11 @@ class Model:
         told = f"classes {classes}" if self.target == CLASSES else "target its own input"
         loss = write_losses(self.loss, self.auxiliary if self.target == INPUT else {})
         return f"{self.net!r}\n\nloss {loss}\n{told}\npreparation {learned}"
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        _, _, rest = repr(self).rpartition("\n\n")
+        return self.net._repr_html_() + "".join(f"<div>{html.text(line)}</div>" for line in rest.splitlines())
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy makes plans of its own."""

@@ -17,7 +17,7 @@ from kitnet.zoo import MODELS
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 COMMANDS = ("train", "evaluate", "predict", "verify", "show", "check", "explain", "layers", "models", "data",
-            "lr-find")  # fmt: skip
+            "lr-find", "look", "trace", "attribute", "convolve")  # fmt: skip
 
 
 def names(folder):
@@ -57,8 +57,15 @@ OPTIONS = {
     "models": "--json",
     "data": "DATA --data-dir --split --megapixels --show --augment --seed --json",
     "report": "RUN OTHERS --output --pictures",
-    "lr-find": "MODEL --data --data-dir --split --validation --strict --megapixels --input --set --on-misfit "
-    "--augment --batch --accumulate --optimizer --momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json",
+    "look": "MODEL --image --layer --filters --strip --gradient --target --output --invert --megapixels "
+    "--engine",
+    "trace": "MODEL --image --at --backward --target --class --terms --invert --megapixels --engine --json",
+    "attribute": "MODEL IMAGE --method --class --layer --map --window --stride --data --data-dir --output "
+    "--invert --megapixels --engine --json",
+    "convolve": "IMAGE --filter --numbers --factor --bias --flip --output --megapixels --engine",
+    "lr-find": "MODEL --data --data-dir --split --strict --augment --batch --accumulate --optimizer "
+    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json "
+    "--input --set --on-misfit --validation --megapixels",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from planted.kernels import KERNELS
 from planted.laboratory import LABORATORY
 from planted.layers import LAYERS
 from planted.ledger import LEDGER
+from planted.looking import LOOKING
 from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
@@ -50,6 +51,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "data": DATA,
     "train": TRAIN,
     "pictures": PICTURES,
+    "looking": LOOKING,
     "recipes": RECIPES,
     "python": PYTHON,
     "optimisers": OPTIMISERS,

@@ -98,7 +98,7 @@ PICTURES = [
         "grid", "i // columns", "i % columns", "look/test_filters.py::test_a_grid_holds_each_picture_once"
     ),
     Mutant(
-        "look.page:text",
+        "base.html:text",
         "escape(printable(str(content).encode(errors='backslashreplace').decode()))",
         "printable(str(content))",
         "look/test_report.py::test_names_of_strangers_are_texts",

@@ -143,7 +143,7 @@ RUNNING = [
         "engine/test_graphs_compiled.py::test_formulas_in_the_place_of_kernels_change_nothing[forbidden1]",
     ),
     Mutant(
-        "run_once",
+        "engine.once:_copied",
         "{name: array.copy() for name, array in held.items()}",
         "dict(held)",
         "engine/test_executor.py::test_a_run_leaves_the_state_that_it_is_given",
