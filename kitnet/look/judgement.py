@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kitnet.base.spec import Array
-from kitnet.data import Source, load, renumbered
+from kitnet.data import Source, renumbered
 from kitnet.look.record import Record
 from kitnet.train import Model, pick_engine
-from kitnet.train.recipe import USUAL_DATA
+from kitnet.train.held_out import held_out
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,8 @@ def judged(
 ) -> tuple[Model, Judgement | None]:
     """The best model of a run and its judgement of the run's test part, or of the validation part where the
     data have no other; None where there is neither. Raises KitnetError where model or data cannot be read."""
-    settings = record.settings
     model = Model.load(record.path)
-    parts = load(
-        settings.data or USUAL_DATA,
-        settings.data_dir,
-        settings.split,
-        bool(settings.strict),
-        settings.validation,
-        settings.megapixels,
-    )
-    *_, (name, part) = parts.named().items()
+    name, part = held_out(record.settings)
     if name == "train":
         return model, None
     if pick_engine(None) == "compiled":
