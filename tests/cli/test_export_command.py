@@ -31,7 +31,8 @@ def test_a_run_with_images_of_its_test_part(say, trained):
 
 def test_a_model_file_with_its_own_images(say, trained):
     shutil.copy(Path(trained) / "best.safetensors", "digits.safetensors")
-    assert say("export", "digits.safetensors", "--html", "page.html").status == 0
+    said = say("export", "digits.safetensors", "--html", "page.html")
+    assert (said.status, said.err) == (0, "")
     told, (images, _) = described("page.html"), Model.golden("digits.safetensors")
     assert (told["part"], told["data"], len(told["samples"])) == ("", "", len(images))
     assert {sample["label"] for sample in told["samples"]} == {""}

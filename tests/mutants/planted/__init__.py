@@ -16,6 +16,7 @@ from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
 from planted.optimisers import OPTIMISERS
+from planted.pages import PAGES
 from planted.pictures import PICTURES
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
@@ -49,6 +50,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "data": DATA,
     "train": TRAIN,
     "pictures": PICTURES,
+    "pages": PAGES,
     "recipes": RECIPES,
     "python": PYTHON,
     "optimisers": OPTIMISERS,
