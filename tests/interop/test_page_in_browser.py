@@ -62,6 +62,19 @@ def test_one_changed_weight_fails(paged, opened):
         assert page.text_content("#check").startswith("✓ Check passed: 8 samples give the scores")
 
 
+def test_a_page_that_is_cut_says_so(paged, chromium):
+    text = paged(LINE)[2].text
+    (weights,) = re.findall(r'id="weights">(.*?)</script>', text)
+    for left, failed in ((weights[:401], False), (weights[:-400], True)):
+        page = chromium.new_page()
+        page.set_content(text.replace(weights, left))
+        if failed:  # numbers are missing at the end
+            page.wait_for_selector("#check[data-state=failed]")
+        else:  # no base64
+            assert "If this line stays, the page is damaged" in page.text_content("#check")
+        page.close()
+
+
 BUGS = {  # in the page's own formulas, each seen by the samples of a network that has them
     "Math.min(Math.max(x, 0), layer.cap ?? Infinity)": "Math.max(x, 0.1)",
     "t0 += x1 * w0": "t0 += x0 * w0",
@@ -225,7 +238,7 @@ def test_everything_by_keys(paged, opened):
         for key in ("ArrowLeft", "Space", "ArrowDown", "ArrowDown", "ArrowRight", "Space", "ArrowRight"):
             page.keyboard.press(key)
         rows, columns = np.nonzero(drawn(page) > 128)
-        width = 280 / 13
+        width = 280 * 2 / 28  # two pixels of a sample
         expected = (140 - width / 2, 160 + width / 2, 130 - width / 2, 140 + width / 2)
         assert (rows.min(), rows.max(), columns.min(), columns.max()) == pytest.approx(expected, abs=3)
         page.keyboard.press("Delete")

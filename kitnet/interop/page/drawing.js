@@ -1,6 +1,6 @@
-// A surface to draw on, light on dark as handwritten digits are, with pointer or keys. Calls changed(picture);
-// gives what clears it.
-function surface(canvas, changed) {
+// A surface to draw on, light on dark as handwritten digits are, with pointer or keys and a pen that is so wide.
+// Calls changed(picture); gives what clears it.
+function surface(canvas, lineWidth, changed) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const { width, height } = canvas;
   const pen = { x: width / 2, y: height / 2, down: false };
@@ -24,7 +24,7 @@ function surface(canvas, changed) {
   function wipe() {
     context.fillStyle = "black";
     context.fillRect(0, 0, width, height);
-    Object.assign(context, { strokeStyle: "white", lineWidth: width / 13, lineCap: "round", lineJoin: "round" });
+    Object.assign(context, { strokeStyle: "white", lineWidth, lineCap: "round", lineJoin: "round" });
     pen.down = false;
   }
 

@@ -123,7 +123,10 @@ function begin() {
     type: "button", onclick: () => classify(sample),
   }, canvasOf(sample), sample.label)));
   if (network.preparation.input[2] === 1) {
-    find("clear").onclick = surface(find("surface"), classify);
+    const canvas = find("surface");
+    // two pixels of a sample, as digits are written
+    const pen = (2 * canvas.height) / Math.min(Math.max(samples[0].height, 8), 32);
+    find("clear").onclick = surface(canvas, pen, classify);
   } else {
     find("drawing").remove();
     find("clear").remove();

@@ -3,7 +3,7 @@ const TEXTS = {
   en: {
     name: "English",
     image: "Image",
-    draw: "Draw here, drop a picture anywhere on the page, or paste one.",
+    draw: "Draw here, as large as in the samples below. Or drop a picture anywhere on the page, or paste one.",
     drop: "Drop a picture anywhere on the page, paste one, or choose a file.",
     surface: "Surface to draw on. Arrow keys move the pen, Space puts it down and lifts it, Delete clears.",
     keys: "With keys: arrows move the pen, Space puts it down and lifts it, Delete clears.",
@@ -39,7 +39,7 @@ const TEXTS = {
   zh: {
     name: "中文",
     image: "图像",
-    draw: "在这里手写，也可以把图片拖到页面任意位置，或直接粘贴。",
+    draw: "在这里手写，大小参照下方样本；也可以把图片拖到页面任意位置，或直接粘贴。",
     drop: "把图片拖到页面任意位置，或粘贴、选择一张图片。",
     surface: "手写区。方向键移动画笔，空格键落笔或提笔，Delete 键清空。",
     keys: "键盘操作：方向键移动画笔，空格键落笔或提笔，Delete 键清空。",
