@@ -66,10 +66,15 @@ class WebPage:
 
 def web_page(model: Model, title: str, samples: Samples) -> WebPage:
     """The page of a trained model. Raises KitnetError, with the layer, for what a page does not compute, for
-    more than 20 MB of weights, and for a model that does not learn from pictures."""
+    more than 20 MB of weights, and for a model that does not learn from pictures or judges several views."""
     net, preparation = model.net, model.preparation
     if not isinstance(preparation, Preparation):
         raise KitnetError("the model learned from arrays of floats; a page takes pictures, of unsigned bytes")
+    if model.views:
+        raise KitnetError(
+            f"the model judges several views of a picture ({model.views}), a page one; train it with "
+            "--views none"
+        )
     rule = _probabilities(model.loss)
     scores = scores_of(net.graph, model.loss)
     found = forward_pass(net, scores, net.graph.main)

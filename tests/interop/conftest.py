@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 
-from kitnet import zoo
 from kitnet.data import Dataset, Preparation
 from kitnet.interop import Samples, web_page
 from kitnet.net import parse
@@ -44,27 +43,6 @@ def paged(noisy):
         return model, images, web_page(model, title, Samples([*images], [""] * len(images)))
 
     return make
-
-
-CARDS = {
-    "lenet5": {},
-    "lenet5-1998": {},
-    "lenet-1989": {},
-    "lenet5-modern": {},
-    "vgg11": {"width": 8, "size": 32, "units": 64},
-    "cifar-strip": {},
-    "tiny-vgg": {},
-    "resnet20": {},
-    "resnet20:projection": {},
-    "all-cnn-c": {"width": 24},
-    "nin": {"width": 24},
-}
-
-
-@pytest.fixture(scope="session")
-def card():
-    """The network of a card, narrow where it would be slow."""
-    return lambda name: zoo.find(name).build(**CARDS[name])
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 import kitnet
 from kitnet.base.error import KitnetError
 from kitnet.data import Standardisation
+from kitnet.data.views import Views
 from kitnet.interop import Samples, web_page
 from kitnet.interop.samples import BUDGET, LARGE
 from kitnet.interop.web_page import FOLDER, RULES, SCRIPTS
@@ -120,6 +121,16 @@ def test_what_is_no_classifier_of_pictures_is_refused(noisy):
         web_page(floats, "a page", samples)
     assert str(caught.value) == (
         "the model learned from arrays of floats; a page takes pictures, of unsigned bytes"
+    )
+
+
+def test_several_views_are_refused(noisy):
+    model, images = noisy(LINE)
+    model.views = Views.parse("flip,shift1")
+    with pytest.raises(KitnetError) as caught:
+        web_page(model, "a page", Samples([*images], [""] * len(images)))
+    assert str(caught.value) == (
+        "the model judges several views of a picture (flip,shift1), a page one; train it with --views none"
     )
 
 
