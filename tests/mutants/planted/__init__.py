@@ -18,6 +18,7 @@ from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
 from planted.optimisers import OPTIMISERS
+from planted.pages import PAGES
 from planted.pictures import PICTURES
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
@@ -52,6 +53,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "train": TRAIN,
     "pictures": PICTURES,
     "looking": LOOKING,
+    "pages": PAGES,
     "recipes": RECIPES,
     "python": PYTHON,
     "optimisers": OPTIMISERS,
