@@ -1,4 +1,4 @@
-"""Floor 6: networks for other programs.
+"""Floor 7: networks for other programs.
 
 model = kitnet.load("runs/lenet5-1")
 page = web_page(model, "my digits", samples_of("runs/lenet5-1", model))   # one HTML file, page.text

@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 
 from kitnet import __version__
-from kitnet.base.error import KitnetError
+from kitnet.base.error import KitnetError, printable
 from kitnet.base.spec import Array
 from kitnet.data import Preparation
-from kitnet.data.place import printable
 from kitnet.interop.forward_pass import forward_pass
 from kitnet.interop.samples import BUDGET, Samples
 from kitnet.layers import Loss

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from kitnet.net.weighted_losses import read_losses, write_losses
 from kitnet.train.events import Event
 from kitnet.train.given import batches_of, source_of
 from kitnet.train.model_file import Auxiliary, Contents, read_model, write_model
+from kitnet.train.prediction import most_probable
 from kitnet.train.target import CLASSES, INPUT, loss_for_input, others_for_input, target_of
 from kitnet.zoo import MODELS
 
@@ -45,13 +45,6 @@ GOLDEN = 8
 CLOSE = 1e-4
 FEW = 10  # classes that are printed
 Callback = Callable[[Event], object]  # hears what training does; True ends it
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The most probable classes of one image, best first, with their probabilities."""
-
-    classes: tuple[tuple[str, float], ...]
 
 
 class Model:
@@ -186,11 +179,7 @@ class Model:
         if top is None:
             best = probabilities.argmax(1)
             return best if self.is_nameless else np.array(self.classes)[best]
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-        return [
-            Prediction(tuple((self.classes[k], float(row[k])) for k in some))
-            for row, some in zip(probabilities, order, strict=True)
-        ]
+        return most_probable(probabilities, self.classes, top)
 
     def probabilities(self, x: Any) -> Array:
         """The probability of each class for each sample, float32 (N, classes); x is as in `predict`."""
