@@ -43,7 +43,7 @@ class Kitnet:
         self.name = "kitnet"
 
     def step(self, x: Any, labels: Any, number: int) -> None:
-        judged_step(self._step, self.run.model.losses, x, labels, number)
+        judged_step(self._step, self.run.model, x, labels, number)
 
     def accuracy(self) -> float:
         run, test = self.run, self.run.parts.test

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -147,9 +147,11 @@ def steps_below(losses: list[float], bound: float = 1.0) -> int | None:
     return int(below[0]) + 10 if below.size else None
 
 
-def outcome(variant: Variant, seed: int) -> Outcome:
+def outcome(
+    variant: Variant, seed: int, data: Callable[[tuple[int, ...]], tuple[Data, Data]] = digits
+) -> Outcome:
     net = kitnet.parse(variant.line).initialise(seed, init=variant.init)
-    (images, labels), test = digits(net.input_shape)
+    (images, labels), test = data(net.input_shape)
     chosen = np.random.default_rng(seed).permutation(len(images))[: variant.images]
     train = images[chosen], labels[chosen]
     losses = learn(variant, net, train, seed)

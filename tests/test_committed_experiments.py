@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from catalogue import row
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 SCRIPT, RESULTS = ROOT / "experiments" / "run.py", ROOT / "results" / "experiments"
@@ -35,6 +37,35 @@ def test_the_committed_results_have_all_variants_and_three_seeds():
         found = [(row["variant"], int(row["seed"])) for row in rows]
         assert found == [(each.name, seed) for each in variants for seed in range(3)]
         assert {row["command"] for row in rows} == {f"python experiments/run.py {name} --seeds 3"}
+
+
+def test_the_committed_results_on_faces_have_all_variants_and_three_seeds():
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        faces = importlib.import_module("faces")
+    finally:
+        sys.path.remove(str(SCRIPT.parent))
+    rows = read(RESULTS / "faces.csv")
+    variants = [variant.name for variant, _ in faces.variants(faces.PEOPLE, None)]
+    assert [(row["variant"], int(row["seed"])) for row in rows] == [
+        (name, seed) for name in variants for seed in range(3)
+    ]
+    assert {row["command"] for row in rows} == {"python experiments/faces.py --seeds 3"}
+    train, test = faces.drawn()
+    again, _ = faces.drawn()
+    assert (train.images == again.images).all() and len(train) == len(test) == 200
+    assert train.images.shape == (200, 32, 32, 1) and (train.labels == test.labels).all()
+    by_person = train.images.astype(float).reshape(40, 5, -1)
+    assert by_person.mean(1).std(0).mean() > by_person.std(1).mean() / 3  # people differ
+
+
+@row(39)
+def test_filters_of_ones_own_at_each_place_help_where_faces_stand_in_place():
+    """As many filters and operations; a convolution with more filters does nearly as well."""
+    found = means("faces")
+    assert found["local, in place"] > found["shared, in place"] + 5
+    assert found["local, in place"] < found["shared, 40 filters, in place"] + 5
+    assert max(x for name, x in found.items() if name.endswith("moved")) < 30
 
 
 def means(name, column="test"):
@@ -91,6 +122,31 @@ def test_one_runs_with_one_seed(tmp_path):
     rows = read(tmp_path / "pooling.csv")
     assert [row["variant"] for row in rows] == ["max pooling", "mean pooling"]
     assert all(float(row["test"]) > 50 for row in rows)
+
+
+@pytest.mark.slow
+def test_faces_of_ones_own(tmp_path):
+    """A folder of PGM files, a person each, beside a file that is none."""
+    random = np.random.default_rng(0)
+    for person in range(3):
+        folder, face = tmp_path / "faces" / f"s{person + 1}", random.integers(0, 200, (40, 32))
+        folder.mkdir(parents=True)
+        for number in range(1, 31):
+            pixels = (face + random.integers(0, 56, face.shape)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.pgm")
+    (tmp_path / "faces" / "README").write_text("faces")
+    words = ["--data", tmp_path / "faces", "--seeds", "1", "--epochs", "8", "--output", tmp_path]
+    faces = SCRIPT.with_name("faces.py")
+    done = subprocess.run([sys.executable, faces, *words], capture_output=True, text=True, check=True)
+    rows = read(tmp_path / "faces-given.csv")
+    assert rows[0]["variant"] == "shared, in place" and "shared, in place" in done.stdout
+    assert rows[0]["command"] == "python experiments/faces.py --seeds 1 --epochs 8 --data FOLDER"
+    assert float(rows[0]["train"]) > 50
+    for number in range(5, 31):
+        (tmp_path / "faces" / "s1" / f"{number}.pgm").unlink()
+        (tmp_path / "faces" / "s2" / f"{number}.pgm").unlink()
+    done = subprocess.run([sys.executable, faces, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and " pictures to train with; give 32 or more\n" in done.stderr
 
 
 @pytest.mark.slow

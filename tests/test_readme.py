@@ -1,5 +1,5 @@
-"""What the README and docs/python.md print is true: their Python runs, the table is what `show` prints, the
-lines parse."""
+"""What the README and pages of docs print is true: their Python runs, the table is what
+`show` prints, the lines parse."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCES = FENCE.findall((ROOT / "README.md").read_text())
 PYTHON = [
     (f"{page}-{i}", code)
-    for page in ("README.md", "docs/python.md")
+    for page in ("README.md", "docs/python.md", "docs/looking.md", "docs/export.md")
     for i, (kind, code) in enumerate(FENCE.findall((ROOT / page).read_text()))
     if kind == "python"
 ]

@@ -84,6 +84,14 @@ def shorten(value: object) -> str:
         return "of thousands of digits"
 
 
+def printable(where: object) -> str:
+    """A name, which may come from strangers, without what would move a terminal's cursor."""
+    text = str(where)
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 def cut(text: str) -> str:
     """A text for a message; of a long one the beginning and three dots."""
     return text if len(text) <= MOST else text[:MOST] + "..."

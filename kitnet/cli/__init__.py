@@ -20,14 +20,18 @@ from cyclopts import App, Parameter
 import kitnet
 from kitnet.base.error import KitnetError, cut
 from kitnet.cli import (
+    attribute,
     check,
     claims,
+    convolve,
     data,
     diff,
     evaluate,
     explain,
+    export,
     lab,
     layers,
+    look,
     lr_find,
     models,
     predict,
@@ -35,6 +39,7 @@ from kitnet.cli import (
     show,
     studio,
     surgery,
+    trace,
     train,
     verify,
 )  # fmt: skip
@@ -63,11 +68,16 @@ COMMANDS = (
     models,
     data,
     report,
+    export,
     lr_find,
     claims,
     diff,
     lab,
     surgery,
+    look,
+    trace,
+    attribute,
+    convolve,
 )
 for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))

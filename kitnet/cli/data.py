@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from kitnet.base.error import printable
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import DATA_SETS, Augment, DataDir, Json, Megapixels, Split, Whole
 from kitnet.cli.screen import Column, busy, print_json, print_table, say, say_wrapped
 from kitnet.data import Augmentation, load
 from kitnet.data.doctor import Duplicate, Part, Report, contact_sheet, examine
-from kitnet.data.place import printable
 from kitnet.files import write_whole
 
 MOST = 5  # sizes, broken pictures and duplicates that are named; --json has all

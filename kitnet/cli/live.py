@@ -99,15 +99,16 @@ class Live:
 
     def row(self, row: EpochEnded) -> None:
         """A line of the table, under its header when it is the first one."""
-        names = [name for name, value in vars(row).items() if value is not None]
-        columns = [Column(HEADINGS.get(n, n.replace("_", " ")), True, SPARE.get(n, 0)) for n in names]
+        numbers = row.numbers()
+        names = [name for name, value in numbers.items() if value is not None]
+        columns = [Column(HEADINGS.get(n, n.replace("_", " ")), True, _spare(n)) for n in names]
         widths = [max(len(c.name), WIDTHS.get(n, LEAST)) for n, c in zip(names, columns, strict=True)]
         shown = columns_that_fit(columns, widths, terminal_width())
         if not self._headed:
             header = GAP.join(columns[i].name.rjust(widths[i]) for i in shown)
             say(header, len(header))
             self._headed = True
-        say(GAP.join(_cell(names[i], getattr(row, names[i])).rjust(widths[i]) for i in shown))
+        say(GAP.join(_cell(names[i], numbers[names[i]]).rjust(widths[i]) for i in shown))
 
 
 def _bar_width() -> int:
@@ -116,16 +117,24 @@ def _bar_width() -> int:
 
 def _told(event: Stepped) -> str:
     """Numbers of the epoch so far, as many as the terminal has room for."""
-    parts = [f"loss {event.loss:.4f}", f"{event.accuracy:.2%}", f"{event.images_per_second:,.0f} images/s"]
+    right = [] if event.accuracy is None else [f"{event.accuracy:.2%}"]
+    parts = [f"loss {event.loss:.4f}", *right, f"{event.images_per_second:,.0f} images/s"]
     room = (terminal_width() or 100) - FIXED - _bar_width()
     while parts and len(GAP.join(parts)) > room:
         parts.pop()
     return GAP.join(parts)
 
 
-def _cell(name: str, value: float) -> str:
+def _spare(name: str) -> int:
+    """Whether a column is left out early; what each output loses is more than the loss alone."""
+    return SPARE.get(name, 3 if "_loss." in name else 0)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
     if name.endswith("accuracy"):
         return f"{value:.2%}"
-    if name.endswith("loss"):
+    if "_loss" in name:
         return f"{value:.4f}"
     return f"{value:.1f}" if name == "seconds" else f"{value:,.0f}"

@@ -42,6 +42,7 @@ def _numbers(recipe: Recipe) -> dict[str, Any]:
         "learning_rate": usual.lr,
         "momentum": usual.momentum,
         "decay": usual.decay,
+        "target": usual.target,
         "loss": usual.loss,
         "average": usual.average,
         "validation": recipe.validation,

@@ -194,6 +194,7 @@ def _training(usual: dict[str, Any] | None) -> str:
     parts += [f"augmentation {usual['augment']}"] if "augment" in usual else []
     parts += [f"{name} {usual[name]:g}" for name in ("momentum", "decay", "average") if usual.get(name)]
     parts += [usual["loss"]] if "loss" in usual else []
+    parts += [f"target {usual['target']}"] if "target" in usual else []
     parts.append(f"validation {usual['validation']:g}" if usual["validation"] else "no validation part")
     return f"{', '.join(parts)}, batches of {usual['batch']}, {usual['epochs']} epochs"
 

@@ -16,6 +16,7 @@ from kitnet.cli.interruption import Interrupted, Interruption, interruptible
 from kitnet.cli.live import Live
 from kitnet.cli.network import read_network
 from kitnet.cli.own_layers import to_type
+from kitnet.cli.results_text import best_epoch_text, result_text
 from kitnet.cli.screen import (
     busy,
     fits,
@@ -46,10 +47,10 @@ from kitnet.train import (
     train,
 )
 from kitnet.train.recipe import complete, usual
+from kitnet.train.target import INPUT
 from kitnet.zoo import find_recipe
 
 FLAGS = {"model": "MODEL", "given": "--set"}  # of arguments that are called otherwise
-IMAGES = {"train": "training images", "val": "validation images", "test": "test images"}
 NONE_GIVEN = Arguments()
 
 
@@ -212,12 +213,14 @@ def _say_changed(event: Changed) -> None:
 
 def _say_epoch(row: EpochEnded) -> None:
     judged = [("train", row.train_loss, row.train_accuracy)]
-    if row.val_loss is not None and row.val_accuracy is not None:
+    if row.val_loss is not None:
         judged.append(("val", row.val_loss, row.val_accuracy))
-    wide = "".join(f"{part} loss {loss:.4f} accuracy {right:7.2%}  " for part, loss, right in judged)
+    wide, narrow = "", ""
+    for part, loss, right in judged:
+        wide += f"{part} loss {loss:.4f}" + (f" accuracy {right:7.2%}  " if right is not None else "  ")
+        narrow += f"{part} {loss:.4f}" + (f" {right:7.2%}  " if right is not None else "  ")
     text = f"epoch {row.epoch:>3}  {wide}{row.seconds:6.1f} s  {row.images_per_second:9,.0f} images/s"
     if not fits(text):
-        narrow = "".join(f"{part} {loss:.4f} {right:7.2%}  " for part, loss, right in judged)
         text = f"epoch {row.epoch:>3}  {narrow}{row.seconds:5.1f} s {row.images_per_second:9,.0f} images/s"
     say(text)
 
@@ -245,20 +248,13 @@ def _say_end(finished: Finished) -> None:
         remark(summary["diverged"])
     if summary.get("trouble"):
         remark(f"nothing was learned: {summary['trouble']}")
-    part, right = next(
-        (name, summary[f"{name}_accuracy"])
-        for name in ("test", "val", "train")
-        if summary[f"{name}_accuracy"] is not None
-    )
-    if summary["val_accuracy"] is not None and "best_epoch" in summary:
-        say(
-            f"the best epoch is {summary['best_epoch']}, with {summary['val_accuracy']:.2%} of the "
-            "validation images right"
-        )
-    result = f"{right:.2%} of the {IMAGES[part]} right after {summary['seconds']:.1f} s;"
+    if best := best_epoch_text(summary):
+        say(best)
+    result = f"{result_text(summary)} after {summary['seconds']:.1f} s;"
     if summary.get("trouble"):  # such a model is of no use
         say(result.removesuffix(";"))
         return
-    advice = f"try: {to_type('predict', str(finished.folder), 'IMAGE.png')}"
+    picture = ("IMAGE.png", "-o", "OUT.png") if summary.get("target") == INPUT else ("IMAGE.png",)
+    advice = f"try: {to_type('predict', str(finished.folder), *picture)}"
     for line in [f"{result} {advice}"] if fits(f"{result} {advice}") else [result, advice]:
         say(line)

@@ -30,6 +30,7 @@ from kitnet.optim.words import COURSES
 from kitnet.train import Settings
 from kitnet.train.recipe import USUAL_DATA
 from kitnet.train.settings import SAVE_EVERY
+from kitnet.train.target import TARGETS
 from kitnet.zoo import Recipe
 
 CLASS_LOSSES = [word for word, loss in losses().items() if "classes" in loss.targets]
@@ -115,11 +116,19 @@ class Arguments:
             "usually never before all."
         ),
     ] = None
+    target: Annotated[
+        str | None,
+        Parameter(
+            help=f"What the network is to give: {' or '.join(TARGETS)}, the image itself, as an autoencoder "
+            "does; usually its input where it ends in a picture of the same size, else classes."
+        ),
+    ] = None
     loss: Annotated[
         str | None,
         Parameter(
             help=f"{', '.join(CLASS_LOSSES)}, perhaps with arguments, as in 'softmax_cross_entropy "
-            "smooth=0.1'; usually what suits the last layer."
+            "smooth=0.1'; usually what suits the last layer. Of further outputs by name, with a weight: "
+            "'sigmoid_cross_entropy, code: gaussian_divergence * 0.5'."
         ),
     ] = None
     groups: Annotated[

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kitnet.base.error import DataError, cut
+from kitnet.base.error import DataError, cut, printable
 from kitnet.base.spec import Array
 from kitnet.data.kind import Given, Parts
 from kitnet.data.picture_cache import Pictures, look_at
-from kitnet.data.place import place, printable
+from kitnet.data.place import place
 from kitnet.data.source import Images, Source, spread
 
 

@@ -26,6 +26,7 @@ class Preparation:
 
     1. colour to grey, where the input is grey: ITU-R 601 luma, 0.299 R + 0.587 G + 0.114 B, as Pillow does;
     2. resize to `resize` (h,w), whatever the picture's proportions: bilinear, antialiased where it shrinks;
+       all rows, then all columns, in bytes;
     3. centred padding with 0, or centred cropping, to H,W (an odd row or column is at the end);
     4. grey to colour, where the input is in colour: three times the same;
     5. (pixel / 255 - mean) / std, each one number a channel; computed in float64, rounded to float32 once.
@@ -197,8 +198,10 @@ def _resized(images: Array, size: tuple[int, int]) -> Array:
     resized = np.empty((len(images), height, width, images.shape[3]), np.uint8)
     for image, small in zip(images, resized, strict=True):
         picture = Image.fromarray(image if image.shape[2] == 3 else image[..., 0])
-        pixels = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
-        small[...] = pixels.reshape(small.shape)
+        # one axis after the other: Pillow 13 would begin with the columns of some pictures, older ones never
+        for between in ((width, picture.height), (width, height)):
+            picture = picture.resize(between, Image.Resampling.BILINEAR)
+        small[...] = np.asarray(picture).reshape(small.shape)
     return resized
 
 

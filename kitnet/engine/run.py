@@ -162,7 +162,8 @@ class Scores(_Compiled):
     What is made of the weights beforehand (packed and mapped filters, folded norms) is made here and by
     `refresh`, to be called when weights or state have changed: scores before it are of neither the old nor
     the new network. A network that goes on learning needs no new plan. `values`: paths of values that are
-    read out besides, into `values` after each call.
+    read out besides, into `values` after each call. A `context` of evaluation says whether, and from which
+    random bits, distributions are drawn from.
     """
 
     def __init__(
@@ -198,15 +199,15 @@ class Scores(_Compiled):
         with self._my_turn():
             self._machine.prepare()
 
-    def __call__(self, x: Array | Mapping[str, Array]) -> Any:
+    def __call__(self, x: Array | Mapping[str, Array], context: Context = EVALUATION) -> Any:
         arrays, most = self._checked(x, {}), self.plan.samples
         total = len(arrays[0])
         with self._my_turn():
             if total <= most:
-                found = [self._part(arrays, total)]
+                found = [self._part(arrays, total, context)]
             else:
-                parts = ([a[i : i + most] for a in arrays] for i in range(0, total, most))
-                found = [self._part(part, len(part[0])) for part in parts]
+                parts = (([a[i : i + most] for a in arrays], i) for i in range(0, total, most))
+                found = [self._part(part, len(part[0]), _from(context, i)) for part, i in parts]
         outs = found[0] if len(found) == 1 else [np.concatenate(each) for each in zip(*found, strict=True)]
         if self._more:
             made = dict(zip(self._read_out, outs, strict=True))
@@ -218,10 +219,10 @@ class Scores(_Compiled):
         made = dict(zip(self._read_out, outs, strict=True))
         return {name: made[path] for name, path in self._outputs.items()}
 
-    def _part(self, arrays: Sequence[Array], count: int) -> list[Array]:
+    def _part(self, arrays: Sequence[Array], count: int, context: Context) -> list[Array]:
         """What is read out for as many samples as the plan takes at most, or fewer."""
         if count:
-            self._run(arrays, count, EVALUATION)
+            self._run(arrays, count, context)
         return [out[:count].copy() for out in self._read_out.values()]
 
 
@@ -356,6 +357,11 @@ class TrainingStep(_Compiled):
             return self._read("@d", path, n)
         graph = self._net.graph
         return np.zeros((n, *graph.nodes[graph.find(path)].shape), np.float32)
+
+
+def _from(context: Context, sample: int) -> Context:
+    """The context for a batch that begins so many samples further."""
+    return replace(context, first_sample=context.first_sample + sample)
 
 
 class _Operand:

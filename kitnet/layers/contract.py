@@ -42,6 +42,7 @@ class Context:
     step: int = 0
     first_sample: int = 0  # place of this batch's first sample in the whole batch of the step
     path: str = ""
+    draws: bool = False  # in evaluation: whether a model's own distributions are drawn from all the same
 
     def __post_init__(self) -> None:
         """Raises KitnetError for a seed, step or first sample that is none."""

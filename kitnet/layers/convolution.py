@@ -254,7 +254,7 @@ class Convolution(Layer):
                         terms.append(run.term(("x0", (n, *place, c)), ("weight", (*own, *plane))))
                 return Terms(tuple(terms))
             case At("dx0", (n, *place, c)):
-                planes = [(k, p) for k in range(self.filters) for m, p in self.planes(depth, k) if m == c]
+                planes = self._seen_by(depth, c)
                 met = positions_and_taps(axes, place=tuple(place))
                 return Terms(
                     tuple(
@@ -265,9 +265,7 @@ class Convolution(Layer):
                 )
             case At("dweight", index):
                 tap, plane = index[: len(axes)], index[len(axes) :]
-                ((c, k),) = [
-                    (m, k) for k in range(self.filters) for m, p in self.planes(depth, k) if p == plane
-                ]
+                c, k = self._link(depth, plane)
                 met = positions_and_taps(axes, tap=self._tap(axes, tap))
                 return Terms(
                     tuple(
@@ -293,6 +291,22 @@ class Convolution(Layer):
         each = depth // self.groups
         first = k // (self.filters // self.groups) * each
         return [(first + i, (i, k)) for i in range(each)]
+
+    def _seen_by(self, depth: int, c: int) -> list[tuple[int, tuple[int, ...]]]:
+        """The filters that see input map c, each with the last indices of its weights."""
+        if self.table is not None:
+            return [(k, p) for k in range(self.filters) for m, p in self.planes(depth, k) if m == c]
+        each, filters = depth // self.groups, self.filters // self.groups
+        group = c // each
+        return [(k, (c - group * each, k)) for k in range(group * filters, (group + 1) * filters)]
+
+    def _link(self, depth: int, plane: tuple[int, ...]) -> tuple[int, int]:
+        """The input map and the filter of the weights with these last indices."""
+        if self.table is not None:
+            maps, filters = self.table.pairs()
+            return maps[plane[0]], filters[plane[0]]
+        i, k = plane
+        return k // (self.filters // self.groups) * (depth // self.groups) + i, k
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         (image,) = x

@@ -1,7 +1,7 @@
 """A draw from a normal distribution whose mean m and log variance l the network itself gives:
 
     training      y = m + exp(l / 2) e,  e drawn from N(0, 1)        dm = dy,  dl = dy exp(l / 2) e / 2
-    evaluation    y = m
+    evaluation    y = m, or a draw where the context asks for `draws`, as the evidence lower bound does
 
 x holds m and behind it l along its last axis. Since e does not depend on the weights, gradients pass through
 the draw: the reparametrisation of variational autoencoders (Kingma & Welling, "Auto-encoding variational
@@ -45,7 +45,7 @@ class GaussianDraw(Layer):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         mean, log_variance = np.split(x[0], 2, -1)
-        if not ctx.train:
+        if not (ctx.train or ctx.draws):
             return Forward(mean, {"slope": np.zeros_like(mean)})
         deviation = np.exp(log_variance / 2) * self._noise(ctx, mean.shape).astype(mean.dtype)
         return Forward(mean + deviation, {"slope": deviation / 2})
@@ -64,7 +64,7 @@ class GaussianDraw(Layer):
         depth = x[0].shape[-1] // 2
         y = x[0][..., :depth].copy()
         size = math.prod(y.shape[1:])
-        for n in range(len(y) if ctx.train else 0):
+        for n in range(len(y) if ctx.train or ctx.draws else 0):
             words = replace(ctx, first_sample=ctx.first_sample + n).bits(1, 2 * size)[0].tolist()
             for i, place in enumerate(np.ndindex(*y.shape[1:])):
                 u, v = (words[i] >> 11) / 2**53, (words[size + i] >> 11) / 2**53

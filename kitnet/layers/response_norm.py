@@ -31,6 +31,7 @@ from kitnet.base.error import ShapeError
 from kitnet.base.shape import Shape, slide
 from kitnet.base.spec import Array
 from kitnet.layers.contract import Arrays, Backward, Case, Context, Forward, Kept, Layer
+from kitnet.layers.terms import At, Closing, Index, Number, Pass, Term, Terms
 from kitnet.layers.value import argument, choice
 from kitnet.layers.window import Axes, windows
 
@@ -104,6 +105,31 @@ class LocalResponseNorm(Layer):
             g = g - self._sum(g / numbers)
         return Backward((dy * u**-self.beta + g,))
 
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y is x u^-beta, which closes the sum u = k + alpha S; dx is the two terms of the gradient, the
+        second one a sum over the window. Of deviations from a mean dx is found by asking the formulas."""
+        u, d, _ = self._base(run.x[0])
+
+        def raised(power: float, index: Index) -> Number:
+            return Number(f"u^{power:g}", index, float(u[index]) ** power)
+
+        window = self._around(run.x[0].shape, at.index)
+        if at.of == "y":
+            x = run.number("x0", at.index).value
+            squares = [_square(run, d, j, self.alpha, self.region == "contrast") for j in window]
+            close = Closing(f"x * sum^{-self.beta:g}", lambda total: x * total**-self.beta)
+            return Terms((Term((Number("k", (), self.k),)), *squares), close)
+        if at.of == "dx0" and self.region != "contrast":
+            direct = run.term(("dy", at.index)).by(raised(-self.beta, at.index))
+            sent = [
+                run.term(
+                    ("x0", at.index), ("dy", j), ("x0", j), times=-2 * self.alpha * self.beta
+                ).by(raised(-self.beta - 1, j))
+                for j in window
+            ]  # fmt: skip
+            return Terms((direct, *sent))
+        return super().terms(run, at)
+
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         import statistics
 
@@ -136,3 +162,11 @@ class LocalResponseNorm(Layer):
         yield Case(cls(3, "within", 0.3), ((5, 4, 3),))
         yield Case(cls(3, "contrast", 0.3, 0.5, 1.0), ((4, 3, 2),))
         yield Case(cls(5, "within", 0.2, 1.0, 1.0), ((4, 2),), batch=1)
+
+
+def _square(run: Pass, d: Array, index: Index, times: float, deviation: bool) -> Term:
+    """times * d^2, where d is x or its deviation from the mean."""
+    if not deviation:
+        return run.term(("x0", index), ("x0", index), times=times)
+    number = Number("deviation", index, float(d[index]))
+    return Term((number, number), times)

@@ -1,13 +1,12 @@
-"""The parts of an HTML page that needs nothing besides itself. All texts are escaped here."""
+"""The parts of an HTML page that needs nothing besides itself; `kitnet.base.html` escapes all texts."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from kitnet.base.html import text
 from kitnet.base.spec import Array
-from kitnet.data.place import printable
 from kitnet.look.png import png
 
 # Nothing is fetched and nothing runs, whatever the names in a run folder may be.
@@ -65,25 +64,8 @@ def document(title: str, parts: Iterable[str]) -> str:
     )
 
 
-def text(content: object) -> str:
-    """Any text as HTML, without control characters."""
-    return escape(printable(str(content).encode(errors="backslashreplace").decode()))
-
-
 def paragraph(content: str, kind: str = "") -> str:
     return f'<p class="{kind}">{text(content)}</p>'
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Texts; the first `left` columns are words, the others numbers."""
-
-    def line(tag: str, cells: Sequence[str]) -> str:
-        kinds = ("" if i < left else ' class="right"' for i in range(len(cells)))
-        inner = (f"<{tag}{kind}>{text(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
-        return f"<tr>{''.join(inner)}</tr>"
-
-    body = "".join(line("td", row) for row in rows)
-    return f'<div class="wide"><table>{line("th", header)}{body}</table></div>'
 
 
 def shaded(corner: str, header: Sequence[str], counts: Array) -> str:

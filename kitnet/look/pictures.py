@@ -6,6 +6,7 @@ import importlib.util
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from kitnet.base.error import KitnetError
 from kitnet.files import remove, write_whole
@@ -13,8 +14,12 @@ from kitnet.look.confusion import class_scores, classes_csv
 from kitnet.look.curves import curves
 from kitnet.look.filters import first_filters
 from kitnet.look.mistakes import worst
+from kitnet.look.reconstructions import Reconstructions, pairs, sheet
 from kitnet.look.report import Examined
-from kitnet.train.folder import CLASSES, PICTURES
+from kitnet.train.folder import CLASSES, OF_INPUT, PICTURES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def can_draw() -> bool:
@@ -44,14 +49,14 @@ def _quiet() -> Iterator[None]:
 
 
 def draw(run: Examined) -> None:
-    """The `PICTURES` in the run folder; one of which there is nothing to draw, such as mistakes, is removed.
-    Raises RunError, and KitnetError without matplotlib."""
+    """The `PICTURES` in the run folder, with those of a network that gives its input; one of which there is
+    nothing to draw, such as mistakes, is removed. Raises RunError, and KitnetError without matplotlib."""
     if not can_draw():
         raise KitnetError("pictures need matplotlib: pip install 'kitnet[plots]'")
     with _quiet():
         from kitnet.look import plots
 
-    record, judgement = run.record, run.judgement
+    record, judgement, given_back = run.record, run.judgement, run.reconstructions
     loss, accuracy = (curves([record], [record.name], what) for what in ("loss", "accuracy"))
     mistakes = [] if judgement is None else worst(judgement)
     filters = None if run.model is None else first_filters(run.model.net)
@@ -61,10 +66,31 @@ def draw(run: Examined) -> None:
         plots.draw_confusion(judgement) if judgement is not None and small else None,
         plots.draw_mistakes(mistakes) if mistakes else None,
         plots.draw_filters(filters) if filters is not None else None,
+        _pairs(given_back),
+        _drawn(given_back),
     )
-    for name, figure in zip(PICTURES, figures, strict=True):
+    for name, figure in zip((*PICTURES, *OF_INPUT), figures, strict=True):
         path = record.path / name
         if figure is None:
             remove(path)
         else:
             write_whole(path, plots.png(figure))
+
+
+def _pairs(found: Reconstructions | None) -> Figure | None:
+    from kitnet.look import plots
+
+    if found is None or found.images is None or found.made is None:
+        return None
+    told = f"{found.part} images, under each what the network makes of it"
+    return plots.draw_sheet(pairs(found.images, found.made), told)
+
+
+def _drawn(found: Reconstructions | None) -> Figure | None:
+    from kitnet.look import plots
+
+    if found is None or found.drawn is None:
+        return None
+    return plots.draw_sheet(
+        sheet(found.drawn), "what the decoder makes of codes from the standard normal prior"
+    )

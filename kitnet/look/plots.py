@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kitnet.data.place import printable
+from kitnet.base.error import printable
+from kitnet.base.spec import Array
 from kitnet.look.confusion import matrix
 from kitnet.look.curves import Curve
 from kitnet.look.filters import Filters, grid
@@ -24,12 +25,11 @@ COLUMNS = 6  # of mistakes
 
 
 def draw_curves(loss: Sequence[Curve], accuracy: Sequence[Curve]) -> Figure:
-    """Loss and accuracy over epochs, beside each other."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    plots = figure.subplots(1, 2)
-    for plot, some, what, factor in zip(
-        plots, (loss, accuracy), ("loss", "accuracy, %"), (1, 100), strict=True
-    ):
+    """Loss and accuracy over epochs, beside each other; the loss alone where there is no accuracy."""
+    drawn = [(loss, "loss", 1)] + ([(accuracy, "accuracy, %", 100)] if accuracy else [])
+    figure = Figure(figsize=(4.5 * len(drawn), 3.6), layout="constrained")
+    plots = figure.subplots(1, len(drawn), squeeze=False).ravel()
+    for plot, (some, what, factor) in zip(plots, drawn, strict=True):
         for curve in some:
             values = [np.nan if value is None else factor * value for value in curve.values]
             plot.plot(
@@ -80,13 +80,17 @@ def draw_mistakes(mistakes: Sequence[Mistake]) -> Figure:
 
 def draw_filters(filters: Filters) -> Figure:
     """All filters on one sheet."""
-    sheet = grid(filters.images)
+    told = f"{filters.path}: {len(filters.images)} filters, largest weight {filters.largest:.3g}"
+    return draw_sheet(grid(filters.images), told)
+
+
+def draw_sheet(sheet: Array, told: str) -> Figure:
+    """A sheet of pictures, uint8 (H,W,c)."""
     height, width = sheet.shape[:2]
     figure = Figure(figsize=(6, max(1.0, 6 * height / width) + 0.5), layout="constrained")
     plot = figure.subplots()
     plot.axis("off")
     _show(plot, sheet)
-    told = f"{filters.path}: {len(filters.images)} filters, largest weight {filters.largest:.3g}"
     plot.set_title(told, fontsize=10, parse_math=False)
     return figure
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kitnet.base.error import RunError, cut, shorten
-from kitnet.data.place import printable
+from kitnet.base.error import RunError, cut, printable, shorten
+from kitnet.base.html import text
+from kitnet.base.table import Table
 from kitnet.train.folder import RESULTS, SUMMARY, RunFolder
 from kitnet.train.settings import Settings
 
 LARGEST = 1 << 24  # bytes of results.csv and summary.json
+EPOCHS = 20  # that are shown in a notebook
 MOST = 1e100  # of a number in results.csv, so that sums of squares are finite
 Column = list[float | None]  # a number an epoch, None where there was none
 
@@ -51,6 +53,15 @@ class Record:
             if any(value is not None for value in self.column(f"{part}_loss")):
                 return part
         return ""
+
+    def _repr_html_(self) -> str:
+        """Its name, its network, and its epochs as a table, for a notebook."""
+        shown = {
+            name: numbers for name, numbers in self.columns.items() if any(n is not None for n in numbers)
+        }
+        rows = [["" if n is None else f"{n:.4g}" for n in row] for row in zip(*shown.values(), strict=True)]
+        about = f"<p><b>{text(self.name)}</b> <code>{text(self.settings.model)}</code></p>"
+        return about + (Table([*shown], rows, EPOCHS).html() if rows else "")
 
     def column(self, name: str) -> Column:
         """A column of results.csv by its name; without such a one nothing."""

@@ -9,18 +9,21 @@ from pathlib import PurePath
 from typing import Any
 
 from kitnet.base.error import KitnetError, cut
+from kitnet.base.html import table, text
+from kitnet.base.spec import Array
 from kitnet.look.confusion import class_scores, confusions, matrix
 from kitnet.look.curves import COLOURS, Curve, chart, curves
 from kitnet.look.filters import Filters, first_filters, grid
 from kitnet.look.judgement import judged
 from kitnet.look.mistakes import SHOWN, worst
-from kitnet.look.page import document, figure, folded, image, paragraph, shaded, table, text
+from kitnet.look.page import document, figure, folded, image, paragraph, shaded
+from kitnet.look.reconstructions import Reconstructions, pairs, sheet
 from kitnet.look.record import Record
 from kitnet.train import Judgement, Model
 
 MOST_CLASSES = 20  # of a matrix of counts
 MOST_PAIRS = 10  # of classes that are confused
-FILTER_SIDE = 24  # pixels of the screen, about
+FILTER_SIDE, SHEET_SIDE = 24, 48  # pixels of the screen, about
 OWN = ("runs", "name")  # settings that say where a run lies
 RESULTS = {
     "epochs": "epochs",
@@ -31,6 +34,8 @@ RESULTS = {
     "val_accuracy": "validation accuracy",
     "test_loss": "test loss",
     "test_accuracy": "test accuracy",
+    "val_elbo": "validation evidence lower bound, nats an image",
+    "test_elbo": "test evidence lower bound, nats an image",
     "parameters": "parameters",
     "seconds": "seconds",
     "images_per_second": "images/s",
@@ -45,6 +50,7 @@ class Examined:
     model: Model | None = None
     judgement: Judgement | None = None
     reason: str = ""
+    reconstructions: Reconstructions | None = None  # of a network that gives its input
 
 
 def examine(
@@ -54,11 +60,13 @@ def examine(
     try:
         if judgement is not None:
             return Examined(record, Model.load(record.path), judgement)
-        model, judgement = judged(record, compiling)
+        model, found = judged(record, compiling)
     except KitnetError as error:
         return Examined(record, reason=str(error))
+    if isinstance(found, Reconstructions):
+        return Examined(record, model, reconstructions=found)
     return Examined(
-        record, model, judgement, "" if judgement else "its data have neither a test nor a validation part"
+        record, model, found, "" if found else "its data have neither a test nor a validation part"
     )
 
 
@@ -129,6 +137,8 @@ def _curves(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
         return
     yield '<h2>Curves</h2><div class="charts">'
     for what, some in drawn.items():
+        if not some:
+            continue
         yield figure(chart(some, what, percent=what == "accuracy"), f"{what} over epochs")
     yield "</div><p>"
     yield from map(_key, drawn["loss"] or drawn["accuracy"])
@@ -148,6 +158,8 @@ def _run(run: Examined, name: str) -> Iterator[str]:
     if run.judgement is not None:
         yield from _classes(run.judgement)
         yield from _mistakes(run.judgement)
+    if run.reconstructions is not None:
+        yield from _reconstructions(run.reconstructions)
     filters = None if run.model is None else first_filters(run.model.net)
     if filters is not None:
         yield from _filters(filters)
@@ -192,6 +204,31 @@ def _mistakes(judgement: Judgement) -> Iterator[str]:
         caption = f"{cut(each.label)} taken for {cut(each.predicted)}, {each.confidence:.1%} sure"
         yield figure(image(each.image, each.called), f"{caption} ({PurePath(each.called).name})")
     yield "</div>"
+
+
+def _reconstructions(found: Reconstructions) -> Iterator[str]:
+    parts = ", ".join(f"{name} {value:.4g}" for name, value in found.score.parts.items())
+    yield paragraph(
+        f"The best model on the {found.part} part of {found.source.name}, {found.score.samples:,} images: "
+        f"loss {found.score.loss:.4f}{f' ({parts})' if parts else ''}."
+    )
+    if found.images is not None and found.made is not None:
+        yield "<h3>Reconstructions</h3>"
+        both = pairs(found.images, found.made)
+        yield figure(
+            image(both, "images and reconstructions", _enlarged(both, found.images)),
+            "Under each image what the network makes of it.",
+        )
+    if found.drawn is not None:
+        yield "<h3>Drawn</h3>"
+        drawn = sheet(found.drawn)
+        caption = "What the decoder makes of codes from the standard normal prior."
+        yield figure(image(drawn, "drawn images", _enlarged(drawn, found.drawn)), caption)
+
+
+def _enlarged(whole: Array, images: Array) -> int:
+    """The width on the screen of a sheet of images."""
+    return whole.shape[1] * max(1, round(SHEET_SIDE / images.shape[1]))
 
 
 def _filters(filters: Filters) -> Iterator[str]:

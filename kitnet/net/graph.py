@@ -24,7 +24,7 @@ from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.misfit import MisfitError
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Param
-from kitnet.base.table import table
+from kitnet.base.table import Table
 from kitnet.layers import Layer, Loss
 from kitnet.net.notation import read_layer, write_layer
 from kitnet.net.origin import Takes, so_far, with_repaired_input, with_tried_repairs
@@ -240,7 +240,7 @@ class Graph:
             ]
             for i, node in enumerate(self.nodes)
         ]
-        return table(("path", "layer", "reads", "shape"), rows, left=3)
+        return str(Table(("path", "layer", "reads", "shape"), rows, left=3))
 
     def to_json(self) -> dict[str, Any]:
         """The graph as plain data: layers as the language writes them, values by their paths."""

@@ -20,7 +20,7 @@ import numpy as np
 from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Buffer
-from kitnet.base.table import table
+from kitnet.base.table import Table
 from kitnet.layers import Layer
 from kitnet.net.graph import Graph, Node
 from kitnet.net.receptive import Fields, fields, in_place
@@ -115,7 +115,14 @@ class Ledger:
         return cls(graph.nodes[0].shape, batch, rows, operands, dtype, optimiser_arrays)
 
     def __repr__(self) -> str:
-        """A table of what is asked for most; the rows have all."""
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        return self.table().html()
+
+    def table(self) -> Table:
+        """What is asked for most; the rows have all."""
         rows = [*self.operands, *self.blocks(self.usual_depth), Row("total", "", ()).holding(self.totals)]
         numbers = ("values", "parameters", "multiply_adds")
         cells = [
@@ -123,7 +130,7 @@ class Ledger:
             for row in rows
         ]
         header = ("layer", "output", *(name.replace("_", "-") for name in numbers))
-        return table(header, [["" if cell == "0" else cell for cell in line] for line in cells], len(cells))
+        return Table(header, [["" if cell == "0" else cell for cell in line] for line in cells], len(cells))
 
     @property
     def totals(self) -> dict[str, int]:

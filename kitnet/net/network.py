@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kitnet.base import html
 from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.importing import HANDED_DOWN, IMPORTING
@@ -83,6 +84,10 @@ class Net:
     def __repr__(self) -> str:
         """The line, and the ledger as a table."""
         return f"{self.text(ROW)}\n\n{self.ledger()}"
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        return f"<p><code>{html.text(self)}</code></p>{self.ledger()._repr_html_()}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Net) and self.graph == other.graph

@@ -15,6 +15,7 @@ from kitnet.base.argument import real_array
 from kitnet.base.error import ShapeError
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
+from kitnet.base.table import Table
 from kitnet.layers import Context, Kept
 from kitnet.net.formula import run_backward, run_forward
 from kitnet.net.graph import Graph
@@ -27,7 +28,11 @@ class Gradients(dict[str, Array]):
     """Gradients by path: of values (`conv1`, `input`) and of weights (`conv1.weight`)."""
 
     def __repr__(self) -> str:
-        return table_of(self)
+        return str(table_of(self))
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        return table_of(self).html()
 
 
 class Tape:
@@ -82,6 +87,13 @@ class Tape:
         return [node.path for node in self._graph.nodes]
 
     def __repr__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook, with the gradients where there are some."""
+        return self._table().html() + (table_of(self.gradient).html() if self.gradient else "")
+
+    def _table(self) -> Table:
         return table_of(dict(zip(self.keys(), self.values, strict=True)))
 
     @property

@@ -17,7 +17,7 @@ from kitnet.base import memory
 from kitnet.base.error import KitnetError, cut, nearest, shorten
 from kitnet.base.random import stream
 from kitnet.base.spec import USUAL, WHOLE, Array, Matrix, Param, initial
-from kitnet.base.table import table
+from kitnet.base.table import Table
 
 LINE = 64  # bytes of a cache line; every array begins on one
 PIECE = 1 << 14  # numbers drawn at a time, in float64, so that they stay in a cache
@@ -161,7 +161,11 @@ class Weights(Mapping[str, Array]):
         return path in self._views
 
     def __repr__(self) -> str:
-        return table_of(self)
+        return str(table_of(self))
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        return table_of(self).html()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)
@@ -170,14 +174,14 @@ class Weights(Mapping[str, Array]):
         return len(self._views)
 
 
-def table_of(arrays: Mapping[str, Array]) -> str:
+def table_of(arrays: Mapping[str, Array]) -> Table:
     """Arrays by path as a table: sizes, mean, deviation and range of each."""
     rows = []
     for path, one in arrays.items():
         numbers = (one.mean(), one.std(), one.min(), one.max()) if one.size else ()
         said = [f"{float(number):.3g}" for number in numbers] or [""] * 4
         rows.append([path, "x".join(map(str, one.shape)), *said])
-    return table(("path", "shape", "mean", "deviation", "least", "most"), rows)
+    return Table(("path", "shape", "mean", "deviation", "least", "most"), rows)
 
 
 def _restored(params: Mapping[str, Param], dtype: Any, flat: Array) -> Weights:

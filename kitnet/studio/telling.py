@@ -71,7 +71,7 @@ class Telling:
         """All of a training that is ready: its curves so far, its settings, the pictures that are judged."""
         run, changes, done = loop.run, loop.run.changes, loop.run.steps_done(loop.progress)
         score = loop.progress.score  # of an epoch that goes on
-        self._sums = float(score.samples), score.loss_sum, float(score.correct)
+        self._sums = float(score.samples), score.loss_sum, float(score.correct or 0)
         self._curve.set(self._recorded())
         self._epochs.set([_row(row, changes.steps_before(row.epoch)) for row in loop.progress.rows])
         places = [(changes.steps_before(one.epoch) + one.step, dict(one.numbers)) for one in changes.made]
@@ -113,6 +113,7 @@ class Telling:
         event, started = self._last, self._started
         if event is None or event is self._told or started is None:
             return
+        assert event.accuracy is not None  # of networks that tell classes
         self._told, self._pointed = event, time.monotonic()
         sums = (float(event.samples), event.loss * event.samples, event.accuracy * event.samples)
         samples, loss, right = (a - b for a, b in zip(sums, self._sums, strict=True))

@@ -24,6 +24,7 @@ from kitnet.train.loop import Loop
 from kitnet.train.model import LAST
 from kitnet.train.start import with_classes
 from kitnet.train.step import Progress as Compiling
+from kitnet.train.target import INPUT
 
 Begin = Callable[[threading.Event, Compiling], Iterator[Event]]
 LOOKS = 0.5  # seconds between two looks at the network, at least
@@ -190,6 +191,12 @@ class Training:
             case Ready(loop=loop):
                 assert loop is not None
                 self.loop, self._probe = loop, Probe(loop)
+                if loop.run.model.target == INPUT:
+                    self._leave_nothing()
+                    raise KitnetError(
+                        "the studio shows networks that tell classes; train one that gives its input with "
+                        "kitnet train"
+                    )
                 self._telling.ready(loop, self._probe)
             case Stepped():
                 self._speed = event.images_per_second

@@ -19,8 +19,9 @@ from kitnet.train.fitting import fit
 from kitnet.train.history import History
 from kitnet.train.judgement import Judgement, judge
 from kitnet.train.metrics import Score, evaluate
-from kitnet.train.model import Model, Prediction
+from kitnet.train.model import Model
 from kitnet.train.model_file import load_network, save_network
+from kitnet.train.prediction import Prediction
 from kitnet.train.settings import Settings
 from kitnet.train.step import pick_engine
 from kitnet.train.trainer import resume, train

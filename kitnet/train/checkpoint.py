@@ -27,6 +27,7 @@ PARTS = ("graph", "weights", "state", "rule", "trainer", "data", "settings")
 CHECKPOINT = Format("kitnet checkpoint 3", dict.fromkeys(PARTS, 1), frozenset({"settings"}))
 OLD = {"kitnet checkpoint 1": 1, "kitnet checkpoint 2": 2}  # 2: without a validation part
 MOST = 1 << 53  # of a count in a file
+LATER = ("parts", "of_outputs")  # fields that checkpoints of before do not have
 
 
 class ChangedError(RunError):
@@ -63,7 +64,7 @@ class Progress:
         if [row.epoch for row in progress.rows] != [*range(1, progress.epoch + 1)]:
             raise KitnetError(f"its rows are not those of {progress.epoch} epochs")
         samples = progress.score.samples
-        if progress.score.correct > samples or (samples > 0) != (progress.step > 0):
+        if (progress.score.correct or 0) > samples or (samples > 0) != (progress.step > 0):
             raise KitnetError(f"a score of {samples} samples after {progress.step} steps")
         return progress
 
@@ -189,8 +190,10 @@ def _memory(memory: Mapping[str, Weights]) -> dict[str, Array]:
 def _fields(kind: type, data: object, what: str) -> dict[str, Any]:
     """The fields of a dataclass, all of them and no others."""
     names = {one.name for one in dataclasses.fields(kind)}
+    if isinstance(data, dict):
+        data = {**{name: {} for name in LATER if name in names}, **data}
     if not isinstance(data, dict) or data.keys() != names:
-        raise KitnetError(f"its {what} needs {', '.join(sorted(names))}")
+        raise KitnetError(f"its {what} needs {', '.join(sorted(names.difference(LATER)))}")
     return data
 
 
@@ -200,13 +203,21 @@ def _numbers(kind: type, data: object, what: str) -> dict[str, Any]:
 
 def _number(kind: type, name: str, value: Any) -> Any:
     """A field's value, where it can be one: whole where the field is an int, otherwise finite, and negative
-    for losses alone; of fields that may be None also that."""
-    told = {one.name: one.type for one in dataclasses.fields(kind)}[name]
-    if value is None and told == "float | None":
+    for losses alone; of fields that may be None also that, and of those that hold several all of them."""
+    told = {one.name: str(one.type) for one in dataclasses.fields(kind)}[name]
+    if value is None and told.endswith(" | None"):
         return None
-    whole = told == "int"
+    if told == "dict[str, float]":
+        if not isinstance(value, dict) or not all(_is_finite(one) for one in value.values()):
+            raise KitnetError(f"{name} is not a mapping to numbers in their range")
+        return value
+    whole = told.startswith("int")
     most = MOST if whole else sys.float_info.max
     least = -most if "loss" in name else 0
     if type(value) is not (int if whole else float) or not least <= value <= most:
         raise KitnetError(f"{name} is not {'a whole number' if whole else 'a number'} in its range")
     return value
+
+
+def _is_finite(value: object) -> bool:
+    return type(value) is float and math.isfinite(value)

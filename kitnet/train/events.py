@@ -54,12 +54,13 @@ class Foretold:
 
 @dataclass(frozen=True)
 class Stepped:
-    """One step is done; loss and accuracy are the means of the epoch so far."""
+    """One step is done; loss and accuracy are the means of the epoch so far. Without classes there is no
+    accuracy."""
 
     epoch: int
     step: int  # done in this epoch
     loss: float
-    accuracy: float
+    accuracy: float | None
     images_per_second: float
     samples: int  # seen in this epoch
     done: int  # steps since training began
@@ -96,15 +97,28 @@ class Abandoned:
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """A row of results.csv; without a validation part the two numbers of it are None."""
+    """A row of results.csv; without a validation part the two numbers of it are None, without classes the
+    accuracies. `parts` has what each output loses where several are judged, such as `val_loss.code`."""
 
     epoch: int
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None
     val_loss: float | None
     val_accuracy: float | None
     seconds: float
     images_per_second: float
+    parts: dict[str, float] = field(default_factory=dict)
+
+    def numbers(self) -> dict[str, float | None]:
+        """By the columns of results.csv, of which a run without classes has no accuracy."""
+        found: dict[str, float | None] = {}
+        for name, value in vars(self).items():
+            if (name.endswith("_accuracy") and self.train_accuracy is None) or name == "parts":
+                continue
+            found[name] = value
+            if name.endswith("_loss"):
+                found |= {part: lost for part, lost in self.parts.items() if part.startswith(f"{name}.")}
+        return found
 
 
 @dataclass(frozen=True)

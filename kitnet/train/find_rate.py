@@ -101,7 +101,7 @@ def _update(run: Run, step_of: Step, batches: Iterator[tuple[Array, Array]], num
     for i in range(each):
         x, labels = next(batches)
         with np.errstate(over="ignore", invalid="ignore"):
-            losses, _ = judged_step(step_of, run.model.losses, x, labels, number, first, i + 1 == each)
+            losses, *_ = judged_step(step_of, run.model, x, labels, number, first, i + 1 == each)
             total += float(losses.sum(dtype=np.float64))
         if not step_of.finite:
             return math.nan

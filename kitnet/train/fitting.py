@@ -16,7 +16,7 @@ from kitnet.base.argument import words
 from kitnet.base.error import KitnetError, nearest, shorten
 from kitnet.data import Parts
 from kitnet.data.loading import ARRAYS
-from kitnet.net.notation import write_layer
+from kitnet.net.weighted_losses import write_losses
 from kitnet.train.checkpoint import Progress
 from kitnet.train.events import EpochEnded, Event, Finished, Warned
 from kitnet.train.folder import RunFolder
@@ -36,7 +36,7 @@ from kitnet.zoo import Card, find_recipe
 # of a run of `kitnet train`, which reads its network and its data itself
 NOT_HERE = (
     *("model", "data", "data_dir", "split", "strict", "megapixels", "validation", "weights", "loss"),
-    "on_misfit",
+    *("target", "on_misfit"),
 )
 KNOWN = tuple(one.name for one in fields(Settings) if one.name not in NOT_HERE)
 
@@ -54,9 +54,10 @@ def fit(
     x are unsigned bytes (N,H,W,C) or (N,H,W), for a network that reads pictures: they may have any size. Or
     they are floats of the shape of the network's input, where a last axis of one channel may be left out, and
     are standardised channel by channel. y are class numbers from 0, or the names of classes. x may also be a
-    `kitnet.data.Source`, without y. `validation` is a share of the training samples, such as 0.1, a pair
-    (x, y), or a Source: with it the model ends with the weights of the best epoch, without it with those of
-    the last.
+    `kitnet.data.Source`, without y. A network that gives its input learns from x alone: unsigned bytes as
+    numbers from 0 to 1, floats as they are. `validation` is a share of the training samples, such as 0.1, a
+    pair (x, y), or x alone where there is no y, or a Source: with it the model ends with the weights of the
+    best epoch, without it with those of the last.
 
     `settings` are those of `kitnet train` by their names there: epochs, batch, optimizer, schedule, lr,
     momentum, decay, clip, average, freeze, patience, augment, seed, engine, threads. With `runs` or `name`
@@ -124,10 +125,17 @@ def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
             raise KitnetError(f"fit has no {shorten(name)}{nearest(name, KNOWN)}; known: {', '.join(KNOWN)}")
     if "freeze" in given:
         given["freeze"] = ",".join(words("freeze", given["freeze"], "conv1"))
-    loss = write_layer(model.loss)
+    loss = write_losses(model.loss, model.auxiliary)
     if parts.train.read(np.arange(1))[0][0].dtype.kind == "f":
         given.setdefault("augment", "none")
-    told = Settings(model=model.name or str(model.net), data=ARRAYS, loss=loss, validation=0.0, **given)
+    told = Settings(
+        model=model.name or str(model.net),
+        data=ARRAYS,
+        target=model.target,
+        loss=loss,
+        validation=0.0,
+        **given,
+    )
     return replace(complete(told, card.recipe_for(data or "")), engine=pick_engine(told.engine))
 
 

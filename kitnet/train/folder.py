@@ -22,7 +22,12 @@ from kitnet.train.settings import Settings
 ARGUMENTS, RESULTS, SUMMARY = "args.toml", "results.csv", "summary.json"
 CLASSES = "classes.csv"  # this and the pictures are written by kitnet.look
 PICTURES = ("curves.png", "confusion.png", "mistakes.png", "filters.png")
-FILES = (ARGUMENTS, CHANGES, RESULTS, SUMMARY, METRICS, ENVIRONMENT, BEST, LAST, CLASSES, *PICTURES)
+OF_INPUT = ("reconstructions.png", "drawn.png")  # pictures of a network that gives its input
+FILES = (
+    *(ARGUMENTS, CHANGES, RESULTS, SUMMARY, METRICS, ENVIRONMENT, BEST, LAST, CLASSES),
+    *PICTURES,
+    *OF_INPUT,
+)
 _NAME = re.compile(r"[\w][\w.\-]*")
 _CHECKPOINT = re.compile(r"checkpoint-(\d{8,18})\.safetensors")
 
@@ -87,7 +92,8 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The model of the epoch with the best validation accuracy, without a validation part of the last."""
+        """The model of the epoch with the best validation accuracy, without classes with the least validation
+        loss, without a validation part of the last."""
         return self.path / BEST
 
     @property
@@ -127,9 +133,9 @@ class RunFolder:
         """results.csv, whole, so that a row is there or not."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow([field.name for field in dataclasses.fields(EpochEnded)])
+        table.writerow(rows[0].numbers())
         table.writerows(
-            [f"{v:.6g}" if isinstance(v, float) else v for v in vars(row).values()] for row in rows
+            [f"{v:.6g}" if isinstance(v, float) else v for v in row.numbers().values()] for row in rows
         )
         write_whole(self.path / RESULTS, text.getvalue())
 

@@ -20,6 +20,7 @@ from kitnet.data.loading import ARRAYS
 from kitnet.data.source import CHUNK, Images
 from kitnet.data.validation import with_validation
 
+SAMPLE: tuple[str, ...] = ("sample",)  # the class of all where there are none
 DEPTHS = (1, 3)  # of pictures: grey and colour
 
 
@@ -33,25 +34,32 @@ def parts_of(
     Raises DataError for data that do not fit the network's input or each other.
     """
     train = source_of(x, y, input_shape, classes, nameless)
+    named = train.classes if classes else ()
     if validation is None:
         return Parts(train)
     if isinstance(validation, int | float):
         check_given(Given(), validation)
         return with_validation(Parts(train), validation)
     vx, vy = validation if isinstance(validation, tuple) and len(validation) == 2 else (validation, None)
-    return Parts(train, source_of(vx, vy, input_shape, train.classes, nameless=False))
+    return Parts(train, source_of(vx, vy, input_shape, named, nameless=not classes))
 
 
 def source_of(x: Any, y: Any, input_shape: Shape, classes: Sequence[str], nameless: bool) -> Source:
-    """x and y as a Source: unsigned bytes for a picture's input as pictures, all else as floats."""
+    """x and y as a Source: unsigned bytes for a picture's input as pictures, all else as floats. Without
+    `classes` there is no y."""
     if isinstance(x, Source):
         if y is not None:
             raise DataError(f"{x.name}: it has labels of its own; leave y out")
         return checked(x) if nameless else renumbered(checked(x), classes)
-    if y is None:
-        raise DataError("y is missing; give the class of each sample, numbers or names")
     values = array("x", x)
-    labels, names = _labels(array("y", y), tuple(classes), nameless)
+    if not classes:  # the network gives its input
+        if y is not None:
+            raise DataError("y: the network gives its input, and learns from x alone; leave y out")
+        labels, names = np.zeros(len(values) if values.ndim else 0, np.int64), SAMPLE
+    elif y is None:
+        raise DataError("y is missing; give the class of each sample, numbers or names")
+    else:
+        labels, names = _labels(array("y", y), tuple(classes), nameless)
     if values.dtype == np.uint8 and _is_of_pictures(input_shape):
         return Dataset(ARRAYS, values[..., None] if values.ndim == 3 else values, labels, names)
     return Arrays(ARRAYS, _floats(values, input_shape), labels, names)

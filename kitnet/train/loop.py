@@ -36,12 +36,13 @@ from kitnet.train.events import (
 from kitnet.train.foretold import TooMuchMemoryError, check_plan, check_training_memory
 from kitnet.train.in_memory import InMemory
 from kitnet.train.judgement import Judgement, judge
-from kitnet.train.metrics import Score, evaluate, told
+from kitnet.train.metrics import Score, evaluate, told, told_parts
 from kitnet.train.model import GOLDEN
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves, since_best
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.step import Step, judged_step, make_step
+from kitnet.train.target import INPUT
 from kitnet.train.trouble import diverged, trouble
 
 MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
@@ -94,13 +95,13 @@ class Loop:
                     yield self._stopped()
                     return
             judgement = self._test()
-            test = None if judgement is None else judgement.score
+            test = judgement.score if isinstance(judgement, Judgement) else judgement
             summary = self.run.summary(self.progress, test, self.step_of.engine)
             ago = since_best(self.progress.rows)  # the best epoch is what the run is worth
             summary["diverged"] = diverged(self.run, self.progress)
             summary["trouble"] = trouble(self.run, self.progress, self._seen, ago)
             saves.write_summary(summary)
-            yield Finished(saves.path, summary, judgement)
+            yield Finished(saves.path, summary, judgement if isinstance(judgement, Judgement) else None)
 
     def _started(self) -> Started:
         run, progress, parts = self.run, self.progress, self.run.parts
@@ -160,7 +161,7 @@ class Loop:
         begun, before = time.perf_counter(), progress.epoch_seconds
         for x, labels in run.loader.epoch(progress.epoch, progress.step):
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told below
-                losses, scores = self._step(x, labels)
+                losses, scores, each = self._step(x, labels)
             if not self.step_of.finite:
                 raise self._lost(float(losses.mean()), f"at step {progress.step + 1} of epoch")
             if not progress.epoch and not progress.step:
@@ -169,7 +170,10 @@ class Loop:
             progress.epoch_seconds = before + time.perf_counter() - begun
             classes = labels.argmax(1) if run.loader.mixes else labels
             self._seen += np.bincount(classes, minlength=len(self._seen))
-            progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == classes)
+            if run.model.target == INPUT:
+                progress.score.add_parts(losses, each)
+            else:
+                progress.score.add(losses, run.model.loss.probabilities(scores).argmax(1) == classes)
             told = time.perf_counter()
             yield self._stepped()
             begun += time.perf_counter() - told  # whoever listens may pause
@@ -225,15 +229,15 @@ class Loop:
         run = self.run
         return run.changes.updates_before(self.progress.epoch) + step // (run.settings.accumulate or 1)
 
-    def _step(self, x: Array, labels: Array) -> tuple[Array, Array]:
-        """A batch with the same labels for all outputs; losses and scores of the main one. The last batch of
-        an update, and that of an epoch, change the weights."""
+    def _step(self, x: Array, labels: Array) -> tuple[Array, Array, dict[str, Array]]:
+        """A batch, as `judged_step` judges it. The last batch of an update, and that of an epoch, change the
+        weights."""
         run, done = self.run, self.progress.step
         each = run.settings.accumulate or 1
         before = done % each
         update = before + 1 == each or done + 1 == run.loader.steps
         place = self._update(done), before * run.loader.batch, update
-        return judged_step(self.step_of, run.model.losses, x, labels, *place)
+        return judged_step(self.step_of, run.model, x, labels, *place)
 
     def _end_epoch(self) -> EpochEnded:
         progress, score, part = self.progress, self.progress.score, self.run.parts.validation
@@ -246,6 +250,7 @@ class Loop:
                 **told("val", None if part is None else validation),
                 seconds=progress.epoch_seconds,
                 images_per_second=score.samples / progress.epoch_seconds,
+                parts=told_parts("train", score) | told_parts("val", None if part is None else validation),
             )
             progress.rows.append(row)
             self._save_model()
@@ -281,13 +286,13 @@ class Loop:
             raise self._lost(score.loss, f"after step {self.progress.step} of epoch")
         return score
 
-    def _test(self) -> Judgement | None:
-        """The best model's judgement of the test part, if there is one: once, when training has ended."""
+    def _test(self) -> Judgement | Score | None:
+        """The best model's judgement of the test part, or its losses, if there is one: once, at the end."""
         test, model = self.run.parts.test, self.run.model
         if test is None:
             return None
         self.saves.restore_best(model.net)
-        return judge(model, test)
+        return judge(model, test) if model.classes else evaluate(model, test)
 
     def _check_weights(self) -> None:
         if not np.isfinite(self.run.model.net.weights.flat).all():

@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kitnet.base import html
 from kitnet.base.error import KitnetError, ModelFileError, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
@@ -24,11 +24,13 @@ from kitnet.data.source import CHUNK
 from kitnet.data.views import Views
 from kitnet.layers import Context, Loss
 from kitnet.net import Net, Tape, usual_loss
-from kitnet.net.notation import write_layer
-from kitnet.net.objective import Losses, class_numbers, loss_by_name, one_hot, scores_of
+from kitnet.net.objective import Losses, class_numbers, one_hot, scores_of
+from kitnet.net.weighted_losses import read_losses, write_losses
 from kitnet.train.events import Event
 from kitnet.train.given import batches_of, source_of
 from kitnet.train.model_file import Auxiliary, Contents, read_model, write_model
+from kitnet.train.prediction import most_probable
+from kitnet.train.target import CLASSES, INPUT, loss_for_input, others_for_input, target_of
 from kitnet.zoo import MODELS
 
 if TYPE_CHECKING:
@@ -45,13 +47,6 @@ FEW = 10  # classes that are printed
 Callback = Callable[[Event], object]  # hears what training does; True ends it
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """The most probable classes of one image, best first, with their probabilities."""
-
-    classes: tuple[tuple[str, float], ...]
-
-
 class Model:
     """A network that learns `classes`, or has learned them; samples reach it through `preparation`.
 
@@ -62,7 +57,9 @@ class Model:
     `net` is a network, a line, or a name of the zoo, whose card then says how `fit` trains. Without `loss`, a
     loss or its word, it is the one that suits the last layer; without `classes`, their names, they are the
     numbers from 0. `preparation` is learned by the first `fit`. `auxiliary` are the losses of further
-    outputs, for training alone. Raises KitnetError.
+    outputs, for training alone. With the `target` "input" the network gives its own input instead of a class,
+    as an autoencoder; a network that ends in a picture like its input does so unless it is said. Raises
+    KitnetError.
     """
 
     def __init__(
@@ -72,10 +69,25 @@ class Model:
         classes: Sequence[str] | None = None,
         preparation: Prepared | None = None,
         auxiliary: Auxiliary | None = None,
+        target: str | None = None,
     ) -> None:
         self.net, self.name = _read(net)
-        usual = usual_loss(self.net.graph) if loss is None else loss
-        self.loss: Loss = loss_by_name(usual) if isinstance(usual, str) else usual
+        graph, self.auxiliary = self.net.graph, dict(auxiliary or {})
+        self.target = target_of(self.net, CLASSES if target is None and classes is not None else target)
+        gives_input = self.target == INPUT
+        usual = (loss_for_input if gives_input else usual_loss)(graph) if loss is None else loss
+        if isinstance(usual, str):
+            usual, named = read_losses(usual, graph)
+            self.auxiliary |= named
+        self.loss: Loss = usual
+        self.compiled: Scores | None = None  # scores by the engine; None: by the formulas
+        self.views = Views()  # of a picture, whose scores are averaged
+        self.examples: Array | None = None  # some samples of training, with which a file is verified
+        self._preparation = preparation
+        self.classes: tuple[str, ...] = ()
+        if gives_input:
+            self.auxiliary = self.auxiliary or others_for_input(graph)
+            return
         scores = math.prod(self.net.output_shape)
         self.classes = _numbers(scores) if classes is None else tuple(classes)
         if not self.classes:
@@ -89,16 +101,18 @@ class Model:
                 f"the network ends in {say(self.net.output_shape)} but there are {len(self.classes)} "
                 f"classes; end it with fc{len(self.classes)}"
             )
-        self.auxiliary: Auxiliary = auxiliary or {}
-        self.compiled: Scores | None = None  # scores by the engine; None: by the formulas
-        self.views = Views()  # of a picture, whose scores are averaged
-        self.examples: Array | None = None  # some samples of training, with which a file is verified
-        self._preparation = preparation
 
     def __repr__(self) -> str:
         classes = ", ".join(self.classes[:FEW]) + (", ..." if len(self.classes) > FEW else "")
         learned = self._preparation or "not learned yet; fit does it"
-        return f"{self.net!r}\n\nloss {write_layer(self.loss)}\nclasses {classes}\npreparation {learned}"
+        told = f"classes {classes}" if self.target == CLASSES else "target its own input"
+        loss = write_losses(self.loss, self.auxiliary if self.target == INPUT else {})
+        return f"{self.net!r}\n\nloss {loss}\n{told}\npreparation {learned}"
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        _, _, rest = repr(self).rpartition("\n\n")
+        return self.net._repr_html_() + "".join(f"<div>{html.text(line)}</div>" for line in rest.splitlines())
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy makes plans of its own."""
@@ -138,7 +152,8 @@ class Model:
         name: str | None = None,
         **settings: Any,
     ) -> History:
-        """Train on samples x and their classes y, and give what every epoch was: see `kitnet.train.fit`."""
+        """Train on samples x and their classes y, without y where the network gives its input, and give what
+        every epoch was: see `kitnet.train.fit`."""
         from kitnet.train.fitting import fit  # which trains models
 
         if runs is not None:
@@ -151,20 +166,25 @@ class Model:
         With `top` so many classes of each with their probabilities, best first: a list of `Prediction`.
 
         x is as in `fit`, or one sample, the path of a picture, or a list of paths or of pictures of sizes of
-        their own; pictures may have any size. Raises KitnetError.
+        their own; pictures may have any size. Of a network that gives its input it is what that makes of each
+        sample, (N, *input): pictures of unsigned bytes for pictures, else floats. Raises KitnetError.
         """
+        if self.target == INPUT:
+            if top is not None:
+                raise self._no_classes("top")
+            from kitnet.train.reconstruction import reconstructed  # which is about models
+
+            return reconstructed(self, x)
         probabilities = self.probabilities(x)
         if top is None:
             best = probabilities.argmax(1)
             return best if self.is_nameless else np.array(self.classes)[best]
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-        return [
-            Prediction(tuple((self.classes[k], float(row[k])) for k in some))
-            for row, some in zip(probabilities, order, strict=True)
-        ]
+        return most_probable(probabilities, self.classes, top)
 
     def probabilities(self, x: Any) -> Array:
         """The probability of each class for each sample, float32 (N, classes); x is as in `predict`."""
+        if self.target == INPUT:
+            raise self._no_classes("probabilities")
         count, batches = batches_of(x, self.preparation)
         if count > CHUNK:
             self._compile_if_possible()
@@ -172,12 +192,19 @@ class Model:
         parts = (self.scores(self.preparation.prepare(batch)) for batch in batches)
         return np.concatenate([self.loss.probabilities(part) for part in parts])
 
+    def draw(self, count: int, seed: int = 0) -> Array:
+        """New samples (count, *input) of a variational autoencoder: what its decoder makes of codes from the
+        standard normal prior, as `predict` gives them. Raises KitnetError."""
+        from kitnet.train.reconstruction import drawn  # which is about models
+
+        return drawn(self, count, seed)
+
     def evaluate(self, x: Any, y: Any = None) -> Score:
-        """Mean loss, accuracy and number of samples x with the classes y, or of a Source. Raises
-        KitnetError."""
+        """Mean loss, accuracy and number of samples x with the classes y, or of a Source. Of a network that
+        gives its input there is no y and no accuracy, but what each output loses. Raises KitnetError."""
         from kitnet.train.metrics import evaluate  # which is about models
 
-        source = source_of(x, y, self.preparation.input, self.classes, nameless=False)
+        source = source_of(x, y, self.preparation.input, self.classes, self.target == INPUT)
         if len(source) > CHUNK:
             self._compile_if_possible()
         return evaluate(self, source)
@@ -197,8 +224,11 @@ class Model:
     ) -> None:
         """Let the engine compute scores from now on, so many images at once."""
         from kitnet.engine import Scores  # which needs llvmlite
+        from kitnet.train.reconstruction import judged_besides  # which is about models
 
-        self.compiled = Scores(self.net, self.loss, batch, threads=threads, progress=progress)
+        self.compiled = Scores(
+            self.net, self.loss, batch, values=judged_besides(self), threads=threads, progress=progress
+        )
 
     def refresh(self) -> None:
         """To be called when weights have changed: what the engine made of them is made again."""
@@ -227,6 +257,11 @@ class Model:
         target = one_hot(classes, scores.shape[1], scores.dtype)
         return self.loss.forward({}, {}, Context(), scores, target).y, self.loss.probabilities(scores)
 
+    def _no_classes(self, what: str) -> KitnetError:
+        return KitnetError(
+            f"the model gives its input, not classes, so that it has no {what}; use predict(x)"
+        )
+
     def with_network(self, net: Net, classes: Sequence[str] | None = None) -> Model:
         """The same use of another network: images are brought to its input in proportion. `classes` are
         other names. Raises KitnetError where the network does not give one score a class."""
@@ -238,17 +273,23 @@ class Model:
                 f"an output of {say(output)} is {math.prod(output[:-1])} positions of {len(names)} classes; "
                 "a model of images has one score a class, such as their average"
             )
+        if self.target == INPUT:
+            target_of(net, INPUT)  # raises where it cannot
+            return self._like(net, ())
         if math.prod(output) != len(names):
             raise KitnetError(
                 f"an output of {say(output)} is not one score for each of {len(names)} classes; name as many "
                 "classes as it has"
             )
         check_classes(names)
+        return self._like(net, names)
+
+    def _like(self, net: Net, names: tuple[str, ...]) -> Model:
         preparation = self.preparation
         if net.input_shape != preparation.input:
             preparation = preparation.enlarged(net.input_shape)
         auxiliary = {name: goal for name, goal in self.auxiliary.items() if name in net.outputs}
-        model = Model(net, self.loss, names, preparation, auxiliary)
+        model = Model(net, self.loss, names or None, preparation, auxiliary, self.target)
         model.views = self.views
         return model
 
@@ -288,7 +329,8 @@ class Model:
 
     @classmethod
     def _of(cls, found: Contents) -> Model:
-        model = cls(found.net, found.loss, found.classes, found.preparation, found.auxiliary)
+        target = CLASSES if found.classes else INPUT
+        model = cls(found.net, found.loss, found.classes or None, found.preparation, found.auxiliary, target)
         model.views, model.examples = found.views, found.images
         return model
 

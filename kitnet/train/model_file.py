@@ -33,6 +33,7 @@ from kitnet.train.network_parts import (
     network,
     network_parts,
 )
+from kitnet.train.target import INPUT, target_of
 
 NETWORK = ("graph", "weights", "state")
 USE = ("loss", "classes", "preparation", "golden")  # of a model of images; a network alone has none of them
@@ -49,10 +50,10 @@ class Contents:
     net: Net
     loss: Loss  # of the main output
     auxiliary: Auxiliary
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # none of a network that gives its input
     preparation: Prepared
     images: Array  # golden, before preparation: uint8 (N, h, w, c), or floats
-    scores: Array  # of these images as they are, (N, classes)
+    scores: Array  # of these images as they are, (N, classes), or as many as the main output has
     views: Views = Views()  # a frozen one
 
 
@@ -146,7 +147,10 @@ def _contents(
         raise KitnetError(
             f"images are prepared as {say(preparation.input)} for a {say(net.input_shape)} input"
         )
-    if len(classes) != math.prod(net.output_shape):
+    outputs = math.prod(net.output_shape)
+    if not classes:
+        target_of(net, INPUT)  # raises where it cannot be that
+    elif len(classes) != outputs:
         raise KitnetError(f"{len(classes)} classes for an output of {say(net.output_shape)}")
     floats = preparation if isinstance(preparation, Standardisation) else None
     resized = (
@@ -156,7 +160,7 @@ def _contents(
     )
     check_memory(least_bytes(net.graph) + resized, memory)
     fill(net, arrays["weights"], arrays["state"])
-    images, scores = _golden(arrays["golden"], len(classes), floats)
+    images, scores = _golden(arrays["golden"], outputs, floats)
     return Contents(
         net, loss, auxiliary, classes, preparation, images, scores, _views(data.get(VIEWS, ""), net)
     )
@@ -204,7 +208,7 @@ def _loss(text: object) -> Loss:
 
 
 def _golden(
-    arrays: Mapping[str, Array], classes: int, preparation: Standardisation | None
+    arrays: Mapping[str, Array], outputs: int, preparation: Standardisation | None
 ) -> tuple[Array, Array]:
     for name in ("images", "scores"):
         if name not in arrays:
@@ -214,6 +218,6 @@ def _golden(
         check_images(images)
     else:
         preparation.placed(images)
-    if scores.shape != (len(images), classes) or scores.dtype != np.float32:
+    if scores.shape != (len(images), outputs) or scores.dtype != np.float32:
         raise KitnetError("its golden images and scores do not fit each other")
     return images, scores

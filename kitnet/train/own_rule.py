@@ -130,7 +130,8 @@ def _row(model: Model, parts: Parts, seconds: float) -> EpochEnded:
         epoch=1,
         train_loss=found.loss,
         train_accuracy=found.accuracy,
-        **told("val", validation),
+        val_loss=None if validation is None else validation.loss,
+        val_accuracy=None if validation is None else validation.accuracy,
         seconds=seconds,
         images_per_second=len(parts.train) / seconds,
     )

@@ -31,9 +31,9 @@ def usual(settings: Settings, card: Card, data: str | None) -> tuple[Settings, R
 
 
 def complete(settings: Settings, recipe: Recipe) -> Settings:
-    """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, averaging, groups,
-    whitening, views, batch and epochs filled in. The numbers of a recipe are for its own optimizer, and for
-    those with the same numbers and the same usual rate.
+    """The settings with optimizer, its rate, momentum and decay, schedule, augmentation, target, loss,
+    averaging, groups, whitening, views, batch and epochs filled in. The numbers of a recipe are for its own
+    optimizer, and for those with the same numbers and the same usual rate.
 
     Raises KitnetError for what the optimizer or the schedule does not take.
     """
@@ -45,6 +45,7 @@ def complete(settings: Settings, recipe: Recipe) -> Settings:
         optimizer=" ".join(text.split()),
         schedule=" ".join(course.text.split()),
         augment=settings.augment or recipe.augment or None,
+        target=settings.target or recipe.target or None,
         loss=settings.loss or recipe.loss or None,
         groups=recipe.groups or None if settings.groups is None else settings.groups,
         whiten=recipe.whiten or None if settings.whiten is None else settings.whiten,

@@ -110,8 +110,9 @@ class Records:
         sums = {
             "samples": float(event.samples),
             "loss": event.loss * event.samples,
-            "accuracy": event.accuracy * event.samples,
         }
+        if event.accuracy is not None:
+            sums["accuracy"] = event.accuracy * event.samples
         if event.step == 1:
             self._sums = dict.fromkeys(sums, 0.0)
         elif not self._sums:  # a run goes on within an epoch
@@ -120,14 +121,14 @@ class Records:
             return
         samples = sums["samples"] - self._sums["samples"]
         if samples:
-            means = {name: (sums[name] - self._sums[name]) / samples for name in ("loss", "accuracy")}
+            means = {name: (sums[name] - self._sums[name]) / samples for name in sums if name != "samples"}
             told = {"images_per_second": event.images_per_second}
             self._write(event.epoch, event.done, means | self._rate(event) | told)
             self._sums = sums
 
     def epoch(self, row: EpochEnded) -> None:
         """A line with what results.csv has of the epoch."""
-        numbers = {name: value for name, value in vars(row).items() if name != "epoch"}
+        numbers = {name: value for name, value in row.numbers().items() if name != "epoch"}
         last = self._last
         done = self.started.done if last is None else last.done
         self._write(row.epoch, done, numbers | self._rate(last))
@@ -169,7 +170,7 @@ def lines_until(path: Path, step: int) -> list[str]:
 def tag(name: str) -> str:
     """What TensorBoard calls a number, so that both losses share a chart's group: loss/train, loss/val."""
     part, _, what = name.partition("_")
-    return f"{what}/{part}" if what in ("loss", "accuracy") else name
+    return f"{what}/{part}" if what.partition(".")[0] in ("loss", "accuracy") else name
 
 
 def document(content: Mapping[str, Any]) -> str:

@@ -12,29 +12,39 @@ from typing import Any
 import numpy as np
 
 from kitnet.base.error import KitnetError, shorten
-from kitnet.base.shape import say
+from kitnet.base.shape import Shape, say
 from kitnet.base.spec import USUAL
 from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
-from kitnet.data.arrays import fitted
 from kitnet.data.validation import with_validation
 from kitnet.data.views import Views
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
-from kitnet.net.notation import write_layer
-from kitnet.net.objective import goals_of, loss_by_name, with_goals
+from kitnet.net.objective import goals_of, with_goals
+from kitnet.net.weighted_losses import write_losses
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED
 from kitnet.optim.words import numbers_of, read_rule
 from kitnet.train.changes import Changes
 from kitnet.train.checkpoint import Progress, Training
+from kitnet.train.events import EpochEnded
 from kitnet.train.folder import absolute
-from kitnet.train.metrics import Score, told
+from kitnet.train.metrics import Score, told, told_parts
 from kitnet.train.model import GOLDEN, Model
 from kitnet.train.recipe import FLAGS, USUAL_DATA, complete, rule_of, usual
 from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
 from kitnet.train.start import begin_from, with_classes
 from kitnet.train.step import pick_engine
+from kitnet.train.target import (
+    CLASSES,
+    INPUT,
+    check_loss,
+    check_range,
+    free_draws,
+    is_bound,
+    preparation_for,
+    target_of,
+)
 from kitnet.train.whitening import whiten
 from kitnet.zoo import MODELS, Card, find_recipe
 
@@ -78,19 +88,22 @@ class Run:
         if parts.validation is None and settings.validation is None:
             settings = replace(settings, validation=recipe.validation)
             parts = with_validation(parts, recipe.validation, usual=True)
-        classes = len(parts.train.classes)
-        net, note = with_classes(net, classes, parts.train.name, replaces=card.name in MODELS)
-        loss = usual_loss(net.graph) if settings.loss is None else loss_by_name(settings.loss)
+        target, note = target_of(net, settings.target), ""
+        if target == CLASSES:
+            classes = len(parts.train.classes)
+            net, note = with_classes(net, classes, parts.train.name, replaces=card.name in MODELS)
+        model = Model(net, settings.loss, target=target)
         settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
             data=data if data in NAMES else absolute(data),
             data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
             weights=None if settings.weights is None else absolute(settings.weights),
-            loss=write_layer(loss),
+            target=target,
+            loss=write_losses(model.loss, model.auxiliary),
             engine=pick_engine(settings.engine),
         )
-        run = cls.on(name, settings, Model(net, loss), parts)
+        run = cls.on(name, settings, model, parts)
         run.notes += [note] if note else []
         if run.loader.batch > len(parts.train):
             run.notes.append(
@@ -109,12 +122,12 @@ class Run:
             raise KitnetError(
                 "--patience needs a validation part; leave it out, or hold one back with --validation 0.1"
             )
-        train, net = parts.train, model.net
-        classes = train.classes
-        with_classes(net, len(classes), train.name, replaces=False)  # raises where it has other ones
-        goals = goals_of(net.graph, model.loss, "classes")  # raises where the loss has other targets
-        with_goals(net.graph, goals)  # raises for numbers that the loss does not take
-        preparation = model.preparation if model.is_fitted else fitted(train, net.input_shape)
+        train, net, gives_input = parts.train, model.net, model.target == INPUT
+        classes = () if gives_input else train.classes
+        _check_goals(model, train)
+        preparation = model.preparation if model.is_fitted else preparation_for(train, net, model.target)
+        if gives_input:
+            check_range(train, preparation, model.loss)
         augmentation = Augmentation.parse(settings.augment or "")
         batch, seed = settings.batch or 1, settings.seed
         changes = Changes(len(train), batch, settings.accumulate or 1)
@@ -124,7 +137,11 @@ class Run:
         if settings.views is not None:
             model.views = Views.parse(settings.views)
             model.views.check(net.input_shape)
-        auxiliary = model.auxiliary or _auxiliary(net, len(classes))
+            if gives_input and model.views:
+                raise KitnetError(
+                    "--views is for what is told apart, and this network gives its input; leave it out"
+                )
+        auxiliary = model.auxiliary or ({} if gives_input else _auxiliary(net, len(classes)))
         if not net.is_drawn:
             _check_init(net, name, settings.init)
             net.initialise(seed, init=settings.init)
@@ -146,6 +163,7 @@ class Run:
                 f"{train.name}: one class only, {shorten(classes[0])}: there is nothing to tell apart; give "
                 "pictures of two classes or more"
             )
+        run.notes += free_draws(net.graph, auxiliary)[:1] if gives_input else []
         return run
 
     def begin(self) -> None:
@@ -192,6 +210,11 @@ class Run:
         return part.subset(slice(GOLDEN))
 
     @property
+    def form(self) -> str | None:
+        """Of the targets: numbers, or as the loss usually takes them."""
+        return "values" if self.loader.mixes or self.model.target == INPUT else None
+
+    @property
     def epochs(self) -> int:
         return self.settings.epochs or 0
 
@@ -217,6 +240,18 @@ class Run:
             )
         return f"all {progress.epoch} epochs are done; ask for more with --epochs"
 
+    def _results(self, best: EpochEnded, test: Score | None) -> dict[str, float | None]:
+        """The losses of the best epoch and of the test part, with the accuracies, or what each output loses
+        and the evidence lower bound where they make one (Kingma & Welling 2014, equation 10)."""
+        found = {name: value for name, value in best.numbers().items() if "_loss" in name or "_acc" in name}
+        found |= {name: x for name, x in told("test", test).items() if self.model.classes or "_loss" in name}
+        found |= told_parts("test", test)
+        if is_bound(self.model.net.graph, self.model.loss, self.model.auxiliary):
+            for part in ("train", "val", "test"):
+                lost = [x for name, x in found.items() if name.startswith(f"{part}_loss.") and x is not None]
+                found |= {f"{part}_elbo": -sum(lost)} if lost else {}
+        return found
+
     def summary(self, progress: Progress, test: Score | None, engine: str) -> dict[str, Any]:
         """What is told of the run when it has ended: loss and accuracy are those of the best epoch."""
         from kitnet import __version__  # the package imports this module
@@ -234,15 +269,12 @@ class Run:
             "epochs": progress.epoch,
             "best_epoch": best.epoch,
             **{name: value for name in given if (value := getattr(settings, name)) is not None},
+            **({"target": INPUT} if self.model.target == INPUT else {}),
             "loss": settings.loss,
             "seed": settings.seed,
             "parameters": self.model.net.ledger().totals["parameters"],
             **counts(self.parts),
-            "train_loss": best.train_loss,
-            "train_accuracy": best.train_accuracy,
-            "val_loss": best.val_loss,
-            "val_accuracy": best.val_accuracy,
-            **told("test", test),
+            **self._results(best, test),
             "seconds": progress.seconds,
             "images_per_second": progress.epoch * len(self.parts.train) / progress.seconds,
             "engine": engine,
@@ -287,6 +319,21 @@ def own_rule_card(model: str) -> Card | None:
     return card if card is not None and card.learn is not None else None
 
 
+def _check_goals(model: Model, train: Source) -> None:
+    """Raises KitnetError where the network ends in other classes than the data have, or a loss does not take
+    the targets."""
+    graph = model.net.graph
+    if model.target == INPUT:
+        goals = goals_of(graph, model.losses, "values")
+        check_loss(model.loss)
+    else:
+        with_classes(model.net, len(train.classes), train.name, replaces=False)
+        goals = goals_of(graph, model.losses, "classes")
+        for goal in goals[1:]:
+            _check_auxiliary(goal.output, goal.shape, len(train.classes))
+    with_goals(graph, goals)  # raises for numbers that the loss does not take
+
+
 def _check_init(net: Net, name: str, init: str | None) -> None:
     """Raises KitnetError for an `init` that no layer takes."""
     if init is not None and all(param.init != USUAL for param in net.graph.params().values()):
@@ -304,16 +351,20 @@ def _check_frozen(net: Net, frozen: tuple[str, ...]) -> None:
         )
 
 
+def _check_auxiliary(name: str, shape: Shape, classes: int) -> None:
+    if math.prod(shape) != classes:
+        raise KitnetError(
+            f"{name}: an auxiliary output learns the same {classes} classes but ends in {say(shape)}; "
+            f"end it with fc{classes}, or train from Python with losses of its own"
+        )
+
+
 def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:
     """Further outputs of a network are auxiliary heads: they learn the same labels, with the usual loss.
     Raises KitnetError for one that does not end in as many scores.
     """
     found = {}
     for name, shape in list(net.outputs.items())[1:]:
-        if math.prod(shape) != classes:
-            raise KitnetError(
-                f"{name}: an auxiliary output learns the same {classes} classes but ends in {say(shape)}; "
-                f"end it with fc{classes}, or train from Python with losses of its own"
-            )
+        _check_auxiliary(name, shape, classes)
         found[name] = usual_loss(net.graph, net.graph.outputs[name]), AUXILIARY
     return found

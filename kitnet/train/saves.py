@@ -105,8 +105,8 @@ class Saves:
 
 
 def is_best(rows: list[EpochEnded]) -> bool:
-    """Whether the last epoch has the best validation accuracy, of equal ones the lowest validation loss.
-    Without epochs, and without a validation part: yes."""
+    """Whether the last epoch has the best validation accuracy, of equal ones the lowest validation loss,
+    which alone decides without classes. Without epochs, and without a validation part: yes."""
     return since_best(rows) == 0
 
 

@@ -23,7 +23,7 @@ _DOTTED = re.compile(r"""\.[\w\-'" \t]*\.""")
 # What decides the bits of a run besides its network, its data and the number of epochs.
 DECISIVE = (
     *("augment", "batch", "accumulate", "optimizer", "schedule", "lr", "momentum", "decay", "clip"),
-    *("average", "freeze", "loss", "groups", "whiten", "seed", "engine"),
+    *("average", "freeze", "target", "loss", "groups", "whiten", "seed", "engine"),
 )
 _KINDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
 
@@ -54,6 +54,7 @@ class Settings:
     freeze: str | None = None  # paths with commas, whose parameters stay
     patience: int | None = None  # epochs without a better one, after which training ends
     save_every: float | None = None  # minutes, also within an epoch; 10
+    target: str | None = None  # what the network is to give: classes or its input; as its form says
     loss: str | None = None
     groups: str | None = None  # rules of parameters by patterns of their paths (see optim/groups.py), or none
     whiten: str | None = None  # the path of a convolution whose filters whiten patches of the training data

@@ -24,7 +24,8 @@ def with_classes(net: Net, classes: int, data: str, replaces: bool) -> tuple[Net
         return net, ""
     ends = f"the network ends in {say(net.output_shape)} but {data} has {classes} classes"
     if not replaces:
-        raise KitnetError(f"{ends}; end it with fc{classes}")
+        besides = ", or let it give its input with --target input" if _may_give_input(net) else ""
+        raise KitnetError(f"{ends}; end it with fc{classes}{besides}")
     other = heading(net.graph, f"fc{classes}").net
     gone = [name for name in net.outputs if name not in other.outputs]
     return other, f"{ends}: fc{classes} is in the place of its last layer" + (
@@ -59,6 +60,11 @@ def begin_from(net: Net, where: str) -> str:
     new = [path for path in net.weights if path not in fit]
     told = ", ".join(new[:TOLD]) + (f" and {len(new) - TOLD} more" if len(new) > TOLD else "")
     return f"begins from {where}" + (f"; new are {told}" if new else "")
+
+
+def _may_give_input(net: Net) -> bool:
+    """Whether the network ends in as many numbers as it reads."""
+    return len(net.operands) == 1 and math.prod(net.output_shape) == math.prod(net.input_shape)
 
 
 def _fits(net: Net, path: str, shape: tuple[int, ...]) -> bool:

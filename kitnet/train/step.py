@@ -16,8 +16,10 @@ from kitnet.net.objective import Losses, check_batch, checked_targets, least_bat
 from kitnet.net.reference import by_operand
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED, norm, shares
+from kitnet.train.target import INPUT, input_targets, total
 
 if TYPE_CHECKING:
+    from kitnet.train.model import Model
     from kitnet.train.run import Run
 
 ENGINES = ("compiled", "formula")
@@ -132,13 +134,22 @@ class FormulaStep:
                 own.apply(w[here], dw[here], held, decays[here], step, filters, length)
 
 
-def judged_step(step_of: Step, losses: Losses, x: Array, labels: Array, *place: Any) -> tuple[Array, Array]:
-    """A batch with the same labels for all outputs that have losses; losses and scores of the main one."""
-    if not isinstance(losses, Mapping):
-        return step_of(x, labels, *place)
-    each, scores = step_of(x, dict.fromkeys(losses, labels), *place)
-    main = next(iter(losses))
-    return each[main], scores[main]
+def judged_step(
+    step_of: Step, model: Model, x: Array, labels: Array, *place: Any
+) -> tuple[Array, Array, dict[str, Array]]:
+    """A batch with the same labels for all outputs that have losses; losses and scores of the main one. Where
+    the network gives its input: the weighted sum of all losses, and each of them."""
+    losses = model.losses
+    named = losses if isinstance(losses, Mapping) else {}
+    main = next(iter(named), "")
+    if model.target == INPUT:
+        found, scores = step_of(x, input_targets(model.net.graph, losses, x), *place)
+        each = found if main else {main: found}
+        return total(losses, each), scores[main] if main else scores, each
+    if not main:
+        return *step_of(x, labels, *place), {}
+    each, scores = step_of(x, dict.fromkeys(named, labels), *place)
+    return each[main], scores[main], {}
 
 
 def pick_engine(name: str | None) -> str:
@@ -161,7 +172,7 @@ def make_step(run: Run, progress: Progress | None = None, allow: Callable[[Any],
     for a step's plan before it is compiled."""
     model, settings, memory = run.model, run.settings, run.memory
     same: dict[str, Any] = {
-        "target": "values" if run.loader.mixes else None,
+        "target": run.form,
         "seed": settings.seed,
         "frozen": settings.frozen,
     }

@@ -10,6 +10,7 @@ from kitnet.net.sizing import check_no_volume
 from kitnet.zoo import (  # noqa: F401  # each registers its networks
     airbench,
     alexnet,
+    autoencoder,
     densenet,
     fragments,
     googlenet,

@@ -16,6 +16,7 @@ class Recipe:
     momentum: float = 0.9  # where the optimizer has one
     decay: float | None = None  # of the weights; None: the optimizer's usual one
     augment: str = ""  # changes of the training images
+    target: str = ""  # what the network is to give; empty: as its form says
     loss: str = ""  # empty: what suits the last layer
     groups: str = ""  # rules of some parameters
     whiten: str = ""  # the path of a convolution that begins as a whitening of the data's patches

@@ -17,7 +17,7 @@ from kitnet.zoo import MODELS
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
 COMMANDS = ("train", "evaluate", "predict", "verify", "show", "check", "explain", "layers", "models", "data",
-            "lr-find")  # fmt: skip
+            "lr-find", "look", "trace", "attribute", "convolve")  # fmt: skip
 
 
 def names(folder):
@@ -42,12 +42,12 @@ def test_the_version(say):
 
 OPTIONS = {
     "train": "MODEL --data --data-dir --split --validation --strict --megapixels --augment --epochs --batch "
-    "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience --loss "
-    "--seed --runs --name --save-every --tensorboard --engine --threads --resume --on-misfit --input --set "
-    "--init --accumulate --groups --whiten --views",
+    "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience "
+    "--target --loss --seed --runs --name --save-every --tensorboard --engine --threads --resume "
+    "--on-misfit --input --set --init --accumulate --groups --whiten --views",
     "evaluate": "RUN --data --data-dir --split --strict --megapixels --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
-    "predict": "RUN FILES --top --invert --memory --megapixels --json",
+    "predict": "RUN FILES --top --invert --memory --megapixels --output --json",
     "verify": "FILE --memory --json",
     "show": "MODEL --input --set --on-misfit --batch --dtype --optimizer --no-optional --depth --columns "
     "--verify --train "
@@ -57,8 +57,15 @@ OPTIONS = {
     "models": "--json",
     "data": "DATA --data-dir --split --megapixels --show --augment --seed --json",
     "report": "RUN OTHERS --output --pictures",
+    "look": "MODEL --image --layer --filters --strip --gradient --target --output --invert --megapixels "
+    "--engine",
+    "trace": "MODEL --image --at --backward --target --class --terms --invert --megapixels --engine --json",
+    "attribute": "MODEL IMAGE --method --class --layer --map --window --stride --data --data-dir --output "
+    "--invert --megapixels --engine --json",
+    "convolve": "IMAGE --filter --numbers --factor --bias --flip --output --megapixels --engine",
     "lr-find": "MODEL --data --data-dir --split --strict --augment --batch --accumulate --optimizer "
-    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json",
+    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json "
+    "--input --set --on-misfit --validation --megapixels",
 }  # fmt: skip
 
 

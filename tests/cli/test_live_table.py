@@ -44,7 +44,7 @@ def stepped(epoch, step, *others, steps=20):
 
 
 def row(epoch, **other):
-    numbers = dict.fromkeys(EpochEnded.__dataclass_fields__, 0.5)
+    numbers = {**dict.fromkeys(EpochEnded.__dataclass_fields__, 0.5), "parts": {}}
     return EpochEnded(**numbers | {"epoch": epoch, "train_loss": 1.25, "images_per_second": 12345.6, **other})
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalogue import row
 
 from kitnet.base.error import DataError
 from kitnet.data import load
@@ -57,8 +58,8 @@ def test_every_pixel_is_where_the_records_have_it(tmp_path: Path) -> None:
     assert train.classes == test.classes == tuple(NAMES)
     record = files["data_batch_2.bin"][3073:6146]  # the second of the second file
     assert train.labels[4] == record[0]
-    for row, column, colour in [(0, 0, 0), (0, 31, 0), (5, 7, 1), (31, 31, 2)]:
-        assert train.images[4, row, column, colour] == record[1 + colour * 1024 + row * 32 + column]
+    for y, x, colour in [(0, 0, 0), (0, 31, 0), (5, 7, 1), (31, 31, 2)]:
+        assert train.images[4, y, x, colour] == record[1 + colour * 1024 + y * 32 + x]
 
 
 def test_the_fine_label_of_cifar100_counts(tmp_path: Path) -> None:
@@ -69,6 +70,7 @@ def test_the_fine_label_of_cifar100_counts(tmp_path: Path) -> None:
     assert len(train.classes) == 100
 
 
+@row(128)
 @pytest.mark.parametrize("name", CIFAR)
 def test_folders_and_archives_give_the_same(tmp_path: Path, name: str) -> None:
     kind = CIFAR[name].binary

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalogue import row
 from PIL import Image
 
 from kitnet.base.error import DataError
@@ -50,6 +51,7 @@ def test_names_and_labels_for_validation(folder: Path) -> None:
     assert load(folder).test is None
 
 
+@row(128)
 def test_tiny_imagenet(folder: Path) -> None:
     for path in sorted((folder / "val").iterdir()):
         picture(folder / "val" / "images" / path.name)

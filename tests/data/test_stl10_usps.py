@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalogue import row
 
 from kitnet.base.error import DataError
 from kitnet.data import load
@@ -29,14 +30,15 @@ def stl10(folder: Path) -> np.ndarray:
     return pixels
 
 
+@row(128)
 def test_stl10(tmp_path: Path) -> None:
     pixels = stl10(tmp_path / "stl10_binary")
     for where in (tmp_path, tmp_path / "stl10_binary"):
         train, _, test = load(where)
         assert train.labels.tolist() == [0, 9, 2] and len(test) == 3 and train.classes[9] == "class9"
         assert train.images.shape == (3, 96, 96, 3)
-        for row, column, colour in [(0, 0, 0), (5, 90, 1), (95, 2, 2)]:
-            assert train.images[1, row, column, colour] == pixels[1, colour, column, row]
+        for y, x, colour in [(0, 0, 0), (5, 90, 1), (95, 2, 2)]:
+            assert train.images[1, y, x, colour] == pixels[1, colour, x, y]
 
 
 def test_stl10_damaged(tmp_path: Path) -> None:
@@ -61,14 +63,16 @@ def usps(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def plain(values: np.ndarray, labels: np.ndarray) -> bytes:
-    lines = [f"{label}.0000 {' '.join(map(str, row))} " for row, label in zip(values, labels, strict=True)]
+    lines = [
+        f"{label}.0000 {' '.join(map(str, numbers))} " for numbers, label in zip(values, labels, strict=True)
+    ]
     return "\n".join(lines).encode() + b"\n"
 
 
 def pairs(values: np.ndarray, labels: np.ndarray) -> bytes:
     lines = []
-    for row, label in zip(values, labels, strict=True):
-        lines.append(f"{label + 1} {' '.join(f'{i}:{value}' for i, value in enumerate(row, 1) if value)}")
+    for numbers, label in zip(values, labels, strict=True):
+        lines.append(f"{label + 1} {' '.join(f'{i}:{value}' for i, value in enumerate(numbers, 1) if value)}")
     return "\n".join(lines).encode()
 
 

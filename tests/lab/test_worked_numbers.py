@@ -14,7 +14,8 @@ from scipy import ndimage, signal
 from kitnet.base.error import KitnetError
 from kitnet.lab import example, examples
 from kitnet.lab.blackboard import Board
-from kitnet.lab.worked_pictures import FILTERS, PICTURE, shaded
+from kitnet.lab.image_filters import FILTERS
+from kitnet.lab.worked_pictures import PICTURE, shaded
 
 ROWS = [1, 13, 14, 15, 17, 25, 30, 31, 32, 34, 35, 36, 37, 48, 51]
 
@@ -111,15 +112,16 @@ def test_32() -> None:
     assert np.array_equal(found["identity"], picture)
     ring = -np.ones((3, 3))
     ring[1, 1] = 9
-    for name in FILTERS:
-        w = np.array(FILTERS[name][1]) / (8 if name == "sharpen wider" else 1)
+    for name, filter in FILTERS.items():
+        w = np.array(filter.numbers) * filter.factor
         expected = ndimage.correlate(picture.astype(float), w, mode="constant")
         np.testing.assert_allclose(found[name], expected, atol=1e-12)
-    assert FILTERS["sharpen"][1] == ring.tolist()
-    for name in ("sharpen", "sharpen wider", "identity"):  # keep the brightness of an even picture
-        assert np.sum(FILTERS[name][1]) == (8 if name == "sharpen wider" else 1)
-    for name in ("horizontal edges", "vertical edges", "edges at 45 degrees", "emboss"):
-        assert np.sum(FILTERS[name][1]) == 0  # answer to differences alone
+    assert FILTERS["sharpen"].numbers == ring.tolist()
+    sums = {name: filter.factor * np.sum(filter.numbers) for name, filter in FILTERS.items()}
+    for name in ("sharpen", "sharpen5", "identity", "blur"):  # keep the brightness of an even picture
+        assert sums[name] == pytest.approx(1)
+    for name in ("edge-horizontal", "edge-vertical", "edge-45", "emboss"):
+        assert sums[name] == 0  # answer to differences alone
     assert "    |    @@@@@@@@@@@@    |" in example(32).lines
 
 

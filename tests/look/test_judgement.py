@@ -40,10 +40,10 @@ def test_without_a_test_part_the_validation_part_is_judged(ran, easy, monkeypatc
         (Parts(train, train, test), "test", test),
         (Parts(train, test, None), "validation", test),
     ):
-        monkeypatch.setattr("kitnet.look.judgement.load", lambda *given, parts=parts: parts)
+        monkeypatch.setattr("kitnet.train.held_out.load", lambda *given, parts=parts: parts)
         _, found = judged(Record.read(ran))
         assert (found.part, found.source) == (part, source)
-    monkeypatch.setattr("kitnet.look.judgement.load", lambda *given: Parts(train))
+    monkeypatch.setattr("kitnet.train.held_out.load", lambda *given: Parts(train))
     assert judged(Record.read(ran))[1] is None
 
 

@@ -67,3 +67,11 @@ def test_files_that_are_no_text_or_too_long(write_run, monkeypatch):
     with pytest.raises(RunError) as caught:
         Record.read(folder)
     assert str(caught.value) == f"{folder}/results.csv: larger than 100 bytes; give a run of kitnet"
+
+
+def test_a_notebook_shows_the_epochs(write_run):
+    results = "epoch,train_loss,val_loss\n1,2.25,\n2,1.0625,\n"
+    shown = Record.read(write_run("<b>", results))._repr_html_()
+    assert shown.startswith("<p><b>&lt;b&gt;</b> <code>8x8x1 -&gt; conv3-4 same")
+    assert '<tr><td>2</td><td class="right">1.062</td></tr>' in shown and "val_loss" not in shown
+    assert Record.read(write_run("new"))._repr_html_().endswith("</code></p>")

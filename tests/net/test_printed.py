@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,26 @@ def test_graphs_plans_and_data() -> None:
     assert repr(fast.plan).startswith("<Plan of scores for 8 samples: ")
     assert repr(kitnet.zoo.find("lenet5")) == "<Card lenet5: LeNet-5 of 1998 with a softmax output, 1998>"
     assert repr(load("digits").test) == "<Dataset digits: 360 samples in 10 classes>"
+
+
+def cells(html: str) -> list[list[str]]:
+    """The tables of a page that is whole, as rows of texts."""
+    rows = []
+    for row in ElementTree.fromstring(f"<div>{html}</div>").iter("tr"):
+        rows.append(["".join(cell.itertext()) for cell in row])
+    return rows
+
+
+def test_a_notebook_shows_networks_and_tapes_as_tables() -> None:
+    shown = NET._repr_html_()
+    assert shown.startswith("<p><code>6x6x1 -&gt; conv3-2 -&gt; relu -&gt; fc3</code></p>")
+    printed = [line.split() for line in repr(NET).splitlines()[2:]]
+    assert [[cell for cell in row if cell] for row in cells(shown)] == printed
+    tape = NET.tape(np.ones((1, 6, 6, 1)))
+    assert [row[0] for row in cells(tape._repr_html_())] == ["path", "input", "conv1", "relu1", "fc1"]
+    tape.backward()
+    both = cells(tape._repr_html_())
+    assert [row for row in both if row[0] == "fc1.bias"] == [["fc1.bias", "3", "1", "0", "1", "1"]]
+    for one in (tape.gradient, NET.weights, NET.ledger()):
+        told = [[cell for cell in row if cell] for row in cells(one._repr_html_())]
+        assert told == [line.split() for line in repr(one).splitlines()]

@@ -252,6 +252,15 @@ def test_data_that_are_not_there(make):
     assert training.folder is None
 
 
+def test_a_network_that_gives_its_input_is_refused(make, tmp_path):
+    training = make(model="8x8x1 -> fc20 -> relu -> fc64", target="input", engine="formula")
+    assert (training.state, training.error) == (
+        "failed",
+        "the studio shows networks that tell classes; train one that gives its input with kitnet train",
+    )
+    assert not [*(tmp_path / "runs").iterdir()]
+
+
 def test_another_network_keeps_the_weights_that_fit(make):
     training = make()
     steps(training, 2)

@@ -376,10 +376,13 @@ def test_what_is_printed() -> None:
         "classes a, b, c",
         "preparation not learned yet; fit does it",
     ]
+    told = kitnet.Model("2 -> fc3", classes=("<a>", "b", "c"))._repr_html_()
+    assert told.startswith("<p><code>2 -&gt; fc3</code></p>") and "<div>classes &lt;a&gt;, b, c</div>" in told
     history = kitnet.Model(LINE).fit(X, Y, **QUICK)
     header, *rows = repr(history).splitlines()
     assert header.split() == ["epoch", "train_loss", "train_accuracy", "seconds", "images_per_second"]
     assert [row.split()[0] for row in rows] == ["1", "2"]
+    assert history._repr_html_().count("<tr>") == 3
     with pytest.raises(KeyError, match="no 'accuracy'"):
         history["accuracy"]
 

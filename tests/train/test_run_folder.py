@@ -129,7 +129,7 @@ def test_results_csv_has_a_line_an_epoch(told):
     ]
     assert [row["epoch"] for row in found] == ["1", "2"]
     for row, written in zip(rows, found, strict=True):
-        for name, value in vars(row).items():
+        for name, value in row.numbers().items():
             assert float(written[name]) == pytest.approx(value, rel=1e-5)
 
 

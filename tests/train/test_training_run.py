@@ -236,6 +236,7 @@ def test_what_a_run_folder_holds(settings, easy):
         "momentum": 0.9,
         "decay": 0.0,
         "engine": "compiled",
+        "target": "classes",
         "loss": "softmax_cross_entropy",
         "seed": 11,
         "runs": str(folder.parent),

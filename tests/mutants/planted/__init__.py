@@ -8,14 +8,17 @@ from planted.convolutions import CONVOLUTIONS
 from planted.data import DATA
 from planted.early import EARLY
 from planted.functional import FUNCTIONAL
+from planted.giving_input import GIVING_INPUT
 from planted.kernels import KERNELS
 from planted.laboratory import LABORATORY
 from planted.layers import LAYERS
 from planted.ledger import LEDGER
+from planted.looking import LOOKING
 from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
 from planted.optimisers import OPTIMISERS
+from planted.pages import PAGES
 from planted.pictures import PICTURES
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
@@ -50,10 +53,13 @@ FLOORS: dict[str, list[Mutant]] = {
     "data": DATA,
     "train": TRAIN,
     "pictures": PICTURES,
+    "looking": LOOKING,
+    "pages": PAGES,
     "recipes": RECIPES,
     "python": PYTHON,
     "optimisers": OPTIMISERS,
     "zoo": ZOO,
     "early": EARLY,
     "studio": STUDIO,
+    "giving input": GIVING_INPUT,
 }

@@ -22,8 +22,8 @@ NET = [
         "net/test_language.py::test_every_refusal_in_its_own_words",
     ),
     Mutant(
-        "table",
-        "most - half",
+        "Table.shown",
+        "self.most - half",
         "half - 1",
         "base/test_table.py::test_a_long_table_has_its_first_and_last_rows",
     ),

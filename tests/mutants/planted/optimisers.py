@@ -174,7 +174,7 @@ OPTIMISERS = [
     ),
     Mutant(
         "FormulaStep._change",
-        "norm(dw) if self._rule.reads_norm else None",
+        "norm(dw) if self.rule.reads_norm else None",
         "None",
         _GROUPS + "test_the_clip_is_that_of_the_whole_gradient",
     ),

@@ -29,9 +29,9 @@ PICTURES = [
         "train/test_records.py::test_a_run_that_goes_on_has_each_line_once",
     ),
     Mutant(
-        "Records._rate",
-        "(step - 1) // each",
-        "step // each",
+        "Loop._stepped",
+        "progress.step - 1",
+        "progress.step",
         "train/test_records.py::test_a_line_an_interval_and_an_epoch",
     ),
     Mutant(
@@ -98,7 +98,7 @@ PICTURES = [
         "grid", "i // columns", "i % columns", "look/test_filters.py::test_a_grid_holds_each_picture_once"
     ),
     Mutant(
-        "look.page:text",
+        "base.html:text",
         "escape(printable(str(content).encode(errors='backslashreplace').decode()))",
         "printable(str(content))",
         "look/test_report.py::test_names_of_strangers_are_texts",
@@ -117,8 +117,8 @@ PICTURES = [
     ),
     Mutant(
         "Live.step",
-        "event.epoch - 1",
-        "event.epoch",
+        "event.done - event.step",
+        "event.done",
         "cli/test_live_table.py::test_bars_move_and_say_what_is_left",
     ),
     Mutant(

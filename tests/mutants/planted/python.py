@@ -62,8 +62,8 @@ PYTHON = [
     Mutant("fit", "callback(event) is True", "False", FIT + "test_events_and_a_callback_that_ends_it"),
     Mutant(
         "Run.on",
-        "model.preparation if model.is_fitted else fitted(train, net.input_shape)",
-        "fitted(train, net.input_shape)",
+        "model.preparation if model.is_fitted else preparation_for(train, net, model.target)",
+        "preparation_for(train, net, model.target)",
         FIT + "test_a_second_training_goes_on",
     ),
     Mutant("Run.on", "not net.is_drawn", "True", FIT + "test_a_second_training_goes_on"),

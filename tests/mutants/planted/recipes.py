@@ -102,7 +102,7 @@ RECIPES = [
         "engine/test_frozen.py::test_a_path_means_all_below_it[True]",
     ),
     Mutant(
-        "Loop._judged",
+        "Loop.judged",
         "weights.flat[...] = kept",
         "None",
         "train/test_training_options.py::test_averaged_weights_are_judged_and_saved",

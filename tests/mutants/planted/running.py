@@ -143,7 +143,7 @@ RUNNING = [
         "engine/test_graphs_compiled.py::test_formulas_in_the_place_of_kernels_change_nothing[forbidden1]",
     ),
     Mutant(
-        "run_once",
+        "engine.once:_copied",
         "{name: array.copy() for name, array in held.items()}",
         "dict(held)",
         "engine/test_executor.py::test_a_run_leaves_the_state_that_it_is_given",
@@ -216,8 +216,8 @@ RUNNING = [
     ),
     Mutant(
         "Scores.__call__",
-        "self._part(part, len(part[0]))",
-        "self._part(part, most)",
+        "self._part(part, len(part[0]), _from(context, i))",
+        "self._part(part, most, _from(context, i))",
         "engine/test_compile.py::test_infer_gives_the_networks_own_output[70-20]",
     ),
     Mutant(

@@ -190,8 +190,8 @@ TRAIN = [
         "train/test_training_options.py::test_nothing_is_left_to_train",
     ),
     Mutant(
-        "Run.on",
-        "with_goals(net.graph, goals)",
+        "_check_goals",
+        "with_goals(graph, goals)",
         "None",
         "train/test_training_options.py::test_a_loss_with_numbers_that_it_does_not_take_leaves_no_run",
     ),
