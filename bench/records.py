@@ -30,6 +30,7 @@ RECORDS = {
     "mnist 1998": (["lenet5-1998.mnist", "--augment", "none"], 0.9905, None),
     "mnist 1998 with distortions": (["lenet5-1998.mnist"], 0.992, None),
     "fashion-mnist": (["lenet5.fashion-mnist"], 0.91, None),
+    "fashion-mnist, small resnet": (["resnet20.fashion-mnist"], 0.94, None),
 }
 
 

@@ -42,6 +42,9 @@ class Views:
                     flip = True
                 case re.Match() as found if found[1] == "shift" and found[2] and int(found[2]) and not shift:
                     shift = int(found[2])
+                case re.Match() as found if found[1] in WORDS and bool(found[2]) == (found[1] == "shift"):
+                    told = "moves by 0 pixels" if found[2] and not int(found[2]) else "is there twice"
+                    raise DataError(f"views {shorten(text)}: {found[1]} {told}; leave it out")
                 case _:
                     hint = nearest(re.sub("[0-9]", "", word.strip()), WORDS)
                     raise DataError(

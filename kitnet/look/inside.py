@@ -58,7 +58,9 @@ class Inside:
 
     def best(self, most: int = BEST) -> list[tuple[str, float]]:
         """The classes with the largest scores, best first, with their probabilities, or scores where there
-        are none."""
+        are none; nothing of a network that tells no classes."""
+        if not self.classes:
+            return []
         found = self.probabilities
         found = self.scores if found is None else found
         order = np.argsort(-self.scores, kind="stable")[:most]

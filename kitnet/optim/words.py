@@ -122,6 +122,10 @@ def _in_steps(name: str, value: Any, steps: int) -> Any:
 
 
 def _word(text: str) -> str:
+    if not isinstance(text, str):
+        raise KitnetError(
+            f"a rule or a schedule is a text here, such as 'adam beta1=0.95', not {shorten(text)}"
+        )
     return "".join(text.split()[:1])
 
 

@@ -152,7 +152,7 @@ class Run:
                 "the network has its weights already; leave init out, or draw them by "
                 f"net.initialise(init={settings.init!r})"
             )
-        _check_frozen(net, settings.frozen)
+        _check_frozen(net, settings.frozen, rule)
         model.classes, model.preparation, model.auxiliary = classes, preparation, auxiliary
         means = (ACCUMULATED,) if (settings.accumulate or 1) > 1 else ()
         memory = {each: net.weights.like() for each in (*rule.memory, *means)}
@@ -342,12 +342,17 @@ def _check_init(net: Net, name: str, init: str | None) -> None:
         )
 
 
-def _check_frozen(net: Net, frozen: tuple[str, ...]) -> None:
+def _check_frozen(net: Net, frozen: tuple[str, ...], rule: Rule) -> None:
     """Raises KitnetError for a path where nothing lies, and where nothing is left to train."""
     still = net.weights.below(frozen)
     if frozen and still >= {path.rpartition(".")[0] for path in net.weights.params}:
         raise KitnetError(
             f"--freeze {shorten(','.join(frozen))}: nothing is left to train; leave out one of the layers"
+        )
+    moves = [one for one in rule.members(net.weights.params) if "rate" in one.rule.scalars(0)]
+    if not any(path.rpartition(".")[0] not in still for one in moves for path in one.paths):
+        raise KitnetError(
+            "--groups: every parameter is held, so that nothing is left to train; leave one out"
         )
 
 

@@ -114,12 +114,12 @@ def diverged(run: Run, progress: Progress) -> str:
     if first is None:
         return ""
     best = progress.rows[-1 - since_best(progress.rows)]
-    when = "from before it" if best.epoch < first.epoch else "behind it"
-    worth = f", has {best.val_accuracy:.2%} of the validation images right" if best.val_accuracy else ""
+    when = "before that" if best.epoch < first.epoch else "no earlier one"
+    worth = f", with {best.val_accuracy:.2%} of the validation images right" if best.val_accuracy else ""
     return (
         f"training diverged in epoch {first.epoch}, behind step {(first.epoch - 1) * run.loader.steps}: its "
-        f"loss is {first.train_loss:.4g}, that of the first step {progress.first_loss:.4g}; the best model, "
-        f"that of epoch {best.epoch} {when}{worth}"
+        f"loss is {first.train_loss:.4g}, that of the first step {progress.first_loss:.4g}; the best model "
+        f"is of epoch {best.epoch}, {when}{worth}"
     )
 
 

@@ -29,7 +29,7 @@ def test_a_loss_that_grows(settings):
     assert text.endswith("training diverges; try a smaller --lr than 0.5, such as 0.05, or --clip 1")
     summary = events[-1].summary
     assert f" to {rows[1].train_loss:.4g} in epoch 2: " in summary["trouble"]
-    assert summary["diverged"].endswith("; the best model, that of epoch 2 behind it")
+    assert summary["diverged"].endswith("; the best model is of epoch 2, no earlier one")
 
 
 def test_a_run_that_diverges_after_its_best_epoch(settings):
@@ -45,7 +45,7 @@ def test_a_run_that_diverges_after_its_best_epoch(settings):
     rows = [event for event in events if isinstance(event, EpochEnded)]
     assert summary["diverged"] == (
         f"training diverged in epoch 4, behind step 6: its loss is {last:.4g}, that of the first step "
-        f"{first:.4g}; the best model, that of epoch 3 from before it, has {rows[2].val_accuracy:.2%} of the "
+        f"{first:.4g}; the best model is of epoch 3, before that, with {rows[2].val_accuracy:.2%} of the "
         "validation images right"
     )
 

@@ -119,6 +119,10 @@ def test_a_saved_model_judges_its_views(settings, tmp_path) -> None:
             "groups: 'fc1.*': a learning rate of -1 is not possible; use a num",
         ),
         (
+            {"groups": "*: hold"},
+            "--groups: every parameter is held, so that nothing is left to train; leave one out",
+        ),
+        (
             {"views": "flop"},
             "views 'flop': 'flop' is no view (did you mean 'flip'?); write them like flip,shift1",
         ),
