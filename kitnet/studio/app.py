@@ -138,7 +138,7 @@ def _asked(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Re
         if not isinstance(told, dict):
             return JSONResponse({"error": "the body is no JSON object"}, 400)
         try:
-            return JSONResponse(await run_in_threadpool(function, told))
+            return JSONResponse(_finite(await run_in_threadpool(function, told)))
         except BodyError as error:
             return JSONResponse({"error": str(error)}, 400)
         except KitnetError as error:

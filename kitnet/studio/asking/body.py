@@ -13,7 +13,7 @@ class BodyError(Exception):
 def check(told: Mapping[str, Any], what: str, **kinds: type | tuple[type, ...]) -> None:
     """Raises BodyError unless the body has exactly these fields, each of its type."""
     if told.keys() != kinds.keys():
-        raise BodyError(f"{what} needs {', '.join(kinds)}")
+        raise BodyError(f"{what} needs {', '.join(kinds) or 'nothing'}")
     for name, kind in kinds.items():
         allowed = kind if isinstance(kind, tuple) else (kind,)
         if type(told[name]) not in allowed:

@@ -22,8 +22,8 @@ STOPPED = "stopped"
 class StoppableProbe(Probe):
     """One that computes no further batch when nobody waits any longer."""
 
-    def __init__(self, of: Model, stop: threading.Event) -> None:
-        super().__init__(of)
+    def __init__(self, of: Model, engine: str, stop: threading.Event) -> None:
+        super().__init__(of, engine=engine)
         self._stop = stop
 
     def batch(self, x: Array, path: str | None = None) -> Array:
@@ -55,7 +55,7 @@ class Copied:
             if self._probe is None or self._of is not model:
                 net = Net(model.net.graph).adopt(model.net.weights, model.net.state)
                 copy = Model(net, model.loss, model.classes, model.preparation)
-                self._of, self._probe = model, StoppableProbe(copy, self._stop)
+                self._of, self._probe = model, StoppableProbe(copy, loop.step_of.engine, self._stop)
             else:
                 own = self._probe.net
                 own.weights.flat[...] = model.net.weights.flat

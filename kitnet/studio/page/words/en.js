@@ -173,6 +173,7 @@ export default {
   filter_factor: "Factor",
   filter_bias: "Bias",
   own_photo: "Your own picture",
+  file_too_large: "The file is too large: up to {size} MB can be sent. Make the picture smaller.",
   own_filter: "numbers of your own",
   filter_own: "Numbers of your own.",
   filter_identity: "Every place as it is.",

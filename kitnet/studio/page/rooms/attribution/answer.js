@@ -1,6 +1,6 @@
 // One picture, one method, and what that finds.
 
-import { base64 } from "../../files.js";
+import { LARGEST, base64 } from "../../files.js";
 import { short, volume } from "../../numbers.js";
 
 const METHODS = {
@@ -40,6 +40,7 @@ export function answer(studio, first) {
   const status = h("p", { id: "attribution-status", role: "status" });
   const found = h("div", { id: "found" });
   const file = h("input", { id: "attribution-file", type: "file", accept: "image/*", onchange: choose });
+  const ownPicture = h("label", { class: "field" }, h("span", {}, t("own_photo")), file);
   const cards = (pictures?.images ?? []).map((image, i) =>
     h(
       "button",
@@ -59,6 +60,7 @@ export function answer(studio, first) {
   }
 
   async function choose() {
+    if (file.files[0]?.size > LARGEST) return refuse(t("file_too_large", { size: LARGEST / 1e6 }));
     own = await base64(file.files[0]);
     mark();
     if (own) ask();
@@ -74,7 +76,7 @@ export function answer(studio, first) {
     const takes = first.methods[name];
     say(about, t(ABOUT[name]));
     for (const [key, field] of Object.entries(fields)) field.hidden = !takes.includes(key);
-    choices.hidden = file.parentElement.hidden = name === "patches";
+    choices.hidden = ownPicture.hidden = name === "patches";
     const before = layer.value;
     const maps = first.layers.filter((one) => one.shape.length === 3 || name !== "gradcam");
     fill(layer, name !== "patches" && option("", t(name === "gradcam" ? "last_maps" : "scores")), maps.map((one) => option(one.path, `${one.path} · ${volume(one.shape)}`)));
@@ -107,15 +109,19 @@ export function answer(studio, first) {
       if (!waiting.over) show(body.method, told);
     } catch (error) {
       if (waiting.over) return;
-      status.className = "error";
-      say(status, error.message);
-      fill(found);
+      refuse(error.message);
     } finally {
       if (!waiting.over) {
         stopped = null;
         waits(false);
       }
     }
+  }
+
+  function refuse(message) {
+    status.className = "error";
+    say(status, message);
+    fill(found);
   }
 
   function leave() {
@@ -173,7 +179,7 @@ export function answer(studio, first) {
       { class: "attribution" },
       h("h2", {}, t("attribution_title")),
       choices,
-      h("div", { class: "fields" }, h("label", { class: "field" }, h("span", {}, t("method")), method), Object.values(fields), h("label", { class: "field" }, h("span", {}, t("own_photo")), file), run, stop, busy),
+      h("div", { class: "fields" }, h("label", { class: "field" }, h("span", {}, t("method")), method), Object.values(fields), ownPicture, run, stop, busy),
       about,
       status,
       found,

@@ -1,6 +1,6 @@
 // A classic filter, or one of one's own, on a photograph.
 
-import { base64 } from "../../files.js";
+import { LARGEST, base64 } from "../../files.js";
 
 const WAIT = 300; // milliseconds after a key
 const OWN = "own";
@@ -46,6 +46,7 @@ export function photograph({ client, t, h, say }) {
   }
 
   async function choose() {
+    if (file.files[0]?.size > LARGEST) return refuse(t("file_too_large", { size: LARGEST / 1e6 }));
     picture = await base64(file.files[0]);
     ask();
   }
@@ -65,9 +66,13 @@ export function photograph({ client, t, h, say }) {
       say(status, size === whole ? t("photo_size", { size }) : t("photo_reduced", { size, whole }));
     } catch (error) {
       if (mine !== last) return;
-      status.className = "error";
-      say(status, error.message);
+      refuse(error.message);
     }
+  }
+
+  function refuse(message) {
+    status.className = "error";
+    say(status, message);
   }
 
   client.ask("/image_filters", {}).then((told) => {

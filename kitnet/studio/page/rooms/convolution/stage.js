@@ -65,20 +65,18 @@ export function stage(studio, told, go) {
     fill(line, h("code", {}, `y[${sum.at.join(", ")}] = ${parts} = ${short(sum.value, 6)}`), " ", h("span", { class: "note" }, t("sum_note")));
   }
 
-  const volume = (title, note, ...tables) => h("div", { class: "volume-of" }, h("h3", {}, title), h("p", { class: "note" }, note), tables);
+  const volume = (title, note, tables, kind) => h("div", { class: `volume-of ${kind}` }, h("h3", {}, title), h("p", { class: "note" }, note), tables);
   const element = h(
     "div",
-    {},
+    { class: "beside" },
     h(
       "div",
       { class: "stage wide", tabindex: 0, "aria-label": t("conv_title") },
-      volume(t("input_padded"), t("padding_note"), inputs.map((one) => one.element)),
-      filters.map((planes, k) => volume(t("filter_number", { filter: k }), t("bias_is", { bias: short(told.b[k], 4) }), planes.map((one) => one.element))),
-      volume(t("output"), t("output_note"), outputs.map((one) => one.element)),
+      volume(t("input_padded"), t("padding_note"), inputs.map((one) => one.element), "inputs"),
+      filters.map((planes, k) => volume(t("filter_number", { filter: k }), t("bias_is", { bias: short(told.b[k], 4) }), planes.map((one) => one.element), "of-filter")),
+      volume(t("output"), t("output_note"), outputs.map((one) => one.element), "outputs"),
     ),
-    h("h3", {}, t("arithmetic")),
-    h("div", { class: "wide", tabindex: 0, "aria-label": t("arithmetic") }, arithmetic),
-    line,
+    h("div", {}, h("h3", {}, t("arithmetic")), h("div", { class: "wide", tabindex: 0, "aria-label": t("arithmetic") }, arithmetic), line),
   );
   return { element, at };
 }
