@@ -32,7 +32,8 @@ export function filters({ client, t, h, say, fill }, first) {
     if (!told.layer) return say(note, t("no_filters"));
     const range = t("filters_range", { largest: short(told.largest), size: volume(told.size) });
     const colours = told.planes === 1 ? t("filters_whole") : t("filters_planes", { planes: told.planes });
-    say(note, [range, colours, told.left_out > 0 && t("filters_left_out", { count: told.left_out })].filter(Boolean).join(" "));
+    const parts = [range, colours, told.left_out > 0 && t("filters_left_out", { count: told.left_out })].filter(Boolean);
+    fill(note, parts.map((text) => h("span", { class: "part" }, text)));
     const name = (i) => (told.planes > 1 ? `${Math.floor(i / told.planes)}.${i % told.planes}` : String(i));
     fill(sheet, told.images.map((image, i) => h("figure", {}, h("img", { src: image, alt: t("filter_named", { name: name(i) }) }), h("figcaption", {}, name(i)))));
   }

@@ -76,7 +76,7 @@ export function stage(studio, told, go) {
       filters.map((planes, k) => volume(t("filter_number", { filter: k }), t("bias_is", { bias: short(told.b[k], 4) }), planes.map((one) => one.element), "of-filter")),
       volume(t("output"), t("output_note"), outputs.map((one) => one.element), "outputs"),
     ),
-    h("div", {}, h("h3", {}, t("arithmetic")), h("div", { class: "wide", tabindex: 0, "aria-label": t("arithmetic") }, arithmetic), line),
+    h("div", { class: "worked" }, h("h3", {}, t("arithmetic")), h("div", { class: "wide", tabindex: 0, "aria-label": t("arithmetic") }, arithmetic), line),
   );
   return { element, at };
 }
