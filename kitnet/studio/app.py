@@ -17,6 +17,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kitnet.base.error import KitnetError
 from kitnet.studio import design
+from kitnet.studio.asking import convolution
+from kitnet.studio.asking.attribution import Attributing
+from kitnet.studio.asking.body import BodyError
 from kitnet.studio.safety import Guard, TooLargeError
 from kitnet.studio.training import Training
 from kitnet.train.changes import KINDS
@@ -39,7 +42,7 @@ def studio(training: Training, port: int, token: str | None = None) -> Guard:
 
 def routes(training: Training) -> list[BaseRoute]:
     """Every route; a room adds its own here."""
-    ask = Asking(training)
+    ask, attributing = Asking(training), Attributing(training)
     return [
         Route("/", _file("index.html")),
         *(Route(f"/page/{name}", _file(name)) for name in page_files()),
@@ -49,6 +52,12 @@ def routes(training: Training) -> list[BaseRoute]:
         Route("/design", _asked(ask.design), methods=["POST"]),
         Route("/train", _asked(ask.train), methods=["POST"]),
         Route("/models", _asked(ask.models), methods=["POST"]),
+        Route("/convolution", _asked(convolution.convolution), methods=["POST"]),
+        Route("/image_filters", _asked(convolution.image_filters), methods=["POST"]),
+        Route("/photograph", _asked(convolution.photograph), methods=["POST"]),
+        Route("/filters", _asked(attributing.filters), methods=["POST"]),
+        Route("/attribute", _asked(attributing.attribute), methods=["POST"]),
+        Route("/stop_waiting", _asked(attributing.stop), methods=["POST"]),
         WebSocketRoute("/frames", _frames(training)),
     ]
 
@@ -56,10 +65,6 @@ def routes(training: Training) -> list[BaseRoute]:
 def page_files() -> list[str]:
     """The names of the page's files, by which alone they are found."""
     return sorted(p.relative_to(PAGE).as_posix() for p in PAGE.rglob("*") if p.suffix in TYPES)
-
-
-class BodyError(Exception):
-    """A body that no page of the studio sends."""
 
 
 class Asking:
@@ -133,7 +138,7 @@ def _asked(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Re
         if not isinstance(told, dict):
             return JSONResponse({"error": "the body is no JSON object"}, 400)
         try:
-            return JSONResponse(await run_in_threadpool(function, told))
+            return JSONResponse(_finite(await run_in_threadpool(function, told)))
         except BodyError as error:
             return JSONResponse({"error": str(error)}, 400)
         except KitnetError as error:

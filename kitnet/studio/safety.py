@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HOST = "127.0.0.1"  # the loopback interface; no other is listened to
-LARGEST = 1 << 20  # bytes of a body
+LARGEST = 8 << 20  # bytes of a body: a picture file in base64
 TOKEN_BYTES = 32
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "

@@ -5,6 +5,7 @@
 
 from kitnet.look.attribution.dense import Slid, slide
 from kitnet.look.attribution.grad_cam import grad_cam, last_maps
+from kitnet.look.attribution.method import METHODS, Asked, Found, attribute, check_asked
 from kitnet.look.attribution.occlusion import Occlusion, occlusion
 from kitnet.look.attribution.patches import Patches, patches, patches_sheet
 from kitnet.look.attribution.picture import beside, heat, projected
@@ -12,12 +13,17 @@ from kitnet.look.attribution.rectified import Deconvnet, Projection
 from kitnet.look.attribution.saliency import saliency
 
 __all__ = [
+    "METHODS",
+    "Asked",
     "Deconvnet",
+    "Found",
     "Occlusion",
     "Patches",
     "Projection",
     "Slid",
+    "attribute",
     "beside",
+    "check_asked",
     "grad_cam",
     "heat",
     "last_maps",

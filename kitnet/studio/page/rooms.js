@@ -4,5 +4,7 @@
 
 import * as train from "./rooms/train.js";
 import * as design from "./rooms/design.js";
+import * as convolution from "./rooms/convolution.js";
+import * as attribution from "./rooms/attribution.js";
 
-export const ROOMS = [train, design];
+export const ROOMS = [train, design, convolution, attribution];

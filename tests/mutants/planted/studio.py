@@ -2,6 +2,8 @@
 
 from mutant import Mutant
 
+CONVOLUTION, ATTRIBUTING = "studio/test_convolution.py::", "studio/test_attributing.py::"
+
 STUDIO = [
     Mutant(
         "Changes.numbers",
@@ -56,5 +58,48 @@ STUDIO = [
         "(m * x + n * y) / (m + n)",
         "(x + y) / 2",
         "studio/test_training.py::test_a_curve_is_bounded_and_keeps_its_means",
+    ),
+    # The rooms of convolution, of filters and attribution
+    Mutant(
+        "studio.asking.convolution:_sum",
+        "(p - a.start(o)) // a.dilation",
+        "p - a.start(o)",
+        CONVOLUTION + "test_every_number_is_that_of_the_function",
+    ),
+    Mutant(
+        "studio.asking.convolution:_described",
+        "layer.dense(w, x.shape[-1])",
+        "w",
+        CONVOLUTION + "test_what_is_drawn_and_the_rule",
+    ),
+    Mutant(
+        "studio.asking.convolution:_inside",
+        "max(a.before, 0)",
+        "max(a.after, 0)",
+        CONVOLUTION + "test_every_number_is_that_of_the_function",
+    ),
+    Mutant(
+        "photograph",
+        "flip=told['flip']",
+        "flip=False",
+        CONVOLUTION + "test_a_photograph",
+    ),
+    Mutant(
+        "Copied._copy",
+        "own.weights.flat[...] = model.net.weights.flat",
+        "own.weights.flat",
+        ATTRIBUTING + "test_it_is_the_network_of_now",
+    ),
+    Mutant(
+        "StoppableProbe.batch",
+        "self._stop.is_set()",
+        "False",
+        ATTRIBUTING + "test_who_waits_no_longer_stops_the_work",
+    ),
+    Mutant(
+        "check_asked",
+        "value is not None and name not in takes",
+        "False",
+        ATTRIBUTING + "test_what_is_refused",
     ),
 ]
