@@ -17,7 +17,7 @@ from kitnet.base.shape import say as say_shape
 from kitnet.cli.dense_text import dense_json, print_dense, scanned, some
 from kitnet.cli.flags import Json, Memory, Threads, Whole
 from kitnet.cli.matrix_text import print_matrix
-from kitnet.cli.network import read_network, saved_model
+from kitnet.cli.network import read_network
 from kitnet.cli.screen import busy, print_json, say, say_wrapped
 from kitnet.data.check import check_classes
 from kitnet.layers import Loss

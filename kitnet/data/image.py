@@ -49,6 +49,11 @@ def open_image(path: str | os.PathLike[str], megapixels: float = MEGAPIXELS) -> 
             return _decode(file, megapixels)
 
 
+def image_of(content: bytes, megapixels: float = MEGAPIXELS) -> Array:
+    """The same of a file's bytes. Raises DataError."""
+    return _decode(io.BytesIO(content), megapixels)
+
+
 def _decode(file: BinaryIO, megapixels: float) -> Array:
     from PIL import Image, UnidentifiedImageError
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from kitnet.base.error import KitnetError
 from kitnet.net import parse
@@ -26,7 +28,9 @@ from kitnet.train.start import with_classes
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.target import INPUT
 
+T = TypeVar("T")
 Begin = Callable[[threading.Event, Compiling], Iterator[Event]]
+ANSWER = 0.2  # seconds between two looks whether the thread that is to answer is still there
 LOOKS = 0.5  # seconds between two looks at the network, at least
 SHARE = 30  # and so many times as long as a look takes
 
@@ -51,6 +55,7 @@ class Training:
         self._look_now, self._picture = False, 0
         self._leaves = False  # is to end for good
         self._next: Settings | None = None  # what begins anew
+        self._calls: deque[tuple[Callable[[Loop], Any], Future[Any]]] = deque()  # for `between_steps`
         self._telling = Telling(self.board)
         self._probe: Probe | None = None
         self._speed, self._looked, self._cost = 0.0, 0.0, 0.0
@@ -120,6 +125,30 @@ class Training:
         with self._turn:
             self._picture, self._look_now = picture, True
             self._turn.notify_all()
+
+    def between_steps(self, function: Callable[[Loop], T]) -> T:
+        """What a function of the loop gives that is called in the thread that trains, between two steps; it
+        should be quick. Raises KitnetError where no network is there."""
+        called: Future[T] = Future()
+        with self._turn:
+            self._calls.append((function, called))
+            self._turn.notify_all()
+        while self.loop is not None and self._thread.is_alive():
+            try:
+                return called.result(ANSWER)
+            except TimeoutError:
+                continue
+        raise KitnetError("there is no network to look at now; wait until the training is ready")
+
+    def _call(self) -> None:
+        """What was to be called between two steps."""
+        while self._calls:
+            function, called = self._calls.popleft()
+            try:
+                assert self.loop is not None
+                called.set_result(function(self.loop))
+            except BaseException as error:
+                called.set_exception(error)
 
     def change(self, numbers: Mapping[str, Any]) -> None:
         """Let other numbers hold from the next step on: lr, momentum, decay, batch. Raises KitnetError."""
@@ -210,6 +239,7 @@ class Training:
                 wish, self._wish = self._wish, ""
                 look, self._look_now = self._look_now, False
                 goes_on = self._steps > 0
+            self._call()
             if wish:
                 return wish
             pauses = not goes_on and self.state != PAUSED
@@ -222,7 +252,7 @@ class Training:
             elif goes_on and not look:
                 break
             with self._turn:
-                if self._steps <= 0 and not self._wish and not self._look_now:
+                if self._steps <= 0 and not (self._wish or self._look_now or self._calls):
                     self._turn.wait()
         if self.state != RUNNING:
             self._set(RUNNING)
@@ -253,6 +283,7 @@ class Training:
         self._set(state, error)
         with self._turn:
             while not self._wish and not self._leaves:
+                self._call()
                 self._turn.wait()
             wish, self._wish = self._wish, ""
         return self._after(wish)

@@ -3,6 +3,8 @@
 // gives a function that leaves it.
 
 import * as train from "./rooms/train.js";
+import * as inside from "./rooms/inside.js";
+import * as backward from "./rooms/backward.js";
 import * as design from "./rooms/design.js";
 
-export const ROOMS = [train, design];
+export const ROOMS = [train, inside, backward, design];
