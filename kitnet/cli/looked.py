@@ -14,6 +14,7 @@ from kitnet.data import open_image
 from kitnet.data.image import MEGAPIXELS
 from kitnet.net import Net
 from kitnet.train import Model
+from kitnet.train.saved import saved_model
 
 Looked = Annotated[
     str,

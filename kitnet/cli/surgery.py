@@ -32,6 +32,7 @@ from kitnet.surgery.pruning import pruning
 from kitnet.surgery.sliding import averaging, convolving, linearising, resizing
 from kitnet.train import Model, load_network, save_network
 from kitnet.train.model_file import is_model
+from kitnet.train.saved import saved_model
 
 SAME_SCORES = ("fold", "rename", "convolve", "linear")  # operations that leave the scores of an image alone
 

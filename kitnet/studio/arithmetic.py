@@ -1,5 +1,5 @@
-"""The arithmetic of one number as a page shows it: of a window the channels with the largest share as grids of
-factors and products, of other sums the largest terms; the rest added up.
+"""The arithmetic of one number as a page shows it: of a window the channels with the largest share as grids
+of factors and products, of other sums the largest terms; the rest added up.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from kitnet.net.receptive import in_place
 
 CHANNELS = 3  # of a window that are shown
 TERMS = 12  # of another sum
+Grid = tuple[
+    str, int, tuple[str, ...], dict[tuple[int, int], Term]
+]  # path and map, factors, and terms by place
 PLACE = 3  # indices of a number at a place of a map: row, column, channel
 
 
@@ -40,21 +43,20 @@ def _step(inside: Inside, trace: Trace) -> dict[str, Any]:
 
 def _part(inside: Inside, trace: Trace, part: Part) -> dict[str, Any]:
     grids, flat = _grids(part.terms.terms)
-    grids.sort(key=lambda grid: -grid["share"])
     largest = sorted(range(len(flat)), key=lambda i: -abs(flat[i].value))
     shown, left = sorted(largest[:TERMS]), largest[TERMS:]
-    hidden = grids[CHANNELS:]
-    rest = [flat[i].value for i in left] + [grid["sum"] for grid in hidden]
+    hidden = [term for *_, at in grids[CHANNELS:] for term in at.values()]
+    rest = [flat[i] for i in left] + hidden
     return {
         "node": part.node,
         "layer": part.layer,
         "count": len(part.terms.terms),
-        "grids": grids[:CHANNELS],
+        "grids": [_grid(*grid) for grid in grids[:CHANNELS]],
         "terms": [_term(flat[i]) for i in shown],
         "rest": {
-            "channels": len(hidden),
-            "terms": len(left) + sum(grid["count"] for grid in hidden),
-            "value": math.fsum(rest),
+            "channels": len(grids[CHANNELS:]),
+            "terms": len(rest),
+            "value": math.fsum(term.value for term in rest),
         },
         "total": part.terms.total,
         "close": part.terms.close.name,
@@ -71,30 +73,28 @@ def _term(term: Term) -> dict[str, Any]:
     }
 
 
-def _grids(terms: Sequence[Term]) -> tuple[list[dict[str, Any]], list[Term]]:
-    """Terms at several places of one map as a grid, map by map; all other terms as they are."""
-    by_map: dict[tuple[Any, ...], list[Term]] = {}
+def _grids(terms: Sequence[Term]) -> tuple[list[Grid], list[Term]]:
+    """Terms at several places of one map as a grid, the map with the largest share first; all other terms as
+    they are."""
+    by_map: dict[tuple[Any, ...], list[tuple[tuple[int, int], Term]]] = {}
     flat = []
     for term in terms:
-        seen = next((one for one in term.factors if len(one.index) == PLACE), None)
-        if seen is None:
+        for seen in term.factors:
+            if len(seen.index) == PLACE:
+                kind = seen.path, seen.index[-1], tuple([one.path for one in term.factors])
+                by_map.setdefault(kind, []).append(((seen.index[0], seen.index[1]), term))
+                break
+        else:
             flat.append(term)
-        else:
-            kind = seen.path, seen.index[-1], tuple(one.path for one in term.factors)
-            by_map.setdefault(kind, []).append(term)
-    grids = []
+    grids: list[Grid] = []
     for (path, channel, paths), found in by_map.items():
-        at = {_place(term): term for term in found}
+        at = dict(found)
         if len(found) == 1 or len(at) < len(found):
-            flat += found
+            flat += [term for _, term in found]
         else:
-            grids.append(_grid(path, channel, paths, at))
+            grids.append((path, channel, paths, at))
+    grids.sort(key=lambda grid: -math.fsum(abs(term.value) for term in grid[-1].values()))
     return grids, flat
-
-
-def _place(term: Term) -> tuple[int, int]:
-    row, column, _ = next(one.index for one in term.factors if len(one.index) == PLACE)
-    return row, column
 
 
 def _grid(path: str, channel: int, paths: tuple[str, ...], at: dict[tuple[int, int], Term]) -> dict[str, Any]:

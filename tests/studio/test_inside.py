@@ -18,11 +18,11 @@ from kitnet.base.error import KitnetError
 from kitnet.layers import Context
 from kitnet.net import Tape
 from kitnet.studio.app import studio
-from kitnet.studio.columns import plane, planes_of, reduced
 from kitnet.studio.asking.inside import MOST, Looking
+from kitnet.studio.columns import plane, planes_of, reduced
 from kitnet.studio.looked import Networks
 from kitnet.studio.training import Training
-from kitnet.train import Model, Settings
+from kitnet.train import Settings
 
 RTOL = 1e-4
 
@@ -67,9 +67,7 @@ def test_a_look_at_a_line(looked):
     assert told["classes"] == ["0", "1", "2"] and told["probable"] and told["label"] is None
     assert [value for _, value in told["best"]] == sorted((v for _, v in told["best"]), reverse=True)
     scores = np.exp(tape["fc1"][0]) / np.exp(tape["fc1"][0]).sum()
-    assert {name: value for name, value in told["best"]} == pytest.approx(
-        {str(i): float(p) for i, p in enumerate(scores)}, rel=RTOL
-    )
+    assert dict(told["best"]) == pytest.approx({str(i): float(p) for i, p in enumerate(scores)}, rel=RTOL)
     assert [one["path"] for one in told["columns"]] == [
         *("input", "conv1", "batchnorm1", "relu1", "maxpool1", "lrn1", "conv2", "fc1"),
     ]
@@ -147,7 +145,9 @@ def test_a_window_of_a_convolution(looked):
 
 
 def test_the_smaller_channels_are_summed_up(idle):
-    told = idle.look(wish("4x4x1 -> conv1-6 -> conv2-2 -> fc2", {"file": png(drawn(side=4)), "invert": False}))
+    told = idle.look(
+        wish("4x4x1 -> conv1-6 -> conv2-2 -> fc2", {"file": png(drawn(side=4)), "invert": False})
+    )
     found = idle.trace({"look": told["look"], "path": "conv2", "backward": False, "index": [1, 1, 0]})
     (part,) = found["steps"][0]["parts"]
     assert len(part["grids"]) == 3 and part["rest"]["channels"] == 3 and part["rest"]["terms"] == 12
@@ -225,3 +225,180 @@ def test_planes():
     assert len(pixels) == 8 * 24 * 1 and pixels[0] == 0
     assert pixels[23] == round(255 * 69 * 27 / 1889)  # row 69 of the first plane
     assert plane(array, 13)["values"] == base64.b64encode(array[:, :, 2, 3].tobytes()).decode()
+
+
+# A network that trains
+
+
+def samples_of(training):
+    images, labels = training.loop.run.parts.test.read(np.arange(40))
+    return training.loop.run.model.preparation.prepare(images), labels
+
+
+def test_the_network_that_trains_as_it_is_now(make):
+    training = make()
+    looking = Looking(Networks(training))
+    for done in range(3):
+        told = looking.look(wish("", {"sample": 5}, {}))
+        assert told["done"] == done and told["part"] == "test" and told["samples"] == 40
+        x, labels = samples_of(training)
+        net = training.loop.run.model.net
+        tape = Tape(net.graph, net.weights, net.state, Context(), {"input": x[5:6]})
+        inside = looking._looks[told["look"]].inside
+        assert told["label"] == labels[5] and told["gradients"] == {"target": labels[5]}
+        np.testing.assert_allclose(inside.scores, tape.output[0], rtol=1e-3, atol=1e-5)
+        assert looking._networks._trained[1].probe.net is not net
+        training.step()
+        until(lambda steps=done: training.loop.run.steps_done(training.loop.progress) == steps + 1)
+        until(lambda: is_at_rest(training))
+    assert [column["path"] for column in told["columns"]] == ["input", "conv1", "relu1", "maxpool1", "fc1"]
+
+
+def test_a_look_while_it_trains_waits_for_the_end_of_a_step(make):
+    training = make(epochs=100000)
+    looking = Looking(Networks(training))
+    training.start()
+    done = [looking.look(wish("", {"sample": 0}))["done"] for _ in range(4)]
+    assert done == sorted(done) and training.state == "running"
+    training.pause()
+
+
+def test_a_run_and_its_model_file(make, tmp_path):
+    training = make(epochs=1)
+    training.start()
+    until(lambda: training.state == "ended")
+    looking = Looking(Networks(training))
+    folder = str(training.folder)
+    now = looking.look(wish("", {"sample": 1}))
+    saved = looking.look(wish(f"{folder}/last.safetensors", {"sample": 1}))
+    assert saved["best"] == now["best"] and saved["label"] == now["label"]
+    assert looking.look(wish(folder, {"sample": 1}))["line"] == MODEL
+
+
+def test_what_a_person_mistakes(make, idle):
+    picture = {"file": png(drawn()), "invert": False}
+    training = make()
+    looking = Looking(Networks(training))
+    last = looking.look(wish("", {"sample": 0}))["look"]
+    lines = [
+        (looking, ("", {"sample": 40}), "sample 40 is not there; use a number from 0 to 39"),
+        (looking, ("", {"sample": -1}), "sample -1 is not there; use a number from 0 to 39"),
+        (looking, ("", {"file": "?", "invert": False}), "the file has not come as a whole; open it again"),
+        (
+            looking,
+            ("8x8x1 -> fc3", picture, {"target": 3}),
+            "no class 3 (there are '0', '1' and '2'); give a name, or a number from 0 to 2",
+        ),
+        (
+            idle,
+            ("", {"sample": 0}),
+            "there is no network to look at now; wait until the training is ready",
+        ),
+        (
+            idle,
+            ("8x8x1 -> fc3", {"sample": 0}),
+            "there are no data to take a sample of yet; open a file, or draw",
+        ),
+    ]
+    for asked, wished, line in lines:
+        with pytest.raises(KitnetError) as caught:
+            asked.look(wish(*wished))
+        assert str(caught.value) == line
+    for _ in range(MOST):
+        looking.look(wish("", {"sample": 0}, every=False))
+    with pytest.raises(KitnetError) as caught:
+        looking.plane({"look": last, "path": "conv1", "backward": False, "plane": 0})
+    assert str(caught.value) == "this look is no longer kept; look again"
+    training.loop.run.model.net.weights.flat[0] = np.nan
+    with pytest.raises(KitnetError) as caught:
+        looking.look(wish("", {"sample": 0}))
+    line = "the weights are no longer finite; go back to the checkpoint, with a lower learning rate"
+    assert str(caught.value) == line
+
+
+def test_light_and_dark_are_exchanged(idle):
+    pixels = drawn()
+    dark = idle.look(wish(GREY, {"file": png(pixels), "invert": True}))
+    light = idle.look(wish(GREY, {"file": png(255 - pixels), "invert": False}))
+    assert dark["best"] == light["best"]
+
+
+ASKED = {
+    "/inside/look": wish(GREY, {"file": png(drawn()), "invert": False}, {}),
+    "/inside/plane": {"look": 0, "path": "conv1", "backward": False, "plane": 0},
+    "/inside/trace": {"look": 0, "path": "conv1", "backward": True, "index": [0, 0, 0]},
+    "/inside/convolution": {"look": 0, "path": "conv1", "map": 0, "channel": 0},
+}
+WRONG = {
+    "/inside/look": [{"picture": {}}, {"picture": {"file": 1, "invert": False}}, {"gradients": {"of": 1}}],
+    "/inside/plane": [{"plane": 3}, {"plane": -1}, {"plane": True}],
+    "/inside/trace": [{"index": ["0"]}, {"index": [0], "backward": False, "path": "input"}],
+    "/inside/convolution": [{"path": "fc1"}, {"path": "?"}, {"map": 3}, {"channel": -1}],
+}
+
+
+def test_the_routes():
+    guard = studio(Training.of(Settings(model=MODEL)), 18081)
+    client = TestClient(guard, base_url=guard.origin)
+    client.get(f"/?token={guard.token}")
+    headers = {"origin": guard.origin}
+    for path, body in ASKED.items():
+        answer = client.post(path, json=body, headers=headers)
+        assert answer.status_code == 200 and "error" not in answer.json(), path
+        for wrong in WRONG[path]:
+            answer = client.post(path, json={**body, **wrong}, headers=headers)
+            assert answer.status_code == 400 and answer.json()["error"], (path, wrong)
+    for index in ([9, 0, 0], [0]):
+        answer = client.post("/inside/trace", json=ASKED["/inside/trace"] | {"index": index}, headers=headers)
+        assert answer.status_code == 200 and answer.json()["error"].startswith(
+            "d conv1 has the shape (8,8,3)"
+        )
+
+
+def test_a_layer_of_ones_own_can_be_opened(idle):
+    """Its terms are found by asking its formulas."""
+    from dataclasses import dataclass
+    from typing import ClassVar
+
+    from kitnet.layers import Backward, Case, Forward, Layer
+
+    @dataclass(frozen=True)
+    class Doubled(Layer):
+        word: ClassVar[str] = "doubled"
+        keeps: ClassVar[frozenset[str]] = frozenset()
+
+        def output_shape(self, *x):
+            return x[0]
+
+        def forward(self, w, state, ctx, *x):
+            return Forward(2 * x[0])
+
+        def backward(self, w, kept, dy):
+            return Backward((2 * dy,), {})
+
+        def definition(self, w, state, ctx, *x):
+            return x[0] + x[0]
+
+        @classmethod
+        def cases(cls):
+            yield Case(cls(), ((2, 3, 4),))
+
+    told = idle.look(wish("8x8x1 -> conv3-2 -> doubled -> fc2", {"file": png(drawn()), "invert": False}, {}))
+    asked = {"look": told["look"], "path": "doubled1", "index": [1, 2, 1]}
+    forward = idle.trace(asked | {"backward": False})["steps"][-1]
+    assert forward["value"] == pytest.approx(forward["number"], rel=1e-5)
+    (term,) = forward["parts"][0]["terms"]
+    assert term["times"] == 2 and term["factors"][0]["path"] == "conv1"
+    back = idle.trace(asked | {"path": "conv1", "backward": True})["steps"][-1]
+    assert back["parts"][0]["terms"][0]["factors"][0]["path"] == "d doubled1"
+
+
+def test_answers_are_quick_once_a_look_is_warm(idle):
+    """Of LeNet, as a hover needs them."""
+    told = idle.look(wish("lenet5", {"file": png(drawn()), "invert": False}, every=False))
+    until(lambda: not any(thread.name == "passes" for thread in threading.enumerate()))
+    begun = time.process_time()
+    for column in told["columns"][1:]:
+        asked = {"look": told["look"], "path": column["path"], "backward": False}
+        idle.trace(asked | {"index": [0 for _ in column["shape"]]})
+    assert (time.process_time() - begun) / len(told["columns"]) < 0.1

@@ -14,11 +14,13 @@ from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.layers import Convolution
 from kitnet.look import Inside
+from kitnet.look.trace import make_passes
 from kitnet.studio.arithmetic import told as told_arithmetic
 from kitnet.studio.asking.body import BodyError, check
 from kitnet.studio.columns import columns, plane, planes_of
 from kitnet.studio.looked import Looked, Networks, picture
 
+DONE = object()  # of what is made one by one
 MOST = 4  # looks that are kept, for pages that are open
 
 
@@ -57,6 +59,7 @@ class Looking:
         self._looks[number] = Look(inside, threading.Lock())
         for old in list(self._looks)[:-MOST]:
             self._looks.pop(old, None)
+        threading.Thread(target=self._warm, args=(number,), name="passes", daemon=True).start()
         shown = columns(inside, of is not None, told["every"])
         shapes = {node.path: list(node.shape) for node in inside.graph.nodes}
         return {
@@ -80,6 +83,17 @@ class Looking:
                 if isinstance(node.layer, Convolution) and len(node.shape) == 3
             ],
         }
+
+    def _warm(self, number: int) -> None:
+        """So that the first answers of a look are as quick as later ones."""
+        look = self._looks.get(number)
+        if look is None:
+            return
+        made = make_passes(look.inside)
+        goes_on = True
+        while goes_on and number in self._looks:
+            with look.lock:
+                goes_on = next(made, DONE) is not DONE
 
     def _picture(self, looked: Looked, told: dict[str, Any]) -> tuple[Array, int | None]:
         if told.keys() == {"sample"}:
@@ -134,7 +148,7 @@ class Looking:
         axes = node.layer.axes(before.shape)
         return {
             "dy": dy.tolist(),
-            "filter": filter_[:, :, *sees[c]].tolist() if c in sees else None,
+            "filter": np.moveaxis(filter_, (0, 1), (-2, -1))[sees[c]].tolist() if c in sees else None,
             "shape": list(before.shape[:2]),
             "maps": node.shape[-1],
             "channels": depth,

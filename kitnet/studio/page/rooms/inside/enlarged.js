@@ -111,6 +111,13 @@ export function enlarged({ client, t, h, say, fill }, { choose, hover }) {
       const names = Object.keys(look.shapes).filter((path) => look.shapes[path].length && (backward || !look.learned.includes(path)));
       fill(paths, names.map((path) => h("option", { value: backward ? `d ${path}` : path }, backward ? `d ${path}` : path)));
     },
+    // Point to a number, if it is on the plane that is shown.
+    point(place) {
+      if (!array || place.path !== at.path || place.backward !== at.backward) return;
+      if (placeOf(array.shape, array.width, place.index).plane !== array.plane) return;
+      at = place;
+      draw();
+    },
     // Show a number; of another plane all numbers are asked for first. Raises what asking raises.
     async show(place) {
       const { path, backward } = place;

@@ -98,6 +98,7 @@ export function view(studio, backward, heard = () => {}) {
     if (isPinned || (at && nameOf(at) === nameOf(place))) return;
     at = place;
     ask(place);
+    large.point(place);
   }
 
   // The newest wish is asked for when the answer before it is there.
