@@ -3,7 +3,7 @@
 import time
 
 MODEL = "8x8x1 -> conv3-4 same -> relu -> maxpool2 -> fc10"
-SECONDS = 12
+SECONDS = 60
 
 
 def until(what, seconds=SECONDS):

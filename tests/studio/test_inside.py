@@ -236,7 +236,7 @@ def samples_of(training):
 
 
 def test_the_network_that_trains_as_it_is_now(make):
-    training = make()
+    training = make(model=MODEL.replace("relu", "batchnorm -> relu"))
     looking = Looking(Networks(training))
     for done in range(3):
         told = looking.look(wish("", {"sample": 5}, {}))
@@ -251,7 +251,9 @@ def test_the_network_that_trains_as_it_is_now(make):
         training.step()
         until(lambda steps=done: training.loop.run.steps_done(training.loop.progress) == steps + 1)
         until(lambda: is_at_rest(training))
-    assert [column["path"] for column in told["columns"]] == ["input", "conv1", "relu1", "maxpool1", "fc1"]
+    assert [column["path"] for column in told["columns"]] == [
+        *("input", "conv1", "batchnorm1", "relu1", "maxpool1", "fc1"),
+    ]
 
 
 def test_a_look_while_it_trains_waits_for_the_end_of_a_step(make):

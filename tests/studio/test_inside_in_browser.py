@@ -121,9 +121,10 @@ def test_inside_by_keyboard_and_clicks(trained):
 def test_hovering_and_holding(trained):
     _, page, tape, _ = trained("inside")
     page.locator(".column[data-path='conv1'] .tile").nth(2).click()
-    until(lambda: name_shown(page).startswith("conv1[") and name_shown(page).endswith(",2]"))
-    assert page.evaluate("document.activeElement.id") == "enlarged"
+    until(lambda: page.evaluate("document.activeElement.id") == "enlarged")
+    until(lambda: page.inner_text("#number").startswith(f"{name_shown(page)} = "))
     held = name_shown(page)
+    assert held.startswith("conv1[") and held.endswith(",2]")
     box = page.locator("#enlarged").bounding_box()
     each = box["width"] / 8
     page.mouse.move(box["x"] + 6.5 * each, box["y"] + 1.5 * each)

@@ -5,14 +5,14 @@ from mutant import Mutant
 INSIDE = [
     Mutant(
         "studio.arithmetic:_part",
-        "grids[CHANNELS:] for",
-        "grids[CHANNELS + 1 :] for",
+        "len(rest)",
+        "len(left)",
         "studio/test_inside.py::test_the_smaller_channels_are_summed_up",
     ),
     Mutant(
         "studio.arithmetic:_grids",
-        "key=lambda grid: -math",
-        "key=lambda grid: math",
+        "-math.fsum(abs(term.value) for term in grid[-1].values())",
+        "math.fsum(abs(term.value) for term in grid[-1].values())",
         "studio/test_inside.py::test_a_window_of_a_convolution",
     ),
     Mutant(

@@ -48,8 +48,9 @@ export function view(studio, backward, heard = () => {}) {
       heard(answer);
       const shape = before && answer.shapes[before.path];
       const fits = shape && shape.length === before.index.length && before.index.every((i, axis) => i < shape[axis]);
-      await choose(fits ? before : answer.first);
+      const chosen = choose(fits ? before : answer.first);
       isPinned = false;
+      await chosen;
     } catch (reason) {
       if (number === asked) told(reason.message);
     }
