@@ -9,11 +9,12 @@ from cyclopts import Parameter
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
-from kitnet.cli.network import read_network, saved_model
+from kitnet.cli.network import read_network
 from kitnet.data import open_image
 from kitnet.data.image import MEGAPIXELS
 from kitnet.net import Net
 from kitnet.train import Model
+from kitnet.train.saved import saved_model
 
 Looked = Annotated[
     str,

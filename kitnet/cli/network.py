@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from kitnet.base.error import KitnetError, ShapeError, cut, shorten
@@ -15,9 +14,9 @@ from kitnet.net.language import read_volume
 from kitnet.net.template import CLASSES, NotOpenError
 from kitnet.surgery.sliding import resizing
 from kitnet.train import Settings, load_network
-from kitnet.train.model import model_file
 from kitnet.train.recipe import complete
-from kitnet.zoo import ALIASES, MODELS, RECIPES, Card, Recipe, find_recipe
+from kitnet.train.saved import saved_model
+from kitnet.zoo import Card, Recipe, find_recipe
 
 
 def usual_training(card: Card) -> dict[str, Any] | None:
@@ -50,22 +49,6 @@ def _numbers(recipe: Recipe) -> dict[str, Any]:
         "epochs": usual.epochs,
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def saved_model(model: str) -> Path | None:
-    """The model file that is meant, where it is no line and no name of the zoo. Raises KitnetError."""
-    if "->" in model or "→" in model or model in {*MODELS, *ALIASES, *RECIPES}:
-        return None
-    try:
-        there = Path(model).exists()
-    except (OSError, ValueError):  # a name that no file can have
-        return None
-    if "/" in model and not there and not model.endswith(".safetensors"):
-        raise KitnetError(
-            f"{shorten(model)}: no such run folder or model file, no name of `kitnet models`, and no line "
-            "such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
-        )
-    return model_file(model) if there or model.endswith(".safetensors") else None
 
 
 def read_network(

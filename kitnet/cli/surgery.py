@@ -17,7 +17,7 @@ from kitnet.base.shape import say as say_shape
 from kitnet.cli.dense_text import dense_json, print_dense, scanned, some
 from kitnet.cli.flags import Json, Memory, Threads, Whole
 from kitnet.cli.matrix_text import print_matrix
-from kitnet.cli.network import read_network, saved_model
+from kitnet.cli.network import read_network
 from kitnet.cli.screen import busy, print_json, say, say_wrapped
 from kitnet.data.check import check_classes
 from kitnet.layers import Loss
@@ -32,6 +32,7 @@ from kitnet.surgery.pruning import pruning
 from kitnet.surgery.sliding import averaging, convolving, linearising, resizing
 from kitnet.train import Model, load_network, save_network
 from kitnet.train.model_file import is_model
+from kitnet.train.saved import saved_model
 
 SAME_SCORES = ("fold", "rename", "convolve", "linear")  # operations that leave the scores of an image alone
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -49,9 +50,9 @@ class Term:
     factors: tuple[Number, ...]
     times: float = 1.0
 
-    @property
+    @cached_property
     def value(self) -> float:
-        return math.prod((factor.value for factor in self.factors), start=self.times)
+        return math.prod([factor.value for factor in self.factors], start=self.times)
 
     def by(self, factor: Number) -> Term:
         """The term times another factor."""
@@ -133,10 +134,11 @@ class Pass:
 
     def number(self, path: str, index: Index) -> Number:
         """One number of an array. Raises KitnetError where the array has no such place."""
-        array = self.array(path)
-        if len(index) != array.ndim or any(not 0 <= i < n for i, n in zip(index, array.shape, strict=True)):
-            raise KitnetError(f"{path} of {self.layer.word} has shape {array.shape}, and no place {index}")
-        return Number(path, tuple(map(int, index)), float(array[index]))
+        array, place = self.array(path), tuple(map(int, index))
+        if len(place) == array.ndim and (not place or min(place) >= 0):
+            with suppress(IndexError):
+                return Number(path, place, float(array[place]))
+        raise KitnetError(f"{path} of {self.layer.word} has shape {array.shape}, and no place {index}")
 
     def term(self, *places: tuple[str, Index], times: float = 1.0) -> Term:
         """The product of the numbers at these places."""

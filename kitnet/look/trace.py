@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kitnet.look.inside import Inside
 
 Index = tuple[int, ...]
-PASSES = 8  # of layers, that are kept with what is inside
+KEPT = 1 << 28  # bytes that passes of layers read, which are kept with what is inside
 GIVEN = "given"  # in the place of a layer, where the way back begins
 
 
@@ -180,9 +180,29 @@ def _pass(inside: Inside, node: Node, dy: Array | None = None) -> Pass:
         None if dy is None else np.asarray(dy)[None],
     )
     inside.passes[kind] = run  # the last one used stands last
-    while len(inside.passes) > PASSES:
+    while len(inside.passes) > 1 and sum(map(_read_by, inside.passes.values())) > KEPT:
         del inside.passes[next(iter(inside.passes))]
     return run
+
+
+def _read_by(run: Pass) -> int:
+    return sum(array.nbytes for array in (*run.x, *run.w.values()))
+
+
+def make_passes(inside: Inside) -> Iterator[None]:
+    """Make the pass of one layer after the other, as many as are kept, so that a first trace there need not
+    wait for it."""
+    size = 0
+    for node in inside.graph.nodes:
+        if node.layer is None or not node.shape:
+            continue
+        for dy in (None, inside.gradients.get(node.path)):
+            run = _pass(inside, node, dy)
+            size += _read_by(run)
+            if size > KEPT:
+                return
+            _ = run.arrays
+            yield
 
 
 def _renamed(graph: Graph, node: Node, terms: Terms) -> Terms:

@@ -20,6 +20,8 @@ from kitnet.studio import design
 from kitnet.studio.asking import convolution
 from kitnet.studio.asking.attribution import Attributing
 from kitnet.studio.asking.body import BodyError
+from kitnet.studio.asking.inside import Looking
+from kitnet.studio.looked import Networks
 from kitnet.studio.safety import Guard, TooLargeError
 from kitnet.studio.training import Training
 from kitnet.train.changes import KINDS
@@ -43,6 +45,7 @@ def studio(training: Training, port: int, token: str | None = None) -> Guard:
 def routes(training: Training) -> list[BaseRoute]:
     """Every route; a room adds its own here."""
     ask, attributing = Asking(training), Attributing(training)
+    looking = Looking(Networks(training))
     return [
         Route("/", _file("index.html")),
         *(Route(f"/page/{name}", _file(name)) for name in page_files()),
@@ -58,6 +61,10 @@ def routes(training: Training) -> list[BaseRoute]:
         Route("/filters", _asked(attributing.filters), methods=["POST"]),
         Route("/attribute", _asked(attributing.attribute), methods=["POST"]),
         Route("/stop_waiting", _asked(attributing.stop), methods=["POST"]),
+        Route("/inside/look", _asked(looking.look), methods=["POST"]),
+        Route("/inside/plane", _asked(looking.plane), methods=["POST"]),
+        Route("/inside/trace", _asked(looking.trace), methods=["POST"]),
+        Route("/inside/convolution", _asked(looking.convolution), methods=["POST"]),
         WebSocketRoute("/frames", _frames(training)),
     ]
 

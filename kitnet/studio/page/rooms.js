@@ -3,8 +3,10 @@
 // gives a function that leaves it.
 
 import * as train from "./rooms/train.js";
+import * as inside from "./rooms/inside.js";
+import * as backward from "./rooms/backward.js";
 import * as design from "./rooms/design.js";
 import * as convolution from "./rooms/convolution.js";
 import * as attribution from "./rooms/attribution.js";
 
-export const ROOMS = [train, design, convolution, attribution];
+export const ROOMS = [train, inside, backward, convolution, design, attribution];

@@ -9,6 +9,7 @@ from planted.data import DATA
 from planted.early import EARLY
 from planted.functional import FUNCTIONAL
 from planted.giving_input import GIVING_INPUT
+from planted.inside import INSIDE
 from planted.kernels import KERNELS
 from planted.laboratory import LABORATORY
 from planted.layers import LAYERS
@@ -61,5 +62,6 @@ FLOORS: dict[str, list[Mutant]] = {
     "zoo": ZOO,
     "early": EARLY,
     "studio": STUDIO,
+    "inside": INSIDE,
     "giving input": GIVING_INPUT,
 }

@@ -1,0 +1,150 @@
+"""The arithmetic of one number as a page shows it: of a window the channels with the largest share as grids
+of factors and products, of other sums the largest terms; the rest added up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from kitnet.layers import Term
+from kitnet.layers.window import Windowed, positions_and_taps
+from kitnet.look import Inside, Part, Trace
+from kitnet.net.receptive import in_place
+
+CHANNELS = 3  # of a window that are shown
+TERMS = 12  # of another sum
+Grid = tuple[
+    str, int, tuple[str, ...], dict[tuple[int, int], Term]
+]  # path and map, factors, and terms by place
+PLACE = 3  # indices of a number at a place of a map: row, column, channel
+
+
+def told(inside: Inside, trace: Trace) -> dict[str, Any]:
+    """What made a number; of an activation first what made the number it was given."""
+    steps, one = [], trace
+    while one is not None:
+        steps.append(_step(inside, one))
+        one = one.before  # type: ignore[assignment]  # None ends it
+    return {"steps": steps[::-1]}
+
+
+def _step(inside: Inside, trace: Trace) -> dict[str, Any]:
+    return {
+        "path": trace.path,
+        "index": list(trace.index),
+        "backward": trace.backward,
+        "number": trace.number,
+        "value": trace.value,
+        "parts": [_part(inside, trace, part) for part in trace.parts],
+    }
+
+
+def _part(inside: Inside, trace: Trace, part: Part) -> dict[str, Any]:
+    grids, flat = _grids(part.terms.terms)
+    largest = sorted(range(len(flat)), key=lambda i: -abs(flat[i].value))
+    shown, left = sorted(largest[:TERMS]), largest[TERMS:]
+    hidden = [term for *_, at in grids[CHANNELS:] for term in at.values()]
+    rest = [flat[i] for i in left] + hidden
+    return {
+        "node": part.node,
+        "layer": part.layer,
+        "count": len(part.terms.terms),
+        "grids": [_grid(*grid) for grid in grids[:CHANNELS]],
+        "terms": [_term(flat[i]) for i in shown],
+        "rest": {
+            "channels": len(grids[CHANNELS:]),
+            "terms": len(rest),
+            "value": math.fsum(term.value for term in rest),
+        },
+        "total": part.terms.total,
+        "close": part.terms.close.name,
+        "value": part.terms.value,
+        "window": None if trace.backward else _window(inside, trace, part),
+    }
+
+
+def _term(term: Term) -> dict[str, Any]:
+    return {
+        "times": term.times,
+        "factors": [{"path": one.path, "index": list(one.index), "value": one.value} for one in term.factors],
+        "value": term.value,
+    }
+
+
+def _grids(terms: Sequence[Term]) -> tuple[list[Grid], list[Term]]:
+    """Terms at several places of one map as a grid, the map with the largest share first; all other terms as
+    they are."""
+    by_map: dict[tuple[Any, ...], list[tuple[tuple[int, int], Term]]] = {}
+    flat = []
+    for term in terms:
+        for seen in term.factors:
+            if len(seen.index) == PLACE:
+                kind = seen.path, seen.index[-1], tuple([one.path for one in term.factors])
+                by_map.setdefault(kind, []).append(((seen.index[0], seen.index[1]), term))
+                break
+        else:
+            flat.append(term)
+    grids: list[Grid] = []
+    for (path, channel, paths), found in by_map.items():
+        at = dict(found)
+        if len(found) == 1 or len(at) < len(found):
+            flat += [term for _, term in found]
+        else:
+            grids.append((path, channel, paths, at))
+    grids.sort(key=lambda grid: -math.fsum(abs(term.value) for term in grid[-1].values()))
+    return grids, flat
+
+
+def _grid(path: str, channel: int, paths: tuple[str, ...], at: dict[tuple[int, int], Term]) -> dict[str, Any]:
+    """Rows and columns of the map; at each the factors, in the order of `paths`, and their product. A place
+    that is not there, such as one in padding, is None."""
+    rows, columns = sorted({row for row, _ in at}), sorted({column for _, column in at})
+    cells = [[at.get((row, column)) for column in columns] for row in rows]
+    values = [term.value for term in at.values()]
+    times = {term.times for term in at.values()}
+    return {
+        "path": path,
+        "channel": channel,
+        "rows": rows,
+        "columns": columns,
+        "count": len(at),
+        "times": times.pop() if len(times) == 1 else None,
+        "factors": [
+            {
+                "path": one,
+                "values": [[cell and cell.factors[i].value for cell in row] for row in cells],
+                "indices": [[cell and list(cell.factors[i].index) for cell in row] for row in cells],
+            }
+            for i, one in enumerate(paths)
+        ],
+        "products": [[cell and cell.value for cell in row] for row in cells],
+        "sum": math.fsum(values),
+        "share": math.fsum(map(abs, values)),
+    }
+
+
+def _window(inside: Inside, trace: Trace, part: Part) -> dict[str, Any] | None:
+    """All that a layer saw of which it took one number, as a max pool does, and where that lies."""
+    node = inside.graph.nodes[inside.graph.find(part.node)]
+    layer, terms = node.layer, part.terms.terms
+    if layer is None or not isinstance(layer, Windowed) or in_place(layer) or len(terms) != 1:
+        return None
+    (term,) = terms
+    before = inside.graph.nodes[node.inputs[0]]
+    *position, channel = trace.index
+    if len(position) != PLACE - 1 or len(term.factors) != 1 or term.factors[0].path != before.path:
+        return None
+    x = inside.values[before.path]
+    met = positions_and_taps(layer.axes(before.shape), position=tuple(position))
+    at = {(int(row), int(column)): float(x[row, column, channel]) for _, _, (row, column) in met}
+    rows, columns = sorted({row for row, _ in at}), sorted({column for _, column in at})
+    return {
+        "path": before.path,
+        "channel": channel,
+        "rows": rows,
+        "columns": columns,
+        "values": [[at.get((row, column)) for column in columns] for row in rows],
+        "winner": list(term.factors[0].index),
+    }

@@ -1,0 +1,148 @@
+"""The networks that rooms look into: the one that trains, as it is between two steps, or any other one; and
+the pictures that go through them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kitnet.base.error import KitnetError
+from kitnet.base.spec import Array
+from kitnet.data.image import image_of
+from kitnet.look import Probe
+from kitnet.net import Net, parse
+from kitnet.studio.training import Training
+from kitnet.train import Model
+from kitnet.train.loop import Loop
+from kitnet.train.saved import saved_model
+from kitnet.train.target import INPUT
+from kitnet.zoo import MODELS, RECIPES, find_recipe
+
+MOST = 2  # other networks that are kept ready
+TRAINING = ""  # the name of the network that trains
+Snapshot = tuple[Array, dict[str, dict[str, Array]], int]  # weights, state, and the steps done
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A network made ready to be looked into. Whoever looks holds the lock."""
+
+    name: str  # "" is the one that trains
+    probe: Probe
+    prepared_by: Model | None  # which trains, and so has prepared the samples
+    done: int | None = None  # steps of its training
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+def read_network(name: str) -> Model | Net:
+    """The model of a run or a file, or the network of a name or a line with the weights of seed 0. Raises
+    KitnetError."""
+    file = saved_model(name)
+    if file is not None:
+        return Model.load(file)
+    return find_recipe(name)[0].build() if name in {*MODELS, *RECIPES} else parse(name)
+
+
+class Networks:
+    """One `Probe` for each network, so that its plans are made once."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._lock = threading.RLock()
+        self._trained: tuple[Model, Looked] | None = None
+        self._others: dict[tuple[str, float], Looked] = {}
+
+    def find(self, name: str) -> Looked:
+        """The network that trains, "", with its weights of now, or that of a run, a model file, a name or a
+        line. Raises KitnetError."""
+        with self._lock:
+            return self._of_training() if name == TRAINING else self._other(name)
+
+    def _of_training(self) -> Looked:
+        model, engine, (flat, state, done) = self._training.between_steps(_taken)
+        if self._trained is None or self._trained[0] is not model:
+            own = copy.copy(model)
+            own.net = Net(model.net.graph)
+            own.net.body = model.net.body
+            self._trained = model, Looked(TRAINING, Probe(own, engine=engine), model)
+        looked = self._trained[1]
+        if not np.isfinite(flat).all():
+            raise KitnetError(
+                "the weights are no longer finite; go back to the checkpoint, with a lower learning rate"
+            )
+        with looked.lock:
+            looked.probe.net.weights.flat[...] = flat
+            looked.probe.net.state = state
+        return Looked(TRAINING, looked.probe, model, done, looked.lock)
+
+    def _other(self, name: str) -> Looked:
+        file = saved_model(name)
+        key = name, 0.0 if file is None else file.stat().st_mtime
+        found = self._others.pop(key, None)
+        if found is None:
+            of = read_network(name)
+            if isinstance(of, Model) and of.target == INPUT:
+                raise KitnetError(
+                    "this model gives its input; networks that tell classes can be looked into here"
+                )
+            found = Looked(name, Probe(of), None)
+        self._others[key] = found  # the last one used stands last
+        while len(self._others) > MOST:
+            del self._others[next(iter(self._others))]
+        return found
+
+    def samples(self) -> tuple[str, int]:
+        """The part that samples are of, and how many it has; none where no data are there."""
+        loop = self._training.loop
+        if loop is None:
+            return "test", 0
+        part, source = _part(loop)
+        return part, len(source)
+
+    def sample(self, looked: Looked, number: int) -> tuple[Array, int]:
+        """A sample of the training's test part as the network reads it, and its class. Raises KitnetError."""
+        _, count = self.samples()
+        if type(number) is not int or not 0 <= number < count:
+            raise KitnetError(
+                f"sample {number!r} is not there; use a number from 0 to {count - 1}"
+                if count
+                else "there are no data to take a sample of yet; open a file, or draw"
+            )
+        loop = self._training.loop
+        assert loop is not None
+        images, labels = _part(loop)[1].read(np.array([number]))
+        if looked.prepared_by is not None:
+            return looked.prepared_by.preparation.prepare(images)[0], int(labels[0])
+        return looked.probe.prepared(np.asarray(images[0])), int(labels[0])
+
+
+def picture(looked: Looked, file: str, invert: bool) -> Array:
+    """The picture in a file, whose bytes are given in base64, as the network reads it. Raises
+    KitnetError."""
+    try:
+        data = base64.b64decode(file, validate=True)
+    except (binascii.Error, ValueError):
+        raise KitnetError("the file has not come as a whole; open it again") from None
+    pixels = image_of(data)
+    return looked.probe.prepared(255 - pixels if invert else pixels)
+
+
+def _part(loop: Loop) -> tuple[str, Any]:
+    found = loop.run.parts.named()
+    part = next(name for name in ("test", "validation", "train") if name in found)
+    return part, found[part]
+
+
+def _taken(loop: Loop) -> tuple[Model, str, Snapshot]:
+    """The model that trains, its engine, and copies of what it has learned."""
+    net = loop.run.model.net
+    with loop.judged():
+        flat = net.weights.flat.copy()
+    state = {path: {name: array.copy() for name, array in held.items()} for path, held in net.state.items()}
+    return loop.run.model, loop.step_of.engine, (flat, state, loop.run.steps_done(loop.progress))

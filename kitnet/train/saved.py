@@ -1,0 +1,25 @@
+"""Whether a text names a model that lies in a file, or a network of the zoo, or is a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kitnet.base.error import KitnetError, shorten
+from kitnet.train.model import model_file
+from kitnet.zoo import ALIASES, MODELS, RECIPES
+
+
+def saved_model(model: str) -> Path | None:
+    """The model file that is meant, where it is no line and no name of the zoo. Raises KitnetError."""
+    if "->" in model or "→" in model or model in {*MODELS, *ALIASES, *RECIPES}:
+        return None
+    try:
+        there = Path(model).exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    if "/" in model and not there and not model.endswith(".safetensors"):
+        raise KitnetError(
+            f"{shorten(model)}: no such run folder or model file, no name of `kitnet models`, and no line "
+            "such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
+        )
+    return model_file(model) if there or model.endswith(".safetensors") else None
