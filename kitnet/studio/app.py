@@ -17,6 +17,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kitnet.base.error import KitnetError
 from kitnet.studio import design
+from kitnet.studio.asking.body import BodyError
+from kitnet.studio.asking.runs import AskingOfRuns
 from kitnet.studio.safety import Guard, TooLargeError
 from kitnet.studio.training import Training
 from kitnet.train.changes import KINDS
@@ -39,7 +41,7 @@ def studio(training: Training, port: int, token: str | None = None) -> Guard:
 
 def routes(training: Training) -> list[BaseRoute]:
     """Every route; a room adds its own here."""
-    ask = Asking(training)
+    ask, of_runs = Asking(training), AskingOfRuns(training)
     return [
         Route("/", _file("index.html")),
         *(Route(f"/page/{name}", _file(name)) for name in page_files()),
@@ -49,6 +51,10 @@ def routes(training: Training) -> list[BaseRoute]:
         Route("/design", _asked(ask.design), methods=["POST"]),
         Route("/train", _asked(ask.train), methods=["POST"]),
         Route("/models", _asked(ask.models), methods=["POST"]),
+        *(
+            Route(f"/{function.__name__}", _asked(function), methods=["POST"])
+            for function in (of_runs.runs, of_runs.compare, of_runs.judged, of_runs.data)
+        ),
         WebSocketRoute("/frames", _frames(training)),
     ]
 
@@ -56,10 +62,6 @@ def routes(training: Training) -> list[BaseRoute]:
 def page_files() -> list[str]:
     """The names of the page's files, by which alone they are found."""
     return sorted(p.relative_to(PAGE).as_posix() for p in PAGE.rglob("*") if p.suffix in TYPES)
-
-
-class BodyError(Exception):
-    """A body that no page of the studio sends."""
 
 
 class Asking:
@@ -133,7 +135,7 @@ def _asked(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Re
         if not isinstance(told, dict):
             return JSONResponse({"error": "the body is no JSON object"}, 400)
         try:
-            return JSONResponse(await run_in_threadpool(function, told))
+            return JSONResponse(_finite(await run_in_threadpool(function, told)))
         except BodyError as error:
             return JSONResponse({"error": str(error)}, 400)
         except KitnetError as error:

@@ -4,5 +4,6 @@
 
 import * as train from "./rooms/train.js";
 import * as design from "./rooms/design.js";
+import * as runs from "./rooms/runs.js";
 
-export const ROOMS = [train, design];
+export const ROOMS = [train, design, runs];
