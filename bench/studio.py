@@ -215,7 +215,7 @@ def measure(arguments: list[str], rounds: int, epochs: int) -> tuple[dict[str, l
     """All numbers of all rounds by what is measured, and others' share of the machine."""
     found: dict[str, list[float]] = {name: [] for name in GOALS}
     ready(arguments)  # fills the cache
-    rows = trained("train", arguments, 1)["rows"][:1]
+    rows = trained("train", arguments, epochs)["rows"]
     with watched() as use:
         for number in range(rounds):
             page, network = ready(arguments)
@@ -224,8 +224,8 @@ def measure(arguments: list[str], rounds: int, epochs: int) -> tuple[dict[str, l
             for side, told in SIDES.items():
                 pair = {one: trained(one, arguments, epochs) for one in _turns("train", side, number)}
                 base, own = pair["train"], pair[side]
-                if base["rows"] != own["rows"] or base["rows"][:1] != rows:
-                    raise SystemExit(f"{side}: other losses than train: {own['rows']} {base['rows']}")
+                if not base["rows"] == own["rows"] == rows:
+                    raise SystemExit(f"{side}: other losses than train: {own['rows']}")
                 found[f"time {told} / train"].append(own["seconds"] / base["seconds"])
                 found[f"memory {told} - train, MB"].append((own["bytes"] - base["bytes"]) / 1e6)
             say(f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.3f}" for k, v in found.items()))
