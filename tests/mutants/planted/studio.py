@@ -83,8 +83,8 @@ STUDIO = [
     ),
     Mutant(
         "studio.records:_row",
-        'is_locked(path)',
-        'False',
+        "is_locked(path)",
+        "False",
         "studio/test_runs.py::test_a_run_that_others_train_is_told",
     ),
     Mutant(
