@@ -7,6 +7,7 @@ process is the studio's client: it presses start, and reads every frame and draw
   kernels in the cache.
 - *time*: wall-clock time from the end of the first epoch to the end of the last, by the moments when the rows
   of results.csv were written; as quotients, each with `train` of the same round.
+- *processor*: seconds of all its threads in that time, which others on the machine disturb less.
 - *memory*: the most resident bytes of the process in that time, less those of `train` of the same round.
 
 All sides must end with the same losses to the last digit. The table goes to results/studio.csv.
@@ -18,6 +19,7 @@ import argparse
 import csv
 import http.client
 import json
+import os
 import signal
 import socket
 import statistics
@@ -40,6 +42,8 @@ GOALS = {
     "network ready, s": None,
     "time with a client that reads / train": 1.05,
     "time with a client that does not read / train": 1.05,
+    "processor with a client that reads / train": 1.05,
+    "processor with a client that does not read / train": 1.05,
     "memory with a client that reads - train, MB": 60.0,
     "memory with a client that does not read - train, MB": 60.0,
 }
@@ -127,13 +131,14 @@ def client(address: str, kind: str) -> None:
 
 
 class Watcher(threading.Thread):
-    """Looks at a process that trains: when the rows of its results were written, and its most bytes from the
-    first row on."""
+    """Looks at a process that trains: when the rows of its results were written; from the first row on its
+    seconds of the processor and its most bytes."""
 
     def __init__(self, pid: int, runs: Path, epochs: int) -> None:
         super().__init__(daemon=True)
         self.pid, self.runs, self.epochs = pid, runs, epochs
         self.written: dict[int, float] = {}
+        self.used: list[float] = []
         self.most = 0
         self.start()
 
@@ -146,11 +151,18 @@ class Watcher(threading.Thread):
                 if path.stat().st_mtime_ns / 1e9 == when:
                     self.written.setdefault(rows, when)
             if self.written:
+                self.used.append(processor(self.pid))
                 self.most = max(self.most, resident(self.pid))
 
     @property
     def seconds(self) -> float:
         return self.written[self.epochs] - self.written[min(self.written)]
+
+
+def processor(pid: int) -> float:
+    """Seconds that all threads of a process have worked."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> int:
@@ -166,7 +178,7 @@ def kitnet(*arguments: str) -> subprocess.Popen[str]:
 
 
 def trained(side: str, arguments: list[str], epochs: int) -> dict[str, Any]:
-    """One training by one side: seconds, bytes, and the rows that it ended with."""
+    """One training by one side: seconds on the wall and of the processor, bytes, and its rows at the end."""
     with tempfile.TemporaryDirectory() as folder:
         given = [*arguments, "--epochs", str(epochs), "--runs", folder]
         process = kitnet("train" if side == "train" else "studio", *given, *_quiet(side))
@@ -187,7 +199,8 @@ def trained(side: str, arguments: list[str], epochs: int) -> dict[str, Any]:
             rows = [
                 {k: v for k, v in row.items() if "loss" in k or "acc" in k} for row in csv.DictReader(file)
             ]
-    return {"seconds": watcher.seconds, "bytes": watcher.most, "rows": rows}
+    used = watcher.used[-1] - watcher.used[0]
+    return {"seconds": watcher.seconds, "used": used, "bytes": watcher.most, "rows": rows}
 
 
 def _quiet(side: str) -> list[str]:
@@ -227,6 +240,7 @@ def measure(arguments: list[str], rounds: int, epochs: int) -> tuple[dict[str, l
                 if not base["rows"] == own["rows"] == rows:
                     raise SystemExit(f"{side}: other losses than train: {own['rows']}")
                 found[f"time {told} / train"].append(own["seconds"] / base["seconds"])
+                found[f"processor {told} / train"].append(own["used"] / base["used"])
                 found[f"memory {told} - train, MB"].append((own["bytes"] - base["bytes"]) / 1e6)
             say(f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.3f}" for k, v in found.items()))
     return found, use["others"]
