@@ -254,9 +254,10 @@ def test_long_answers_are_worked_out_once_and_mistakes_are_tried_again():
     assert len(background._jobs) <= MOST + 1
 
 
-def test_a_run_that_has_ended_is_shown(runs, make):
+def test_a_run_that_has_ended_is_shown(runs, make, tmp_path):
     """As it was when it had ended: with its curves, summary, confusion and mistakes; nothing is written."""
-    folder = runs / "second-1"
+    folder = shutil.copytree(runs / "second-1", tmp_path / "second-1")
+    shutil.copy(runs / "first-1" / "best.safetensors", folder)  # another one than the last
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     training = make(Training.reopened(folder))
     until(lambda: training.state == "ended")
