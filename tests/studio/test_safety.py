@@ -227,7 +227,6 @@ def test_frames_come_over_a_socket(make):
             "there is no training yet whose data and settings a new one could take over",
         ),
         ("/models", {"all": True}, "models needs nothing"),
-        ("/runs", {}, "there is no folder of runs here"),
     ],
 )
 def test_lines_of_what_is_refused(client, path, body, line):
