@@ -19,9 +19,10 @@ class KitnetError(Exception):
 
 class ShapeError(KitnetError):
     """Sizes that do not fit each other: the reason, and what to do about it. Of a layer in a network
-    `elsewhere` is what may be done without another layer."""
+    `elsewhere` is what may be done without another layer, and `column`, from 0, where a line writes it."""
 
     elsewhere: tuple[str, str] | None = None  # the reason with its place, and the remedy
+    column: int | None = None
 
     def __init__(self, reason: str, remedy: str = "") -> None:
         super().__init__(reason, remedy)

@@ -19,7 +19,7 @@ from kitnet.cli.screen import say
 from kitnet.cli.train import FLAGS, NONE_GIVEN, concrete
 from kitnet.cli.train_arguments import Arguments
 from kitnet.train import Settings
-from kitnet.train.folder import ARGUMENTS, RunFolder
+from kitnet.train.folder import ARGUMENTS, SUMMARY, RunFolder
 from kitnet.train.latest import followed
 from kitnet.train.run import own_rule_card
 
@@ -42,7 +42,8 @@ def command(
     """Train a network and look inside it, on a page in a browser of this machine.
 
     The first line printed is the page's address; it holds a token, without which nobody gets in. Training
-    waits for the page's start, and Ctrl-C saves and ends. All arguments of `kitnet train` may be given.
+    waits for the page's start, and Ctrl-C saves and ends. All arguments of `kitnet train` may be given. A run
+    that has ended is shown; with more --epochs it goes on.
     """
     for name in NEEDED:
         if importlib.util.find_spec(name) is None:
@@ -79,11 +80,13 @@ def _training(model: str | None, arguments: Arguments) -> Any:
 
     given = {name: value for name, value in vars(arguments).items() if _is_given(value)}
     if model is not None and (followed(Path(model)) / ARGUMENTS).is_file():
-        epochs = given.pop("epochs", None)
+        epochs, ended = given.pop("epochs", None), (followed(Path(model)) / SUMMARY).is_file()
         if given:
             flags = (FLAGS.get(name) or "--" + name.replace("_", "-") for name in given)
             raise KitnetError(f"{model} goes on with its own arguments; leave out {', '.join(flags)}")
         RunFolder.open(model)
+        if ended and epochs is None:
+            return Training.reopened(model)
         return Training.resumed(model, epochs)
     name = Settings.model if model is None else model
     if own_rule_card(name) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,8 +56,10 @@ class Report:
     empty: tuple[str, ...] = ()  # folders of classes without a picture
 
 
-def examine(parts: Parts) -> Report:
-    """Read every picture of all parts once. Raises DataError where one cannot be read."""
+def examine(parts: Parts, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Read every picture of all parts once; `progress` hears how many of them are read, of how many. Raises
+    DataError where one cannot be read."""
+    done, every = 0, sum(map(len, parts.named().values()))
     seen: dict[bytes, tuple[int, int]] = {}  # of each picture to train with the first number, and the class
     duplicates: list[Duplicate] = []
     train, found_in = parts.train, {}
@@ -78,6 +81,9 @@ def examine(parts: Parts) -> Report:
                     called = source.called(number), train.called(first)
                     duplicates.append(Duplicate(name, *called, label == as_class))
                 number += 1
+            done += len(labels)
+            if progress is not None:
+                progress(done, every)
         channels = max(shape[2] for shape in part.sizes)
         found = [moments(counts[channel]) for channel in range(channels)]
         part.mean, part.deviation = tuple(m for m, _ in found), tuple(d for _, d in found)
@@ -93,8 +99,15 @@ def _count(counts: Array, image: Array) -> None:
 
 
 def contact_sheet(source: Source, augmentation: Augmentation, seed: int = 0) -> Array:
-    """The first pictures of the first classes, a row a class: uint8 (H,W,3). With an augmentation beside them
-    what it makes of the same pictures in the first epoch."""
+    """`contact_sheets` side by side, as one picture."""
+    grids = contact_sheets(source, augmentation, seed)
+    between = np.full((len(grids[0]), 4 * GAP, 3), 255, np.uint8)
+    return np.concatenate([part for grid in grids for part in (between, grid)][1:], 1)
+
+
+def contact_sheets(source: Source, augmentation: Augmentation, seed: int = 0) -> list[Array]:
+    """The first pictures of the first classes, a row a class: uint8 (H,W,3). With an augmentation a second
+    sheet of what it makes of the same pictures in the first epoch."""
     numbers, depth, size = _chosen(source)
     side = (size[0], size[1], depth)
     plain = Preparation(side, size, (0.0,) * depth, (1 / 255,) * depth)  # prepares to 0 to 255
@@ -104,9 +117,7 @@ def contact_sheet(source: Source, augmentation: Augmentation, seed: int = 0) -> 
         loader = Loader(shown, plain, len(shown), seed, shuffle=False, augmentation=each)
         x, _ = next(loader.epoch(0))
         halves.append(np.clip(np.rint(x), 0, 255).astype(np.uint8))
-    grids = [_grid(half, [len(row) for row in numbers]) for half in halves]
-    between = np.full((len(grids[0]), 4 * GAP, 3), 255, np.uint8)
-    return np.concatenate([part for grid in grids for part in (between, grid)][1:], 1)
+    return [_grid(half, [len(row) for row in numbers]) for half in halves]
 
 
 def _chosen(source: Source) -> tuple[list[list[int]], int, tuple[int, int]]:

@@ -10,6 +10,19 @@ from typing import Self
 NAME = ".lock"
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether some process, or this one, holds the lock of a folder now."""
+    if not (folder / NAME).exists():
+        return False
+    try:
+        Lock(folder).close()
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class Lock:
     """Held from its making until it is closed. Where the system has no fcntl, nothing is locked."""
 

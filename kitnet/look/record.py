@@ -54,6 +54,16 @@ class Record:
                 return part
         return ""
 
+    @property
+    def best(self) -> tuple[str, float] | None:
+        """The best accuracy of an epoch, and the part that it is of: `val`, `test`, else `train`; None before
+        the first epoch, and without classes."""
+        for part in (self.held_out, "train"):
+            known = [value for value in self.column(f"{part}_accuracy") if value is not None]
+            if known:
+                return part, max(known)
+        return None
+
     def _repr_html_(self) -> str:
         """Its name, its network, and its epochs as a table, for a notebook."""
         shown = {

@@ -98,6 +98,13 @@ def differing(records: Sequence[Record]) -> dict[str, list[Any]]:
     return {name: values for name, values in columns.items() if any(v != values[0] for v in values)}
 
 
+def alike(records: Sequence[Record]) -> dict[str, Any]:
+    """The settings that are given and the same in all runs, by name."""
+    other = differing(records)
+    told = asdict(records[0].settings).items()
+    return {name: value for name, value in told if name not in (*OWN, *other) and value is not None}
+
+
 def _results(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
     yield "<h2>Results</h2>"
     rows = [
@@ -120,15 +127,12 @@ def _settings(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
         yield "<h2>Settings that differ</h2>"
         if found:
             yield table(
-                ["", *names], [[_flag(n), *map(_given, row)] for n, row in found.items()], len(names) + 1
+                ["", *names], [[flag(n), *map(given, row)] for n, row in found.items()], len(names) + 1
             )
         else:
             yield paragraph("None: the runs were told the same.")
-    alike = {
-        n: v for n, v in asdict(records[0].settings).items() if n not in (*OWN, *found) and v is not None
-    }
     title = "Settings that are the same" if len(records) > 1 else "Settings"
-    yield folded(title, table(["", ""], [[_flag(n), _given(v)] for n, v in alike.items()], 2))
+    yield folded(title, table(["", ""], [[flag(n), given(v)] for n, v in alike(records).items()], 2))
 
 
 def _curves(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
@@ -241,11 +245,13 @@ def _filters(filters: Filters) -> Iterator[str]:
     yield figure(image(sheet, f"{n} filters", sheet.shape[1] * enlarged), about + more)
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """A setting as the command line writes it."""
     return name if name == "model" else "--" + name.replace("_", "-")
 
 
-def _given(value: object) -> str:
+def given(value: object) -> str:
+    """A setting as it is told."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -65,12 +65,14 @@ Part = Layer | Block | Shared
 
 @dataclass(frozen=True)
 class Term:
-    """A part in a chain, with a name if it has one, repeated `times`; its result may be an `output`."""
+    """A part in a chain, with a name if it has one, repeated `times`; its result may be an `output`. `column`
+    is where it begins in the line that it was read from."""
 
     part: Part
     name: str = ""
     times: int = 1
     output: str = ""
+    column: int | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.part, Layer | Block | Shared):
@@ -83,9 +85,14 @@ class Term:
     def wire(self, scope: Scope, x: int) -> int:
         if self.name and not isinstance(self.part, Shared):
             scope.named[self.name] = scope.everywhere[f"{scope.prefix}{self.name}"] = self
-        x = self._parts(scope, x)
-        if self.output:
-            scope.graph.output(self.output, x)
+        try:
+            x = self._parts(scope, x)
+            if self.output:
+                scope.graph.output(self.output, x)
+        except ShapeError as error:
+            if error.column is None:  # no term inside this one has told its own
+                error.column = self.column
+            raise
         return x
 
     def _parts(self, scope: Scope, x: int) -> int:
@@ -151,7 +158,7 @@ class Scope:
     def _again(self, name: str, path: str, x: int) -> int:
         own = path[len(self.prefix) :]
         if name in self.everywhere and "." in name:
-            term = replace(self.everywhere[name], name=own, output="")
+            term = replace(self.everywhere[name], name=own, output="", column=None)
             return term.wire(Scope(self.graph, self.prefix, self, (path, name)), x)
         scope: Scope | None = self
         known = [*self.everywhere] if "." in name else []
@@ -160,7 +167,7 @@ class Scope:
             scope = scope.outer
         if scope is None:
             raise ShapeError(f"{path}: no part named {name!r} stands before @{name}{nearest(name, known)}")
-        term = replace(scope.named[name], name=own, output="")
+        term = replace(scope.named[name], name=own, output="", column=None)
         return term.wire(Scope(self.graph, self.prefix, self, (path, f"{scope.prefix}{name}")), x)
 
 

@@ -167,14 +167,14 @@ class _Reader:
                     f"a layer stands behind the name {shorten(name[1])}, not {shorten(rest)}{how}", token
                 )
             token = Token(rest, token.column + name.end()) if rest else self._take("a layer")
-        part = self._item(token)
+        begin, part = token.column, self._item(token)
         times, dropped = self._marks()
         output = self._output() if self._next == "=>" else ""
         if dropped or not times or part == Chain(()):
             return []
         if times == 1 and not name and not output and isinstance(part, Chain):
             return list(part.terms)  # brackets that group nothing
-        return [Term(part, name[1] if name else "", times, output)]
+        return [Term(part, name[1] if name else "", times, output, begin)]
 
     def _marks(self) -> tuple[int, bool]:
         """How often a term is repeated, and whether it is left out."""

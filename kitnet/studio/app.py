@@ -21,6 +21,7 @@ from kitnet.studio.asking import convolution
 from kitnet.studio.asking.attribution import Attributing
 from kitnet.studio.asking.body import BodyError
 from kitnet.studio.asking.inside import Looking
+from kitnet.studio.asking.runs import AskingOfRuns
 from kitnet.studio.looked import Networks
 from kitnet.studio.safety import Guard, TooLargeError
 from kitnet.studio.training import Training
@@ -45,7 +46,7 @@ def studio(training: Training, port: int, token: str | None = None) -> Guard:
 def routes(training: Training) -> list[BaseRoute]:
     """Every route; a room adds its own here."""
     ask, attributing = Asking(training), Attributing(training)
-    looking = Looking(Networks(training))
+    looking, of_runs = Looking(Networks(training)), AskingOfRuns(training)
     return [
         Route("/", _file("index.html")),
         *(Route(f"/page/{name}", _file(name)) for name in page_files()),
@@ -65,6 +66,10 @@ def routes(training: Training) -> list[BaseRoute]:
         Route("/inside/plane", _asked(looking.plane), methods=["POST"]),
         Route("/inside/trace", _asked(looking.trace), methods=["POST"]),
         Route("/inside/convolution", _asked(looking.convolution), methods=["POST"]),
+        *(
+            Route(f"/{function.__name__}", _asked(function), methods=["POST"])
+            for function in (of_runs.runs, of_runs.compare, of_runs.judged, of_runs.data)
+        ),
         WebSocketRoute("/frames", _frames(training)),
     ]
 

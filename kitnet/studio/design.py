@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kitnet.base.error import KitnetError, LanguageError
+from kitnet.base.error import KitnetError, LanguageError, ShapeError
 from kitnet.net import parse
 from kitnet.net.sizing import advice, advice_on_pattern
 from kitnet.zoo import MODELS, RECIPES, find_recipe
@@ -25,7 +25,7 @@ def read(line: str) -> dict[str, Any]:
     except LanguageError as error:
         return _none(error.reason, error.column)
     except KitnetError as error:
-        return _none(str(error))
+        return _none(str(error), error.column if isinstance(error, ShapeError) else None)
     found = advice(net.graph)
     if net.body is not None:
         found += advice_on_pattern(net.body)

@@ -3,8 +3,6 @@ the pictures that go through them."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 import threading
 from dataclasses import dataclass, field
@@ -14,9 +12,9 @@ import numpy as np
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
-from kitnet.data.image import image_of
 from kitnet.look import Probe
 from kitnet.net import Net, parse
+from kitnet.studio.asking.picture import read
 from kitnet.studio.training import Training
 from kitnet.train import Model
 from kitnet.train.loop import Loop
@@ -125,11 +123,7 @@ class Networks:
 def picture(looked: Looked, file: str, invert: bool) -> Array:
     """The picture in a file, whose bytes are given in base64, as the network reads it. Raises
     KitnetError."""
-    try:
-        data = base64.b64decode(file, validate=True)
-    except (binascii.Error, ValueError):
-        raise KitnetError("the file has not come as a whole; open it again") from None
-    pixels = image_of(data)
+    pixels = read(file)
     return looked.probe.prepared(255 - pixels if invert else pixels)
 
 

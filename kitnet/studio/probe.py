@@ -16,11 +16,11 @@ from kitnet.base.spec import Array
 from kitnet.data import Source
 from kitnet.data.arrays import Standardisation
 from kitnet.layers import Context
-from kitnet.look import matrix, worst
 from kitnet.net import Tape
 from kitnet.net.notation import write_layer
 from kitnet.studio import numbers
 from kitnet.studio.board import Frame
+from kitnet.studio.judged import judged
 from kitnet.train.judgement import judge
 from kitnet.train.loop import Loop
 
@@ -28,7 +28,6 @@ PICTURES = 12  # that are judged again and again
 TOP = 3  # classes of each
 FEWEST, MOST = 64, 1000  # pictures that the confusion matrix counts
 MISTAKES = 8
-CLASSES = 40  # of a confusion matrix that is shown
 SECONDS = 0.5  # of training, at whose speed as many pictures are judged
 
 
@@ -195,24 +194,7 @@ class Probe:
         name, source = self.part
         most = max(FEWEST, min(MOST, int(speed * SECONDS)))
         some = source if len(source) <= most else source.subset(slice(most))
-        found = judge(self._loop.run.model, some, name)
-        classes = len(found.classes)
-        return {
-            "images": len(some),
-            "accuracy": found.accuracy,
-            "loss": float(found.losses.mean()),
-            "matrix": matrix(found.labels, found.predicted, classes).tolist() if classes <= CLASSES else None,
-            "mistakes": [
-                {
-                    "picture": numbers.picture(each.image) if each.image.dtype == np.uint8 else None,
-                    "label": each.label,
-                    "predicted": each.predicted,
-                    "confidence": each.confidence,
-                    "loss": each.loss,
-                }
-                for each in worst(found, MISTAKES)
-            ],
-        }
+        return judged(judge(self._loop.run.model, some, name), MISTAKES)
 
 
 def _filters(weight: Array) -> Array:

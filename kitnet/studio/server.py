@@ -44,6 +44,7 @@ class Server:
                 proxy_headers=False,
                 ws="websockets-sansio",
                 ws_max_size=LONGEST,
+                ws_per_message_deflate=False,  # frames do not leave the machine
                 timeout_graceful_shutdown=LEAVING,
             )
         )

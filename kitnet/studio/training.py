@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from kitnet.base.error import KitnetError
+from kitnet.look import Record
 from kitnet.net import parse
 from kitnet.studio.board import Board
 from kitnet.studio.probe import PICTURES, Probe
 from kitnet.studio.telling import Telling
-from kitnet.train import Event, Ready, Settings, Started, Stepped, resume, train
+from kitnet.train import Event, Ready, Settings, Started, Stepped, reopen, resume, train
 from kitnet.train.changes import KINDS
+from kitnet.train.folder import SUMMARY
+from kitnet.train.latest import followed
 from kitnet.train.loop import Loop
 from kitnet.train.model import LAST
 from kitnet.train.start import with_classes
@@ -46,6 +49,7 @@ class Training:
         self.board = board or Board()
         self.state, self.error = READING, ""
         self.folder: Path | None = None  # of the run
+        self.runs: Path | None = None  # where it lies beside others
         self.loop: Loop | None = None  # to be read while the training is paused
         self._begin: Begin | None = begin
         self._stop = threading.Event()
@@ -66,12 +70,23 @@ class Training:
     @classmethod
     def of(cls, settings: Settings, board: Board | None = None) -> Training:
         """A new run."""
-        return cls(lambda stop, compiling: train(settings, stop, compiling), board)
+        made = cls(lambda stop, compiling: train(settings, stop, compiling), board)
+        made.runs = Path(settings.runs)
+        return made
 
     @classmethod
     def resumed(cls, folder: str | Path, epochs: int | None = None, board: Board | None = None) -> Training:
         """A run that is there already."""
-        return cls(lambda stop, compiling: resume(folder, epochs, stop, compiling), board)
+        made = cls(lambda stop, compiling: resume(folder, epochs, stop, compiling), board)
+        made.runs = followed(Path(folder)).parent
+        return made
+
+    @classmethod
+    def reopened(cls, folder: str | Path, board: Board | None = None) -> Training:
+        """A run that has ended, to be looked at."""
+        made = cls(lambda stop, compiling: reopen(folder, compiling), board)
+        made.runs = followed(Path(folder)).parent
+        return made
 
     # What any thread may ask for
 
@@ -200,6 +215,9 @@ class Training:
                 self._hear(event)
                 if not isinstance(event, Ready | Stepped):
                     continue
+                if isinstance(event, Ready) and self._has_ended:
+                    self._show_end()
+                    continue
                 wish = self._wait()
                 if wish == "back":
                     return self._again()
@@ -281,12 +299,17 @@ class Training:
     def _end(self, state: str, error: str = "") -> Begin | None:
         """Tell it, and wait for what follows."""
         self._set(state, error)
-        with self._turn:
-            while not self._wish and not self._leaves:
-                self._call()
-                self._turn.wait()
-            wish, self._wish = self._wish, ""
-        return self._after(wish)
+        while True:
+            with self._turn:
+                while not (self._wish or self._leaves or self._look_now):
+                    self._call()
+                    self._turn.wait()
+                wish, self._wish = self._wish, ""
+                look, self._look_now = self._look_now, False
+            if wish or self._leaves:
+                return self._after(wish)
+            if look and state == ENDED:
+                self._look()
 
     def _after(self, wish: str) -> Begin | None:
         """What follows a training that is over."""
@@ -313,6 +336,18 @@ class Training:
         loop = self.loop
         assert loop is not None
         return loop.run.steps_done(loop.progress) > self._first
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether this is a run that had ended before."""
+        loop = self.loop
+        assert loop is not None
+        return self.folder is not None and loop.run.ended(loop.progress) and (self.folder / SUMMARY).is_file()
+
+    def _show_end(self) -> None:
+        assert self.folder is not None
+        self.board.publish("summary", numbers=Record.read(self.folder).summary)
+        self._look()
 
     def _leave_nothing(self) -> None:
         """Of a new run; one that had steps before is as it was."""

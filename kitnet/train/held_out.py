@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from kitnet.data import Source, load
+from kitnet.data import Parts, Source, load
 from kitnet.train.recipe import USUAL_DATA
 from kitnet.train.settings import Settings
 
 
 def held_out(settings: Settings) -> tuple[str, Source]:
     """The name of the part and the part: `test`, else `validation`, else `train`. Raises DataError."""
-    parts = load(
+    *_, last = parts_of(settings).named().items()
+    return last
+
+
+def parts_of(settings: Settings) -> Parts:
+    """The data of a run. Raises DataError."""
+    return load(
         settings.data or USUAL_DATA,
         settings.data_dir,
         settings.split,
@@ -17,5 +23,3 @@ def held_out(settings: Settings) -> tuple[str, Source]:
         settings.validation,
         settings.megapixels,
     )
-    *_, last = parts.named().items()
-    return last

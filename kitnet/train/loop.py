@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -102,6 +102,13 @@ class Loop:
             summary["trouble"] = trouble(self.run, self.progress, self._seen, ago)
             saves.write_summary(summary)
             yield Finished(saves.path, summary, judgement if isinstance(judgement, Judgement) else None)
+
+    def opened(self) -> Generator[Event, None, None]:
+        """Make ready a run that has ended, without a step; the folder is locked meanwhile."""
+        with self.saves.lock:
+            run, progress = self.run, self.progress
+            yield replace(self._started(), epoch=progress.epoch, first_step=run.loader.steps)
+            yield Ready(self._compile(), self)
 
     def _started(self) -> Started:
         run, progress, parts = self.run, self.progress, self.run.parts

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kitnet.base.error import RunError
 from kitnet.files import remove
+from kitnet.optim.wrapped import AVERAGE
 from kitnet.train import own_rule
 from kitnet.train.changes import CHANGES
 from kitnet.train.checkpoint import Progress
@@ -85,3 +86,28 @@ def resume(
         raise
     loop = Loop(run, saves, progress, stop or threading.Event(), compiling, remark)
     return recorded(loop.events(), run.settings)
+
+
+def reopen(where: str | Path, compiling: Compiling | None = None) -> Iterator[Event]:
+    """A run that has ended, to be looked at: it is `Started` and `Ready` with the weights of its best model.
+    No step is done, and nothing is written. Raises RunError for a run that has not ended."""
+    folder, settings = RunFolder.open(where)
+    card = own_rule_card(settings.model)
+    if card is not None:
+        raise own_rule.refuse_to_resume(str(folder.path), card)
+    lock = folder.lock()
+    try:
+        run = Run.of(settings)
+        run.changes.read(folder.path / CHANGES)
+        saves = Saves(folder, lock)
+        progress = saves.load(run.training)
+        if not (run.ended(progress) and folder.summary.exists()):
+            raise RunError(f"{folder.path}: this run has not ended yet; go on with it")
+        if run.changes.made:
+            run.follow(progress)
+        saves.restore_best(run.model.net)
+        run.memory.pop(AVERAGE, None)  # the best model has the averaged weights already
+    except BaseException:
+        lock.close()
+        raise
+    return Loop(run, saves, progress, threading.Event(), compiling).opened()

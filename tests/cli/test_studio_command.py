@@ -129,6 +129,22 @@ def test_a_run_goes_on_with_its_own_arguments(capsys, tmp_path, easy):
     assert capsys.readouterr().err == f"kitnet: {folder} goes on with its own arguments; leave out --lr\n"
 
 
+def test_a_run_that_has_ended_is_shown_unless_it_gets_more_epochs(tmp_path, easy, monkeypatch):
+    from kitnet.cli import studio as command
+    from kitnet.cli.train_arguments import Arguments
+    from kitnet.studio.training import Training
+    from kitnet.train import Settings, train
+
+    told = Settings(model=MODEL, data=easy, epochs=1, validation=0.0, runs=str(tmp_path / "runs"))
+    folder = str(list(train(told))[-1].folder)
+    for how in ("reopened", "resumed"):
+        monkeypatch.setattr(Training, how, lambda *given, how=how: (how, *given))
+    assert command._training(folder, Arguments()) == ("reopened", folder)
+    assert command._training(folder, Arguments(epochs=2)) == ("resumed", folder, 2)
+    (tmp_path / "runs" / "net-1" / "summary.json").unlink()
+    assert command._training(folder, Arguments()) == ("resumed", folder, None)
+
+
 def test_a_port_that_is_taken(capsys):
     import socket
 

@@ -26,6 +26,19 @@ def test_a_run_before_its_first_epoch(write_run):
 
 
 @pytest.mark.parametrize(
+    ("text", "best"),
+    [
+        ("epoch,train_accuracy,val_loss,val_accuracy\n1,0.5,1,0.7\n2,0.9,1,0.6\n", ("val", 0.7)),
+        ("epoch,train_accuracy,val_loss,val_accuracy\n1,0.5,,\n2,0.4,,\n", ("train", 0.5)),
+        ("epoch,train_loss,val_loss\n1,0.5,1\n", None),
+        (None, None),
+    ],
+)
+def test_the_best_accuracy(write_run, text, best):
+    assert Record.read(write_run("net-1", text)).best == best
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("epoch,a\n1,x\n", "line 2: a is 'x'; expected a number below 1e+100"),

@@ -316,6 +316,25 @@ def test_a_line_break_counts_as_a_blank_and_the_caret_still_points() -> None:
     assert str(caught.value) == f"unknown layer 'foo'{LISTED}\n  8x8x1 -> foo\n           ^"
 
 
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("8x8x1 -> conv3-4 same -> conv9-3 -> fc1", "conv9-3"),
+        ("8x8x3 -> one:conv4-4/3 => out -> fc2", "conv4-4/3"),
+        ("8x8x1 -> [conv3-4 -> relu]*5 -> fc10", "conv3-4"),
+        ("8x8x1 -> relu -> residual[conv3-4 -> relu] -> fc10", "residual["),  # its sum
+        ("8x8x1 -> residual[conv9-1 | relu] -> fc10", "conv9-1"),
+        ("8x8x4 -> concat[conv3-4 | conv1-3] -> fc3", "concat["),
+        ("8x8x1 -> a:conv3-1 -> maxpool2 -> maxpool3 -> @a -> fc2", "@a"),
+        ("8x8x1 -> fc10 => a -> fc3 => a", "fc3"),
+    ],
+)
+def test_sizes_that_do_not_fit_have_a_place_in_the_line(line: str, place: str) -> None:
+    with pytest.raises(ShapeError) as caught:
+        parse(line)
+    assert caught.value.column == line.index(place)
+
+
 def test_fifty_brackets_are_enough() -> None:
     assert str(parse("8x8x1 -> " + "[" * 50 + "relu" + "]" * 50)) == "8x8x1 -> relu"
 

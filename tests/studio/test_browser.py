@@ -6,12 +6,16 @@ import shutil
 
 import numpy as np
 import pytest
-from driven import is_at_rest, until
+from driven import MODEL, is_at_rest, until
 
 import kitnet
+from kitnet.data import load
+from kitnet.data.doctor import examine
 from kitnet.layers import Context
-from kitnet.look import matrix
+from kitnet.look import Record, matrix
 from kitnet.net import Tape
+from kitnet.studio.training import Training
+from kitnet.train import Model, Settings, train
 from kitnet.train.judgement import judge
 
 sync = pytest.importorskip("playwright.sync_api")
@@ -44,8 +48,8 @@ def visit(make, chromium):
         page.on("websocket", lambda s: s.url.startswith(origin.replace("http", "ws")) or wrong.append(s.url))
 
     def opened(training=None, size=SIZES[0], locale="en-US", scheme="light", **settings):
-        if training is None:
-            training = make(**settings)
+        training = training or make(**settings)
+        if all(other is not training for _, other in servers):
             server = Server(training)
             server.open()
             servers.append((server, training))
@@ -255,9 +259,9 @@ def test_languages_themes_and_sizes(visit, size, scheme, locale, title):
     assert page.evaluate("document.documentElement.lang") == ("zh-Hans" if locale == "zh-CN" else "en")
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
     assert dark == (scheme == "dark")
-    for room in ("train", "design"):
+    for room in ("train", "runs", "design"):
         page.click(f"nav a[href='#{room}']")
-        page.wait_for_selector("#layers .layer, #ledger")
+        page.wait_for_selector("#layers .layer, #ledger, #alike")
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     other = "en" if locale == "zh-CN" else "zh"
     page.select_option("header select", other)
@@ -267,6 +271,118 @@ def test_languages_themes_and_sizes(visit, size, scheme, locale, title):
     assert page.evaluate("document.documentElement.lang").startswith(other)  # what was chosen is kept
     if other == "zh":
         wait(page, "document.querySelector('#verdict').textContent.startsWith('尺寸全部合适')")
+
+
+def texts(page, rows):
+    """The texts of a table's cells, row by row."""
+    return page.eval_on_selector_all(
+        rows, "all => all.map((tr) => [...tr.children].map((td) => td.textContent))"
+    )
+
+
+def test_runs_over_each_other(visit, easy, tmp_path):
+    runs = tmp_path / "runs"
+    for name, lr in (("slow-1", 0.01), ("quick-1", 0.1)):
+        told = {"epochs": 3, "validation": 0.2, "lr": lr, "batch": 20, "engine": "formula"}
+        for _ in train(Settings(MODEL, easy, runs=str(runs), name=name, **told)):
+            pass
+    _, page = visit(name="own-1")
+    page.click("nav a[href='#runs']")
+    page.wait_for_selector("#runs-list tbody tr")
+    records = {name: Record.read(runs / name) for name in ("quick-1", "slow-1")}
+    shown = {row[1]: row for row in texts(page, "#runs-list tbody tr")}
+    assert shown["own-1"][4:] == ["–", "–", "0 of 30", "in this studio"]
+    for name, record in records.items():
+        best = max(record.column("val_accuracy"))
+        cells = [MODEL, easy, f"{100 * best:.2f}% validation"]
+        assert shown[name][2:5] == cells
+        assert shown[name][5:] == [f"{100 * record.summary['test_accuracy']:.2f}%", "3 of 3", "finished"]
+    page.focus("[aria-label='Compare quick-1']")
+    page.keyboard.press("Space")
+    page.click("[aria-label='Compare slow-1']")
+    page.click("[aria-label='Compare own-1']")
+    page.wait_for_selector("#differing td")
+    wait(page, "!document.querySelector('#results thead').textContent.includes('own-1')")
+    names = texts(page, "#results thead tr")[0][1:]
+    assert texts(page, "#differing thead tr")[0][1:] == names == ["quick-1", "slow-1"]
+    assert ["--lr", "0.1", "0.01"] in texts(page, "#differing tbody tr")
+    results = {row[0]: row[1:] for row in texts(page, "#results tbody tr")}
+    expected = [f"{100 * records[name].summary['test_accuracy']:.2f}%" for name in names]
+    assert results["Test accuracy"] == expected
+    page.click("#compare summary >> nth=0")
+    head, rows = texts(page, "#numbers-accuracy thead tr")[0], texts(page, "#numbers-accuracy tbody tr")
+    assert head == ["Accuracy", *(f"{n} · {part}" for n in names for part in ("training", "validation"))]
+    for i, row in enumerate(rows):
+        columns = (records[n].column(f"{part}_accuracy") for n in names for part in ("train", "val"))
+        assert row == [str(i + 1), *(f"{100 * column[i]:.2f}%" for column in columns)]
+    assert page.locator("#compare .u-series").count() == 2 * 5
+    page.click("nav a[href='#design']")
+    page.click("nav a[href='#runs']")
+    page.wait_for_selector("#differing td")  # what was ticked is kept
+
+
+def test_data_of_a_run(visit, easy):
+    _, page = visit(augment="crop1", validation=0.2)
+    page.click("nav a[href='#runs']")
+    page.wait_for_selector("#look-at-data:enabled")
+    page.wait_for_selector("#alike")
+    page.focus("#look-at-data")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#class-counts")
+    report = examine(load(easy, validation=0.2))
+    for row, number in zip(texts(page, "#class-counts tbody tr"), range(10), strict=True):
+        assert row == [report.classes[number], *(str(part.classes[number]) for part in report.parts.values())]
+    widths = page.eval_on_selector_all("#class-counts .bar i", "all => all.map((one) => one.style.width)")
+    assert len(widths) == 30 and "100%" in widths
+    assert (
+        page.inner_text("p#duplicates") == "No image to test or validate with is among the training images."
+    )
+    assert "training: 80 images; sizes 8×8×1 (80)" in page.inner_text(".facts")
+    pictures = page.locator(".contact img")
+    assert pictures.count() == 2
+    assert page.evaluate(
+        "[...document.querySelectorAll('.contact img')].every((one) => one.naturalWidth > 300)"
+    )
+    assert page.inner_text(".contact p >> nth=1") == "The same after augmentation, crop1"
+
+
+def test_a_run_that_has_ended(visit, make, easy, tmp_path):
+    """Its curves, confusion and mistakes, as when it ended; judged anew in the room of runs."""
+    told = {"epochs": 2, "validation": 0.2, "batch": 20, "runs": str(tmp_path), "name": "done-1"}
+    for _ in train(Settings(MODEL, easy, **told)):
+        pass
+    record = Record.read(tmp_path / "done-1")
+    _, page = visit(make(Training.reopened(tmp_path / "done-1")), locale="zh-CN")
+    wait(page, "document.querySelector('#state').textContent === '训练完成'")
+    accuracy, best = record.summary["test_accuracy"], record.summary["best_epoch"]
+    assert page.inner_text("#end") == f"测试准确率 {100 * accuracy:.2f}%，最佳为第 {best} 轮"
+    assert page.inner_text("#more-epochs") == f"想接着训练：kitnet studio {tmp_path / 'done-1'} --epochs 3"
+    wait(page, "document.querySelector('#loss-now').textContent.includes('验证')")
+    assert page.locator("#confusion td").count() == 101 and page.is_disabled("#go")
+    page.click(".picture >> nth=5")
+    wait(page, "document.querySelectorAll('.picture')[5].getAttribute('aria-pressed') === 'true'")
+    page.click("nav a[href='#runs']")
+    page.wait_for_selector("#alike")
+    page.click("#judge")
+    page.wait_for_selector("#run-confusion td")
+    found = judge(Model.load(tmp_path / "done-1"), load(easy).test)
+    cells = page.eval_on_selector_all("#run-confusion td", "all => all.map((one) => Number(one.textContent))")
+    assert cells[1:] == matrix(found.labels, found.predicted, 10).ravel().tolist()
+    assert numbers(page.inner_text("#run-note"))[:2] == [40, round(100 * found.accuracy, 1)]
+    assert len(texts(page, "#run-scores tbody tr")) == 10
+
+
+def test_what_python_says_is_called_english(visit):
+    _, page = visit(locale="zh-CN")
+    page.click("nav a[href='#design']")
+    page.fill("#line", "8x8x1 -> relu -> conv3-4/2 -> fc10")
+    page.wait_for_selector("#caret:not([hidden])")
+    assert page.inner_text("#caret mark") == "conv3-4/2"  # of sizes that do not fit
+    behind = "getComputedStyle(document.querySelector('#verdict'), '::after').content"
+    assert page.evaluate(behind) == '"（以上是程序给出的信息，只有英文）"'
+    page.select_option("header select", "en")
+    page.wait_for_selector("#caret:not([hidden])")
+    assert page.evaluate(behind) == '""'
 
 
 def test_everything_is_reached_by_the_keyboard(visit):

@@ -33,7 +33,7 @@ def test_the_ledger_of_a_line():
             "conv1: a stride of 5 does not divide: (227 - 11 + 2*0) / 5 + 1 = 44.2 positions of an 11x11 "
             "filter on its 227x227x3 input; use stride=6, pad=2, a 226x226x3 or 231x231x3 input, or write "
             "floor to drop the last 1",
-            None,
+            13,
         ),
         ("x" * (LONGEST + 1), f"a line has at most {LONGEST} characters here", None),
     ],

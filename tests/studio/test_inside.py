@@ -285,7 +285,7 @@ def test_what_a_person_mistakes(make, idle):
     lines = [
         (looking, ("", {"sample": 40}), "sample 40 is not there; use a number from 0 to 39"),
         (looking, ("", {"sample": -1}), "sample -1 is not there; use a number from 0 to 39"),
-        (looking, ("", {"file": "?", "invert": False}), "the file has not come as a whole; open it again"),
+        (looking, ("", {"file": "?", "invert": False}), "the picture did not arrive whole; choose it again"),
         (
             looking,
             ("8x8x1 -> fc3", picture, {"target": 3}),

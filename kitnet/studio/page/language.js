@@ -28,6 +28,8 @@ export function t(key, values = {}) {
 
 export function mark() {
   document.documentElement.lang = table.code === "zh" ? "zh-Hans" : table.code;
+  const note = table.code === "en" ? "" : t("told_in_english"); // behind what Python says
+  document.documentElement.style.setProperty("--python-note", JSON.stringify(note));
 }
 
 function chosen() {

@@ -8,5 +8,6 @@ import * as backward from "./rooms/backward.js";
 import * as design from "./rooms/design.js";
 import * as convolution from "./rooms/convolution.js";
 import * as attribution from "./rooms/attribution.js";
+import * as runs from "./rooms/runs.js";
 
-export const ROOMS = [train, inside, backward, convolution, design, attribution];
+export const ROOMS = [train, inside, backward, convolution, design, attribution, runs];

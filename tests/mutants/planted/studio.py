@@ -102,4 +102,46 @@ STUDIO = [
         "False",
         ATTRIBUTING + "test_what_is_refused",
     ),
+    Mutant(
+        "Term.wire",
+        "error.column is None",
+        "True",
+        "net/test_language.py::test_sizes_that_do_not_fit_have_a_place_in_the_line",
+    ),
+    Mutant(
+        "reopen",
+        "saves.restore_best(run.model.net)",
+        "None",
+        "studio/test_runs.py::test_a_run_that_has_ended_is_shown",
+    ),
+    Mutant(
+        "Background.ask",
+        "del self._jobs[key]",
+        "pass",
+        "studio/test_runs.py::test_long_answers_are_worked_out_once_and_mistakes_are_tried_again",
+    ),
+    Mutant(
+        "studio.records:find",
+        "folders(runs).get(name)",
+        "runs / name if (runs / name).is_dir() else None",
+        "studio/test_runs.py::test_lines_of_runs_that_are_refused",
+    ),
+    Mutant(
+        "studio.records:_row",
+        "is_locked(path)",
+        "False",
+        "studio/test_runs.py::test_a_run_that_others_train_is_told",
+    ),
+    Mutant(
+        "Record.best",
+        "max(known)",
+        "known[-1]",
+        "look/test_record.py::test_the_best_accuracy",
+    ),
+    Mutant(
+        "contact_sheets",
+        "(Augmentation(), augmentation)",
+        "(augmentation, augmentation)",
+        "studio/test_runs.py::test_data_are_told_as_kitnet_data_tells_them",
+    ),
 ]

@@ -65,7 +65,7 @@ export function mount(element, studio) {
     say(status, t("fits", { parameters: whole(told.totals.parameters), multiply_adds: whole(told.totals.multiply_adds), bytes: bytes(told.training_bytes) }));
     fill(
       found,
-      told.advice.length > 0 && h("section", {}, h("h2", {}, t("advice")), h("ul", {}, told.advice.map((one) => h("li", {}, one)))),
+      told.advice.length > 0 && h("section", {}, h("h2", {}, t("advice")), h("ul", { class: "python" }, told.advice.map((one) => h("li", {}, one)))),
       h("section", {}, h("h2", {}, t("volumes")), h("p", { class: "note" }, t("volumes_note")), h("div", { class: "wide", tabindex: 0 }, drawVolumes(told.rows, t))),
       h("section", {}, h("h2", {}, t("ledger")), h("div", { class: "wide", tabindex: 0 }, ledger(told)), told.left_out > 0 && h("p", {}, t("left_out", { count: told.left_out }))),
     );

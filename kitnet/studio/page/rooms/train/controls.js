@@ -24,7 +24,8 @@ export function controls({ client, t, h, say, fill }) {
   const line = h("code", { class: "line" });
   const about = h("p", { class: "note" });
   const end = h("p", { id: "end", hidden: true });
-  const notes = h("ul", { class: "notes" });
+  const more = h("p", { class: "note", id: "more-epochs", hidden: true });
+  const notes = h("ul", { class: "notes python" });
 
   let now = "";
   function toggle() {
@@ -53,7 +54,7 @@ export function controls({ client, t, h, say, fill }) {
       fill(about, t("run_of", counts), h("br"), t("folder", { folder: frame.folder }));
       bar.value = ((frame.epoch - 1) * frame.steps + frame.first_step) / (frame.epochs * frame.steps);
       say(place, t("epoch_of", frame));
-      end.hidden = true;
+      end.hidden = more.hidden = true;
     }),
     client.on("step", (frame) => {
       const { epochs } = client.latest("run");
@@ -68,6 +69,8 @@ export function controls({ client, t, h, say, fill }) {
       const key = { test: "finished", val: "finished_val", train: "finished_train" }[part];
       say(end, t(key, { [part]: percent(summary[`${part}_accuracy`], 2), epoch: summary.best_epoch }));
       end.hidden = false;
+      more.hidden = false;
+      say(more, t("more_epochs", { folder: client.latest("run")?.folder, epochs: summary.epochs + 1 }));
     }),
     client.on("notes", (frame) => fill(notes, frame.texts.map((text) => h("li", {}, text)))),
   );
@@ -96,6 +99,7 @@ export function controls({ client, t, h, say, fill }) {
       h("div", { class: "row" }, go, step, back, state),
       error,
       end,
+      more,
       h("div", { class: "row" }, bar, place),
       h("div", { class: "row" }, number("speed"), number("left"), number("rate_now")),
       notes,

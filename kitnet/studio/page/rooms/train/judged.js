@@ -1,55 +1,13 @@
-// Which classes are taken for which others, and the worst mistakes.
+// What is judged again and again while it trains.
 
-import { percent, short, whole } from "../../numbers.js";
+import { confusion } from "../../confusion.js";
 
-export function judged({ client, t, h, say, fill }) {
-  const note = h("p", { class: "note", id: "judged-note" });
-  const table = h("table", { class: "confusion", id: "confusion" });
-  const sheet = h("div", { class: "sheet", id: "mistakes" });
-  let cells = [];
-
-  function prepare(classes) {
-    const head = h("tr", {}, h("td", {}), classes.map((name) => h("th", { scope: "col" }, name)));
-    cells = classes.map(() => classes.map(() => h("td", {})));
-    const rows = cells.map((row, i) => h("tr", {}, h("th", { scope: "row" }, classes[i]), row));
-    fill(table, head, rows);
-  }
-
+export function judged(studio) {
+  const { client } = studio;
+  const { element, show } = confusion(studio, { note: "judged-note", table: "confusion", mistakes: "mistakes" });
   const off = client.on("look", (frame) => {
     const classes = client.latest("pictures")?.classes;
-    if (!frame.finite || !classes) return;
-    const { images, accuracy, loss, matrix, mistakes } = frame.judged;
-    say(note, t("judged_note", { images: whole(images), accuracy: percent(accuracy), loss: short(loss, 4) }));
-    if (matrix) {
-      if (cells.length !== classes.length) prepare(classes);
-      matrix.forEach((row, i) => {
-        const all = row.reduce((sum, count) => sum + count, 0);
-        row.forEach((count, j) => {
-          const cell = cells[i][j];
-          say(cell, count ? String(count) : "");
-          cell.className = count ? (i === j ? "right" : "wrong") : "";
-          cell.style.setProperty("--share", all ? count / all : 0);
-          cell.title = t("confused", { images: count, label: classes[i], predicted: classes[j] });
-        });
-      });
-    } else fill(table, h("caption", {}, t("too_many_classes")));
-    fill(
-      sheet,
-      mistakes.length
-        ? mistakes.map((one) => {
-            const told = t("mistake", { ...one, confidence: percent(one.confidence) });
-            return h("figure", {}, one.picture && h("img", { src: one.picture, alt: told }), h("figcaption", {}, told));
-          })
-        : h("p", {}, t("no_mistakes")),
-    );
+    if (frame.finite && classes) show(frame.judged, classes);
   });
-  return {
-    element: h(
-      "section",
-      { class: "judged" },
-      h("div", {}, h("h2", {}, t("judged")), note, h("div", { class: "wide" }, table)),
-      h("div", {}, h("h2", {}, t("mistakes")), sheet),
-    ),
-    leave: off,
-  };
+  return { element, leave: off };
 }
