@@ -32,6 +32,7 @@ from kitnet.train.recipe import USUAL_DATA
 from kitnet.train.settings import SAVE_EVERY
 from kitnet.train.target import TARGETS
 from kitnet.zoo import Recipe
+from kitnet.zoo.recipe import FOR_INPUT
 
 CLASS_LOSSES = [word for word, loss in losses().items() if "classes" in loss.targets]
 CARD = "by the model's card"
@@ -64,7 +65,13 @@ class Arguments:
             "has what is left. Usually 1."
         ),
     ] = None
-    lr: Annotated[float | None, Parameter(help=f"Learning rate; {CARD}, {Recipe.rate} for a line.")] = None
+    lr: Annotated[
+        float | None,
+        Parameter(
+            help=f"Learning rate; {CARD}, {Recipe.rate} for a line, {FOR_INPUT.rate} for one that gives its "
+            "input."
+        ),
+    ] = None
     momentum: Annotated[
         float | None,
         Parameter(
@@ -79,7 +86,7 @@ class Arguments:
         str | None,
         Parameter(
             help=f"{', '.join(RULES)}, perhaps with numbers, as in 'adam beta1=0.95'; {CARD}, "
-            f"{Recipe.optimizer} for a line."
+            f"{Recipe.optimizer} for a line, {FOR_INPUT.optimizer} for one that gives its input."
         ),
     ] = None
     schedule: Annotated[

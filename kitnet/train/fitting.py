@@ -31,7 +31,9 @@ from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings
 from kitnet.train.step import pick_engine
-from kitnet.zoo import Card, find_recipe
+from kitnet.train.target import INPUT
+from kitnet.zoo import Card, Recipe, find_recipe
+from kitnet.zoo.recipe import FOR_INPUT
 
 # of a run of `kitnet train`, which reads its network and its data itself
 NOT_HERE = (
@@ -113,7 +115,9 @@ def _callbacks(given: Any) -> tuple[Callback, ...]:
 def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
     """The settings of the run, complete; the augmentation of a card is for pictures alone. Raises KitnetError
     for unknown names, and for a card without steps."""
-    card, data = find_recipe(model.name) if model.name else (Card("net", "", lambda: model.net), None)
+    recipe = FOR_INPUT if model.target == INPUT else Recipe()
+    own = Card("net", "", lambda: model.net, recipe=recipe), None
+    card, data = find_recipe(model.name) if model.name else own
     if card.learn is not None:
         raise KitnetError(
             f"{card.name} learns by a rule of its own; kitnet train {card.name}, or kitnet.train.train, does "

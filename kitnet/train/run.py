@@ -47,6 +47,7 @@ from kitnet.train.target import (
 )
 from kitnet.train.whitening import whiten
 from kitnet.zoo import MODELS, Card, find_recipe
+from kitnet.zoo.recipe import FOR_INPUT
 
 AUXILIARY = 0.3  # the weight of auxiliary losses, as in Szegedy et al. 2014, section 5
 
@@ -74,6 +75,8 @@ class Run:
         """The run that is told of. Raises KitnetError where the parts of it do not fit each other."""
         net, card, of_recipe = network(settings.model, settings.on_misfit)
         name = card.name if of_recipe is None else settings.model
+        if card.name not in MODELS and target_of(net, settings.target) == INPUT:
+            card = replace(card, recipe=FOR_INPUT)
         settings, recipe = usual(settings, card, of_recipe)
         settings = complete(settings, recipe)
         data = settings.data or USUAL_DATA

@@ -25,3 +25,8 @@ class Recipe:
     validation: float = 0.1  # share of the training images to choose the best epoch by
     batch: int = 64
     epochs: int = 20
+
+
+# Of networks of one's own that give their input, whose loss is a sum over its numbers: a rule that does not
+# depend on how many they are.
+FOR_INPUT = Recipe(optimizer="adam", rate=1e-3)

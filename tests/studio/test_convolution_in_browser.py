@@ -8,7 +8,7 @@ import pytest
 from driven import is_at_rest, until
 from PIL import Image
 from test_browser import SIZES, chromium, visit, wait  # noqa: F401  # fixtures
-from test_convolution import pixels_of
+from test_room_of_convolution import pixels_of
 
 import kitnet
 from kitnet.lab.im2col import matrix_of_windows

@@ -18,12 +18,14 @@ from kitnet.base.error import DataError, KitnetError, ModelFileError
 from kitnet.data import Arrays, Dataset, load
 from kitnet.layers import Context, GaussianDivergence, MulticlassHinge, SigmoidCrossEntropy
 from kitnet.net.weighted_losses import read_losses, write_losses
+from kitnet.optim import Sgd
 from kitnet.train import Finished, Model, Settings, Stepped, Warned, evaluate, find_rate, resume, train
 from kitnet.train.recipe import complete
 from kitnet.train.reconstruction import losses_of
 from kitnet.train.run import Run
 from kitnet.train.target import check_loss, input_targets, is_bound, target_of, total
 from kitnet.zoo import Recipe
+from kitnet.zoo.recipe import FOR_INPUT
 
 PLAIN = (
     "8x8x1 -> conv4-8/2 pad=1 -> relu -> conv4-6 -> relu -> transposed4-8 -> relu -> transposed4-1/2 pad=1"
@@ -261,6 +263,20 @@ def test_what_a_run_leaves(settings):
     assert lines[-1]["val_loss.code"] == pytest.approx(float(rows[-1]["val_loss.code"]), rel=1e-5)
     count, difference = Model.verify(folder)
     assert count == 8 and difference == 0
+
+
+def test_a_network_of_ones_own_learns_by_a_rule_for_sums(settings):
+    """The loss is a sum over the numbers of the input: by the usual rate of a line this one diverges."""
+    line = "8x8x1 -> conv4-16/2 pad=1 -> relu -> transposed4-1/2 pad=1"
+    told = Run.of(settings(model=line, target="input")).settings
+    assert (told.optimizer, told.lr) == (FOR_INPUT.optimizer, FOR_INPUT.rate) == ("adam", 1e-3)
+    told = Run.of(settings(model=line, target="input", optimizer="sgd")).settings
+    assert (told.optimizer, told.lr) == ("sgd", Sgd().rate)
+    model = Model(line)
+    history = model.fit(pictures(), epochs=3, batch=8, engine="formula")
+    assert [row.train_loss for row in history.rows] == sorted(
+        (row.train_loss for row in history.rows), reverse=True
+    )
 
 
 def test_the_best_epoch_is_of_the_least_loss(settings):

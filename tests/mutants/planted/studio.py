@@ -2,7 +2,7 @@
 
 from mutant import Mutant
 
-CONVOLUTION, ATTRIBUTING = "studio/test_convolution.py::", "studio/test_attributing.py::"
+CONVOLUTION, ATTRIBUTING = "studio/test_room_of_convolution.py::", "studio/test_attributing.py::"
 
 STUDIO = [
     Mutant(
