@@ -86,7 +86,7 @@ def test_the_help_of_a_command_tells_of_every_option(say, command):
 def test_the_help_of_train_tells_what_is_usual(say):
     told = " ".join(say("train", "--help").out.replace("│", " ").split())
     for text in (
-        "Learning rate; by the model's card, 0.05 for a line.",
+        "Learning rate; by the model's card, 0.05 for a line, 0.001 for one that gives its input.",
         "Images a step; by the model's card, 64 for a line.",
         "Times that every training image is seen; by the model's card, 20 for a line.",
         "kept; by the model's card, 0.9 for a line.",

@@ -140,6 +140,7 @@ def test_a_reader_that_goes_away(start, words):
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_training_goes_on_when_its_reader_goes_away(start, here, many):
     line = "8x8x1 -> fc10"
     process = start("train", line, "--data", many, "--epochs", "3", "--batch", "10")
@@ -164,6 +165,7 @@ def test_output_that_cannot_be_written(start, words):
     assert err == "kitnet: standard output cannot be written (No space left on device)\n"
 
 
+@pytest.mark.slow
 @FULL
 def test_training_goes_on_without_its_output(start, here, easy):
     with Path("/dev/full").open("w") as full:
@@ -188,6 +190,7 @@ os.execv(sys.executable, [sys.executable, "-m", "kitnet", *sys.argv[1:]])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs exec")
 def test_a_closed_output_is_told_before_anything_begins(start, here, easy):
     for words in (("show", "lenet5", "--json"), ("train", "8x8x1 -> fc10", "--data", easy)):
@@ -199,6 +202,7 @@ def test_a_closed_output_is_told_before_anything_begins(start, here, easy):
     assert names(here) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs exec")
 def test_with_closed_errors_all_works(start, easy):
     closed = ("-c", CLOSED.format(2))
@@ -209,6 +213,7 @@ def test_with_closed_errors_all_works(start, easy):
     assert ended(start("show", "lenet6", program=closed)) == (2, "", "")
 
 
+@pytest.mark.slow
 def test_a_name_that_the_terminal_cannot_show(start, trained, picture):
     """Under an ASCII terminal what is not ASCII is escaped, not an error."""
     environment = {
@@ -221,6 +226,7 @@ def test_a_name_that_the_terminal_cannot_show(start, trained, picture):
     assert r"\u65e5\u672c.png: 1 " in out
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_utf_8(start, trained, picture, here, easy):
     if os.name != "posix":
         pytest.skip("names are bytes on POSIX alone")
@@ -236,6 +242,7 @@ def test_a_name_that_is_not_utf_8(start, trained, picture, here, easy):
 # --------------------------------------------------------------------------------------------- on a terminal
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 def test_on_a_terminal_bar_and_results_do_not_run_into_each_other(start, easy):
     import pty

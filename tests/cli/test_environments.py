@@ -152,6 +152,7 @@ sys.exit(status)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux's affinity")
 @LINUX
 def test_one_core(train, losses):
@@ -169,9 +170,9 @@ cpu._quotas.__defaults__ = tuple(map(pathlib.Path, {trees!r}))
 """
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.sample(2)
 def test_a_quota_of_half_a_core(train, losses, tmp_path, version):
     """The control groups of a container that shows all cores of its host."""
     group = tmp_path / "tree" / ("box" if version == 2 else "cpu/box")
@@ -188,6 +189,7 @@ def test_a_quota_of_half_a_core(train, losses, tmp_path, version):
     assert "cores 1 helpers 0\n" in out
 
 
+@pytest.mark.slow
 @LINUX
 def test_no_library_for_threads_comes_into_the_process(train, losses):
     """Two of them in one process are a trap, and a missing one is another."""
@@ -198,8 +200,8 @@ def test_no_library_for_threads_comes_into_the_process(train, losses):
     assert not re.search(r"gomp|iomp|libomp|tbb|mkl", maps), maps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", levels()[1:])
-@pytest.mark.sample(3)
 def test_a_lesser_instruction_set_that_was_asked_for_is_no_news(train, losses, level):
     """Fewer numbers side by side, or no fused multiply-add, round otherwise."""
     found, err, _ = train("lesser", KITNET_CPU=level)()

@@ -49,7 +49,7 @@ LINES = {
 
 @pytest.mark.parametrize("name", LINES)
 @pytest.mark.parametrize("batch", [20, pytest.param(130, marks=pytest.mark.slow)])
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_gradients_are_those_of_the_formulas(name: str, batch: int) -> None:
     net, random = coarse(kitnet.parse(LINES[name]), 2), np.random.default_rng(batch)
     loss = SoftmaxCrossEntropy(0.1)

@@ -58,7 +58,7 @@ def scores_by_formula(net: Net, x: Array) -> Array:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_layer_in_a_plan(case: Case) -> None:
     (shape,) = case.shapes
     before = f"conv{'x'.join('1' * (len(shape) - 1))}-{shape[-1]}" if len(shape) > 1 else f"fc{shape[-1]}"
@@ -78,7 +78,7 @@ DEEP = "resnet20:projection"  # which takes seconds
     "name", [pytest.param(name, marks=pytest.mark.slow if name == DEEP else ()) for name in NETS]
 )
 @pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_whole_networks(name: str, batch: int) -> None:
     random = np.random.default_rng(batch)
     net = strange_norms(kitnet.parse(NETS[name]).initialise(3), random)

@@ -38,7 +38,7 @@ def owners(line: str) -> list[str]:
 
 
 @pytest.mark.parametrize("node", owners(LINE))
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_each_kind_of_layer_stays_and_the_others_learn_as_before(node: str) -> None:
     _, free, _ = trained(LINE, True, [], Sgd(0.01, decay=0.1), 1)
     before, net, step = trained(LINE, True, [node], Sgd(0.01, decay=0.1), 1)

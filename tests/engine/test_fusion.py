@@ -126,7 +126,7 @@ def test_branches_are_written_where_they_are_read() -> None:
 
 @pytest.mark.parametrize("name", JOINED)
 @pytest.mark.parametrize("batch", [2, 20, pytest.param(130, marks=pytest.mark.slow)])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_scores_of_joined_branches(name: str, batch: int) -> None:
     net = trained(kitnet.parse(JOINED[name]).initialise(3), 20)
     loss, x = usual_loss(net.graph), coarse_images(np.random.default_rng(0), net, batch)
@@ -191,7 +191,7 @@ def trained(net: Net, batch: int) -> Net:
 
 @pytest.mark.parametrize("name", NORMS)
 @pytest.mark.parametrize("batch", [1, 40, pytest.param(130, marks=pytest.mark.slow)])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_norms_are_folded_into_filters_for_scores(name: str, batch: int) -> None:
     net = trained(kitnet.parse(NORMS[name]).initialise(4), 20)
     loss, x = usual_loss(net.graph), coarse_images(np.random.default_rng(5), net, batch)

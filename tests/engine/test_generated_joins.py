@@ -39,7 +39,7 @@ def other_terms(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "seed", [*range(FEW), *(pytest.param(n, marks=pytest.mark.slow) for n in range(FEW, MORE))]
 )
-@pytest.mark.sample(6)
+@pytest.mark.sample(9)
 def test_generated_plans(seed: int) -> None:
     generated.check(seed)
 

@@ -177,7 +177,7 @@ def test_what_is_generated() -> None:
 
 @pytest.mark.usefixtures("hostile")
 @pytest.mark.parametrize("seed", range(FEW))
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_generated_plans(seed: int) -> None:
     check(seed)
 

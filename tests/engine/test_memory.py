@@ -68,7 +68,7 @@ def test_small_ones_are_made_before_the_first_stage() -> None:
 
 
 @pytest.mark.parametrize("batch", [20, 70, 130])
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_the_step_is_right_nevertheless(batch: int) -> None:
     assert_step_right(WIDE, batch)
 
@@ -133,7 +133,7 @@ def test_one_image_makes_middling_ones_when_they_are_read() -> None:
 
 
 @pytest.mark.parametrize("batch", [MANY - 1, MANY, 20, 130])
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 def test_scores_follow_new_weights(batch: int) -> None:
     net, random = kitnet.parse(LARGE_AND_SMALL).initialise(0), np.random.default_rng(0)
     x = random.standard_normal((batch, *net.input_shape), np.float32)

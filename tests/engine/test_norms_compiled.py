@@ -28,7 +28,7 @@ def word(norm: str) -> str:
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("layout", ["images", "channels"])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_training_as_by_the_formulas(norm: str, layout: str) -> None:
     """A value that several read, an activation behind, the norm first of all, odd sizes and batches."""
     first = norm.replace("4", "3")
@@ -54,7 +54,7 @@ def test_training_as_by_the_formulas(norm: str, layout: str) -> None:
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 def test_all_are_kernels(norm: str) -> None:
     """In both layouts, but for `contrastnorm`, to whose layout values are converted."""
     net = kitnet.parse(f"6x6x4 -> conv3-8 same -> {norm} -> fc3").initialise(0)

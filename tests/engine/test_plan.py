@@ -108,7 +108,7 @@ def test_training_step_of_whole_networks(name: str, batch: int) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("batch", [1, 20, 300])
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_scores_of_whole_networks(name: str, batch: int) -> None:
     net = kitnet.parse(NETS[name]).initialise(3)
     loss = usual_loss(net.graph)
@@ -134,7 +134,7 @@ def test_every_loss(word: str) -> None:
 
 @pytest.mark.parametrize("name", ["lenet5", "branches", "norms"])
 @pytest.mark.parametrize("batch", [64, 300])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_threads_and_repetition_change_no_bit(name: str, batch: int) -> None:
     random = np.random.default_rng(0)
     x, labels = None, random.integers(0, 10, batch)

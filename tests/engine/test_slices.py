@@ -139,7 +139,7 @@ DENSE = (
 
 
 @pytest.mark.parametrize("name", [*sorted(ENDS.keys() - {"wide to the end"}), "dense"])
-@pytest.mark.sample(4)
+@pytest.mark.sample(6)
 def test_they_are_wherever_a_network_can_be_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also behind a sum over its term, and behind what lies in a concatenation; here for small images."""
     monkeypatch.setattr(slicing, "LEAST_BYTES", 0)

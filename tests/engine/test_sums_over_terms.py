@@ -88,7 +88,7 @@ def written_over(plan: Plan) -> list[str]:
 
 @pytest.mark.parametrize("name", SUMS)
 @pytest.mark.parametrize("batch", [2, 20, pytest.param(130, marks=pytest.mark.slow)])
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_scores(name: str, batch: int) -> None:
     line, over = SUMS[name]
     net = trained(kitnet.parse(line).initialise(3), 20)

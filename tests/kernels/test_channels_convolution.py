@@ -183,7 +183,7 @@ CASES = {
 }
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("at", ["start", "end"])
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
 def test_hard_cases(p: Problem, at: str):
@@ -221,7 +221,7 @@ def drawn(seed: int) -> Problem:
 
 
 @pytest.mark.parametrize("seed", range(60))
-@pytest.mark.sample(6)
+@pytest.mark.sample(9)
 def test_drawn_problems(seed: int):
     check_exactly(drawn(seed), at="end" if seed % 2 else "start")
 
@@ -305,7 +305,7 @@ def test_activations(word: str, case: str):
     assert (np.abs(got - expected) <= 5 * EPS * size + 4 * EPS * np.abs(expected)).all()
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("case", ["same", "many channels", "one tap, padded", "groups across the lanes"])
 @pytest.mark.parametrize("word", FORMULAS)
 def test_the_addend_may_be_the_target(word: str, case: str):
@@ -347,7 +347,7 @@ def test_weights_are_packed_in_the_order_of_the_tiles(level: str, tasks: int):
     np.testing.assert_array_equal(got, np.concatenate([run.ravel() for run in runs]).astype(np.float32))
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("tasks", [1, 3])
 @pytest.mark.parametrize("level", levels())
 @pytest.mark.parametrize("beyond", [-1, 0, 1])

@@ -94,7 +94,7 @@ CASES = {
 }
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("at", ["start", "end"])
 @pytest.mark.parametrize("level", levels())
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
@@ -112,7 +112,7 @@ def drawn(seed: int) -> Problem:
     return Problem(samples, sizes, channels, pitch, units, pick([True, False]), pick([1, 2, 3, 8, 100]))
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("seed", range(30))
 def test_drawn_problems(seed: int):
     p = drawn(seed)

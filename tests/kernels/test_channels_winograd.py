@@ -179,7 +179,7 @@ CASES = {
 }
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("filtering", [F2, F4], ids=str)
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
 def test_hard_cases(p: Problem, filtering: Filtering):
@@ -242,7 +242,7 @@ def test_tasks_of_the_filters_change_no_bit():
         assert mapped(p, w, detect(), tasks, at="start").tobytes() == u.tobytes()
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("level", levels())
 @pytest.mark.parametrize("filters", [1, 16, 29])
 @pytest.mark.parametrize("filtering", [F2, F4], ids=str)

@@ -256,7 +256,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_hard_cases(p: Problem):
     check_exactly(p)
 
@@ -293,7 +293,7 @@ def drawn(seed: int) -> Problem:
 
 
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_drawn_problems(seed: int):
     check_exactly(drawn(seed), at="end" if seed % 2 else "start")
 

@@ -149,7 +149,7 @@ def check_exactly(p: Problem, lanes: str, cpu: Cpu | None = None, at: str = "end
 
 @pytest.mark.parametrize("lanes", LAYOUTS)
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_hard_cases(p: Problem, lanes: str):
     check_exactly(p, lanes, at="start" if p.depth % 2 else "end")
 

@@ -143,7 +143,7 @@ def test_activation(layer, cpu):
         assert (abs(y.get() - want) <= ROUNDINGS[layer.word] * EPS * size).all()
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @EACH_LEVEL
 @EACH_LAYER
 def test_activation_gradient(layer, cpu):
@@ -185,7 +185,7 @@ def test_parameters_are_the_fields_of_the_layer():
     assert activation_of(None) is None
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @EACH_LAYER
 def test_in_place(layer):
     """y may be the memory of x, and dx that of dy."""

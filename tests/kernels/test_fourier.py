@@ -153,13 +153,13 @@ CASES = {
 
 
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_hard_cases(p: Problem):
     check(p)
 
 
 @pytest.mark.parametrize("level", [level for level in levels() if level != detect().level])
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 def test_lesser_instruction_sets(level: str):
     check(CASES["not square"], detect(level))
 
@@ -191,7 +191,7 @@ def test_many_drawn_problems(level: str):
 
 
 @pytest.mark.parametrize("side", fourier.SIDES)
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 def test_the_rms_error_of_many_channels_is_below_a_third_of_a_millionth(side: int):
     """That of the direct sums, of 1600 terms, is 0.66 millionths."""
     p = Problem(side, (14, 14), (5, 5), ((2, 2), (2, 2)), 64, 14)
@@ -226,7 +226,7 @@ FORMULAS: dict[str | None, Callable[[Array], Array]] = {
 
 @pytest.mark.parametrize("word", FORMULAS)
 @pytest.mark.parametrize("case", ["one tile", "not square"])
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_activations_of_sums(case: str, word: str | None):
     """Of the convolution alone, and of it and what is there, with and without bias."""
     p = CASES[case]

@@ -174,7 +174,7 @@ def test_what_is_generated() -> None:
 
 
 @pytest.mark.parametrize("first", range(0, FEW, TOGETHER))
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_generated_convolutions(first: int) -> None:
     check(range(first, first + TOGETHER))
 

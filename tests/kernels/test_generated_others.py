@@ -161,6 +161,6 @@ def test_softmax(cpu: Cpu) -> None:
 
 
 @pytest.mark.parametrize("seed", range(1000, 1020))
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_winograd_problems(seed: int) -> None:
     test_winograd.check(test_winograd.drawn(seed), at="end" if seed % 2 else "start")

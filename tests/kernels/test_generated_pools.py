@@ -130,7 +130,7 @@ def test_what_is_generated() -> None:
 
 
 @pytest.mark.parametrize("first", range(0, FEW, TOGETHER))
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 def test_generated_pools(first: int) -> None:
     check(range(first, first + TOGETHER))
 

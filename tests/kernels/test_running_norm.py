@@ -47,7 +47,7 @@ def back(array: np.ndarray, images: int, n: int, channels: int) -> np.ndarray:
 @pytest.mark.parametrize("layout", ["images", "channels"])
 @pytest.mark.parametrize("word", [None, "relu", "silu"])
 @pytest.mark.parametrize("channels", [3, 21])
-@pytest.mark.sample(4)
+@pytest.mark.sample(6)
 def test_the_way_back(cpu: Cpu, layout: str, word: str | None, channels: int) -> None:
     """Sums of m numbers lose at most m roundings of the sum of sizes; a handful come before and behind."""
     rng, n = np.random.default_rng(channels), 2 * cpu.lanes - 3

@@ -176,7 +176,7 @@ CASES = {
 
 @pytest.mark.parametrize("filtering", [F2, F4], ids=str)
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
-@pytest.mark.sample(5)
+@pytest.mark.sample(8)
 def test_hard_cases(p: Problem, filtering: Filtering):
     check(replace(p, filtering=filtering))
 

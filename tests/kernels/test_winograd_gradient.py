@@ -144,7 +144,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
-@pytest.mark.sample(3)
+@pytest.mark.sample(5)
 def test_hard_cases(p: Problem):
     check(p)
 

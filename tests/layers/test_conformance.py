@@ -21,7 +21,7 @@ MANY_CASES = {"conv", "maxpool"}  # to execute takes seconds
 CHECKS = [check_contract, check_definition, check_gradient, check_executor, check_terms]
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(
     ("check", "word"),
     [
