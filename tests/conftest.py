@@ -74,7 +74,7 @@ def easy(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_folder(folder, patterns(100, 0), patterns(40, 1)))
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def own_layers() -> Iterator[None]:
     """Layers that the test registers are taken out of the registry again."""
     before = set(LAYERS)
