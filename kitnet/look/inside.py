@@ -58,9 +58,11 @@ class Inside:
 
     def best(self, most: int = BEST) -> list[tuple[str, float]]:
         """The classes with the largest scores, best first, with their probabilities, or scores where there
-        are none; nothing of a network that tells no classes."""
+        are none. Raises KitnetError for a network that tells no classes."""
         if not self.classes:
-            return []
+            raise KitnetError(
+                "this network gives its input and tells no classes; look at the maps of its layers instead"
+            )
         found = self.probabilities
         found = self.scores if found is None else found
         order = np.argsort(-self.scores, kind="stable")[:most]

@@ -146,3 +146,14 @@ def test_networks_of_one_input_alone():
     with pytest.raises(KitnetError) as error:
         Probe(kitnet.Net(graph))
     assert str(error.value) == "this network reads a and b; only networks of one input can be looked into"
+
+
+def test_a_network_that_gives_its_input_has_no_best_class():
+    model = kitnet.Model("8x8x1 -> conv3-2 same -> relu -> conv3-1 same")
+    model.fit(np.zeros((4, 8, 8, 1), np.uint8), epochs=1, engine="formula")
+    inside = Probe(model, engine="formula")(np.zeros((8, 8, 1), np.uint8))
+    with pytest.raises(KitnetError) as caught:
+        inside.best()
+    assert str(caught.value) == (
+        "this network gives its input and tells no classes; look at the maps of its layers instead"
+    )
