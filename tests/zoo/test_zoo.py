@@ -49,8 +49,8 @@ def test_a_fresh_network_runs_and_its_outputs_are_moderate(name: str) -> None:
     x = np.random.default_rng(1).standard_normal((3, *net.input_shape), np.float32)
     found = net(x)
     outputs = found if isinstance(found, dict) else {next(iter(net.outputs)): found}
-    for name, y in outputs.items():
-        assert y.shape == (3, *net.outputs[name])
+    for output, y in outputs.items():
+        assert y.shape == (3, *net.outputs[output])
         assert np.isfinite(y).all() and y.std() > 0
 
 
