@@ -3,7 +3,6 @@ the pictures that go through them."""
 
 from __future__ import annotations
 
-import copy
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from kitnet.base.spec import Array
 from kitnet.look import Probe
 from kitnet.net import Net, parse
 from kitnet.studio.asking.picture import read
+from kitnet.studio.copied import Copied
 from kitnet.studio.training import Training
 from kitnet.train import Model
 from kitnet.train.loop import Loop
@@ -24,7 +24,6 @@ from kitnet.zoo import MODELS, RECIPES, find_recipe
 
 MOST = 2  # other networks that are kept ready
 TRAINING = ""  # the name of the network that trains
-Snapshot = tuple[Array, dict[str, dict[str, Array]], int]  # weights, state, and the steps done
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Networks:
     def __init__(self, training: Training) -> None:
         self._training = training
         self._lock = threading.RLock()
-        self._trained: tuple[Model, Looked] | None = None
+        self._trained = Copied(training, lambda own, engine: Probe(own, engine=engine))
         self._others: dict[tuple[str, float], Looked] = {}
 
     def find(self, name: str) -> Looked:
@@ -63,21 +62,8 @@ class Networks:
             return self._of_training() if name == TRAINING else self._other(name)
 
     def _of_training(self) -> Looked:
-        model, engine, (flat, state, done) = self._training.between_steps(_taken)
-        if self._trained is None or self._trained[0] is not model:
-            own = copy.copy(model)
-            own.net = Net(model.net.graph)
-            own.net.body = model.net.body
-            self._trained = model, Looked(TRAINING, Probe(own, engine=engine), model)
-        looked = self._trained[1]
-        if not np.isfinite(flat).all():
-            raise KitnetError(
-                "the weights are no longer finite; go back to the checkpoint, with a lower learning rate"
-            )
-        with looked.lock:
-            looked.probe.net.weights.flat[...] = flat
-            looked.probe.net.state = state
-        return Looked(TRAINING, looked.probe, model, done, looked.lock)
+        probe, model, done = self._trained.take()
+        return Looked(TRAINING, probe, model, done, self._trained.lock)
 
     def _other(self, name: str) -> Looked:
         file = saved_model(name)
@@ -131,12 +117,3 @@ def _part(loop: Loop) -> tuple[str, Any]:
     found = loop.run.parts.named()
     part = next(name for name in ("test", "validation", "train") if name in found)
     return part, found[part]
-
-
-def _taken(loop: Loop) -> tuple[Model, str, Snapshot]:
-    """The model that trains, its engine, and copies of what it has learned."""
-    net = loop.run.model.net
-    with loop.judged():
-        flat = net.weights.flat.copy()
-    state = {path: {name: array.copy() for name, array in held.items()} for path, held in net.state.items()}
-    return loop.run.model, loop.step_of.engine, (flat, state, loop.run.steps_done(loop.progress))

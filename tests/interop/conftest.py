@@ -1,7 +1,6 @@
 """Models with random weights, their pages, and Debian's Chromium, which opens them from disk."""
 
 import contextlib
-import shutil
 
 import numpy as np
 import pytest
@@ -43,18 +42,6 @@ def paged(noisy):
         return model, images, web_page(model, title, Samples([*images], [""] * len(images)))
 
     return make
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("needs Debian's chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A studio whose training is paused before its first step."""
 
 import pytest
-from driven import MODEL, is_at_rest, until
+from driven import MODEL, SIZES, is_at_rest, until
 
 from kitnet.studio.training import Training
 from kitnet.train import Settings
@@ -30,3 +30,42 @@ def make(easy, tmp_path):
     yield paused
     for training in made:
         training.stop()
+
+
+@pytest.fixture
+def visit(make, chromium):
+    """Opens a page of a studio; whatever is wrong with it fails the test at its end."""
+    from kitnet.studio.server import Server
+
+    servers, contexts, wrong = [], [], []
+
+    def hear(page, origin):
+        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda r: r.url.startswith((origin, "data:")) or wrong.append(r.url))
+        page.on("websocket", lambda s: s.url.startswith(origin.replace("http", "ws")) or wrong.append(s.url))
+
+    def opened(training=None, size=SIZES[0], locale="en-US", scheme="light", **settings):
+        training = training or make(**settings)
+        if all(other is not training for _, other in servers):
+            server = Server(training)
+            server.open()
+            servers.append((server, training))
+        server = next(server for server, other in servers if other is training)
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]}, locale=locale, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        hear(page, server.address.partition("/?")[0])
+        page.goto(server.address)
+        page.wait_for_selector("#layers .layer")
+        return training, page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    for server, training in servers:
+        training.stop()
+        server.close()
+    assert wrong == []

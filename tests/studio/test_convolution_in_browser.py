@@ -5,9 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from driven import is_at_rest, until
+from driven import SIZES, is_at_rest, until, wait
 from PIL import Image
-from test_browser import SIZES, chromium, visit, wait  # noqa: F401  # fixtures
 from test_room_of_convolution import pixels_of
 
 import kitnet
@@ -24,7 +23,7 @@ CELLS = (
 
 
 @pytest.fixture
-def room(visit):  # noqa: F811
+def room(visit):
     """Opens the page at a room."""
 
     def opened(name, ready, **more):

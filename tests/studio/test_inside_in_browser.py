@@ -8,7 +8,7 @@ from kitnet.layers import Context
 from kitnet.net import Tape
 
 pytest.importorskip("playwright.sync_api")
-from test_browser import SIZES, chromium, visit, wait  # noqa: F401  # fixtures
+from driven import SIZES, wait
 
 pytestmark = pytest.mark.slow
 NETWORK = "8x8x1 -> conv3-4 same -> batchnorm -> relu -> maxpool2 -> residual[conv3-4 same] -> lrn3 -> fc10"
@@ -16,7 +16,7 @@ VALUES = "all => all.map((one) => Number(one.dataset.value))"
 
 
 @pytest.fixture
-def trained(visit):  # noqa: F811
+def trained(visit):
     """A page, the training and the formulas' values and gradients for a sample."""
 
     def opened(room, sample=3, model=NETWORK, **more):
@@ -240,7 +240,7 @@ def test_own_networks_files_and_drawings(trained, tmp_path):
 @pytest.mark.parametrize(
     ("locale", "titles"), [("en-GB", ("Inside", "Backward")), ("zh-CN", ("内部", "反向"))]
 )
-def test_languages_and_sizes(visit, size, locale, titles):  # noqa: F811
+def test_languages_and_sizes(visit, size, locale, titles):
     _, page = visit(size=size, locale=locale, scheme="dark")
     for room, title in zip(("inside", "backward"), titles, strict=True):
         page.click(f"nav a[href='#{room}']")

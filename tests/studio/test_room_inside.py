@@ -247,7 +247,7 @@ def test_the_network_that_trains_as_it_is_now(make):
         inside = looking._looks[told["look"]].inside
         assert told["label"] == labels[5] and told["gradients"] == {"target": labels[5]}
         np.testing.assert_allclose(inside.scores, tape.output[0], rtol=1e-3, atol=1e-5)
-        assert looking._networks._trained[1].probe.net is not net
+        assert looking._networks.find("").probe.net is not net
         training.step()
         until(lambda steps=done: training.loop.run.steps_done(training.loop.progress) == steps + 1)
         until(lambda: is_at_rest(training))

@@ -23,15 +23,14 @@ from kitnet.look.judgement import judged
 from kitnet.studio.app import studio
 from kitnet.studio.background import MOST, Background
 from kitnet.studio.training import Training
-from kitnet.train import Settings, train
+from kitnet.train import Finished, Settings, train
 
 PORT = 18081
 
 
 def trained(easy, runs, name, **more):
     usual = {"model": MODEL, "data": easy, "epochs": 3, "batch": 20, "validation": 0.2, "engine": "formula"}
-    for _ in train(Settings(runs=str(runs), name=name, **usual | more)):
-        pass
+    assert isinstance(list(train(Settings(runs=str(runs), name=name, **usual | more)))[-1], Finished)
 
 
 @pytest.fixture(scope="module")

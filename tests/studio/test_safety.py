@@ -174,19 +174,13 @@ def test_sockets(guard, client, path):
         ),
         (stranger, {"origin": guard.origin}, "open the address that kitnet studio printed"),
     ]:
-        with (
-            pytest.raises(WebSocketDisconnect) as closed,
-            who.websocket_connect(f"ws://{guard.host}{path}", headers=headers),
-        ):
-            pass
+        with pytest.raises(WebSocketDisconnect) as closed:
+            who.websocket_connect(f"ws://{guard.host}{path}", headers=headers).__enter__()
         assert (closed.value.code, closed.value.reason) == (1008, reason)
     for host in FOREIGN_HOSTS:
         headers = {"origin": guard.origin, "host": host}
-        with (
-            pytest.raises(WebSocketDisconnect) as closed,
-            client.websocket_connect(f"ws://{guard.host}{path}", headers=headers),
-        ):
-            pass
+        with pytest.raises(WebSocketDisconnect) as closed:
+            client.websocket_connect(f"ws://{guard.host}{path}", headers=headers).__enter__()
         assert closed.value.reason == "this is not the host that kitnet studio printed"
 
 
@@ -200,8 +194,7 @@ def test_frames_come_over_a_socket(make):
             kinds.add(socket.receive_json()["kind"])
         assert kinds >= {"state", "curve", "epochs", "run", "changes", "pictures", "settings", "look"}
         assert ask(client, "POST", "/do", json={"do": "step"}).json() == {}
-        while (frame := socket.receive_json())["kind"] != "step":
-            pass
+        frame = next(one for one in iter(socket.receive_json, None) if one["kind"] == "step")
         assert (frame["done"], frame["epoch"], frame["step"], frame["steps"]) == (1, 1, 1, 7)
         answer = ask(client, "POST", "/change", json={"lr": -1})
         line = "a learning rate of -1 is not possible; use a number above 0"

@@ -18,14 +18,29 @@ from kitnet.look.attribution.method import METHODS, PATCHES
 from kitnet.net.graph import Node
 from kitnet.studio import numbers
 from kitnet.studio.asking import body, picture
-from kitnet.studio.asking.network import STOPPED, Copied
+from kitnet.studio.copied import Copied
 from kitnet.studio.probe import Probe as Looks
 from kitnet.studio.training import Training
+from kitnet.train import Model
 
 MOST_FILTERS = 128  # pictures of a sheet
 MOST_VALUES = 4096  # of what was found, that are told as numbers
 REMEMBERED = 64  # numbers of questions that nobody waits for
 MOST_MAPS = 16  # of patches
+STOPPED = "stopped"
+
+
+class StoppableProbe(Probe):
+    """One that computes no further batch when nobody waits any longer."""
+
+    def __init__(self, of: Model, engine: str, stop: threading.Event) -> None:
+        super().__init__(of, engine=engine)
+        self._stop = stop
+
+    def batch(self, x: Array, path: str | None = None) -> Array:
+        if self._stop.is_set():
+            raise KitnetError(STOPPED)
+        return super().batch(x, path)
 
 
 class Attributing:
@@ -36,14 +51,14 @@ class Attributing:
         self._stop = threading.Event()
         self._asked: int | None = None  # the number of what is being computed
         self._unwanted: deque[int] = deque(maxlen=REMEMBERED)
-        self._copied = Copied(training, self._stop)
+        self._copied = Copied(training, lambda own, engine: StoppableProbe(own, engine, self._stop))
 
     def filters(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"layer": "conv1"}: its filters as pictures, of "" those of the first layer that has some; all
         layers, classes and methods."""
         body.check(told, "filters", layer=str)
         with self._lock:
-            return _filters(self._copied.probe(), told["layer"])
+            return _filters(self._copied.take()[0], told["layer"])
 
     def attribute(self, told: dict[str, Any]) -> dict[str, Any]:
         """What a method finds in a picture: a file in base64, or of "" the number of one of those that are
@@ -60,7 +75,7 @@ class Attributing:
             self._asked = told["asked"]
             if self._asked in self._unwanted:
                 raise KitnetError(STOPPED)
-            probe = self._copied.probe()
+            probe = self._copied.take()[0]
             if told["method"] == PATCHES:
                 return self._patches(probe, asked)
             pixels = picture.read(told["file"]) if told["file"] else self._judged(told["picture"])

@@ -22,8 +22,8 @@ INSIDE = [
         "studio/test_room_inside.py::test_a_pool_has_its_window_and_winner",
     ),
     Mutant(
-        "Networks._of_training",
-        "looked.probe.net.state = state",
+        "Copied.take",
+        "probe.net.state = taken.state",
         "pass",
         "studio/test_room_inside.py::test_the_network_that_trains_as_it_is_now",
     ),

@@ -85,9 +85,9 @@ STUDIO = [
         CONVOLUTION + "test_a_photograph",
     ),
     Mutant(
-        "Copied._copy",
-        "own.weights.flat[...] = model.net.weights.flat",
-        "own.weights.flat",
+        "Copied.take",
+        "probe.net.weights.flat[...] = taken.weights",
+        "probe.net.weights.flat",
         ATTRIBUTING + "test_it_is_the_network_of_now",
     ),
     Mutant(

@@ -1,49 +1,13 @@
 // The data set of one run: how many images of each class, what is broken or twice there, the first images.
 
 import { percent, short, volume, whole } from "../../numbers.js";
-import { answered } from "./waiting.js";
+import { section } from "./section.js";
 
 const PARTS = { train: "training", validation: "validation", test: "test_part" };
 
 export function dataset(studio) {
-  const { client, t, h, say, fill } = studio;
-  const title = h("h2", {});
-  const error = h("p", { class: "error", role: "alert", hidden: true });
-  const status = h("p", { class: "note", role: "status" });
-  const begin = h("button", { id: "look-at-data", onclick: look }, t("look_at_data"));
-  const found = h("div", { id: "dataset" });
-  let name = "";
-  let asked = 0;
-
-  function show(run) {
-    asked++;
-    if (run === name && found.childElementCount) return;
-    name = run;
-    say(title, run ? t("data_of", { run }) : t("data_set"));
-    say(status, t("look_at_data_note"));
-    begin.disabled = !run;
-    error.hidden = true;
-    fill(found);
-  }
-
-  async function look() {
-    const number = ++asked;
-    begin.disabled = true;
-    error.hidden = true;
-    try {
-      const goes = () => number === asked;
-      const tell = ({ done, all }) => say(status, all ? t("looked_at", { done: whole(done), all: whole(all) }) : t("waiting"));
-      const told = await answered(client, "/data", { run: name }, tell, goes);
-      if (told) draw(told);
-    } catch (reason) {
-      if (number !== asked) return;
-      say(error, reason.message);
-      error.hidden = false;
-    }
-    if (number === asked) begin.disabled = false;
-  }
-
-  function draw(told) {
+  const { t, h, say, fill } = studio;
+  function draw(told, found, status) {
     const parts = Object.entries(told.parts);
     say(status, told.name);
     fill(
@@ -98,9 +62,12 @@ export function dataset(studio) {
     return h("div", { class: "contact" }, h("p", {}, told), h("img", { src: source, alt: told }));
   }
 
-  return {
-    element: h("section", { class: "of-run" }, title, h("div", { class: "row" }, begin, status), error, found),
-    show,
-    leave: () => asked++,
-  };
+  return section(studio, {
+    id: "dataset",
+    button: "look-at-data",
+    route: "/data",
+    words: { title: t("data_set"), titleOf: (run) => t("data_of", { run }), note: t("look_at_data_note"), button: t("look_at_data") },
+    tell: (done, all) => t("looked_at", { done: whole(done), all: whole(all) }),
+    draw,
+  });
 }

@@ -2,49 +2,13 @@
 
 import { confusion } from "../../confusion.js";
 import { percent, whole } from "../../numbers.js";
-import { answered } from "./waiting.js";
+import { section } from "./section.js";
 
 const PARTS = { test: "judged_test", validation: "judged_validation" };
 
 export function judgement(studio) {
-  const { client, t, h, say, fill } = studio;
-  const title = h("h2", {});
-  const error = h("p", { class: "error", role: "alert", hidden: true });
-  const status = h("p", { class: "note", role: "status" });
-  const begin = h("button", { id: "judge", onclick: judge }, t("judge"));
-  const found = h("div", { id: "judgement" });
-  let name = "";
-  let asked = 0;
-
-  function show(run) {
-    asked++;
-    if (run === name && found.childElementCount) return;
-    name = run;
-    say(title, run ? t("judged_run", { run }) : t("judged"));
-    say(status, t("judge_note"));
-    begin.disabled = !run;
-    error.hidden = true;
-    fill(found);
-  }
-
-  async function judge() {
-    const number = ++asked;
-    begin.disabled = true;
-    error.hidden = true;
-    try {
-      const goes = () => number === asked;
-      const tell = ({ done, all }) => say(status, all ? t("judging", { ready: done, all }) : t("waiting"));
-      const told = await answered(client, "/judged", { run: name }, tell, goes);
-      if (told) draw(told);
-    } catch (reason) {
-      if (number !== asked) return;
-      say(error, reason.message);
-      error.hidden = false;
-    }
-    if (number === asked) begin.disabled = false;
-  }
-
-  function draw(told) {
+  const { t, h, say, fill } = studio;
+  function draw(told, found, status) {
     say(status, t(PARTS[told.part]));
     const { element, show: showMatrix } = confusion(studio, { note: "run-note", table: "run-confusion", mistakes: "run-mistakes" });
     showMatrix(told.judged, told.classes);
@@ -67,9 +31,12 @@ export function judgement(studio) {
     );
   }
 
-  return {
-    element: h("section", { class: "of-run" }, title, h("div", { class: "row" }, begin, status), error, found),
-    show,
-    leave: () => asked++,
-  };
+  return section(studio, {
+    id: "judgement",
+    button: "judge",
+    route: "/judged",
+    words: { title: t("judged"), titleOf: (run) => t("judged_run", { run }), note: t("judge_note"), button: t("judge") },
+    tell: (ready, all) => t("judging", { ready, all }),
+    draw,
+  });
 }
