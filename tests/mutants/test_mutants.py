@@ -69,9 +69,8 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleQueue[Pat
     yield found
 
 
-def survivor(mutant: Mutant, copies: SimpleQueue[Path]) -> str:
-    """What is wrong with this mutant: nothing where its test fails."""
-    file, text = plant(mutant)
+def survivor(mutant: Mutant, file: str, text: str, copies: SimpleQueue[Path]) -> str:
+    """What is wrong with this mutant, whose file then holds the text: nothing where its test fails."""
     copy = copies.get()
     path = copy / "kitnet" / file
     source = path.read_text("utf-8")
@@ -93,8 +92,10 @@ def kill(mutants: list[Mutant], copies: SimpleQueue[Path]) -> None:
     clean = run(copy, *sorted({mutant.test for mutant in mutants}))
     copies.put(copy)
     assert clean.returncode == 0, f"the named tests fail without a bug:\n{clean.stdout[-2000:]}"
+    # planted before the threads begin: Python 3.11 may not build two syntax trees at a time
+    planted = [(mutant, *plant(mutant)) for mutant in mutants]
     with ThreadPoolExecutor(JOBS) as pool:
-        survivors = [text for text in pool.map(lambda mutant: survivor(mutant, copies), mutants) if text]
+        survivors = [text for text in pool.map(lambda each: survivor(*each, copies), planted) if text]
     if survivors:
         pytest.fail("\n".join(survivors))
 
