@@ -29,7 +29,7 @@ LINE = "8x8x1 -> fc10 -> batchnorm -> fc10"
 CALLS = {"open": 31, "fsync": 30, "replace": 15, "unlink": 6}
 
 NURSERY = """
-import json, os, signal, sys, time
+import json, os, pathlib, signal, sys, time
 from kitnet.train import Settings, resume, train
 import kitnet.net.ledger
 
@@ -61,6 +61,11 @@ for line in sys.stdin:
             os._exit(1)
         os._exit(0)
     if told["after"] is not None:
+        folder = pathlib.Path(told["settings"]["runs"]) / told["settings"]["name"]
+        ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        # the start is saved before the first step
+        while not any(folder.glob("checkpoint-*")) and not os.waitid(os.P_PID, child, ended):
+            time.sleep(0.001)
         time.sleep(told["after"])
         os.kill(child, signal.SIGKILL)  # until it is waited for, its number stays its own
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
@@ -86,7 +91,8 @@ class Nursery:
         )
 
     def run(self, name: str, resumed: bool = False, die: Any = None, after: float | None = None) -> int:
-        """The exit status of a run, killed after so many seconds, or at the number-th call of a name."""
+        """The exit status of a run, killed so many seconds after its start is saved, or at the number-th call
+        of a name."""
         assert self._process.stdin and self._process.stdout
         told = {
             "settings": {**self.settings, "name": name},
