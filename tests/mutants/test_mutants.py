@@ -225,9 +225,11 @@ HARMLESS = Mutant("say", "'x'.join(map(str, shape))", "('x').join(map(str, shape
 def test_a_change_that_is_no_bug_survives(copies: SimpleQueue[Path]) -> None:
     """The runner can fail: otherwise a broken runner would kill everything."""
     harmless = HARMLESS._replace(test="base/test_shape.py::test_say")
-    assert survivor(harmless, copies).endswith("is not killed by base/test_shape.py::test_say (status 0)")
+    assert survivor(harmless, *plant(harmless), copies).endswith(
+        "is not killed by base/test_shape.py::test_say (status 0)"
+    )
 
 
 def test_a_test_that_does_not_run_kills_nothing(copies: SimpleQueue[Path]) -> None:
     gone = HARMLESS._replace(test="base/test_shape.py::test_gone")
-    assert survivor(gone, copies).endswith("test_gone (status 4)")
+    assert survivor(gone, *plant(gone), copies).endswith("test_gone (status 4)")

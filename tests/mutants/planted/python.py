@@ -59,7 +59,7 @@ PYTHON = [
         "None",
         FIT + "test_a_validation_part_decides_which_weights_stay",
     ),
-    Mutant("fit", "callback(event) is True", "False", FIT + "test_events_and_a_callback_that_ends_it"),
+    Mutant("train.fitting:_train", "callback(event) is True", "False", FIT + "test_events_and_a_callback_that_ends_it"),
     Mutant(
         "Run.on",
         "model.preparation if model.is_fitted else preparation_for(train, net, model.target)",
