@@ -75,7 +75,8 @@ def test_a_network_of_the_zoo_on_another_input_gets_a_last_layer_for_the_data(sa
     said = say("train", "vgg16", "--input", "32x32x1", "--data", easy, "--epochs", "0")
     assert said.err == "kitnet: --epochs 0 is not possible; use 1 or more\n"
     run = Run.of(Settings("vgg16", input="32x32x1", data=easy))
-    assert run.model.net.output_shape == (10,) and run.settings.input == "32x32x1"
+    net = run.model.net
+    assert (net.input_shape, net.output_shape, run.settings.input) == ((32, 32, 1), (10,), "32x32x1")
     assert run.notes[0] == (
         f"the network ends in 1000 but {easy} has 10 classes: fc10 is in the place of its last layer"
     )

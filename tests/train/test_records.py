@@ -97,6 +97,19 @@ def test_a_run_that_goes_on_has_each_line_once(told):
     assert within(where) == within(whole)
 
 
+def test_a_run_that_stops_between_two_lines(told):
+    """The mean goes on over the steps before the break."""
+    _, whole = run(train(told(batch=2, epochs=1, name="whole")))
+    stop, where = threading.Event(), None
+    for event in train(told(batch=2, epochs=1, name="broken"), stop):
+        where = event.folder if isinstance(event, Started) else where
+        if isinstance(event, Stepped) and event.step == 24:
+            assert event.recent is None
+            stop.set()
+    run(resume(where))
+    assert within(where) == within(whole)
+
+
 def test_no_line_is_lost_between_a_row_and_its_save(told, monkeypatch):
     """Killed when the epoch's row was told but its checkpoint not written, or just after that."""
     _, whole = run(train(told(name="whole")))

@@ -223,7 +223,7 @@ TRAIN = [
         "Progress.from_json",
         "told=Score(**before)",
         "told=Score(**score)",
-        "train/test_records.py::test_a_run_that_goes_on_has_each_line_once",
+        "train/test_records.py::test_a_run_that_stops_between_two_lines",
     ),
     Mutant(
         "Saves.telling",
