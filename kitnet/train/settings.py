@@ -34,7 +34,6 @@ class Settings:
     """All that decides the result of a run. None means: as the model's card, or the usual value, says."""
 
     model: str = "lenet5"  # a name of the zoo, or of a recipe such as lenet5.mnist, or a line of the language
-    input: str | None = None  # another input volume of a network of the zoo, such as 64x64x3
     data: str | None = None  # that of the recipe; otherwise digits
     data_dir: str | None = None
     split: float | None = None  # share of the images to test with, of folders that have no test part
@@ -69,6 +68,7 @@ class Settings:
     tensorboard: bool | None = None  # whether event files are written, too
     engine: str | None = None  # compiled or formula; compiled where llvmlite is there
     threads: int | None = None  # of the compiled engine, changing no bit; all usable cores
+    input: str | None = None  # another input volume of a network of the zoo, such as 64x64x3
 
     def __post_init__(self) -> None:
         if self.epochs is not None:
