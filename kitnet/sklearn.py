@@ -19,6 +19,7 @@ from kitnet.base.spec import Array
 from kitnet.net import Net, parse
 from kitnet.train import Model, pick_engine
 from kitnet.train.start import with_classes
+from kitnet.train.target import INPUT, target_of
 from kitnet.zoo import find
 
 try:
@@ -48,7 +49,7 @@ class KitnetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
                     classes; by default a small one for features, another for images. Where its input is
                     written out, as 8x8x1, rows of 64 features become such volumes: row by row, channels last
     epochs          None: 20, or as many as 500 steps take where the data are few
-    batch, optimizer, lr, schedule, momentum, decay, augment
+    batch, optimizer, lr, schedule, momentum, decay, clip, average, groups, freeze, whiten, augment, views
                     as in `kitnet train`; without an optimizer adam with the rate 0.003
     validation      share of the samples, such as 0.1, to choose the best epoch by; None: the last is taken
     patience        epochs without a better one after which training ends; needs validation
@@ -70,7 +71,13 @@ class KitnetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         schedule: str | None = None,
         momentum: float | None = None,
         decay: float | None = None,
+        clip: float | None = None,
+        average: float | None = None,
+        groups: str | None = None,
+        freeze: Any = None,
+        whiten: str | None = None,
         augment: str | None = None,
+        views: str | None = None,
         validation: float | None = None,
         patience: int | None = None,
         random_state: Any = None,
@@ -85,7 +92,13 @@ class KitnetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         self.schedule = schedule
         self.momentum = momentum
         self.decay = decay
+        self.clip = clip
+        self.average = average
+        self.groups = groups
+        self.freeze = freeze
+        self.whiten = whiten
         self.augment = augment
+        self.views = views
         self.validation = validation
         self.patience = patience
         self.random_state = random_state
@@ -129,7 +142,10 @@ class KitnetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     def _net(self, shape: Shape) -> Net:
         line = self.network or (FEATURES if len(shape) == 1 else IMAGES)
         if "->" not in line and "→" not in line:
-            return with_classes(find(line).build(), len(self.classes_), "y", replaces=True)[0]
+            net = find(line).build()
+            if target_of(net) == INPUT:
+                raise KitnetError(f"{line} gives its input, not classes; name a classifier, such as lenet5")
+            return with_classes(net, len(self.classes_), "y", replaces=True)[0]
         volume = (*shape, 1) if len(shape) == 2 else shape
         given = line.lstrip().lower().startswith("input")
         classes: dict[str, Any] = {"classes": len(self.classes_)} if line.rstrip().endswith("FC") else {}
@@ -137,7 +153,10 @@ class KitnetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def _settings(self, samples: int) -> dict[str, Any]:
         steps = math.ceil(samples / max(1, self.batch))
-        names = ("batch", "schedule", "momentum", "decay", "augment", "patience", "engine", "threads")
+        names = (
+            *("batch", "schedule", "momentum", "decay", "clip", "average", "groups", "freeze", "whiten"),
+            *("augment", "views", "patience", "engine", "threads"),
+        )
         return {
             **{name: getattr(self, name) for name in names},
             "epochs": self.epochs or max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / steps)),

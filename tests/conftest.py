@@ -37,18 +37,25 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the cases of a test with the mark `sample(every)` all but each so many-th become slow.
+    """Of the cases of a test with the mark `sample(every)` all but each so many-th become slow; with the mark
+    `sample(every, slow)` only each `slow`-th case does, and all others become long.
 
-    So do those of lesser instruction sets, but for each eleventh, so that all sets take turns.
+    Slow become also the lesser instruction sets, but for each eleventh, so that all sets take turns.
     """
     seen, lesser = Counter[str](), 0
     for item in items:
         mark = item.get_closest_marker("sample")
         if mark is not None:
             name = item.nodeid.partition("[")[0]
-            if seen[name] % mark.args[0]:
-                item.add_marker(pytest.mark.slow)
+            every, each = (*mark.args, 1)[:2]
+            number = seen[name]
             seen[name] += 1
+            if number % every and number % each:
+                item.own_markers = [own for own in item.own_markers if own.name != "slow"]
+                item.add_marker(pytest.mark.long)
+                continue
+            if number % every:
+                item.add_marker(pytest.mark.slow)
         given = getattr(item, "callspec", None)
         values = [given.params.get(name) for name in ("cpu", "level")] if given else []
         told = [value.level if isinstance(value, Cpu) else value for value in values]

@@ -106,6 +106,10 @@ def test_the_seed_and_the_settings_reach_training() -> None:
         "epochs": 30,
     }
     found = KitnetClassifier(batch=50, **settings, **QUICK).fit(rows, Y[:200])
+    more = {"clip": 0.5, "average": 0.9, "groups": "*.bias: sgd rate=0.1", "freeze": "fc1", "views": "flip"}
+    line = "8x8x1 -> conv3-18 -> relu -> fc4 -> FC"
+    whole = KitnetClassifier(line, epochs=1, whiten="conv1", **more, **QUICK).fit(X[:200], Y[:200])
+    assert {**whole.history_.summary, "whiten": "conv1"} | more == whole.history_.summary
     told = found.history_.summary
     assert (told["batch"], told["optimizer"], told["lr"]) == (50, "sgd", 0.02)
     assert told["val_images"] + told["train_images"] == 200 and told["val_images"] > 30
@@ -123,6 +127,9 @@ def test_a_network_of_the_zoo() -> None:
     assert found.model_.net.input_shape == (32, 32, 1) and found.predict_proba(X).shape == (12, 3)
     with pytest.raises(ValueError, match=r"^unknown model 'lenet6' "):
         KitnetClassifier("lenet6").fit(X, np.arange(12) % 3)
+    with pytest.raises(ValueError) as caught:
+        KitnetClassifier("vae").fit(X, np.arange(12) % 3)
+    assert str(caught.value) == "vae gives its input, not classes; name a classifier, such as lenet5"
 
 
 def test_mistakes_are_value_errors() -> None:

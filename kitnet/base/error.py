@@ -71,6 +71,18 @@ class RunError(KitnetError):
     """A run folder that cannot be made, read or continued."""
 
 
+class UnwrittenError(RunError):
+    """A file that cannot be written, and what to do about it."""
+
+    def __init__(self, path: object, error: OSError, remedy: str = "choose another folder") -> None:
+        super().__init__(f"{path}: cannot be written ({error.strerror or error}); {remedy}")
+        self.path, self.error = path, error
+
+    def with_remedy(self, remedy: str) -> UnwrittenError:
+        """The same, where something better can be done."""
+        return UnwrittenError(self.path, self.error, remedy)
+
+
 class TrainingError(KitnetError):
     """Training that cannot go on, such as a loss that is not a number."""
 

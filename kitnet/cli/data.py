@@ -12,9 +12,10 @@ from cyclopts import Parameter
 from kitnet.base.error import printable
 from kitnet.base.shape import say as say_shape
 from kitnet.cli.flags import DATA_SETS, Augment, DataDir, Json, Megapixels, Split, Whole
+from kitnet.cli.looked import check_png
 from kitnet.cli.screen import Column, busy, print_json, print_table, say, say_wrapped
 from kitnet.data import Augmentation, load
-from kitnet.data.doctor import Duplicate, Part, Report, contact_sheet, examine
+from kitnet.data.doctor import Contradiction, Duplicate, Part, Report, contact_sheet, examine
 from kitnet.files import write_whole
 
 MOST = 5  # sizes, broken pictures and duplicates that are named; --json has all
@@ -33,7 +34,7 @@ def command(
     json: Json = False,
 ) -> None:
     """What a data set is made of: images of each class, sizes, mean and deviation, broken files, and images
-    to validate or test with that are among the training images, too.
+    to validate or test with that are among the training images, too, and images in two classes.
 
     Parameters
     ----------
@@ -43,9 +44,11 @@ def command(
         Of the augmentation.
     """
     augmentation = Augmentation.parse(augment or "")
-    with busy("looking at every image"):
+    if show is not None:
+        check_png("--show", show)
+    with busy("looking at every image") as count:
         parts = load(data, data_dir, split, megapixels=megapixels, needs_test=False)
-        report = examine(parts)
+        report = examine(parts, count)
     if show is not None:
         _save(show, contact_sheet(parts.train, augmentation, seed))
     if json:
@@ -78,6 +81,7 @@ def _document(report: Report) -> dict[str, Any]:
         **{name: part(found) for name, found in report.parts.items()},
         "empty": list(report.empty),
         "duplicates": [each._asdict() for each in report.duplicates],
+        "contradictions": [each._asdict() for each in report.contradictions],
     }
 
 
@@ -103,8 +107,24 @@ def _print(report: Report) -> None:
             for reason in [*part.broken[:MOST], *_more(part.broken)]:
                 say(f"  {reason}")
     for name, part in parts.items():
+        _print_contradictions(name, part.pictures, [e for e in report.contradictions if e.part == name])
         if name != "train":
             _print_duplicates(name, part.pictures, [each for each in report.duplicates if each.part == name])
+
+
+def _print_contradictions(name: str, pictures: int, found: Sequence[Contradiction]) -> None:
+    if not found:
+        return
+    say(f"{len(found)} of {pictures:,} {name} images stand there in another class, too:")
+    for text in [*map(_contradiction, found[:MOST]), *_more(found)]:
+        say(f"  {text}")
+
+
+def _contradiction(each: Contradiction) -> str:
+    label, other = printable(each.label), printable(each.other_label)
+    if each.picture == each.other:
+        return f"{each.picture} is listed as {other} and as {label}"
+    return f"{each.picture} ({label}) is {each.other} ({other})"
 
 
 def _print_duplicates(name: str, pictures: int, duplicates: Sequence[Duplicate]) -> None:
@@ -124,7 +144,7 @@ def _some(texts: Sequence[str]) -> str:
     return ", ".join([*texts[:MOST], *_more(texts)])
 
 
-def _more(texts: Sequence[str]) -> list[str]:
+def _more(texts: Sequence[object]) -> list[str]:
     return [f"and {len(texts) - MOST:,} more"] if len(texts) > MOST else []
 
 

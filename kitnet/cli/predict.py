@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from cyclopts import Parameter
 
 from kitnet.base.argument import whole
 from kitnet.base.error import DataError, KitnetError
 from kitnet.base.spec import Array
 from kitnet.cli.flags import Json, Megapixels, Memory, Run, Whole
+from kitnet.cli.looked import check_png
 from kitnet.cli.screen import complain, print_json, say
 from kitnet.data import Preparation, open_image
 from kitnet.data.image import MEGAPIXELS
 from kitnet.files import write_whole
 from kitnet.look.png import png
-from kitnet.look.reconstructions import enlarged, pairs
+from kitnet.look.reconstructions import enlarged, pairs, seen_and_made
 from kitnet.train import Model
 from kitnet.train.target import INPUT
 
@@ -65,7 +65,8 @@ def command(
         )
     read = _Images(files, MEGAPIXELS if megapixels is None else megapixels, invert)
     if output is not None:
-        images = [image for _, image in read]
+        check_png("-o", output)
+        images = [image for _, (image,) in read]
         if images:
             _write(model, images, output)
             what = "each image" if len(images) > 1 else "the image"
@@ -104,10 +105,8 @@ class _Images:
 
 def _write(model: Model, images: Sequence[Array], output: Path) -> None:
     """Each image as the network reads it, and under it what it makes of it. Raises RunError."""
-    preparation = model.preparation
-    if not isinstance(preparation, Preparation):
+    if not isinstance(model.preparation, Preparation):
         raise KitnetError("the model reads numbers, not pictures; use model.predict(x) from Python")
-    read = np.concatenate([preparation.prepare(image) for image in images])
-    made = np.concatenate([model.predict(image) for image in images])
-    sheet = pairs(np.rint(255 * read).astype(np.uint8), made)
+    seen, made = seen_and_made(model, images)
+    sheet = pairs(seen, made)
     write_whole(output, png(enlarged(sheet, min(made.shape[1:3]))))

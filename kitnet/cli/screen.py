@@ -8,7 +8,8 @@ import shutil
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,11 +17,14 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from kitnet.data.picture_cache import heard_by
+
 SIGNALLED = 128  # exit statuses above it are those of programs that a signal ended
 INTERRUPTED = 130  # exit status of a program that Ctrl-C ended
 MISTAKEN = 2  # exit status after a mistake of the user
 FAILED = 1  # exit status where what was checked is not so
 PATIENCE = 2.0  # seconds that a command may be silent
+OFTEN, SELDOM = 0.1, 10.0  # seconds between two numbers of what is done
 GAP = "  "  # between the columns of a table
 
 if os.environ.get("COLUMNS", "1").strip("0 ") == "":
@@ -182,8 +186,11 @@ def show_compiling(ready: int, kernels: int) -> None:
 
 
 @contextmanager
-def busy(doing: str) -> Iterator[None]:
-    """What takes more than `PATIENCE` seconds says on standard error what is being done."""
+def busy(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """What takes more than `PATIENCE` seconds says on standard error what is being done. What this gives, and
+    decoding pictures, tells how many of them are done: at a terminal in one line, else each `SELDOM`
+    seconds."""
+    due = time.monotonic() + (PATIENCE if sys.stderr.isatty() else SELDOM)
 
     def tell() -> None:
         if sys.stderr.isatty():
@@ -191,11 +198,24 @@ def busy(doing: str) -> Iterator[None]:
         else:
             print(doing, file=sys.stderr, flush=True)
 
+    def count(done: int, every: int) -> None:
+        nonlocal due
+        now, text = time.monotonic(), f"{doing}: {done:,} of {every:,} images"
+        if now < due:
+            return
+        if sys.stderr.isatty():
+            due = now + OFTEN
+            write_over(text)
+        else:
+            due = now + SELDOM
+            print(text, file=sys.stderr, flush=True)
+
     timer = threading.Timer(PATIENCE, tell)
     timer.daemon = True  # Ctrl-C waits for none
     timer.start()
     try:
-        yield
+        with heard_by(count):
+            yield count
     finally:
         timer.cancel()
         timer.join()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,9 +45,7 @@ from kitnet.train import (
     resume,
     train,
 )
-from kitnet.train.recipe import complete, usual
 from kitnet.train.target import INPUT
-from kitnet.zoo import find_recipe
 
 FLAGS = {"model": "MODEL", "given": "--set"}  # of arguments that are called otherwise
 NONE_GIVEN = Arguments()
@@ -106,8 +103,7 @@ def concrete(
             f"{model} learns by a rule of its own, on images of its own size; leave out --input, or give a "
             "line"
         )
-    settings = complete(*usual(Settings(model=model, **others), *find_recipe(model)))
-    return replace(settings, model=str(net))
+    return Settings(model=model, input=input, **others)
 
 
 def _go_on(folder: Path, given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:

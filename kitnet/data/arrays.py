@@ -6,6 +6,7 @@ as floats, volumes of any depth and number of axes, rows of features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -81,15 +82,19 @@ class Standardisation:
         plain = cls(input_shape, (0.0,) * depth, (1.0,) * depth)
 
         def rows() -> Iterator[Array]:
-            for values, _ in source.chunks():
-                yield plain.placed(values).reshape(-1, depth).astype(np.float64)
+            for values, _ in source.chunks():  # a row a sample: over channels alone NumPy is slow
+                yield plain.placed(values).reshape(len(values), -1).astype(np.float64)
+
+        def channels(row: Array) -> Array:
+            return row.reshape(-1, depth)
 
         count, total, largest = 0, np.zeros(depth), np.zeros(depth)
         for each in rows():
-            count, total = count + len(each), total + each.sum(0)
-            largest = np.maximum(largest, np.abs(each).max(0))
+            count, total = count + each.size // depth, total + channels(each.sum(0)).sum(0)
+            largest = np.maximum(largest, channels(np.abs(each).max(0)).max(0))
         mean = total / count
-        std = np.sqrt(sum(np.square(each - mean).sum(0) for each in rows()) / count)
+        means = np.tile(mean, math.prod(input_shape[:-1]))
+        std = np.sqrt(sum(channels(np.square(each - means).sum(0)).sum(0) for each in rows()) / count)
         # the deviation of numbers that are all alike is their rounding, and nothing to divide by
         std[std <= EPSILON * largest] = 1
         return cls(input_shape, tuple(mean.tolist()), tuple(std.tolist()))
@@ -139,10 +144,12 @@ class Standardisation:
     def standardise(self, placed: Array, out: Array | None = None) -> Array:
         """What `placed` gives to float32, in `out` where it is given."""
         out = np.empty(placed.shape, np.float32) if out is None else out
-        mean, std = np.array(self.mean), np.array(self.std)
+        places = math.prod(self.input[:-1])
+        mean, std = np.tile(self.mean, places), np.tile(self.std, places)
         for start in range(0, len(placed), CHUNK):
-            some = slice(start, start + CHUNK)
-            out[some] = (placed[some] - mean) / std
+            some = placed[start : start + CHUNK]
+            rows = (some.reshape(len(some), -1) - mean) / std
+            out[start : start + CHUNK] = rows.reshape(some.shape)
         return out
 
     def to_json(self) -> dict[str, Any]:

@@ -32,6 +32,16 @@ class Duplicate(NamedTuple):
     same_class: bool
 
 
+class Contradiction(NamedTuple):
+    """A picture that stands, pixel by pixel, in one part twice, in two classes: both names and classes."""
+
+    part: str
+    picture: str
+    label: str
+    other: str
+    other_label: str
+
+
 @dataclass
 class Part:
     """What one part is made of: pictures of each class and of each size (h,w,c), mean and deviation of the
@@ -53,6 +63,7 @@ class Report:
     classes: tuple[str, ...]
     parts: dict[str, Part]
     duplicates: list[Duplicate]
+    contradictions: list[Contradiction]
     empty: tuple[str, ...] = ()  # folders of classes without a picture
 
 
@@ -60,12 +71,14 @@ def examine(parts: Parts, progress: Callable[[int, int], None] | None = None) ->
     """Read every picture of all parts once; `progress` hears how many of them are read, of how many. Raises
     DataError where one cannot be read."""
     done, every = 0, sum(map(len, parts.named().values()))
-    seen: dict[bytes, tuple[int, int]] = {}  # of each picture to train with the first number, and the class
+    trained: dict[bytes, tuple[int, int]] = {}  # of each picture to train with the first number and class
     duplicates: list[Duplicate] = []
+    contradictions: list[Contradiction] = []
     train, found_in = parts.train, {}
     for name, source in parts.named().items():
         part = found_in[name] = Part(len(source), [0] * len(source.classes), broken=source.broken)
         counts, number = np.zeros((3, 256), np.int64), 0
+        seen: dict[bytes, tuple[int, int]] = trained if source is train else {}  # the same of this part
         for images, labels in source.chunks():
             for image, label in zip(images, labels.tolist(), strict=True):
                 part.sizes[image.shape] += 1
@@ -74,10 +87,13 @@ def examine(parts: Parts, progress: Callable[[int, int], None] | None = None) ->
                 digest = hashlib.blake2b(
                     image.tobytes() + repr(image.shape).encode(), digest_size=16
                 ).digest()
-                if source is train:
-                    seen.setdefault(digest, (number, label))
-                elif digest in seen:
-                    first, as_class = seen[digest]
+                first, as_class = seen.setdefault(digest, (number, label))
+                if label != as_class:
+                    named = source.called(number), source.classes[label]
+                    before = source.called(first), source.classes[as_class]
+                    contradictions.append(Contradiction(name, *named, *before))
+                if source is not train and digest in trained:
+                    first, as_class = trained[digest]
                     called = source.called(number), train.called(first)
                     duplicates.append(Duplicate(name, *called, label == as_class))
                 number += 1
@@ -87,7 +103,7 @@ def examine(parts: Parts, progress: Callable[[int, int], None] | None = None) ->
         channels = max(shape[2] for shape in part.sizes)
         found = [moments(counts[channel]) for channel in range(channels)]
         part.mean, part.deviation = tuple(m for m, _ in found), tuple(d for _, d in found)
-    return Report(train.name, train.classes, found_in, duplicates, train.empty)
+    return Report(train.name, train.classes, found_in, duplicates, contradictions, train.empty)
 
 
 def _count(counts: Array, image: Array) -> None:

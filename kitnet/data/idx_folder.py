@@ -10,7 +10,8 @@ from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images, check_labels
 from kitnet.data.idx import read_idx
-from kitnet.data.kind import MOST_CLASSES, Given, Kind, Part, Parts, in_memory
+from kitnet.data.kind import Given, Kind, Part, Parts, in_memory
+from kitnet.data.numbered import class_numbers, numbered_classes
 from kitnet.data.place import place
 
 FILES = (
@@ -21,12 +22,14 @@ FILES = (
 )
 
 
-def read_folder(folder: str | os.PathLike[str], classes: int | None = None) -> tuple[Part, Part, int]:
-    """(train, test, number of classes) of the four idx files in `folder`.
+def read_folder(
+    folder: str | os.PathLike[str], classes: tuple[str, ...] = ()
+) -> tuple[Part, Part, tuple[str, ...]]:
+    """(train, test, classes) of the four idx files in `folder`.
 
     Images have 3 axes, or 4 with 1 or 3 channels (and perhaps idx4 in their name). Any file may be gzipped,
-    and may be spelled with a dot (train-images.idx3-ubyte). Without `classes` their number is the largest
-    training label + 1. Raises DataError with the file that is missing, damaged, or does not fit the others.
+    and may be spelled with a dot (train-images.idx3-ubyte). Without `classes` they are
+    `numbered_classes`. Raises DataError with the file that is missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
     with place(folder):
@@ -38,15 +41,11 @@ def read_folder(folder: str | os.PathLike[str], classes: int | None = None) -> t
                 f"the pictures are {say(tested.shape[1:])} "
                 f"but those of {train_images.name} {say(images.shape[1:])}"
             )
-    labels = read_idx(train_labels)
-    if classes is None:
-        integers = (
-            labels.dtype.kind in "iu" and labels.size > 0
-        )  # anything else is for check_labels to refuse
-        classes = min(max(int(labels.max()) + 1, 1), MOST_CLASSES) if integers else 1
-    train = images, _labels(train_labels, labels, len(images), classes)
-    test = tested, _labels(test_labels, read_idx(test_labels), len(tested), classes)
-    return train, test, classes
+    labels, others = read_idx(train_labels), read_idx(test_labels)
+    named = classes or numbered_classes((labels, others))
+    train = images, _labels(train_labels, labels, len(images), named, not classes)
+    test = tested, _labels(test_labels, others, len(tested), named, not classes)
+    return train, test, named
 
 
 def _find(folder: Path) -> list[Path]:
@@ -79,15 +78,15 @@ def _images(path: Path) -> Array:
     return images
 
 
-def _labels(path: Path, labels: Array, images: int, classes: int) -> Array:
+def _labels(path: Path, labels: Array, images: int, classes: tuple[str, ...], numbered: bool) -> Array:
     with place(path):
-        check_labels(labels, images, classes)
-    return labels
+        found = class_numbers(labels, classes) if numbered else labels
+        check_labels(found, images, len(classes))
+    return found
 
 
 def _read(name: str, given: Given) -> Parts:
-    train, test, count = read_folder(name)
-    return in_memory(name, train, test, tuple(map(str, range(count))))
+    return in_memory(name, *read_folder(name))
 
 
 def _recognises(folder: Path) -> bool:

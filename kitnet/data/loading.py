@@ -37,10 +37,9 @@ def load(
 
     `digits` comes with kitnet. `data_dir` is a folder that has the files of one of the others, or has a
     folder of the set's name with them; without it they are downloaded once, to the user's cache. The classes
-    of a folder with idx files are the numbers from 0 to its largest training label. `split`, `strict`,
-    `megapixels` and `needs_test` are for folders and lists of pictures (`Given`). `validation` is the share
-    of the training part that is held back as the validation part (`with_validation`), of data that have none
-    of their own.
+    of labels that are numbers are `numbered_classes`. `split`, `strict`, `megapixels` and `needs_test` are
+    for folders and lists of pictures (`Given`). `validation` is the share of the training
+    part that is held back as the validation part (`with_validation`), of data that have none of their own.
     Raises DataError for an unknown name, and for files that are missing or damaged.
     """
     name, most = os.fspath(name), MEGAPIXELS if megapixels is None else megapixels
@@ -69,8 +68,7 @@ def _named(name: str, data_dir: Path | None) -> Parts:
         return in_memory(name, *read_digits(), tuple("0123456789"))
     if name in PUBLISHED:
         classes = PUBLISHED[name].classes
-        train, test, _ = read_folder(_inside(data_dir, name) or download(name), len(classes))
-        return in_memory(name, train, test, classes)
+        return in_memory(name, *read_folder(_inside(data_dir, name) or download(name), classes))
     return in_memory(name, *read_cifar(name, _inside(data_dir, name) or download_cifar(name)))
 
 

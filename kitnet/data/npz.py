@@ -14,7 +14,8 @@ from kitnet.base.error import DataError, cut, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.check import check_images, check_labels
-from kitnet.data.kind import MOST_CLASSES, Given, Kind, Part, Parts, in_memory
+from kitnet.data.kind import Given, Kind, Part, Parts, in_memory
+from kitnet.data.numbered import class_numbers, numbered_classes
 from kitnet.data.place import place
 
 NAMES = (
@@ -35,9 +36,9 @@ def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...], Part | None]:
     those of the same line of `VALIDATION`, and perhaps `classes`.
 
     Images are uint8 (N,H,W), (N,H,W,1) or (N,H,W,3); labels integers (N,), or (N,1) as Keras keeps those of
-    CIFAR; or texts, the classes' names. Without `classes` they are the numbers from 0 to the largest training
-    label, or the texts among the training labels, sorted. Raises DataError for a file that is none, for
-    arrays of objects, and for arrays that do not fit each other.
+    CIFAR; or texts, the classes' names. Without `classes` they are `numbered_classes`, or the texts among the
+    training labels, sorted. Raises DataError for a file that is none, for arrays of objects, and for arrays
+    that do not fit each other.
     """
     with place(path):
         if path.exists() and not path.is_file():
@@ -60,7 +61,9 @@ def read_npz(path: Path) -> tuple[Part, Part, tuple[str, ...], Part | None]:
         train, *others = (_part(*arrays[i : i + 2]) for i in range(0, len(arrays), 2))
         if train[1].dtype.kind == "U" and told is None:
             told = np.unique(train[1])
-        classes = _classes(told, train[1])
+        classes = _named(told) if told is not None else numbered_classes([y for _, y in (train, *others)])
+        if told is None:
+            train, *others = ((images, class_numbers(y, classes)) for images, y in (train, *others))
         train, *others = ((images, _numbers(labels, classes)) for images, labels in (train, *others))
         check_labels(train[1], len(train[0]), len(classes))
         for part, (images, labels) in zip(("test", "validation"), others, strict=False):
@@ -110,15 +113,10 @@ def _numbers(labels: Array, classes: tuple[str, ...]) -> Array:
     return np.array([numbers[label] for label in labels.ravel().tolist()], np.int64).reshape(labels.shape)
 
 
-def _classes(told: Array | None, labels: Array) -> tuple[str, ...]:
-    if told is not None:
-        if told.ndim != 1 or told.dtype.kind != "U" or not len(told):
-            raise DataError(
-                f"{CLASSES} of shape {say(told.shape)}, type {told.dtype}; expected a row of names"
-            )
-        return tuple(told.tolist())
-    integers = labels.dtype.kind in "iu" and labels.size > 0  # anything else is for check_labels to refuse
-    return tuple(map(str, range(min(max(int(labels.max()) + 1, 1), MOST_CLASSES) if integers else 1)))
+def _named(told: Array) -> tuple[str, ...]:
+    if told.ndim != 1 or told.dtype.kind != "U" or not len(told):
+        raise DataError(f"{CLASSES} of shape {say(told.shape)}, type {told.dtype}; expected a row of names")
+    return tuple(told.tolist())
 
 
 def _read(name: str, given: Given) -> Parts:

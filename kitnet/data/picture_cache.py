@@ -20,8 +20,10 @@ import os
 import shutil
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -41,6 +43,21 @@ MOST_KEPT = 4 << 30  # bytes of the pixels of a data set; of larger ones none ar
 MOST_BYTES = 1 << 30  # of a file
 SAID = 64 << 20  # bytes of a cache, from which on it is told
 AT_ONCE = 64  # files that a thread looks at before it takes the next ones
+
+
+# hears how many files are looked at, of how many
+_hearing: ContextVar[Callable[[int, int], None] | None] = ContextVar("hearing", default=None)
+
+
+@contextmanager
+def heard_by(progress: Callable[[int, int], None]) -> Iterator[None]:
+    """Whatever looks at files meanwhile tells `progress` how many are done, of how many: decoding all
+    pictures of a large data set for the first time takes minutes."""
+    before = _hearing.set(progress)
+    try:
+        yield
+    finally:
+        _hearing.reset(before)
 
 
 class Known(NamedTuple):
@@ -148,14 +165,22 @@ class _Looked:
 
     def __iter__(self) -> Iterator[tuple[str, Known, Array | None]]:
         """Each file in order, with its picture unless it is broken, or known without its pixels."""
+        hear, done = _hearing.get(), 0
+        for some in self._in_turn():
+            yield from some
+            done += len(some)
+            if hear is not None:
+                hear(done, len(self.paths))
+
+    def _in_turn(self) -> Iterator[list[tuple[str, Known, Array | None]]]:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             due: deque[Future[list[tuple[str, Known, Array | None]]]] = deque()
             for start in range(0, len(self.paths), AT_ONCE):
                 due.append(pool.submit(self._some, self.paths[start : start + AT_ONCE]))
                 if len(due) > 2 * (os.cpu_count() or 1):
-                    yield from due.popleft().result()
+                    yield due.popleft().result()
             while due:
-                yield from due.popleft().result()
+                yield due.popleft().result()
 
     def _some(self, paths: Sequence[Path]) -> list[tuple[str, Known, Array | None]]:
         return [(str(path), *self._one(path)) for path in paths]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from kitnet.base.error import RunError
+from kitnet.base.error import RunError, UnwrittenError
 
 
 @contextmanager
@@ -39,9 +39,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
             raise
         sync_folder(path.parent)
     except OSError as error:
-        raise RunError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another folder"
-        ) from None
+        raise UnwrittenError(path, error) from None
 
 
 def write_whole(path: Path, content: bytes | str) -> None:

@@ -28,6 +28,7 @@ from kitnet.layers.radial_basis import RadialBasisPenalty
 from kitnet.net.objective import scores_of
 from kitnet.train import Model
 from kitnet.train.model import CLOSE
+from kitnet.train.target import INPUT
 
 BESIDE = 150_000  # bytes beside the weights that samples may fill up; base64 writes 3 as 4
 FOLDER = Path(__file__).parent / "page"
@@ -65,8 +66,11 @@ class WebPage:
 
 def web_page(model: Model, title: str, samples: Samples) -> WebPage:
     """The page of a trained model. Raises KitnetError, with the layer, for what a page does not compute, for
-    more than 20 MB of weights, and for a model that does not learn from pictures or judges several views."""
+    more than 20 MB of weights, and for a model that gives its input, does not learn from pictures, or judges
+    several views."""
     net, preparation = model.net, model.preparation
+    if model.target == INPUT:
+        raise KitnetError("the model gives its input, not classes, which a page shows; export a classifier")
     if not isinstance(preparation, Preparation):
         raise KitnetError("the model learned from arrays of floats; a page takes pictures, of unsigned bytes")
     if model.views:

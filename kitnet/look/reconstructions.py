@@ -10,8 +10,10 @@ from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.data import Source
 from kitnet.data.preparation import Preparation
+from kitnet.data.source import Images
 from kitnet.look.filters import grid
 from kitnet.train import Model, Score, evaluate
+from kitnet.train.reconstruction import given_back
 
 SHOWN, DRAWN = 24, 48  # pictures
 COLUMNS, SIDE = 12, 64
@@ -38,12 +40,19 @@ def reconstruct(model: Model, source: Source, part: str = "test") -> Reconstruct
         return Reconstructions(source, part, score)
     chosen = np.unique(np.linspace(0, len(source) - 1, SHOWN).round().astype(int))
     read = source.read(chosen)[0]
-    images = np.rint(255 * preparation.prepare(read)).astype(np.uint8)
     try:
         drawn = model.draw(DRAWN)
     except KitnetError:  # not a variational autoencoder
         drawn = None
-    return Reconstructions(source, part, score, images, model.predict(read), drawn)
+    return Reconstructions(source, part, score, *seen_and_made(model, read), drawn)
+
+
+def seen_and_made(model: Model, images: Images) -> tuple[Array, Array]:
+    """Pictures as the network reads them, and what it makes of them: uint8 (n,H,W,C) both. Raises
+    DataError."""
+    x = model.preparation.prepare(images)
+    model.refresh()
+    return np.rint(255 * x).astype(np.uint8), given_back(model, model.scores(x))
 
 
 def pairs(images: Array, made: Array) -> Array:

@@ -27,7 +27,7 @@ PARTS = ("graph", "weights", "state", "rule", "trainer", "data", "settings")
 CHECKPOINT = Format("kitnet checkpoint 3", dict.fromkeys(PARTS, 1), frozenset({"settings"}))
 OLD = {"kitnet checkpoint 1": 1, "kitnet checkpoint 2": 2}  # 2: without a validation part
 MOST = 1 << 53  # of a count in a file
-LATER = ("parts", "of_outputs")  # fields that checkpoints of before do not have
+LATER = ("parts", "of_outputs", "told")  # fields that checkpoints of before do not have
 
 
 class ChangedError(RunError):
@@ -37,7 +37,7 @@ class ChangedError(RunError):
 @dataclass
 class Progress:
     """Where a run is: `step` steps of epoch number `epoch` (from 0) are done, in `seconds` of work;
-    `first_loss` is that of the first step."""
+    `first_loss` is that of the first step, `told` the part of the `score` that events have told of."""
 
     epoch: int = 0
     step: int = 0
@@ -46,16 +46,20 @@ class Progress:
     first_loss: float = 0.0
     score: Score = field(default_factory=Score)
     rows: list[EpochEnded] = field(default_factory=list)
+    told: Score = field(default_factory=Score)
 
     @classmethod
     def from_json(cls, data: object, steps: int) -> Progress:
         """The inverse of dataclasses.asdict, in a run of so many steps an epoch. Raises KitnetError."""
         told = dict(_fields(cls, data, "progress"))
         score, rows = _numbers(Score, told.pop("score"), "score"), told.pop("rows")
+        before = told.pop("told")
+        before = _numbers(Score, before, "told") if before else score
         if not isinstance(rows, list):
             raise KitnetError("its rows are no list")
         progress = cls(
             score=Score(**score),
+            told=Score(**before),
             rows=[EpochEnded(**_numbers(EpochEnded, row, "row")) for row in rows],
             **{name: _number(cls, name, value) for name, value in told.items()},
         )
@@ -66,6 +70,8 @@ class Progress:
         samples = progress.score.samples
         if (progress.score.correct or 0) > samples or (samples > 0) != (progress.step > 0):
             raise KitnetError(f"a score of {samples} samples after {progress.step} steps")
+        if progress.told.samples > samples:
+            raise KitnetError(f"{progress.told.samples} samples were told of, of {samples}")
         return progress
 
 

@@ -66,6 +66,8 @@ class Stepped:
     done: int  # steps since training began
     steps: int  # of this epoch
     rate: float | None  # the learning rate of this step, where the rule has one
+    # Some twenty times an epoch: means over the steps since the last event that has them.
+    recent: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from kitnet.train.checkpoint import Progress
 from kitnet.train.events import EpochEnded, Event, Finished, Warned
 from kitnet.train.folder import RunFolder
 from kitnet.train.given import parts_of
+from kitnet.train.going_on import Trained
 from kitnet.train.history import History
 from kitnet.train.in_memory import InMemory
 from kitnet.train.loop import Loop
@@ -29,7 +30,7 @@ from kitnet.train.recipe import complete
 from kitnet.train.records import recorded
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
-from kitnet.train.settings import Settings
+from kitnet.train.settings import Settings, check_kind
 from kitnet.train.step import pick_engine
 from kitnet.train.target import INPUT
 from kitnet.zoo import Card, Recipe, find_recipe
@@ -37,7 +38,7 @@ from kitnet.zoo.recipe import FOR_INPUT
 
 # of a run of `kitnet train`, which reads its network and its data itself
 NOT_HERE = (
-    *("model", "data", "data_dir", "split", "strict", "megapixels", "validation", "weights", "loss"),
+    *("model", "input", "data", "data_dir", "split", "strict", "megapixels", "validation", "weights", "loss"),
     *("target", "on_misfit"),
 )
 KNOWN = tuple(one.name for one in fields(Settings) if one.name not in NOT_HERE)
@@ -61,10 +62,16 @@ def fit(
     pair (x, y), or x alone where there is no y, or a Source: with it the model ends with the weights of the
     best epoch, without it with those of the last.
 
-    `settings` are those of `kitnet train` by their names there: epochs, batch, optimizer, schedule, lr,
-    momentum, decay, clip, average, freeze, patience, augment, seed, engine, threads. With `runs` or `name`
-    there is a run folder as `kitnet train` makes one; without them nothing is written. Weights that are
-    there already are trained further; those that nobody has used yet are drawn from `seed`.
+    `settings` are those of `kitnet train` by their names there: epochs, batch, accumulate, optimizer,
+    schedule, lr, momentum, decay, clip, average, groups, whiten, views, freeze, patience, augment, init,
+    seed, engine, threads, tensorboard, save_every. With `runs` or `name` there is a run folder as
+    `kitnet train` makes one; without them nothing is written. Weights that are there already are trained
+    further; those that nobody has used yet are drawn from `seed`.
+
+    Another `fit` goes on, as `kitnet train --resume RUN --epochs` does: epochs are counted on, the update
+    rule keeps its memory, and a schedule lasts as long as all epochs together, so that the rate does not
+    rise anew. On another number of samples, or by another batch, rule, rate, schedule or `freeze`, a training
+    of its own begins with the weights that are there, as with `kitnet.Model(model.net)`.
 
     `callbacks`, one or several, are called with each event (`kitnet.train.events`), and training ends after
     the step where one of them returns True. Warnings of the run are Python's warnings. Ctrl-C passes through,
@@ -80,26 +87,30 @@ def fit(
         )
     hearing = _callbacks(callbacks)
     parts = parts_of(x, y, validation, model.net.input_shape, model.classes, model.is_nameless)
-    told = _settings(model, settings or {}, parts)
+    told, before = _going_on(model, _settings(model, settings or {}, parts), len(parts.train))
     if told.patience is not None and validation is None:
         raise KitnetError("fit: patience needs a validation part; give validation=0.1, or a pair (x, y)")
     run = Run.on(model.name or "net", told, model, parts, resumed=False)
     model.examples = model.preparation.first(run.examples, GOLDEN)
     wanted = any((settings or {}).get(flag) is not None for flag in ("runs", "name"))
     saves = _folder(run) if wanted else InMemory()
-    loop, history = Loop(run, saves, Progress(), threading.Event()), History(saves.path)
+    progress = Progress() if before is None else before.go_on(run)
+    loop, history = Loop(run, saves, progress, threading.Event()), History(saves.path)
     try:
-        events = loop.events() if saves.path is None else recorded(loop.events(), run.settings)
-        with closing(events):
-            for event in events:
-                _hear(event, history)
-                for callback in hearing:
-                    if callback(event) is True:
-                        loop.stop.set()
+        _train(loop, history, hearing)
     finally:
+        model.trained = Trained.of(run, progress)
         saves.restore_best(model.net)
         model.refresh()
     return history
+
+
+def _going_on(model: Model, told: Settings, samples: int) -> tuple[Settings, Trained | None]:
+    """The settings for all epochs together, and the training that is gone on with, or none."""
+    before = model.trained
+    if before is None or not before.is_gone_on_with(told, samples):
+        return told, None
+    return before.longer(told), before
 
 
 def _callbacks(given: Any) -> tuple[Callback, ...]:
@@ -129,6 +140,7 @@ def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
             raise KitnetError(f"fit has no {shorten(name)}{nearest(name, KNOWN)}; known: {', '.join(KNOWN)}")
     if "freeze" in given:
         given["freeze"] = ",".join(words("freeze", given["freeze"], "conv1"))
+    given = {name: check_kind(name, value) for name, value in given.items()}
     loss = write_losses(model.loss, model.auxiliary)
     if parts.train.read(np.arange(1))[0][0].dtype.kind == "f":
         given.setdefault("augment", "none")
@@ -149,16 +161,27 @@ def _folder(run: Run) -> Saves:
     return Saves(folder, folder.lock())
 
 
+def _train(loop: Loop, history: History, hearing: Sequence[Callback]) -> None:
+    """All events, which everybody hears."""
+    settings, events = loop.run.settings, loop.events()
+    with closing(events if loop.saves.path is None else recorded(events, settings)) as heard:
+        for event in heard:
+            _hear(event, history)
+            for callback in hearing:
+                if callback(event) is True:
+                    loop.stop.set()
+
+
 def _hear(event: Event, history: History) -> None:
     match event:
         case Warned(text):
-            warnings.warn(text, stacklevel=4)  # the line that calls fit
+            warnings.warn(text, stacklevel=5)  # the line that calls fit
         case EpochEnded():
             history.rows.append(event)
         case Finished():
             history.summary = event.summary
             for name, what in (("diverged", ""), ("trouble", "nothing was learned: ")):
                 if event.summary.get(name):
-                    warnings.warn(f"{what}{event.summary[name]}", stacklevel=4)
+                    warnings.warn(f"{what}{event.summary[name]}", stacklevel=5)
         case _:
             pass

@@ -110,6 +110,10 @@ class RunFolder:
         found = [(match, path) for path in self.path.iterdir() if (match := _CHECKPOINT.fullmatch(path.name))]
         return [path for match, path in sorted(found, key=lambda one: -int(one[0][1]))]
 
+    def step_of(self, checkpoint: Path) -> int:
+        """The inverse of `checkpoint`."""
+        return int(checkpoint.stem.rpartition("-")[2])
+
     def remove_leftovers(self) -> None:
         """What was being written when the process was killed. Call it while the folder is locked."""
         for path in self.path.glob(".*.*.*"):

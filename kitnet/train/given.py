@@ -21,6 +21,7 @@ from kitnet.data.source import CHUNK, Images
 from kitnet.data.validation import with_validation
 
 SAMPLE: tuple[str, ...] = ("sample",)  # the class of all where there are none
+SAMPLES, LABELS = "samples or a Source", "the class of each sample, numbers or names"
 DEPTHS = (1, 3)  # of pictures: grey and colour
 
 
@@ -37,10 +38,17 @@ def parts_of(
     named = train.classes if classes else ()
     if validation is None:
         return Parts(train)
-    if isinstance(validation, int | float):
-        check_given(Given(), validation)
-        return with_validation(Parts(train), validation)
-    vx, vy = validation if isinstance(validation, tuple) and len(validation) == 2 else (validation, None)
+    if isinstance(validation, int | float | np.number):
+        share = validation.item() if isinstance(validation, np.number) else validation
+        check_given(Given(), share)
+        return with_validation(Parts(train), share)
+    is_pair = isinstance(validation, tuple) and len(validation) == 2
+    if classes and not is_pair and not isinstance(validation, Source):
+        raise DataError(
+            "validation: expected a share such as 0.1, a pair (x, y) or a Source, but got "
+            f"{shorten(validation)}"
+        )
+    vx, vy = validation if is_pair else (validation, None)
     return Parts(train, source_of(vx, vy, input_shape, named, nameless=not classes))
 
 
@@ -51,7 +59,7 @@ def source_of(x: Any, y: Any, input_shape: Shape, classes: Sequence[str], namele
         if y is not None:
             raise DataError(f"{x.name}: it has labels of its own; leave y out")
         return checked(x) if nameless else renumbered(checked(x), classes)
-    values = array("x", x)
+    values = _array("x", x, SAMPLES)
     if not classes:  # the network gives its input
         if y is not None:
             raise DataError("y: the network gives its input, and learns from x alone; leave y out")
@@ -59,7 +67,7 @@ def source_of(x: Any, y: Any, input_shape: Shape, classes: Sequence[str], namele
     elif y is None:
         raise DataError("y is missing; give the class of each sample, numbers or names")
     else:
-        labels, names = _labels(array("y", y), tuple(classes), nameless)
+        labels, names = _labels(_array("y", y, LABELS), tuple(classes), nameless)
     if values.dtype == np.uint8 and _is_of_pictures(input_shape):
         return Dataset(ARRAYS, values[..., None] if values.ndim == 3 else values, labels, names)
     return Arrays(ARRAYS, _floats(values, input_shape), labels, names)
@@ -85,7 +93,7 @@ def _samples(x: Any, preparation: Prepared) -> Images:
     axes = (3,) if is_of_arrays else (2, 3)
     if isinstance(x, list) and x and all(getattr(one, "ndim", 0) in axes for one in x):
         return [one if one.ndim == 3 else one[..., None] for one in x]  # pictures of sizes of their own
-    values = array("x", x)
+    values = _array("x", x, "samples, pictures, paths or a Source")
     if is_of_arrays:
         shape = preparation.input
         if values.dtype == np.uint8 and _is_of_pictures(shape):
@@ -96,6 +104,14 @@ def _samples(x: Any, preparation: Prepared) -> Images:
     if values.ndim == 2 or with_channels:  # one picture
         values = values[None]
     return values[..., None] if values.ndim == 3 else values
+
+
+def _array(name: str, given: Any, expected: str) -> Array:
+    """What is given as an array of some axes. Raises DataError for any other thing, such as None."""
+    values: Array = array(name, given)
+    if values.ndim == 0:
+        raise DataError(f"{name}: expected {expected}, but got {shorten(given)}")
+    return values
 
 
 def _is_of_pictures(shape: Shape) -> bool:

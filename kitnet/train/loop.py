@@ -46,6 +46,7 @@ from kitnet.train.target import INPUT
 from kitnet.train.trouble import diverged, trouble
 
 MEASURED_STEPS, MEASURED_SECONDS = 5, 2.0  # after which the time of an epoch is told
+LINES = 20  # times in an epoch that the means of its last steps are told
 
 
 @dataclass
@@ -194,7 +195,7 @@ class Loop:
             if time.monotonic() - self._saved > run.settings.seconds_between_saves:
                 self._check_weights()
                 self._save()
-        yield self._end_epoch()
+        yield from self._end_epoch()
 
     def _foretell(self, seconds: float) -> Iterator[Foretold]:
         """Once, when the first epoch has done some steps in so many seconds and is not over."""
@@ -229,7 +230,21 @@ class Loop:
             done=run.steps_done(progress),
             steps=run.loader.steps,
             rate=run.rule.scalars(self._update(progress.step - 1)).get("rate"),
+            recent=self._recent(),
         )
+
+    def _recent(self) -> dict[str, float] | None:
+        """The means over the steps since the last that were told, where these are due."""
+        progress, steps = self.progress, self.run.loader.steps
+        if progress.step * LINES // steps == (progress.step - 1) * LINES // steps:
+            return None
+        score, told = progress.score, progress.told
+        samples = score.samples - told.samples
+        recent = {"loss": (score.loss_sum - told.loss_sum) / samples}
+        if score.correct is not None:
+            recent["accuracy"] = (score.correct - (told.correct or 0)) / samples
+        progress.told = Score(score.samples, score.loss_sum, score.correct)
+        return recent
 
     def _update(self, step: int) -> int:
         """The number, since training began, of the update that a step of this epoch (from 0) is part of."""
@@ -246,7 +261,9 @@ class Loop:
         place = self._update(done), before * run.loader.batch, update
         return judged_step(self.step_of, run.model, x, labels, *place)
 
-    def _end_epoch(self) -> EpochEnded:
+    def _end_epoch(self) -> Iterator[EpochEnded]:
+        """The row, which is told before the run can go on behind it, so that whoever writes it down lacks
+        none."""
         progress, score, part = self.progress, self.progress.score, self.run.parts.validation
         with self.judged():
             validation = self._score(self.run.examples if part is None else part)
@@ -263,10 +280,13 @@ class Loop:
             self._save_model()
         progress.seconds += progress.epoch_seconds
         progress.epoch += 1
-        progress.step, progress.epoch_seconds, progress.score = 0, 0.0, Score()
+        progress.step, progress.epoch_seconds = 0, 0.0
+        progress.score, progress.told = Score(), Score()
         self.saves.write_rows(progress.rows)
-        self._save()
-        return row
+        try:
+            yield row
+        finally:
+            self._save()
 
     # What is judged and saved
 

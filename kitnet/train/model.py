@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kitnet.base import html
+from kitnet.base.argument import whole
 from kitnet.base.error import KitnetError, ModelFileError, shorten
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
@@ -35,6 +36,7 @@ from kitnet.zoo import MODELS
 
 if TYPE_CHECKING:
     from kitnet.engine import Scores
+    from kitnet.train.going_on import Trained
     from kitnet.train.history import History
     from kitnet.train.metrics import Score
 
@@ -82,6 +84,7 @@ class Model:
         self.loss: Loss = usual
         self.compiled: Scores | None = None  # scores by the engine; None: by the formulas
         self.views = Views()  # of a picture, whose scores are averaged
+        self.trained: Trained | None = None  # what another `fit` goes on from
         self.examples: Array | None = None  # some samples of training, with which a file is verified
         self._preparation = preparation
         self.classes: tuple[str, ...] = ()
@@ -153,11 +156,11 @@ class Model:
         **settings: Any,
     ) -> History:
         """Train on samples x and their classes y, without y where the network gives its input, and give what
-        every epoch was: see `kitnet.train.fit`."""
+        every epoch was. Another call goes on where this one ends: see `kitnet.train.fit`."""
         from kitnet.train.fitting import fit  # which trains models
 
         if runs is not None:
-            settings["runs"] = str(runs)
+            settings["runs"] = str(runs) if isinstance(runs, Path) else runs
         given = {"epochs": epochs, "batch": batch, "name": name, **settings}
         return fit(self, x, y, validation, callbacks, given)
 
@@ -175,6 +178,8 @@ class Model:
             from kitnet.train.reconstruction import reconstructed  # which is about models
 
             return reconstructed(self, x)
+        if top is not None:
+            whole("top", top, 1)
         probabilities = self.probabilities(x)
         if top is None:
             best = probabilities.argmax(1)

@@ -7,12 +7,12 @@ import json
 import math
 import time
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from kitnet.base.error import RunError
+from kitnet.base.error import RunError, UnwrittenError
 from kitnet.files import write_whole
 from kitnet.files.event_file import first_event, record, scalars_event, start_event
 from kitnet.train.events import EpochEnded, Event, Started, Stepped, Warned
@@ -22,7 +22,6 @@ from kitnet.train.settings import Settings
 from kitnet.train.step import pick_engine
 
 METRICS, ENVIRONMENT = "metrics.jsonl", "env.json"
-LINES = 20  # of metrics.jsonl in an epoch, besides the one at its end
 
 
 def recorded(events: Generator[Event, None, None], settings: Settings) -> Generator[Event, None, None]:
@@ -61,9 +60,7 @@ class Journal:
                 self._file = FileIO(self._path, "ab")
             self._file.write(content)
         except OSError as error:
-            raise RunError(
-                f"{self._path}: cannot be written ({error.strerror}); choose another folder"
-            ) from None
+            raise UnwrittenError(self._path, error) from None
 
     def close(self) -> None:
         if self._file is not None:
@@ -77,7 +74,6 @@ class Records:
     folder: Path
     started: Started
     settings: Settings
-    _sums: dict[str, float] = field(default_factory=dict)  # of the epoch up to the last line
     _last: Stepped | None = None
     _linked: bool = False
     _before: Path | None = None  # what `latest` pointed to
@@ -107,24 +103,9 @@ class Records:
     def step(self, event: Stepped) -> None:
         """A line each so many steps: means over the steps since the line before it in this epoch."""
         self._last = event
-        sums = {
-            "samples": float(event.samples),
-            "loss": event.loss * event.samples,
-        }
-        if event.accuracy is not None:
-            sums["accuracy"] = event.accuracy * event.samples
-        if event.step == 1:
-            self._sums = dict.fromkeys(sums, 0.0)
-        elif not self._sums:  # a run goes on within an epoch
-            self._sums = sums
-        if event.step * LINES // event.steps == (event.step - 1) * LINES // event.steps:
-            return
-        samples = sums["samples"] - self._sums["samples"]
-        if samples:
-            means = {name: (sums[name] - self._sums[name]) / samples for name in sums if name != "samples"}
+        if event.recent is not None:
             told = {"images_per_second": event.images_per_second}
-            self._write(event.epoch, event.done, means | self._rate(event) | told)
-            self._sums = sums
+            self._write(event.epoch, event.done, event.recent | self._rate(event) | told)
 
     def epoch(self, row: EpochEnded) -> None:
         """A line with what results.csv has of the epoch."""

@@ -19,6 +19,7 @@ from kitnet.data.validation import with_validation
 from kitnet.data.views import Views
 from kitnet.layers import Loss
 from kitnet.net import Net, Weights, parse, usual_loss
+from kitnet.net.language import read_volume
 from kitnet.net.objective import goals_of, with_goals
 from kitnet.net.weighted_losses import write_losses
 from kitnet.optim import Rule
@@ -73,7 +74,7 @@ class Run:
     @classmethod
     def of(cls, settings: Settings) -> Run:
         """The run that is told of. Raises KitnetError where the parts of it do not fit each other."""
-        net, card, of_recipe = network(settings.model, settings.on_misfit)
+        net, card, of_recipe = network(settings.model, settings.on_misfit, settings.input)
         name = card.name if of_recipe is None else settings.model
         if card.name not in MODELS and target_of(net, settings.target) == INPUT:
             card = replace(card, recipe=FOR_INPUT)
@@ -99,6 +100,7 @@ class Run:
         settings = replace(
             settings,
             model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
+            input=settings.input if card.name in MODELS else None,
             data=data if data in NAMES else absolute(data),
             data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
             weights=None if settings.weights is None else absolute(settings.weights),
@@ -279,7 +281,7 @@ class Run:
             **counts(self.parts),
             **self._results(best, test),
             "seconds": progress.seconds,
-            "images_per_second": progress.epoch * len(self.parts.train) / progress.seconds,
+            "images_per_second": len(progress.rows) * len(self.parts.train) / progress.seconds,
             "engine": engine,
             **({"changes": len(self.changes.made)} if self.changes.made else {}),
             "kitnet": __version__,
@@ -306,14 +308,21 @@ def updates(settings: Settings, loader: Loader) -> int:
     return -(-loader.steps // (settings.accumulate or 1))
 
 
-def network(model: str, on_misfit: str | None = None) -> tuple[Net, Card, str | None]:
-    """The name of a model or a recipe, or a line -> the network, a card, for a line one with the usual
-    numbers, and the data set of the recipe."""
+def network(
+    model: str, on_misfit: str | None = None, input: str | None = None
+) -> tuple[Net, Card, str | None]:
+    """The name of a model or a recipe, or a line, perhaps with another input -> the network, a card, for a
+    line one with the usual numbers, and the data set of the recipe."""
+    try:
+        volume = None if input is None else read_volume(input)
+    except ValueError:
+        raise KitnetError(f"--input {shorten(input)} is no volume; write it like 32x32x3") from None
     if "->" in model or "→" in model:
-        net = parse(model, on_misfit=on_misfit)
+        net = parse(model, input=volume, on_misfit=on_misfit)
         return net, Card("net", "", lambda: net), None
     card, data = find_recipe(model)
-    return card.build(), card, data
+    net = card.build() if volume is None else parse(card.line, input=volume, on_misfit=on_misfit)
+    return net, card, data
 
 
 def own_rule_card(model: str) -> Card | None:

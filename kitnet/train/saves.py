@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import shlex
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kitnet.base.error import RunError
+from kitnet.base.error import RunError, UnwrittenError
 from kitnet.base.spec import Array
 from kitnet.files import Lock, copy_whole, remove
 from kitnet.net import Net
 from kitnet.train.checkpoint import ChangedError, Progress, Training, load_checkpoint, save_checkpoint
-from kitnet.train.events import EpochEnded
+from kitnet.train.events import EpochEnded, Event
 from kitnet.train.folder import RunFolder
 from kitnet.train.model import Model
 
 FORMAT_1 = "checkpoint.safetensors"  # of a run of format 1
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # reasons that more room mends
 
 
 @dataclass
@@ -61,6 +65,20 @@ class Saves:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """What is told of the run when it has ended. Raises RunError."""
         self.folder.write_summary(summary)
+
+    def telling(self, events: Generator[Event, None, None]) -> Generator[Event, None, None]:
+        """The events; where a file cannot be written the error says what is saved, and how the run goes
+        on."""
+        try:
+            yield from events
+        except UnwrittenError as error:
+            if self.newest is None:
+                raise
+            mended = "there is room" if error.error.errno in FULL else "that is mended"
+            raise error.with_remedy(
+                f"everything up to step {self.folder.step_of(self.newest)} is saved: once {mended}, go on "
+                f"with kitnet train --resume {shlex.quote(str(self.path))}"
+            ) from None
 
     def kept(self, rows: list[EpochEnded]) -> str:
         """What is left where the loss is lost after these epochs."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import tomli_w
 
 from kitnet.base.argument import batch_size, thread_count, whole
@@ -67,6 +68,7 @@ class Settings:
     tensorboard: bool | None = None  # whether event files are written, too
     engine: str | None = None  # compiled or formula; compiled where llvmlite is there
     threads: int | None = None  # of the compiled engine, changing no bit; all usable cores
+    input: str | None = None  # another input volume of a network of the zoo, such as 64x64x3
 
     def __post_init__(self) -> None:
         if self.epochs is not None:
@@ -132,16 +134,26 @@ class Settings:
         except ValueError as error:
             raise RunError(f"{path}: not the arguments of a run ({cut(str(error))})") from None
         kinds = get_type_hints(cls)
-        for name, value in given.items():
+        for name in given:
             if name not in kinds:
                 raise RunError(f"{path}: unknown argument {shorten(name)}{nearest(name, kinds)}")
-            kind = next(iter(get_args(kinds[name])), kinds[name])
-            if type(value) is not kind and (kind, type(value)) != (float, int):
-                raise RunError(f"{path}: {name} is {shorten(value)}; expected {_KINDS[kind]}")
         try:
+            for name, value in given.items():
+                check_kind(name, value)
             return cls(**given)
         except KitnetError as error:
             raise RunError(f"{path}: {error}") from None
+
+
+def check_kind(name: str, value: object) -> Any:
+    """The value of the setting of this name, where numbers may be NumPy's. Raises KitnetError for one of
+    another type."""
+    kind = get_type_hints(Settings)[name]
+    kind = next(iter(get_args(kind)), kind)
+    own = value.item() if isinstance(value, np.generic) else value
+    if type(own) is not kind and (kind, type(own)) != (float, int):
+        raise KitnetError(f"{name} is {shorten(value)}; expected {_KINDS[kind]}")
+    return own
 
 
 def _parse(content: bytes) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def train(
     saves = Saves(folder, folder.lock())
     run.changes.path = folder.path / CHANGES
     loop = Loop(run, saves, Progress(), stop or threading.Event(), compiling)
-    return recorded(loop.events(), run.settings)
+    return saves.telling(recorded(loop.events(), run.settings))
 
 
 def resume(
@@ -85,7 +85,7 @@ def resume(
         lock.close()
         raise
     loop = Loop(run, saves, progress, stop or threading.Event(), compiling, remark)
-    return recorded(loop.events(), run.settings)
+    return saves.telling(recorded(loop.events(), run.settings))
 
 
 def reopen(where: str | Path, compiling: Compiling | None = None) -> Iterator[Event]:

@@ -45,6 +45,7 @@ def test_a_mistake_has_no_traceback(start):
     )
 
 
+@pytest.mark.slow
 def test_train_evaluate_verify_predict(start, easy, picture):
     line = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
     status, _, err = ended(start("train", line, "--data", easy, "--epochs", "10", "--batch", "10"))
@@ -109,6 +110,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_it_at_once(start, here, easy):
     process = start("train", "8x8x1 -> fc10", "--data", easy, "--engine", "formula", program=("-c", SLOW))
     wait_for(process, "in a step")

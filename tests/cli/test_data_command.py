@@ -46,6 +46,30 @@ def test_what_is_found(say, folder):
     ]
 
 
+def test_pictures_in_two_classes(say, say_json, folder):
+    """In one part: the same file listed twice, and two files of the same pixels."""
+    train = folder / "train"
+    shutil.copy(train / "cat" / "a.png", train / "dog" / "c.png")
+    shutil.copy(train / "cat" / "a.png", train / "cat" / "d.png")  # in one class it is no contradiction
+    told = say("data", folder).out.splitlines()
+    at = told.index("1 of 7 train images stand there in another class, too:")
+    assert told[at + 1] == f"  {train}/dog/c.png (dog) is {train}/cat/a.png (cat)"
+    rows = ["path,label,part", "cat/b.png,cat,train", "cat/b.png,dog,train", "dog/b.png,dog,test"]
+    (train / "set.csv").write_text("\n".join(rows))
+    told = say("data", train / "set.csv").out.splitlines()
+    at = told.index("1 of 2 train images stand there in another class, too:")
+    assert told[at + 1] == f"  {train}/cat/b.png is listed as cat and as dog"
+    assert say_json("data", train / "set.csv")["contradictions"] == [
+        {
+            "part": "train",
+            "picture": f"{train}/cat/b.png",
+            "label": "dog",
+            "other": f"{train}/cat/b.png",
+            "other_label": "cat",
+        }
+    ]
+
+
 def test_as_json(say_json, folder):
     found = say_json("data", folder)
     assert found["train"]["classes"] == {"cat": 3, "dog": 2}
@@ -72,6 +96,9 @@ def test_the_contact_sheet(say, folder, here):
     assert left.shape == right.shape and (left != right).any()
     found = say("data", folder, "--show", "no/where.png")
     assert found.status == 2 and found.err.startswith("kitnet: no/where.png: cannot be written")
+    assert say("data", folder, "--show", "sheet.jpg").err == (
+        "kitnet: --show sheet.jpg: pictures are written as PNG; give a name such as maps.png\n"
+    )
 
 
 def test_deviation_of_colours(say_json, tmp_path):

@@ -71,6 +71,13 @@ def test_predict_writes_each_image_and_what_becomes_of_it(trained, say, refused,
     )
     said = say("predict", "runs/net-1", "none.png", "b.png", "-o", "one.png")
     assert (said.status, said.out) == (2, "one.png: the image, and what the model makes of it\n")
+    assert refused("predict", "runs/net-1", "a.png", "-o", "out.xyz") == (
+        "-o out.xyz: pictures are written as PNG; give a name such as maps.png"
+    )
+    assert not (here / "out.xyz").exists()
+    assert refused("export", "runs/net-1", "--html", "page.html") == (
+        "the model gives its input, not classes, which a page shows; export a classifier"
+    )
 
 
 def test_a_classifier_gives_no_pictures(say, refused, easy):

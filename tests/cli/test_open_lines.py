@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 from catalogue import row
 
+import kitnet
+from kitnet.base.error import KitnetError
+from kitnet.train import Settings
+from kitnet.train.run import Run
+
 PATTERN = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
 GIVEN = ("--input", "32x32x3", "--set", "N=2", "M=3", "K=1")
 PRINTED = "32x32x3 -> [[conv3-32 same -> relu]*2 -> maxpool2]*3 -> fc128 -> relu -> fc10"
@@ -55,11 +60,29 @@ def test_a_run_remembers_the_line_with_nothing_left_open(say, easy, here):
 def test_a_network_of_the_zoo_trains_on_another_input_as_its_card_says(say, easy, here):
     words = ("--input", "36x36x1", "--data", easy, "--epochs", "1", "--engine", "formula")
     assert say("train", "lenet5-modern", *words).status == 0
-    found = tomllib.loads(Path("runs/net-1/args.toml").read_text())
-    assert found["model"].startswith("36x36x1 -> C1:conv5-6")
+    found = tomllib.loads(Path("runs/lenet5-modern-1/args.toml").read_text())
+    summary = json.loads(Path("runs/lenet5-modern-1/summary.json").read_text())
+    assert summary["network"].startswith("36x36x1 -> C1:conv5-6") and found["input"] == "36x36x1"
     assert say("train", "lenet5-modern", *words[2:]).status == 0
-    usual = tomllib.loads(Path("runs/lenet5-modern-1/args.toml").read_text())
-    assert {**usual, "model": found["model"]} == found
+    usual = tomllib.loads(Path("runs/lenet5-modern-2/args.toml").read_text())
+    assert {**usual, "input": "36x36x1"} == found
+    assert say("train", "--resume", "runs/lenet5-modern-1", "--epochs", "2").status == 0
+    model = kitnet.load("runs/lenet5-modern-1")
+    assert model.net.input_shape == (36, 36, 1)
+
+
+def test_a_network_of_the_zoo_on_another_input_gets_a_last_layer_for_the_data(say, easy, here):
+    said = say("train", "vgg16", "--input", "32x32x1", "--data", easy, "--epochs", "0")
+    assert said.err == "kitnet: --epochs 0 is not possible; use 1 or more\n"
+    run = Run.of(Settings("vgg16", input="32x32x1", data=easy))
+    net = run.model.net
+    assert (net.input_shape, net.output_shape, run.settings.input) == ((32, 32, 1), (10,), "32x32x1")
+    assert run.notes[0] == (
+        f"the network ends in 1000 but {easy} has 10 classes: fc10 is in the place of its last layer"
+    )
+    with pytest.raises(KitnetError) as caught:
+        Run.of(Settings("vgg16", input="big", data=easy))
+    assert str(caught.value) == "--input 'big' is no volume; write it like 32x32x3"
 
 
 REFUSED = [

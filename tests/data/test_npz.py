@@ -77,6 +77,26 @@ def test_names_and_labels_in_a_column(tmp_path: Path) -> None:
     assert train.labels.shape == (6,)
 
 
+def test_numbers_with_gaps(tmp_path: Path) -> None:
+    """The classes are the distinct training labels; a class that one part lacks is no gap."""
+    path, given = tmp_path / "set.npz", arrays()
+    for name in ("y_train", "y_test"):
+        given[name] = arrays()[name].astype(np.int64) * 100
+    train, _, test = load(saved(path, **given))
+    assert train.classes == test.classes == ("0", "100", "200")
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1, 2, 2, 1, 0], [2, 0, 1])
+    for wrong in (50, 300, -1):
+        assert refusal(saved(path, **given | {"y_test": np.array([0, wrong, 100])})) == (
+            f"label {wrong} of sample 1 is none of the 3 classes to train with, 0, 100, 200"
+        )
+    given |= {"y_train": np.array([0, 3, 1, 1, 3, 0]), "y_test": np.array([0, 2, 1])}
+    assert load(saved(path, **given))[0].classes == ("0", "1", "2", "3")
+    assert refusal(saved(path, **given | {"y_train": np.array([0, -1, 1, 1, 3, 0])})) == (
+        "label -1 of sample 1 is negative; classes are numbered from 0, so leave such pictures out or number "
+        "them anew"
+    )
+
+
 def test_labels_that_are_names(tmp_path: Path) -> None:
     given = arrays()
     names = np.array(["cat", "ant", "dog"])

@@ -150,3 +150,17 @@ def test_a_file_that_cannot_be_read_is_tried_again(folder: Path, decoded: list[s
 def test_more_megapixels_are_an_own_condition(folder: Path, decoded: list[str]) -> None:
     assert len(load(folder, megapixels=1e-5).train) == 2  # 3x2 and 3x3
     assert len(load(folder).train) == 4
+
+
+def test_what_is_looked_at_is_told(decoded: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many files are done, of all; nothing where the cache has them."""
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    heard: list[tuple[int, int]] = []
+    with module.heard_by(lambda done, every: heard.append((done, every))):
+        load(folder)
+        assert heard == [(2, 7), (4, 7), (6, 7), (7, 7)] and len(decoded) == 7
+    load(folder)
+    with module.heard_by(lambda done, every: heard.append((done, every))):
+        (folder / "train" / "one" / "a.png").touch()
+        load(folder)
+    assert heard[4:] == [(2, 7), (4, 7), (6, 7), (7, 7)] and len(decoded) == 8

@@ -30,7 +30,7 @@ MANY_CASES = {"conv", "maxpool"}  # which take half a minute
 @pytest.mark.parametrize(
     "word", [pytest.param(w, marks=pytest.mark.slow if w in MANY_CASES else ()) for w in LAYERS]
 )
-@pytest.mark.sample(13)
+@pytest.mark.sample(26, 4)
 def test_every_layer_and_case(word: str, executor: Compiled) -> None:
     for case in LAYERS[word].cases():
         check_executor(case, executor)

@@ -28,7 +28,7 @@ def word(norm: str) -> str:
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("layout", ["images", "channels"])
-@pytest.mark.sample(8)
+@pytest.mark.sample(13)
 def test_training_as_by_the_formulas(norm: str, layout: str) -> None:
     """A value that several read, an activation behind, the norm first of all, odd sizes and batches."""
     first = norm.replace("4", "3")

@@ -61,7 +61,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("line", LINES)
-@pytest.mark.sample(5)
+@pytest.mark.sample(9)
 def test_both_engines_train_to_the_same_losses(line: str) -> None:
     net, rule, found = kitnet.parse(line), Sgd(0.02), []
     for compiled in (True, False):

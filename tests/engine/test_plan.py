@@ -51,9 +51,9 @@ CASES = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("batch", [3, 40])
+@pytest.mark.sample(211, 3)
 def test_layer_in_a_training_plan(case: Case, batch: int) -> None:
     random = np.random.default_rng(batch)
     net = net_around(case).initialise(1)
@@ -89,7 +89,7 @@ RELU_NORMS = NETS["norms"].replace("tanh", "relu")
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("batch", [1, 20, 64, pytest.param(300, marks=pytest.mark.slow)])
-@pytest.mark.sample(11)
+@pytest.mark.sample(17)
 def test_training_step_of_whole_networks(name: str, batch: int) -> None:
     random = np.random.default_rng(batch)
     net = coarse(kitnet.parse(NETS[name]), 2)
@@ -107,7 +107,7 @@ def test_training_step_of_whole_networks(name: str, batch: int) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("batch", [1, 20, 300])
-@pytest.mark.sample(5)
+@pytest.mark.sample(9)
 def test_scores_of_whole_networks(name: str, batch: int) -> None:
     net = kitnet.parse(NETS[name]).initialise(3)
     loss = usual_loss(net.graph)

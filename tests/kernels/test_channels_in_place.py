@@ -79,7 +79,7 @@ def check_exactly(p: Problem, cpu: Cpu | None = None, at: str = "end") -> None:
 
 @pytest.mark.parametrize("at", ["start", "end"])
 @pytest.mark.parametrize("p", CASES.values(), ids=CASES.keys())
-@pytest.mark.sample(3)
+@pytest.mark.sample(7)
 def test_hard_cases(p: Problem, at: str) -> None:
     check_exactly(p, at=at)
 

@@ -143,7 +143,7 @@ def test_activation(layer, cpu):
         assert (abs(y.get() - want) <= ROUNDINGS[layer.word] * EPS * size).all()
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 @EACH_LEVEL
 @EACH_LAYER
 def test_activation_gradient(layer, cpu):

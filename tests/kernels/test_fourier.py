@@ -191,7 +191,7 @@ def test_many_drawn_problems(level: str):
 
 
 @pytest.mark.parametrize("side", fourier.SIDES)
-@pytest.mark.sample(3)
+@pytest.mark.sample(6)
 def test_the_rms_error_of_many_channels_is_below_a_third_of_a_millionth(side: int):
     """That of the direct sums, of 1600 terms, is 0.66 millionths."""
     p = Problem(side, (14, 14), (5, 5), ((2, 2), (2, 2)), 64, 14)

@@ -258,7 +258,7 @@ SUMS: dict[str, Any] = {
 
 @EACH_LEVEL
 @pytest.mark.parametrize("kind", SUMS)
-@pytest.mark.sample(6)
+@pytest.mark.sample(12)
 def test_pools_of_sums(cpu, kind):
     """n additions, and what is done with each number and with the sum, round once each: n + 4 roundings of
     the pool of |x|, whose squares are rounded with the sum. Gradients come from n windows at most."""

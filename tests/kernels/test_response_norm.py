@@ -149,6 +149,7 @@ def memory(t: Trial, dense: Volume, values: NDArray, beyond: float) -> Slab | ND
 
 @EACH_LEVEL
 @pytest.mark.parametrize("region", ["within", "contrast"])
+@pytest.mark.sample(3)
 def test_within_maps(cpu: Cpu, region: str) -> None:
     """Of contrasts from the deviations and back over the means as well."""
     made, kernels = trials(cpu, region), []

@@ -26,15 +26,18 @@ from planted import FLOORS
 ROOT = PACKAGE.parent
 MUTANTS = [*chain.from_iterable(FLOORS.values())]
 JOBS = 2
+SAMPLE = 14  # bugs that CI plants
 SECONDS, EACH = 120, 30  # at most for a run of tests, and for each of them; the machine may be slow
 FAILED = 1  # pytest's exit status where tests ran and failed; 2 and more: they did not run
 
 
 def sample(size: int) -> list[Mutant]:
-    """The floors in turn, each with mutants from its first file to its last."""
+    """The floors in turn, of few mutants evenly picked ones, each with mutants from its first file to its
+    last."""
     each = -(-size // len(FLOORS))
     rows = [mutants[:: max(1, len(mutants) // each)][:each] for mutants in FLOORS.values()]
-    return [mutant for turn in zip_longest(*rows) for mutant in turn if mutant][:size]
+    found = [mutant for turn in zip_longest(*rows) for mutant in turn if mutant]
+    return found[:: max(1, len(found) // size)][:size]
 
 
 def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
@@ -117,10 +120,10 @@ def names(file: str) -> set[str]:
     return set(re.findall(r"(?:def|class) (\w+)", (ROOT / "tests" / file).read_text("utf-8")))
 
 
-@pytest.mark.parametrize("floor", FLOORS)
-def test_every_anchor_is_found_and_every_named_test_exists(floor: str) -> None:
+def test_every_anchor_is_found_and_every_named_test_exists() -> None:
+    """In one test: whatever process it falls to parses the package once."""
     wrong = []
-    for mutant in FLOORS[floor]:
+    for mutant in MUTANTS:
         file, *_, name = mutant.test.split("::")
         if name.split("[")[0] not in names(file):
             wrong.append(f"no test is called {mutant.test}")
@@ -137,7 +140,7 @@ def test_every_anchor_is_found_and_every_named_test_exists(floor: str) -> None:
 def test_no_bug_is_planted_twice() -> None:
     assert [mutant for mutant, times in Counter(MUTANTS).items() if times > 1] == []
     assert len(MUTANTS) >= 300
-    assert len(sample(40)) == len(set(sample(40))) == 40
+    assert all(len(sample(size)) == len(set(sample(size))) == size for size in (SAMPLE, 40))
 
 
 FILES = {
@@ -210,7 +213,7 @@ def test_anchors_that_are_not_found_once(where: str, right: str, index: int | No
 
 @pytest.mark.slow
 def test_a_sample_is_killed(copies: SimpleQueue[Path]) -> None:
-    kill(sample(40), copies)
+    kill(sample(SAMPLE), copies)
 
 
 @pytest.mark.long
@@ -225,9 +228,11 @@ HARMLESS = Mutant("say", "'x'.join(map(str, shape))", "('x').join(map(str, shape
 def test_a_change_that_is_no_bug_survives(copies: SimpleQueue[Path]) -> None:
     """The runner can fail: otherwise a broken runner would kill everything."""
     harmless = HARMLESS._replace(test="base/test_shape.py::test_say")
-    assert survivor(harmless, copies).endswith("is not killed by base/test_shape.py::test_say (status 0)")
+    assert survivor(harmless, *plant(harmless), copies).endswith(
+        "is not killed by base/test_shape.py::test_say (status 0)"
+    )
 
 
 def test_a_test_that_does_not_run_kills_nothing(copies: SimpleQueue[Path]) -> None:
     gone = HARMLESS._replace(test="base/test_shape.py::test_gone")
-    assert survivor(gone, copies).endswith("test_gone (status 4)")
+    assert survivor(gone, *plant(gone), copies).endswith("test_gone (status 4)")

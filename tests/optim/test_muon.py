@@ -90,6 +90,7 @@ def test_filters_of_many_outputs_are_stretched() -> None:
 
 
 @pytest.mark.parametrize("line", [WIDE, GROUPS])
+@pytest.mark.sample(2)
 def test_compiled_muon_follows_its_formula_and_threads_change_no_bit(line: str) -> None:
     rng = np.random.default_rng(4)
     net = parse(line)

@@ -17,6 +17,8 @@ ROUTES = routes(Training.of(Settings()))
 PAGES = [route.path for route in ROUTES if getattr(route, "methods", None) == {"GET", "HEAD"}]
 ASKED = [route.path for route in ROUTES if getattr(route, "methods", None) == {"POST"}]
 SOCKETS = [route.path for route in ROUTES if not hasattr(route, "methods")]
+# The first page, and of the files that it loads, which all have one route's function, each tenth at once.
+EACH_PAGE = [pytest.param(path, marks=pytest.mark.slow if i % 10 else ()) for i, path in enumerate(PAGES)]
 FOREIGN_HOSTS = ["localhost:18080", "127.0.0.1", "127.0.0.1:18081", "evil.example:18080", "127.0.0.1:18080."]
 FOREIGN_ORIGINS = [
     *("http://evil.example", "null", "http://localhost:18080", "https://127.0.0.1:18080", ""),
@@ -70,7 +72,7 @@ def test_the_first_visit_brings_the_cookie(guard, stranger):
     assert page.status_code == 200 and guard.token not in page.text
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", EACH_PAGE)
 def test_pages(client, path):
     answer = ask(client, "GET", path, origin=None)
     assert answer.status_code == 200
@@ -82,7 +84,7 @@ def test_pages(client, path):
     assert ask(client, "GET", path).status_code == 200
 
 
-@pytest.mark.parametrize("path", [*PAGES, *ASKED])
+@pytest.mark.parametrize("path", [*EACH_PAGE, *ASKED])
 def test_a_foreign_host(client, path):
     method = "POST" if path in ASKED else "GET"
     for host in FOREIGN_HOSTS:
@@ -91,7 +93,7 @@ def test_a_foreign_host(client, path):
         assert answer.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", [*PAGES, *ASKED])
+@pytest.mark.parametrize("path", [*EACH_PAGE, *ASKED])
 def test_a_foreign_origin(client, path):
     method = "POST" if path in ASKED else "GET"
     for origin in FOREIGN_ORIGINS:
@@ -104,7 +106,7 @@ def test_what_is_asked_for_has_an_origin(client, path):
     assert ask(client, "POST", path, origin=None, json={}).status_code == 403
 
 
-@pytest.mark.parametrize("path", [*PAGES, *ASKED])
+@pytest.mark.parametrize("path", [*EACH_PAGE, *ASKED])
 def test_no_token(guard, stranger, path):
     method = "POST" if path in ASKED else "GET"
     wrong = guard.token[:-1] + ("A" if guard.token[-1] != "A" else "B")
@@ -118,7 +120,7 @@ def test_no_token(guard, stranger, path):
         assert ask(stranger, method, f"{path}?token={guard.token}").status_code == 403
 
 
-@pytest.mark.parametrize("path", [*PAGES, *ASKED])
+@pytest.mark.parametrize("path", [*EACH_PAGE, *ASKED])
 def test_a_wrong_method(client, path):
     right = {"POST"} if path in ASKED else {"GET", "HEAD"}
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"} - right:

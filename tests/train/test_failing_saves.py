@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from kitnet.base.error import RunError
-from kitnet.train import EpochEnded, Finished, Model, Settings, resume, train
+from kitnet.train import EpochEnded, Finished, Model, Settings, Stepped, resume, train
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 MODULES = {"mkstemp": tempfile, "write": os, "fsync": os, "replace": os}
@@ -77,15 +77,21 @@ CASES = [(name, number) for name, times in TIMES.items() for number in range(tim
 def test_a_call_that_fails(settings, monkeypatch, whole, name, number):
     running = train(settings(**TOLD))
     folder = next(running).folder
+    ended = False
     for event in running:
-        if isinstance(event, EpochEnded):
+        ended |= isinstance(event, EpochEnded)
+        if ended and isinstance(event, Stepped):  # the first epoch is saved
             break
     kept, before = max(folder.glob("checkpoint-*")), end(folder)
     with monkeypatch.context() as patch:
         fail(patch, name, number)
         with pytest.raises(RunError) as caught:
             list(running)
-    assert "cannot be written (No space left on device)" in str(caught.value)
+    path, _, text = str(caught.value).partition(": ")
+    assert path.startswith(f"{folder}/") and text == (
+        f"cannot be written (No space left on device); everything up to step {int(kept.stem[-8:])} is saved: "
+        f"once there is room, go on with kitnet train --resume {folder}"
+    )
     assert not (folder / "summary.json").exists()
     assert kept.exists() and Model.verify(folder) == (8, 0.0)
     if number <= TIMES[name] - (name == "fsync"):  # the last one syncs the folder, when the file is there

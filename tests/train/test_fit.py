@@ -423,6 +423,14 @@ WRONG: dict[str, Any] = {
     "classes is empty; give the names of the 3 classes, or leave it out where they are numbers": (
         lambda m: kitnet.Model("4 -> fc3", classes=())
     ),
+    "x: expected samples or a Source, but got None": lambda m: m.fit(None, Y),
+    "y: expected the class of each sample, numbers or names, but got 3": lambda m: m.fit(X, 3),
+    "validation: expected a share such as 0.1, a pair (x, y) or a Source, but got 'a'": lambda m: m.fit(
+        X, Y, validation="a"
+    ),
+    "epochs is '5'; expected a whole number": lambda m: m.fit(X, Y, epochs="5"),
+    "lr is 'fast'; expected a number": lambda m: m.fit(X, Y, lr="fast"),
+    "runs is 3; expected a text in quotes": lambda m: m.fit(X, Y, runs=3),
     "callbacks: expected functions of an event, such as [print], but got 3": lambda m: m.fit(
         X, Y, callbacks=3
     ),
@@ -441,6 +449,14 @@ def test_mistakes_in_one_line(text: str) -> None:
 
 
 def test_what_a_fitted_model_does_not_take() -> None:
+    model = fitted()
+    for wrong in (None, 3, {}, object()):
+        assert refused(lambda x=wrong: model.predict(x)).startswith(
+            "x: expected samples, pictures, paths or a Source, but got "
+        )
+    assert refused(lambda: model.evaluate(None, Y)) == "x: expected samples or a Source, but got None"
+    assert refused(lambda: model.predict(X, top="a")) == "top 'a' is no whole number; use 1 or more"
+    assert model.fit(X, Y, epochs=np.int64(1), lr=np.float32(0.5), engine="formula").summary["lr"] == 0.5
     assert refused(lambda: fitted().predict(X / 255)) == (
         "preparation: pixels of type float64; pictures must be unsigned bytes, 0 to 255"
     )

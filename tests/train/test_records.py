@@ -18,7 +18,9 @@ import pytest
 from kitnet.base.error import RunError
 from kitnet.train import EpochEnded, Ready, Started, Stepped, Warned, resume, train
 from kitnet.train.folder import RunFolder
-from kitnet.train.records import LINES, document, lines_until, tag
+from kitnet.train.loop import LINES
+from kitnet.train.records import document, lines_until, tag
+from kitnet.train.saves import Saves
 
 
 @pytest.fixture
@@ -31,10 +33,14 @@ def lines(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def unhurried(found):
+    """Lines without the speed."""
+    return [{n: x for n, x in line.items() if n not in ("images_per_second", "seconds")} for line in found]
+
+
 def within(folder):
     """The lines within epochs, without the speed."""
-    found = [line for line in lines(folder) if "loss" in line]
-    return [{name: value for name, value in line.items() if name != "images_per_second"} for line in found]
+    return unhurried(line for line in lines(folder) if "loss" in line)
 
 
 def run(events):
@@ -88,8 +94,38 @@ def test_a_run_that_goes_on_has_each_line_once(told):
     ) as file:  # as if it had been killed later, in the midst of a line
         file.write(f'{{"step": {next_step}, "epoch": 2, "loss": 9.0}}\n{{"step": {next_step + 1}, "ep')
     run(resume(where))
-    # the first step after the break begins a mean of which no line tells
-    assert within(where) == [line for line in within(whole) if line["step"] != next_step]
+    assert within(where) == within(whole)
+
+
+def test_a_run_that_stops_between_two_lines(told):
+    """The mean goes on over the steps before the break."""
+    _, whole = run(train(told(batch=2, epochs=1, name="whole")))
+    stop, where = threading.Event(), None
+    for event in train(told(batch=2, epochs=1, name="broken"), stop):
+        where = event.folder if isinstance(event, Started) else where
+        if isinstance(event, Stepped) and event.step == 24:
+            assert event.recent is None
+            stop.set()
+    run(resume(where))
+    assert within(where) == within(whole)
+
+
+def test_no_line_is_lost_between_a_row_and_its_save(told, monkeypatch):
+    """Killed when the epoch's row was told but its checkpoint not written, or just after that."""
+    _, whole = run(train(told(name="whole")))
+    for when in ("before", "after"):
+
+        def save(saves, training, progress, step, save=Saves.save, when=when):
+            if when == "after" or not step:
+                save(saves, training, progress, step)
+            if step:
+                raise RuntimeError("killed")
+
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+            patch.setattr(Saves, "save", save)
+            list(train(told(name=when)))
+        _, where = run(resume(whole.parent / f"{when}-1"))
+        assert unhurried(lines(where)) == unhurried(lines(whole))
 
 
 def test_lines_that_are_none_are_left_out(tmp_path):
@@ -115,7 +151,8 @@ def test_a_full_disk_is_an_error(told, monkeypatch):
         list(train(told()))
     folder = Path(told().runs) / "net-1"
     assert str(caught.value) == (
-        f"{folder}/metrics.jsonl: cannot be written (No space left on device); choose another folder"
+        f"{folder}/metrics.jsonl: cannot be written (No space left on device); everything up to step 0 is "
+        f"saved: once there is room, go on with kitnet train --resume {folder}"
     )
     assert not (folder / ".lock").exists()
 

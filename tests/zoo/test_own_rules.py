@@ -50,7 +50,7 @@ def learned(name: str, seed: int = 0) -> Net:
     return finish(rule(*digits(find(name).build().input_shape[0]), 10, seed))
 
 
-OLD = ["neocognitron", "hmax", "hmax:lowe", "fragments"]
+OLD = ["neocognitron", "hmax", pytest.param("hmax:lowe", marks=pytest.mark.slow), "fragments"]
 
 
 @pytest.mark.parametrize("name", OLD)

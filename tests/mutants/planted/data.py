@@ -220,4 +220,40 @@ DATA = [
         "size, time = (0, 0)",
         "data/test_picture_cache.py::test_each_file_is_decoded_once",
     ),
+    Mutant(
+        "examine",
+        "label != as_class",
+        "False",
+        "cli/test_data_command.py::test_pictures_in_two_classes",
+    ),
+    Mutant(
+        "examine",
+        "trained if source is train else {}",
+        "trained",
+        "cli/test_data_command.py::test_what_is_found",
+    ),
+    Mutant(
+        "numbered_classes",
+        "len(found) > largest or largest >= MOST_CLASSES",
+        "True",
+        "data/test_npz.py::test_numbers_with_gaps",
+    ),
+    Mutant(
+        "data.numbered:class_numbers",
+        "unknown.any()",
+        "False",
+        "data/test_npz.py::test_numbers_with_gaps",
+    ),
+    Mutant(
+        "_Looked.__iter__",
+        "done += len(some)",
+        "pass",
+        "data/test_picture_cache.py::test_what_is_looked_at_is_told",
+    ),
+    Mutant(
+        "cli.screen:busy",
+        "now < due",
+        "False",
+        "cli/test_busy.py::test_images_are_counted",
+    ),
 ]

@@ -440,6 +440,7 @@ LEDGER = [
         "on_misfit=on_misfit",
         "on_misfit=None",
         "cli/test_cli_commands.py::test_train_on_sizes_that_do_not_divide",
+        0,
     ),
     # rows of the catalogue, each by a bug of its own
     Mutant(

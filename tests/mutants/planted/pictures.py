@@ -35,9 +35,9 @@ PICTURES = [
         "train/test_records.py::test_a_line_an_interval_and_an_epoch",
     ),
     Mutant(
-        "Records.step",
-        "samples = sums['samples'] - self._sums['samples']",
-        "samples = sums['samples']",
+        "Loop._recent",
+        "samples = score.samples - told.samples",
+        "samples = score.samples",
         "train/test_records.py::test_a_line_an_interval_and_an_epoch",
     ),
     Mutant(

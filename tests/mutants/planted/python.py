@@ -7,13 +7,13 @@ FIT, SKLEARN, OWN = "train/test_fit.py::", "test_sklearn.py::", "cli/test_own_la
 PYTHON = [
     Mutant(
         "Standardisation.standardise",
-        "(placed[some] - mean) / std",
-        "placed[some] / std",
+        "(some.reshape(len(some), -1) - mean) / std",
+        "some.reshape(len(some), -1) / std",
         FIT + "test_floats_are_standardised_channel_by_channel",
     ),
     Mutant(
         "Standardisation.fitted",
-        "np.square(each - mean)",
+        "np.square(each - means)",
         "np.square(each)",
         FIT + "test_floats_are_standardised_channel_by_channel",
     ),
@@ -59,7 +59,12 @@ PYTHON = [
         "None",
         FIT + "test_a_validation_part_decides_which_weights_stay",
     ),
-    Mutant("fit", "callback(event) is True", "False", FIT + "test_events_and_a_callback_that_ends_it"),
+    Mutant(
+        "train.fitting:_train",
+        "callback(event) is True",
+        "False",
+        FIT + "test_events_and_a_callback_that_ends_it",
+    ),
     Mutant(
         "Run.on",
         "model.preparation if model.is_fitted else preparation_for(train, net, model.target)",
