@@ -81,18 +81,19 @@ def _grids(terms: Sequence[Term]) -> tuple[list[Grid], list[Term]]:
     for term in terms:
         for seen in term.factors:
             if len(seen.index) == PLACE:
-                kind = seen.path, seen.index[-1], tuple([one.path for one in term.factors])
-                by_map.setdefault(kind, []).append(((seen.index[0], seen.index[1]), term))
+                row, column, channel = seen.index
+                kind = seen.path, channel, *[one.path for one in term.factors]
+                by_map.setdefault(kind, []).append(((row, column), term))
                 break
         else:
             flat.append(term)
     grids: list[Grid] = []
-    for (path, channel, paths), found in by_map.items():
+    for (path, channel, *paths), found in by_map.items():
         at = dict(found)
         if len(found) == 1 or len(at) < len(found):
             flat += [term for _, term in found]
         else:
-            grids.append((path, channel, paths, at))
+            grids.append((path, channel, tuple(paths), at))
     grids.sort(key=lambda grid: -math.fsum(abs(term.value) for term in grid[-1].values()))
     return grids, flat
 
