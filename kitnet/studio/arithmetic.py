@@ -47,6 +47,7 @@ def _part(inside: Inside, trace: Trace, part: Part) -> dict[str, Any]:
     shown, left = sorted(largest[:TERMS]), largest[TERMS:]
     hidden = [term for *_, at in grids[CHANNELS:] for term in at.values()]
     rest = [flat[i] for i in left] + hidden
+    window = None if trace.backward else _window(inside, trace, part)
     return {
         "node": part.node,
         "layer": part.layer,
@@ -61,8 +62,26 @@ def _part(inside: Inside, trace: Trace, part: Part) -> dict[str, Any]:
         "total": part.terms.total,
         "close": part.terms.close.name,
         "value": part.terms.value,
-        "window": None if trace.backward else _window(inside, trace, part),
+        "window": window,
+        "reads": _reads(part.terms.terms, window),
     }
+
+
+def _reads(terms: Sequence[Term], window: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Which places of maps the terms read: for each path the first and last row and column, and the maps."""
+    places: dict[str, set[tuple[int, ...]]] = {}
+    for term in terms:
+        for factor in term.factors:
+            if len(factor.index) == PLACE:
+                places.setdefault(factor.path, set()).add(factor.index)
+    found = []
+    for path, indices in places.items():
+        rows, columns, maps = (sorted(set(along)) for along in zip(*indices, strict=True))
+        if window is not None and window["path"] == path:
+            rows, columns = window["rows"], window["columns"]
+        ends = {"rows": [rows[0], rows[-1]], "columns": [columns[0], columns[-1]]}
+        found.append({"path": path, **ends, "maps": maps})
+    return found
 
 
 def _term(term: Term) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from kitnet.base.error import KitnetError
 from kitnet.layers import Context
 from kitnet.look import matrix
 from kitnet.net import Tape
+from kitnet.net.objective import goals_of, with_goals
 from kitnet.studio.board import MOST, Board, Frames
 from kitnet.studio.curve import Curve
 from kitnet.studio.training import Training
@@ -101,6 +102,15 @@ def test_what_is_seen_is_what_trains(make, engine):
             assert layer["shape"] == list(value.shape[1:])
             assert layer["values"]["mean"] == pytest.approx(float(value.mean(dtype=float)), abs=1e-5)
             assert layer["values"]["max"] == pytest.approx(float(value.max()), rel=1e-4, abs=1e-6)
+        (goal,) = goals_of(net.graph, run.model.losses)
+        operands = {"input": x[2:3], goal.target: goal.spread(labels[2:3], np.float32)}
+        tape_of_one = Tape(with_goals(net.graph, [goal]), net.weights, net.state, Context(), operands)
+        back = tape_of_one.backward({goal.path: np.ones(1, np.float32)})
+        for layer in look["layers"]:
+            dy, told = back[layer["path"]].astype(float), layer["gradient"]
+            found, scale = [told[name] for name in ("mean", "std", "min", "max")], np.abs(dy).max()
+            assert found == pytest.approx([dy.mean(), dy.std(), dy.min(), dy.max()], rel=1e-4, abs=1e-5 * scale)
+            assert (layer["gradients"] is None) == (dy.ndim == 2)
         probabilities = run.model.loss.probabilities(tape.output)
         for row, top in zip(probabilities, look["top"], strict=True):
             assert [k for k, _ in top] == np.argsort(-row, kind="stable")[:3].tolist()

@@ -15,6 +15,7 @@ function open() {
   document.title = `${t("title")} – ${t(`room_${room.id}`)}`;
   const main = h("main", { id: "room", tabindex: "-1" });
   fill(document.body, header(room), connection(), main);
+  document.querySelector("nav [aria-current]").scrollIntoView({ inline: "center", block: "nearest" });
   const gone = room.mount(main, studio);
   leave = gone ?? (() => {});
 }

@@ -76,7 +76,8 @@ export default {
   wrong: "错",
 
   layers: "各层",
-  layers_note: "选中图片在第 {step} 步时的数值；梯度取自最近一步训练，更新量取自第 {updated} 步。",
+  layers_note: "选中图片在第 {step} 步时各层的输出值，下面是它的损失对这些值的梯度。权重的梯度取自最近一步训练，更新量取自第 {updated} 步。",
+  gradient_of: "{what} 的梯度",
   values: "输出值",
   weights: "{name}",
   gradient: "梯度",

@@ -1,9 +1,9 @@
 // The strip: a column of maps for each layer, and the best classes at its end. A tile is reached by arrow keys;
-// Enter or a click enlarges it.
+// Enter or a click enlarges it. A frame shows what the chosen number was made of.
 
 import { coloured } from "../../colours.js";
 import { percent, short, volume, whole } from "../../numbers.js";
-import { indexOf } from "./places.js";
+import { indexOf, placeOf } from "./places.js";
 
 const TALLEST = 46; // pixels of a tile, about
 const HALO = 14; // of the smallest one
@@ -11,6 +11,8 @@ const HALO = 14; // of the smallest one
 export function columns({ t, h, fill }, backward, { enlarge, hover }) {
   const list = h("div", { class: "columns", id: "columns", role: "group", "aria-label": t("inside_columns"), onkeydown: move });
   let tiles = []; // by column
+  let shown = new Map(); // by path: what is told of an array, and its tiles
+  let frames = [];
 
   function tile(array, path, number, kind) {
     const canvas = h("canvas", {});
@@ -41,6 +43,7 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
       h("span", { class: "note" }, `d ${one.path}`),
       ...Array.from({ length: Math.min(3, one.shown) }, (_, i) => tile(one, one.path, i, "around")),
     ]);
+    shown.set(told.path, { told, own });
     const left = told.planes - (told.colour ? told.planes : told.shown);
     tiles.push([...own, ...learned.filter((one) => one.tagName === "BUTTON")]);
     return h(
@@ -68,6 +71,22 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
     return h("div", { class: "best", id: "best" }, h("b", {}, t("inside_best")), told.best.map(bar));
   }
 
+  // Frame these rows and columns of a map, if it has a tile.
+  function frame(path, map, rows, columns, name) {
+    const found = shown.get(path);
+    const tile = found?.own[found.told.colour ? 0 : map];
+    if (!tile) return;
+    const { width, height, every } = found.told;
+    const [wide, high] = [width, height].map((size) => every * Math.ceil(size / every));
+    const framed = h("i", { class: name });
+    framed.style.left = percent(columns[0] / wide);
+    framed.style.top = percent(rows[0] / high);
+    framed.style.width = percent((columns[1] - columns[0] + 1) / wide);
+    framed.style.height = percent((rows[1] - rows[0] + 1) / high);
+    tile.append(framed);
+    frames.push(framed);
+  }
+
   function move(event) {
     const i = tiles.findIndex((some) => some.includes(document.activeElement));
     if (i < 0) return;
@@ -84,8 +103,24 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
 
   return {
     element: list,
+    // Frame the number at this place, and what the steps to it have read.
+    mark(place, steps) {
+      for (const one of frames) one.remove();
+      frames = [];
+      const of = shown.get(place.path)?.told;
+      if (of?.shape.length === place.index.length) {
+        const { plane, row, column } = placeOf(of.shape, of.width, place.index);
+        frame(place.path, plane, [row, row], [column, column], "chosen");
+      }
+      for (const { path, maps, rows, columns } of steps.flatMap((one) => one.parts).flatMap((one) => one.reads)) {
+        const own = backward === path.startsWith("d ") && path.replace(/^d /, "");
+        if (own) for (const map of maps) frame(own, map, rows, columns, "read");
+      }
+    },
     set(told) {
       tiles = [];
+      shown = new Map();
+      frames = [];
       fill(list, told.columns.map(column), best(told));
       if (tiles[0]) tiles[0][0].tabIndex = 0;
     },
