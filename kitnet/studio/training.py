@@ -139,7 +139,7 @@ class Training:
                 return called.result(ANSWER)
             except TimeoutError:
                 continue
-        raise KitnetError("there is no network to look at now; wait until the training is ready")
+        raise KitnetError(f"there is no network in training here: {self.error or 'it is not ready yet'}")
 
     def change(self, numbers: Mapping[str, Any]) -> None:
         """Let other numbers hold from the next step on: lr, momentum, decay, batch. Raises KitnetError."""

@@ -103,6 +103,20 @@ def test_inside_by_keyboard_and_clicks(trained):
     bias, total = page.eval_on_selector_all(".terms td[data-value]", VALUES)
     assert sum(products) + bias == pytest.approx(total, rel=1e-6)
 
+    # where it was read, framed on the map before, and the number itself
+    box = page.locator(".column[data-path='input'] .tile canvas").bounding_box()
+    framed = page.locator(".column[data-path='input'] .tile .read").bounding_box()
+    assert [
+        framed["x"] - box["x"],
+        framed["y"] - box["y"],
+        framed["width"],
+        framed["height"],
+    ] == pytest.approx(
+        [2 / 8 * box["width"], 1 / 8 * box["height"], 3 / 8 * box["width"], 3 / 8 * box["height"]], abs=0.5
+    )
+    assert page.locator(".column[data-path='conv1'] .tile").nth(1).locator(".chosen").count() == 1
+    assert page.locator(".tile i").count() == 2
+
     # a product's number is followed down to the pixels, and back
     page.click(".channel .window >> nth=0 >> button >> nth=4")
     until(lambda: name_shown(page) == "input[2,3,0]")

@@ -109,7 +109,9 @@ def test_what_is_seen_is_what_trains(make, engine):
         for layer in look["layers"]:
             dy, told = back[layer["path"]].astype(float), layer["gradient"]
             found, scale = [told[name] for name in ("mean", "std", "min", "max")], np.abs(dy).max()
-            assert found == pytest.approx([dy.mean(), dy.std(), dy.min(), dy.max()], rel=1e-4, abs=1e-5 * scale)
+            assert found == pytest.approx(
+                [dy.mean(), dy.std(), dy.min(), dy.max()], rel=1e-4, abs=1e-5 * scale
+            )
             assert (layer["gradients"] is None) == (dy.ndim == 2)
         probabilities = run.model.loss.probabilities(tape.output)
         for row, top in zip(probabilities, look["top"], strict=True):

@@ -2,10 +2,10 @@
 
 import { Client } from "./client.js";
 import { fill, h, say } from "./elements.js";
-import { LANGUAGES, choose, language, mark, t } from "./language.js";
+import { LANGUAGES, choose, language, mark, python, t } from "./language.js";
 import { ROOMS } from "./rooms.js";
 
-const studio = { client: new Client(), t, h, fill, say };
+const studio = { client: new Client(), t, python, h, fill, say };
 let leave = () => {};
 
 function open() {
