@@ -178,7 +178,7 @@ def test_a_public_name_is_imported_when_it_is_read() -> None:
 
 
 def test_the_studio_answers_before_the_engine_is_imported() -> None:
-    """Its page is there while the training, in a thread, imports what it needs; a command imports no other."""
+    """Its page is there while the training imports what it needs; a command imports no other one."""
     code = "import sys, kitnet.cli.studio, kitnet.studio.server; print(' '.join(sys.modules))"
     loaded = python(code).split()
     assert "kitnet.studio.app" in loaded

@@ -10,9 +10,9 @@ INSIDE = [
         "studio/test_room_inside.py::test_the_smaller_channels_are_summed_up",
     ),
     Mutant(
-        "studio.arithmetic:_grids",
-        "-math.fsum(abs(term.value) for term in grid[-1].values())",
-        "math.fsum(abs(term.value) for term in grid[-1].values())",
+        "grids_of",
+        "-grid.share",
+        "grid.share",
         "studio/test_room_inside.py::test_a_window_of_a_convolution",
     ),
     Mutant(
