@@ -57,6 +57,12 @@ def test_train_by_mouse_and_keyboard(visit):
     assert page.inner_text("#changes") == "After step 2: Learning rate 0.2, Batch size 32"
     assert page.input_value("#knob-lr") == "0.2"
 
+    assert page.get_attribute("#loss-now", "data-points") == "3"
+    for button, shown in (("Show all", 1), ("Begin the curves here", 3)):
+        page.click("#from-here")
+        wait(page, f"document.querySelector('#from-here').textContent === '{button}'")
+        assert page.get_attribute("#loss-now", "data-points") == str(shown)
+
     page.click("h2 >> nth=0")
     page.keyboard.press("Space")
     until(lambda: training.loop.progress.epoch >= 1)

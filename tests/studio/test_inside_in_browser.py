@@ -132,6 +132,30 @@ def test_inside_by_keyboard_and_clicks(trained):
     assert marked == [max(window)] and len(window) == 4
 
 
+COLOUR = """async ([path, map, row, column, value, least, largest]) => {
+    const { coloured } = await import("/page/colours.js");
+    const canvas = document.querySelectorAll(`.column[data-path='${path}'] .tile canvas`)[map];
+    const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const found = [...copy.getImageData(column, row, 1, 1).data];
+    return [found.slice(0, 3), coloured(least, largest, "values")(value)];
+}"""
+
+
+def test_colours_of_a_layer_of_a_size_and_of_all(trained):
+    _, page, tape, _ = trained("inside")
+    columns = page.eval_on_selector_all(".column", "all => all.map((one) => one.dataset.path)")
+    some = {path: tape[path][0] for path in columns[1:]}
+    of_size = [a for a in some.values() if a.shape[:-1] == some["conv1"].shape[:-1]]
+    for scale, reach in (("own", [some["conv1"]]), ("size", of_size), ("all", [*some.values()])):
+        page.select_option("#scale", scale)
+        least, largest = float(min(a.min() for a in reach)), float(max(a.max() for a in reach))
+        for row, column in ((2, 3), (5, 5)):
+            value = float(some["conv1"][row, column, 1])
+            found, expected = page.evaluate(COLOUR, ["conv1", 1, row, column, value, least, largest])
+            np.testing.assert_allclose(found, expected, atol=3, err_msg=scale)  # a value has 256 steps
+
+
 def test_hovering_and_holding(trained):
     _, page, tape, _ = trained("inside")
     page.locator(".column[data-path='conv1'] .tile").nth(2).click()

@@ -16,6 +16,7 @@ from kitnet.net.objective import goals_of, with_goals
 from kitnet.studio.board import MOST, Board, Frames
 from kitnet.studio.curve import Curve
 from kitnet.studio.training import Training
+from kitnet.studio.wishes import ANEW, BACK, STOP, Wishes
 from kitnet.train import Model, resume, train
 from kitnet.train.judgement import judge
 
@@ -293,6 +294,15 @@ def test_another_network_keeps_the_weights_that_fit(make):
     notes = frames_of(training.board.join(), "notes")[0]["texts"]
     assert "new are fc1.weight, fc1.bias, fc2.weight, fc2.bias" in notes[-1]
     assert Model.verify(first) == (8, 0.0)
+
+
+def test_after_a_stop_nothing_begins():
+    wishes = Wishes()
+    wishes.wish(BACK)
+    assert wishes.take() == (BACK, False, False)
+    wishes.wish(STOP)
+    wishes.wish(ANEW)
+    assert wishes.take().wish == STOP and wishes.wait_after_the_end(None).wish == STOP
 
 
 def test_a_client_that_does_not_read_loses_frames_alone():

@@ -16,6 +16,24 @@ INSIDE = [
         "studio/test_room_inside.py::test_a_window_of_a_convolution",
     ),
     Mutant(
+        "studio.arithmetic:_reads",
+        "window['rows'], window['columns']",
+        "rows, columns",
+        "studio/test_room_inside.py::test_a_pool_has_its_window_and_winner",
+    ),
+    Mutant(
+        "cli.grid_text:_factor",
+        "one.index[1]",
+        "one.index[0]",
+        "cli/test_look_commands.py::test_trace_prints_window_products_sum_and_activation",
+    ),
+    Mutant(
+        "Pass.products",
+        ".T",
+        "[::-1].T",
+        "studio/test_room_inside.py::test_a_window_of_a_convolution",
+    ),
+    Mutant(
         "studio.arithmetic:_window",
         "x[row, column, channel]",
         "x[column, row, channel]",

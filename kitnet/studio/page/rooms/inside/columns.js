@@ -5,20 +5,36 @@ import { coloured } from "../../colours.js";
 import { percent, short, volume, whole } from "../../numbers.js";
 import { indexOf, placeOf } from "./places.js";
 
+const SCALES = ["own", "size", "all"]; // of colours: a layer's, that of layers of one size, that of all
+let kept = SCALES[0];
 const TALLEST = 46; // pixels of a tile, about
 const HALO = 14; // of the smallest one
 
 export function columns({ t, h, fill }, backward, { enlarge, hover }) {
+  const scale = h("select", { id: "scale", onchange: () => rescale() }, SCALES.map((one) => h("option", { value: one, selected: one === kept }, t(`inside_scale_${one}`))));
+  let look = null;
   const list = h("div", { class: "columns", id: "columns", role: "group", "aria-label": t("inside_columns"), onkeydown: move });
   let tiles = []; // by column
   let shown = new Map(); // by path: what is told of an array, and its tiles
   let frames = [];
 
-  function tile(array, path, number, kind) {
+  // The ends of the colours of a layer's value. The input has its own: it is what is given.
+  function ends(told) {
+    const alike = { own: () => false, size: (one) => String(one.shape.slice(0, -1)) === String(told.shape.slice(0, -1)), all: () => true }[kept];
+    const some = look.columns.filter((one) => one === told || (told.layer && one.layer && alike(one)));
+    return { least: Math.min(...some.map((one) => one.least)), largest: Math.max(...some.map((one) => one.largest)) };
+  }
+
+  function rescale() {
+    kept = scale.value;
+    show();
+  }
+
+  function tile(array, path, number, kind, scaled = array) {
     const canvas = h("canvas", {});
     const label = `${backward ? "d " : ""}${path} ${number}`;
     const button = h("button", { class: "tile", tabindex: -1, "aria-label": t("inside_tile", { name: label }) }, canvas);
-    draw(canvas, array, number, kind);
+    draw(canvas, array, number, kind, scaled);
     const at = (event) => {
       const box = canvas.getBoundingClientRect();
       const column = array.every * Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
@@ -38,7 +54,7 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
 
   function column(told) {
     const kind = backward ? "around" : told.layer ? "values" : "grey";
-    const own = Array.from({ length: told.colour ? 1 : told.shown }, (_, i) => tile(told, told.path, i, told.colour ? "colour" : kind));
+    const own = Array.from({ length: told.colour ? 1 : told.shown }, (_, i) => tile(told, told.path, i, told.colour ? "colour" : kind, ends(told)));
     const learned = told.parameters.flatMap((one) => [
       h("span", { class: "note" }, `d ${one.path}`),
       ...Array.from({ length: Math.min(3, one.shown) }, (_, i) => tile(one, one.path, i, "around")),
@@ -101,8 +117,16 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
     event.preventDefault();
   }
 
+  function show() {
+    tiles = [];
+    shown = new Map();
+    frames = [];
+    fill(list, look.columns.map(column), best(look));
+    if (tiles[0]) tiles[0][0].tabIndex = 0;
+  }
+
   return {
-    element: list,
+    element: h("div", {}, h("label", { class: "note" }, t("inside_scale"), " ", scale), list),
     // Frame the number at this place, and what the steps to it have read.
     mark(place, steps) {
       for (const one of frames) one.remove();
@@ -118,22 +142,19 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
       }
     },
     set(told) {
-      tiles = [];
-      shown = new Map();
-      frames = [];
-      fill(list, told.columns.map(column), best(told));
-      if (tiles[0]) tiles[0][0].tabIndex = 0;
+      look = told;
+      show();
     },
   };
 }
 
-function draw(canvas, array, number, kind) {
+function draw(canvas, array, number, kind, scaled) {
   const bytes = Uint8Array.from(atob(array.pixels), (letter) => letter.charCodeAt(0));
   const width = Math.ceil(array.width / array.every);
   const height = Math.ceil(array.height / array.every);
   const each = width * height;
   const image = new ImageData(width, height);
-  const colour = coloured(array.least, array.largest, kind);
+  const colour = coloured(scaled.least, scaled.largest, kind);
   for (let i = 0; i < each; i++) {
     const share = bytes[number * each + i] / 255;
     const found = kind === "colour" ? [0, 1, 2].map((c) => bytes[c * each + i]) : colour(array.least + share * (array.largest - array.least));
