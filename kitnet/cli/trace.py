@@ -116,7 +116,8 @@ def _say(trace: Trace, most: int) -> None:
 
 def _say_part(part: Part, most: int) -> None:
     """Maps with the largest share as grids, as far as whole ones fit; then the largest other terms."""
-    left, taken, header = most, set(), f"{part.node}: {part.layer}"
+    left, header = most, f"{part.node}: {part.layer}"
+    taken: set[int] = set()  # terms of grids
     for grid in grids_of(part.terms.terms)[0]:
         lines = grid_lines(grid)
         if len(grid.terms) > left or not all(map(fits, lines)):

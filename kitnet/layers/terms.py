@@ -40,7 +40,7 @@ class Number(NamedTuple):
     array of the layer."""
 
     path: str
-    index: Index
+    index: Index  # type: ignore[assignment]  # of a tuple, which nobody asks it for
     value: float
 
 

@@ -72,7 +72,7 @@ def test_every_key_is_used_and_known():
     used = set(re.findall(r"\bt\(\"(\w+)\"", source))
     patterns = [p.replace("${", "(").split("(")[0] for p in re.findall(r"\bt\(`([^`]*)`", source)]
     assert used <= known
-    assert {"state_", "pictures_", "column_", "room_", "language_"} == set(patterns)
+    assert {"state_", "pictures_", "column_", "room_", "language_", "inside_scale_"} == set(patterns)
     quoted = set(re.findall(r"\"(\w+)\"", source)) | set(re.findall(r"\b(\w+): \{ ?\w*", source))
     named = set(re.findall(r"\w+", source))
     unused = {
