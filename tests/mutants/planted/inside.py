@@ -29,8 +29,8 @@ INSIDE = [
     ),
     Mutant(
         "Pass.products",
-        ".T",
-        "[::-1].T",
+        "np.array(places, int)",
+        "np.array(places[::-1], int)",
         "studio/test_room_inside.py::test_a_window_of_a_convolution",
     ),
     Mutant(
