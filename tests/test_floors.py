@@ -179,6 +179,14 @@ def test_a_public_name_is_imported_when_it_is_read() -> None:
     assert {*kitnet.NAMES, "__version__"} == {*kitnet.__all__} <= {*dir(kitnet)}
 
 
+def test_the_studio_answers_before_the_engine_is_imported() -> None:
+    """Its page is there while the training imports what it needs; a command imports no other one."""
+    code = "import sys, kitnet.cli.studio, kitnet.studio.server; print(' '.join(sys.modules))"
+    loaded = python(code).split()
+    assert "kitnet.studio.app" in loaded
+    assert [m for m in loaded if m in ("kitnet.engine", "llvmlite", "kitnet.lab", "kitnet.cli.explain")] == []
+
+
 def test_importing_kitnet_is_quick() -> None:
     """The median of five; processor time, which other work on the machine stretches little. With all its
     public names."""

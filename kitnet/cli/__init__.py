@@ -19,30 +19,6 @@ from cyclopts import App, Parameter
 
 import kitnet
 from kitnet.base.error import KitnetError, cut
-from kitnet.cli import (
-    attribute,
-    check,
-    claims,
-    convolve,
-    data,
-    diff,
-    evaluate,
-    explain,
-    export,
-    lab,
-    layers,
-    look,
-    lr_find,
-    models,
-    predict,
-    report,
-    show,
-    studio,
-    surgery,
-    trace,
-    train,
-    verify,
-)  # fmt: skip
 from kitnet.cli.own_layers import import_layers
 from kitnet.cli.screen import INTERRUPTED, SIGNALLED, complain, remark, write_over
 from kitnet.cli.stream import guard_errors, guard_output
@@ -56,31 +32,12 @@ app = App(
     suppress_keyboard_interrupt=False,  # which `run` tells
 )
 COMMANDS = (
-    train,
-    studio,
-    evaluate,
-    predict,
-    verify,
-    show,
-    check,
-    explain,
-    layers,
-    models,
-    data,
-    report,
-    export,
-    lr_find,
-    claims,
-    diff,
-    lab,
-    surgery,
-    look,
-    trace,
-    attribute,
-    convolve,
-)
-for module in COMMANDS:
-    app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))
+    "train", "studio", "evaluate", "predict", "verify", "show", "check", "explain", "layers",
+    "models", "data", "report", "export", "lr-find", "claims", "diff", "lab", "surgery", "look",
+    "trace", "attribute", "convolve",
+)  # fmt: skip
+for name in COMMANDS:  # each imported when it is called
+    app.command(f"kitnet.cli.{name.replace('-', '_')}:command", name=name)
 
 
 def main() -> None:

@@ -11,11 +11,13 @@ from cyclopts import Parameter
 from kitnet.base.argument import whole
 from kitnet.base.error import KitnetError, shorten
 from kitnet.cli.flags import Engine, Json, Megapixels, Whole
+from kitnet.cli.grid_text import grid_lines
 from kitnet.cli.looked import Image, Invert, Looked, Of, Target, read_looked, read_picture
-from kitnet.cli.screen import Column, busy, print_json, print_table, say, say_wrapped
+from kitnet.cli.screen import Column, busy, fits, print_json, print_table, say, say_wrapped
 from kitnet.layers import Term
 from kitnet.layers.terms import IDENTITY
 from kitnet.look import Inside, Part, Probe, Trace, say_place
+from kitnet.look.grids import grids_of
 
 TERMS = 40  # of a sum that are printed
 
@@ -48,7 +50,8 @@ def command(
         Trace the gradient at this place instead: of a value, such as conv1[3,4,2] or input[0,0,0], or of a
         parameter, such as conv1.weight[0,0,0,2]. What flows back comes from every layer that reads it.
     terms
-        How many terms of a sum to print, those that are largest; the rest is added up.
+        How many terms of a sum to print, those that are largest; the rest is added up. Those of a window
+        stand as grids where all of a map's fit.
     """
     whole("--terms", terms, 1)
     path, index = read_place(at)
@@ -112,19 +115,33 @@ def _say(trace: Trace, most: int) -> None:
 
 
 def _say_part(part: Part, most: int) -> None:
-    found = part.terms.terms
+    """Maps with the largest share as grids, as far as whole ones fit; then the largest other terms."""
+    left, header = most, f"{part.node}: {part.layer}"
+    taken: set[int] = set()  # terms of grids
+    for grid in grids_of(part.terms.terms)[0]:
+        lines = grid_lines(grid)
+        if len(grid.terms) > left or not all(map(fits, lines)):
+            break
+        for line in lines if taken else [header, *lines]:
+            say(line, len(line) if line is header else 0)
+        left -= len(grid.terms)
+        taken |= set(map(id, grid.terms.values()))
+    found = [term for term in part.terms.terms if id(term) not in taken]
     something = [i for i, term in enumerate(found) if term.value]
-    shown = sorted(something, key=lambda i: -abs(found[i].value))[:most]
+    shown = sorted(something, key=lambda i: -abs(found[i].value))[:left]
     rows = [[f"  {_say_term(found[i])}", _digits(found[i].value)] for i in sorted(shown)]
     rest = [found[i].value for i in set(something) - set(shown)]
     if rest:
         rows.append([f"  {len(rest):,} smaller terms, together", _digits(math.fsum(rest))])
     if len(found) > len(something):
         rows.append([f"  {len(found) - len(something):,} terms of 0", "0"])
-    rows.append([f"  sum of {len(found):,} terms", _digits(part.terms.total)])
+    rows.append([f"  sum of {len(part.terms.terms):,} terms", _digits(part.terms.total)])
     if _closes(part):
         rows.append([f"  {part.terms.close.name}", _digits(part.terms.value)])
-    print_table([Column(f"{part.node}: {part.layer}"), Column("", right=True)], rows, total=True)
+    if taken:
+        header = "  besides" if shown else "  in all"
+    columns = [Column(header), Column("", right=True)]
+    print_table(columns, rows, total=True)
 
 
 def _closes(part: Part) -> bool:

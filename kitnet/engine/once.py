@@ -33,8 +33,8 @@ class Ran:
 class Readout:
     """A plan of a graph for `count` samples whose values and gradients are read out, run after run.
 
-    `seeds` are values whose gradients each run is given. Every run takes the weights as they are then. `how`
-    are the options of `make_plan`.
+    `seeds` are values whose gradients each run is given; with `parameters` those of parameters are computed,
+    too. Every run takes the weights as they are then. `how` are the options of `make_plan`.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Readout:
         gradients: Sequence[str] = (),
         *,
         train: bool = False,
+        parameters: bool = True,
         cpu: Cpu | None = None,
         threads: int = 1,
         **how: Any,
@@ -57,7 +58,7 @@ class Readout:
             train=train,
             seeds=tuple(seeds),
             gradients=tuple(gradients),
-            weights=bool(seeds),
+            weights=bool(seeds) and parameters,
         )
         self.plan = make_plan(graph, weights, count, cpu or detect(), request, threads=threads, **how)
         self._count, self._state = count, _copied(state)
@@ -81,8 +82,10 @@ class Readout:
         moving = [np.ascontiguousarray(given[name], np.float32) for name in self._machine.moving]
         self._machine.prepare()
         self._machine.run(moving, self._count, ctx)
-        request, dw = self.plan.request, self._dw.like()
-        dw.flat[...] = self._dw.flat
+        request, dw = self.plan.request, self._dw
+        if request.weights:  # else nothing writes into them
+            dw = self._dw.like()
+            dw.flat[...] = self._dw.flat
         return Ran(
             self.plan,
             {path: self._found[f"@out {path}"][: self._count].copy() for path in request.outputs},

@@ -247,22 +247,17 @@ class Convolution(Layer):
         axes, depth = self.axes(x.shape[1:]), x.shape[-1]
         match at:
             case At("y", (n, *position, k)):
-                terms = [run.term(("bias", (k,)))] if self.bias else []
-                for _, tap, place in positions_and_taps(axes, position=tuple(position)):
-                    for c, plane in self.planes(depth, k):
-                        own = self._tap(axes, tap)
-                        terms.append(run.term(("x0", (n, *place, c)), ("weight", (*own, *plane))))
-                return Terms(tuple(terms))
+                bias, planes = [run.term(("bias", (k,)))] if self.bias else [], list(self.planes(depth, k))
+                met = positions_and_taps(axes, position=tuple(position))
+                read = [(n, *place, c) for _, _, place in met for c, _ in planes]
+                weights = [(*self._tap(axes, tap), *plane) for _, tap, _ in met for _, plane in planes]
+                return Terms((*bias, *run.products(("x0", read), ("weight", weights))))
             case At("dx0", (n, *place, c)):
                 planes = self._seen_by(depth, c)
                 met = positions_and_taps(axes, place=tuple(place))
-                return Terms(
-                    tuple(
-                        run.term(("dy", (n, *position, k)), ("weight", (*self._tap(axes, tap), *plane)))
-                        for position, tap, _ in met
-                        for k, plane in planes
-                    )
-                )
+                read = [(n, *position, k) for position, _, _ in met for k, _ in planes]
+                weights = [(*self._tap(axes, tap), *plane) for _, tap, _ in met for _, plane in planes]
+                return Terms(tuple(run.products(("dy", read), ("weight", weights))))
             case At("dweight", index):
                 tap, plane = index[: len(axes)], index[len(axes) :]
                 c, k = self._link(depth, plane)

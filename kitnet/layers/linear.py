@@ -72,10 +72,10 @@ class Linear(Layer):
         sizes, samples = x.shape[1:], range(len(x))
         match at:
             case At("y", (n, k)):
-                terms = [run.term(("bias", (k,)))] if self.bias else []
-                for j, place in enumerate(np.ndindex(sizes)):
-                    terms.append(run.term(("x0", (n, *place)), ("weight", (j, k))))
-                return Terms(tuple(terms))
+                bias = [run.term(("bias", (k,)))] if self.bias else []
+                read = [(n, *place) for place in np.ndindex(sizes)]
+                weights = [(j, k) for j in range(len(read))]
+                return Terms((*bias, *run.products(("x0", read), ("weight", weights))))
             case At("dx0", (n, *place)):
                 j = int(np.ravel_multi_index(tuple(place), sizes))
                 units = range(self.units)

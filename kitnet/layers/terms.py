@@ -10,11 +10,13 @@ no sum of products is a function of one, its closing function: y = tanh(sum).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from kitnet.base.error import KitnetError, nearest
 from kitnet.base.spec import Array
@@ -33,26 +35,27 @@ class At:
     index: Index
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """A factor with its place. A number between the formulas, such as `normalised`, has a name that is no
     array of the layer."""
 
     path: str
-    index: Index
+    index: Index  # type: ignore[assignment]  # of a tuple, which nobody asks it for
     value: float
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """times * the product of the factors."""
 
     factors: tuple[Number, ...]
     times: float = 1.0
 
-    @cached_property
+    @property
     def value(self) -> float:
-        return math.prod([factor.value for factor in self.factors], start=self.times)
+        product = self.times
+        for factor in self.factors:
+            product *= factor.value
+        return product
 
     def by(self, factor: Number) -> Term:
         """The term times another factor."""
@@ -77,7 +80,7 @@ class Terms:
     terms: tuple[Term, ...]
     close: Closing = IDENTITY
 
-    @property
+    @cached_property
     def total(self) -> float:
         return math.fsum(term.value for term in self.terms)
 
@@ -143,6 +146,15 @@ class Pass:
     def term(self, *places: tuple[str, Index], times: float = 1.0) -> Term:
         """The product of the numbers at these places."""
         return Term(tuple(self.number(path, index) for path, index in places), float(times))
+
+    def products(self, *factors: tuple[str, Sequence[Index]]) -> list[Term]:
+        """As many terms as there are places: each the product of one number of every factor. All numbers of a
+        factor are read at once, as a window of thousands needs it."""
+        found = []
+        for path, places in factors:
+            values = self.array(path)[tuple(np.array(places, int).reshape(len(places), -1).T)].tolist()
+            found.append([Number(path, place, value) for place, value in zip(places, values, strict=True)])
+        return [Term(numbers) for numbers in zip(*found, strict=True)]
 
     def terms(self, at: At) -> Terms:
         """What makes the number at this place. Raises KitnetError where there is none, or none that the layer

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.functional import convolve
-from kitnet.lab.image_filters import ImageFilter
+
+if TYPE_CHECKING:
+    from kitnet.lab.image_filters import ImageFilter
 
 
 def filtered(pixels: Array, filter: ImageFilter, *, flip: bool = False, engine: str | None = None) -> Array:

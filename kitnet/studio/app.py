@@ -154,7 +154,10 @@ def _asked(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Re
         except BodyError as error:
             return JSONResponse({"error": str(error)}, 400)
         except KitnetError as error:
-            return JSONResponse({"error": str(error)})
+            reason, *_ = str(
+                error
+            ).splitlines()  # without a line and its caret, which need letters of one width
+            return JSONResponse({"error": reason})
 
     return answer
 

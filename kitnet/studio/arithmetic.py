@@ -11,14 +11,11 @@ from typing import Any
 from kitnet.layers import Term
 from kitnet.layers.window import Windowed, positions_and_taps
 from kitnet.look import Inside, Part, Trace
+from kitnet.look.grids import PLACE, Grid, grids_of
 from kitnet.net.receptive import in_place
 
 CHANNELS = 3  # of a window that are shown
 TERMS = 12  # of another sum
-Grid = tuple[
-    str, int, tuple[str, ...], dict[tuple[int, int], Term]
-]  # path and map, factors, and terms by place
-PLACE = 3  # indices of a number at a place of a map: row, column, channel
 
 
 def told(inside: Inside, trace: Trace) -> dict[str, Any]:
@@ -42,16 +39,17 @@ def _step(inside: Inside, trace: Trace) -> dict[str, Any]:
 
 
 def _part(inside: Inside, trace: Trace, part: Part) -> dict[str, Any]:
-    grids, flat = _grids(part.terms.terms)
+    grids, flat = grids_of(part.terms.terms)
     largest = sorted(range(len(flat)), key=lambda i: -abs(flat[i].value))
     shown, left = sorted(largest[:TERMS]), largest[TERMS:]
-    hidden = [term for *_, at in grids[CHANNELS:] for term in at.values()]
+    hidden = [term for grid in grids[CHANNELS:] for term in grid.terms.values()]
     rest = [flat[i] for i in left] + hidden
+    window = None if trace.backward else _window(inside, trace, part)
     return {
         "node": part.node,
         "layer": part.layer,
         "count": len(part.terms.terms),
-        "grids": [_grid(*grid) for grid in grids[:CHANNELS]],
+        "grids": [_grid(grid) for grid in grids[:CHANNELS]],
         "terms": [_term(flat[i]) for i in shown],
         "rest": {
             "channels": len(grids[CHANNELS:]),
@@ -61,8 +59,26 @@ def _part(inside: Inside, trace: Trace, part: Part) -> dict[str, Any]:
         "total": part.terms.total,
         "close": part.terms.close.name,
         "value": part.terms.value,
-        "window": None if trace.backward else _window(inside, trace, part),
+        "window": window,
+        "reads": _reads(part.terms.terms, window),
     }
+
+
+def _reads(terms: Sequence[Term], window: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Which places of maps the terms read: for each path the first and last row and column, and the maps."""
+    places: dict[str, set[tuple[int, ...]]] = {}
+    for term in terms:
+        for factor in term.factors:
+            if len(factor.index) == PLACE:
+                places.setdefault(factor.path, set()).add(factor.index)
+    found = []
+    for path, indices in places.items():
+        rows, columns, maps = (sorted(set(along)) for along in zip(*indices, strict=True))
+        if window is not None and window["path"] == path:
+            rows, columns = window["rows"], window["columns"]
+        ends = {"rows": [rows[0], rows[-1]], "columns": [columns[0], columns[-1]]}
+        found.append({"path": path, **ends, "maps": maps})
+    return found
 
 
 def _term(term: Term) -> dict[str, Any]:
@@ -73,43 +89,16 @@ def _term(term: Term) -> dict[str, Any]:
     }
 
 
-def _grids(terms: Sequence[Term]) -> tuple[list[Grid], list[Term]]:
-    """Terms at several places of one map as a grid, the map with the largest share first; all other terms as
-    they are."""
-    by_map: dict[tuple[Any, ...], list[tuple[tuple[int, int], Term]]] = {}
-    flat = []
-    for term in terms:
-        for seen in term.factors:
-            if len(seen.index) == PLACE:
-                kind = seen.path, seen.index[-1], tuple([one.path for one in term.factors])
-                by_map.setdefault(kind, []).append(((seen.index[0], seen.index[1]), term))
-                break
-        else:
-            flat.append(term)
-    grids: list[Grid] = []
-    for (path, channel, paths), found in by_map.items():
-        at = dict(found)
-        if len(found) == 1 or len(at) < len(found):
-            flat += [term for _, term in found]
-        else:
-            grids.append((path, channel, paths, at))
-    grids.sort(key=lambda grid: -math.fsum(abs(term.value) for term in grid[-1].values()))
-    return grids, flat
-
-
-def _grid(path: str, channel: int, paths: tuple[str, ...], at: dict[tuple[int, int], Term]) -> dict[str, Any]:
-    """Rows and columns of the map; at each the factors, in the order of `paths`, and their product. A place
-    that is not there, such as one in padding, is None."""
-    rows, columns = sorted({row for row, _ in at}), sorted({column for _, column in at})
-    cells = [[at.get((row, column)) for column in columns] for row in rows]
-    values = [term.value for term in at.values()]
-    times = {term.times for term in at.values()}
+def _grid(grid: Grid) -> dict[str, Any]:
+    """Rows and columns of the map; at each the factors, in the order of their paths, and their product. A
+    place that is not there is None."""
+    cells, times = grid.cells, {term.times for term in grid.terms.values()}
     return {
-        "path": path,
-        "channel": channel,
-        "rows": rows,
-        "columns": columns,
-        "count": len(at),
+        "path": grid.path,
+        "channel": grid.channel,
+        "rows": grid.rows,
+        "columns": grid.columns,
+        "count": len(grid.terms),
         "times": times.pop() if len(times) == 1 else None,
         "factors": [
             {
@@ -117,11 +106,11 @@ def _grid(path: str, channel: int, paths: tuple[str, ...], at: dict[tuple[int, i
                 "values": [[cell and cell.factors[i].value for cell in row] for row in cells],
                 "indices": [[cell and list(cell.factors[i].index) for cell in row] for row in cells],
             }
-            for i, one in enumerate(paths)
+            for i, one in enumerate(grid.factors)
         ],
         "products": [[cell and cell.value for cell in row] for row in cells],
-        "sum": math.fsum(values),
-        "share": math.fsum(map(abs, values)),
+        "sum": grid.sum,
+        "share": grid.share,
     }
 
 

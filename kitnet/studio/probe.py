@@ -1,8 +1,8 @@
 """What is seen of a training between two of its steps: values of every layer for one picture, weights with
 their gradients and updates, some pictures as they are judged now, the confusion matrix.
 
-All of it comes from what trains: gradients and updates from the training step, scores from the model's plan,
-values of layers by their paths from a plan for one picture.
+All of it comes from what trains: gradients and updates of weights from the training step, scores from the
+model's plan, values of layers and their gradients by their paths from a plan for one picture.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import numpy as np
 from kitnet.base.spec import Array
 from kitnet.data import Source
 from kitnet.data.arrays import Standardisation
-from kitnet.layers import Context
-from kitnet.net import Tape
 from kitnet.net.notation import write_layer
 from kitnet.studio import numbers
 from kitnet.studio.board import Frame
 from kitnet.studio.judged import judged
+from kitnet.studio.values import Values
 from kitnet.train.judgement import judge
 from kitnet.train.loop import Loop
 
@@ -38,6 +37,7 @@ class Probe:
         self._loop = loop
         self._paths = [node.path for node in self._net.graph.nodes if node.layer is not None]
         self.has_looked = False
+        self._values = Values(loop, self._paths)
         self._before: tuple[int, dict[str, Array]] | None = None  # steps done, and the weights then
         self._updates: dict[str, float] = {}  # how long the update of each parameter was
         self._updated: int | None = None  # by which step
@@ -120,39 +120,24 @@ class Probe:
             self._updates[path] = float(np.linalg.norm(moved))
 
     def _layers(self, picture: int, parameters: dict[str, list[Frame]]) -> list[Frame]:
-        x, _ = self._pictures
-        values, found = self._values(x[picture : picture + 1]), []
+        x, labels = self._pictures
+        values, gradients = self._values(x[picture : picture + 1], int(labels[picture]))
+        found = []
         for path in self._paths:
             node = self._net.graph.nodes[self._net.graph.find(path)]
-            value = values[path]
+            value, gradient = values[path], gradients.get(path)
             layer = {
                 "path": path,
                 "layer": write_layer(node.layer),
                 "shape": list(node.shape),
                 "values": numbers.summary(value),
                 "maps": numbers.strip(value[0]) if value.ndim == 4 else None,
+                "gradient": None if gradient is None else numbers.summary(gradient),
+                "gradients": numbers.strip(gradient[0]) if gradient is not None and value.ndim == 4 else None,
                 "parameters": parameters.get(path, []),
             }
             found.append(layer)
         return found
-
-    @cached_property
-    def _plan(self) -> Any:
-        from kitnet.engine import Scores
-
-        model, settings = self._loop.run.model, self._loop.run.settings
-        return Scores(model.net, model.loss, 1, values=self._paths, threads=settings.threads)
-
-    def _values(self, x: Array) -> dict[str, Array]:
-        """The value at every path for one prepared picture (1,H,W,C)."""
-        net = self._net
-        if self._loop.step_of.engine == "compiled":
-            if "_plan" in self.__dict__:
-                self._plan.refresh()
-            self._plan(x)
-            return dict(self._plan.values)
-        tape = Tape(net.graph, net.weights, net.state, Context(), {next(iter(net.operands)): x})
-        return {path: tape[path] for path in self._paths}
 
     def _parameters(self, path: str) -> list[Frame]:
         """Of each parameter that the layer at this path learns: its numbers, its gradient, and how long its

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import math
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +16,10 @@ from kitnet.base.error import KitnetError
 from kitnet.look import Record
 from kitnet.net import parse
 from kitnet.studio.board import Board
-from kitnet.studio.probe import PICTURES, Probe
+from kitnet.studio.looks import Looks
+from kitnet.studio.probe import PICTURES
 from kitnet.studio.telling import Telling
+from kitnet.studio.wishes import ANEW, BACK, STOP, Wishes
 from kitnet.train import Event, Ready, Settings, Started, Stepped, reopen, resume, train
 from kitnet.train.changes import KINDS
 from kitnet.train.folder import SUMMARY
@@ -34,8 +33,6 @@ from kitnet.train.target import INPUT
 T = TypeVar("T")
 Begin = Callable[[threading.Event, Compiling], Iterator[Event]]
 ANSWER = 0.2  # seconds between two looks whether the thread that is to answer is still there
-LOOKS = 0.5  # seconds between two looks at the network, at least
-SHARE = 30  # and so many times as long as a look takes
 
 READING, COMPILING, PAUSED, RUNNING = "reading", "compiling", "paused", "running"  # states
 SAVING, ENDED, STOPPED, FAILED = "saving", "ended", "stopped", "failed"
@@ -53,16 +50,11 @@ class Training:
         self.loop: Loop | None = None  # to be read while the training is paused
         self._begin: Begin | None = begin
         self._stop = threading.Event()
-        self._turn = threading.Condition()  # guards what is asked for
-        self._steps: float = 0  # that may be done before the next pause
-        self._wish = ""  # back, anew or stop
-        self._look_now, self._picture = False, 0
-        self._leaves = False  # is to end for good
+        self._wishes = Wishes()
         self._next: Settings | None = None  # what begins anew
-        self._calls: deque[tuple[Callable[[Loop], Any], Future[Any]]] = deque()  # for `between_steps`
         self._telling = Telling(self.board)
-        self._probe: Probe | None = None
-        self._speed, self._looked, self._cost = 0.0, 0.0, 0.0
+        self._looks: Looks | None = None
+        self._speed = 0.0  # in pictures a second
         self._first = 0  # steps that the run had before
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
         self._set(READING)
@@ -95,27 +87,26 @@ class Training:
         self._thread.start()
 
     def start(self) -> None:
-        self._allow(math.inf)
+        self._wishes.allow(math.inf)
 
     def pause(self) -> None:
         """After the step that is being done."""
-        self._allow(0)
+        self._wishes.allow(0)
 
     def step(self) -> None:
         """One step, then a pause."""
-        self._allow(1)
+        self._wishes.allow(1)
 
     def back(self) -> None:
         """Go to the last checkpoint, and pause there; what was changed after it is forgotten. Raises
         KitnetError where there is none to go to."""
         if self.folder is None or self.state in (READING, COMPILING, SAVING, ENDED, STOPPED):
             raise KitnetError("there is no checkpoint to go back to now")
-        self._ask("back")
+        self._wishes.wish(BACK)
 
     def stop(self) -> None:
         """Save, end, and return when that is done; a new run that has done no step leaves nothing."""
-        self._leaves = True
-        self._ask("stop")
+        self._wishes.wish(STOP)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -131,39 +122,24 @@ class Training:
         old, new = run.model.net.weights.params, net.graph.params()
         fits = any(path in old and old[path].shape == param.shape for path, param in new.items())
         self._next = replace(run.settings, model=line, loss=None, weights="" if fits else None, name=None)
-        self._ask("anew")
+        self._wishes.wish(ANEW)
 
     def look(self, picture: int) -> None:
         """Look at the network at once, at the values for the picture of this number. Raises KitnetError."""
         if type(picture) is not int or not 0 <= picture < PICTURES:
             raise KitnetError(f"picture {picture!r} is not there; use a number from 0 to {PICTURES - 1}")
-        with self._turn:
-            self._picture, self._look_now = picture, True
-            self._turn.notify_all()
+        self._wishes.look(picture)
 
     def between_steps(self, function: Callable[[Loop], T]) -> T:
         """What a function of the loop gives that is called in the thread that trains, between two steps; it
         should be quick. Raises KitnetError where no network is there."""
-        called: Future[T] = Future()
-        with self._turn:
-            self._calls.append((function, called))
-            self._turn.notify_all()
+        called = self._wishes.call(function)
         while self.loop is not None and self._thread.is_alive():
             try:
                 return called.result(ANSWER)
             except TimeoutError:
                 continue
-        raise KitnetError("there is no network to look at now; wait until the training is ready")
-
-    def _call(self) -> None:
-        """What was to be called between two steps."""
-        while self._calls:
-            function, called = self._calls.popleft()
-            try:
-                assert self.loop is not None
-                called.set_result(function(self.loop))
-            except BaseException as error:
-                called.set_exception(error)
+        raise KitnetError(f"there is no network in training here: {self.error or 'it is not ready yet'}")
 
     def change(self, numbers: Mapping[str, Any]) -> None:
         """Let other numbers hold from the next step on: lr, momentum, decay, batch. Raises KitnetError."""
@@ -175,16 +151,6 @@ class Training:
             if name not in KINDS or type(value) not in kinds:
                 raise KitnetError(f"what is changed are numbers: {', '.join(KINDS)}, the batch a whole one")
         loop.run.ask(numbers)
-
-    def _allow(self, steps: float) -> None:
-        with self._turn:
-            self._steps = steps
-            self._turn.notify_all()
-
-    def _ask(self, wish: str) -> None:
-        with self._turn:
-            self._wish = wish
-            self._turn.notify_all()
 
     # In the thread of the training
 
@@ -206,7 +172,8 @@ class Training:
 
     def _train(self, begin: Begin) -> Begin | None:
         """Train until it ends; gives what follows."""
-        self._steps, self.loop = 0, None
+        self._wishes.begin()
+        self.loop = None
         self._set(READING)
         wish = ""
         events = cast(Generator[Event, None, None], begin(self._stop, self._telling.compiling))
@@ -219,7 +186,7 @@ class Training:
                     self._show_end()
                     continue
                 wish = self._wait()
-                if wish == "back":
+                if wish == BACK:
                     return self._again()
                 if wish and not self._has_trained:
                     self._leave_nothing()
@@ -237,27 +204,24 @@ class Training:
                 self._set(COMPILING)
             case Ready(loop=loop):
                 assert loop is not None
-                self.loop, self._probe = loop, Probe(loop)
+                self.loop, self._looks = loop, Looks(self.board, loop)
                 if loop.run.model.target == INPUT:
                     self._leave_nothing()
                     raise KitnetError(
                         "the studio shows networks that tell classes; train one that gives its input with "
                         "kitnet train"
                     )
-                self._telling.ready(loop, self._probe)
+                self._telling.ready(loop, self._looks.probe)
             case Stepped():
                 self._speed = event.images_per_second
 
     def _wait(self) -> str:
         """Until the next step may be done, or something else is to be done, which is given."""
-        with self._turn:
-            self._steps -= 1 if self.state == RUNNING else 0
+        if self.state == RUNNING:
+            self._wishes.spend()
         while True:
-            with self._turn:
-                wish, self._wish = self._wish, ""
-                look, self._look_now = self._look_now, False
-                goes_on = self._steps > 0
-            self._call()
+            wish, look, goes_on = self._wishes.take()
+            self._wishes.answer(self.loop)
             if wish:
                 return wish
             pauses = not goes_on and self.state != PAUSED
@@ -269,53 +233,33 @@ class Training:
                 self._set(PAUSED)
             elif goes_on and not look:
                 break
-            with self._turn:
-                if self._steps <= 0 and not (self._wish or self._look_now or self._calls):
-                    self._turn.wait()
+            self._wishes.wait()
         if self.state != RUNNING:
             self._set(RUNNING)
-        elif self.board.has_clients and time.monotonic() - self._looked >= max(LOOKS, SHARE * self._cost):
-            self._look_soon()
+        else:
+            assert self._looks is not None
+            self._looks.look_if_due(self._wishes.picture, self._speed)
         return ""
 
-    def _look_soon(self) -> None:
-        """After the next step, so that its update is seen."""
-        assert self._probe is not None
-        if self._probe.remembers:
-            self._look()
-        else:
-            self._probe.remember()
-
     def _look(self) -> None:
-        assert self._probe is not None
-        begun = time.monotonic()
-        is_first = not self._probe.has_looked  # when the plan is compiled
-        seen = self._probe.look(self._picture, self._speed)
-        self._probe.remember()
-        self.board.publish("look", **seen)
-        self._looked = time.monotonic()
-        self._cost = 0.0 if is_first else self._looked - begun
+        assert self._looks is not None
+        self._looks.look(self._wishes.picture, self._speed)
 
     def _end(self, state: str, error: str = "") -> Begin | None:
         """Tell it, and wait for what follows."""
         self._set(state, error)
         while True:
-            with self._turn:
-                while not (self._wish or self._leaves or self._look_now):
-                    self._call()
-                    self._turn.wait()
-                wish, self._wish = self._wish, ""
-                look, self._look_now = self._look_now, False
-            if wish or self._leaves:
+            wish, look, _ = self._wishes.wait_after_the_end(self.loop)
+            if wish:
                 return self._after(wish)
             if look and state == ENDED:
                 self._look()
 
     def _after(self, wish: str) -> Begin | None:
         """What follows a training that is over."""
-        if wish == "back":
+        if wish == BACK:
             return self._again()
-        if wish == "anew" and self._next is not None:
+        if wish == ANEW and self._next is not None:
             settings = self._next
             if settings.weights is not None:
                 last = None if self.folder is None else self.folder / LAST

@@ -21,18 +21,32 @@ def test_trace_prints_window_products_sum_and_activation(say, trained, digit):
     assert (said.status, said.err) == (0, "")
     lines = said.out.splitlines()
     assert lines[0].startswith("conv1[2,3,1] = ") and lines[1] == "conv1: conv3-4 same"
-    products = re.findall(
-        r"^  input\[(\d),(\d),0\] (\S+) \* conv1.weight\[\d,\d,0,1\] (\S+) +(\S+)$", said.out, re.M
-    )
-    assert [(int(h), int(w)) for h, w, *_ in products] == [(h, w) for h in (1, 2, 3) for w in (2, 3, 4)]
-    for *_, x, w, product in products:
-        assert float(x.strip("()")) * float(w.strip("()")) == pytest.approx(
-            float(product), rel=1e-4, abs=1e-6
-        )
+    names = re.fullmatch(r"  input\[:,:,0\] +conv1.weight\[:,:,0,1\] +products, sum (\S+)", lines[2])
+    assert lines[3].split() == ["2", "3", "4", "0", "1", "2", "2", "3", "4"]  # columns
+    rows = [re.sub("[*=]", "", line).split() for line in lines[4:7]]
+    assert [(row[0], row[4], row[8]) for row in rows] == [("1", "0", "1"), ("2", "1", "2"), ("3", "2", "3")]
+    inside = Probe(Model.load(trained), engine="formula")(open_image(digit))
+    for i, row in enumerate(rows):
+        for j in range(3):
+            x, w, product = (float(row[4 * block + 1 + j]) for block in range(3))
+            assert x == pytest.approx(inside.values["input"][1 + i, 2 + j, 0], rel=1e-3)
+            assert w == pytest.approx(inside.weights["conv1.weight"][i, j, 0, 1], rel=1e-3)
+            assert x * w == pytest.approx(product, rel=2e-3)
+    (bias,) = re.findall(r"^  conv1.bias\[1\] \S+ +(\S+)$", said.out, re.M)
+    assert float(names[1]) + float(bias) == pytest.approx(float(lines[0].split(" = ")[1]), rel=1e-4)
     total = float(lines[0].split(" = ")[1])
     assert lines[-2].split() == ["sum", "of", "10", "terms", f"{total:.6g}"]
     made = re.fullmatch(r"tanh1\[2,3,1\] = tanh\(conv1\[2,3,1\] (\S+)\) = (\S+)    tanh", lines[-1])
     assert float(made[2]) == pytest.approx(np.tanh(total), rel=1e-4)
+
+
+def test_a_window_that_is_too_wide_or_too_large_is_rows(say, trained, digit, monkeypatch):
+    asked = ("trace", trained, "--image", digit, "--at", "conv1[2,3,1]", "--engine", "formula")
+    row = re.compile(r"^  input\[\d,\d,0\] \S+ \* conv1.weight\[\d,\d,0,1\] \S+ +\S+$", re.M)
+    assert row.findall(say(*asked).out) == []
+    assert len(row.findall(say(*asked, "--terms", 8).out)) == 7  # and the bias
+    monkeypatch.setenv("COLUMNS", "60")
+    assert len(row.findall(say(*asked).out)) == 9
 
 
 def test_trace_back(say, say_json, trained, digit):

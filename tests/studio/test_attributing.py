@@ -179,7 +179,7 @@ def test_before_a_network_is_there():
     room = Attributing(Training.of(Settings(model=MODEL)))
     with pytest.raises(KitnetError) as error:
         room.filters({"layer": ""})
-    assert str(error.value) == "there is no network to look at now; wait until the training is ready"
+    assert str(error.value) == "there is no network in training here: it is not ready yet"
 
 
 def test_who_waits_no_longer_stops_the_work(room):

@@ -57,6 +57,12 @@ def test_train_by_mouse_and_keyboard(visit):
     assert page.inner_text("#changes") == "After step 2: Learning rate 0.2, Batch size 32"
     assert page.input_value("#knob-lr") == "0.2"
 
+    assert page.get_attribute("#loss-now", "data-points") == "3"
+    for button, shown in (("Show all", 1), ("Begin the curves here", 3)):
+        page.click("#from-here")
+        wait(page, f"document.querySelector('#from-here').textContent === '{button}'")
+        assert page.get_attribute("#loss-now", "data-points") == str(shown)
+
     page.click("h2 >> nth=0")
     page.keyboard.press("Space")
     until(lambda: training.loop.progress.epoch >= 1)
@@ -86,6 +92,8 @@ def test_every_number_of_the_layers_and_pictures(visit):
     images, labels = part.read(np.arange(12))
     x = run.model.preparation.prepare(images)
     tape = Tape(net.graph, net.weights, net.state, Context(), {"input": x})
+    dy = run.model.loss.probabilities(tape.output) - np.eye(10)[labels]
+    back = tape.backward({net.graph.nodes[-1].path: dy.astype(np.float32)})
     paths = page.eval_on_selector_all(".layer", "all => all.map((one) => one.dataset.path)")
     assert paths == [node.path for node in net.graph.nodes if node.layer is not None]
 
@@ -96,7 +104,8 @@ def test_every_number_of_the_layers_and_pictures(visit):
 
     for path in paths:
         layer = page.locator(f".layer[data-path='{path}']")
-        check(layer.locator("> .summary .numbers").inner_text(), tape[path][4])
+        check(layer.locator("> .summary .numbers >> nth=0").inner_text(), tape[path][4])
+        check(layer.locator("> .summary .numbers >> nth=1").inner_text(), back[path][4])
         names = [name for name in net.weights if name.startswith(f"{path}.")]
         assert layer.locator(".parameter").count() == len(names)
         for i, name in enumerate(names):
@@ -313,17 +322,33 @@ def test_a_run_that_has_ended(visit, make, easy, tmp_path):
     assert len(texts(page, "#run-scores tbody tr")) == 10
 
 
-def test_what_python_says_is_called_english(visit):
+def test_what_python_says_in_chinese(visit):
+    """The kinds that are known; others are told to be English."""
     _, page = visit(locale="zh-CN")
     page.click("nav a[href='#design']")
+
+    def verdict(line):
+        page.fill("#line", line)
+        wait(page, "document.querySelector('#verdict').className === 'error'")
+        told = page.inner_text("#verdict")
+        page.fill("#line", "8x8x1 -> fc10")
+        wait(page, "document.querySelector('#verdict').className === ''")
+        return told
+
     page.fill("#line", "8x8x1 -> relu -> conv3-4/2 -> fc10")
     page.wait_for_selector("#caret:not([hidden])")
     assert page.inner_text("#caret mark") == "conv3-4/2"  # of sizes that do not fit
-    behind = "getComputedStyle(document.querySelector('#verdict'), '::after').content"
-    assert page.evaluate(behind) == '"（以上是程序给出的信息，只有英文）"'
+    assert page.inner_text("#verdict") == (
+        "conv1：步幅 2 除不尽：3x3 的卷积核在输入 8x8x1 上的位置数为 (8 - 3 + 2*0) / 2 + 1 = 3.5。可以改用："
+        "stride=1，pad=0:1x0:1，网络输入 7x7x1 或 9x9x1，或写 floor 舍去最后 1 个"
+    )
+    page.fill("#line", "8x8x1 -> fc10")
+    wait(page, "document.querySelector('#verdict').className === ''")
+    assert verdict("8x8x1 -> cnv3-4") == "没有 'cnv' 这种层，是不是想写 'conv'？"
+    english = "fc1: 0 units are not possible; use 1 or more"
+    assert verdict("8x8x1 -> fc0") == f"{english} （以上是程序给出的信息，只有英文）"
     page.select_option("header select", "en")
-    page.wait_for_selector("#caret:not([hidden])")
-    assert page.evaluate(behind) == '""'
+    assert verdict("8x8x1 -> fc0") == english
 
 
 def test_everything_is_reached_by_the_keyboard(visit):

@@ -87,7 +87,7 @@ def check_numbers(page, stride, pad):
         assert page.locator(".stage .inputs td.window").count() == seen.size
         marked = page.locator("#im2col tr.now td").all_inner_texts()
         assert np.array_equal(np.array(marked, float), rows[i * y.shape[1] + j])
-        column = page.locator("#im2col .column td").all_inner_texts()
+        column = page.locator("#im2col .filter-row td").all_inner_texts()
         assert np.array_equal(np.array(column, float), w[..., k].ravel())
         assert page.locator(".stage .outputs td.later").count() == steps - 1 - step
         if step < steps - 1:

@@ -103,6 +103,20 @@ def test_inside_by_keyboard_and_clicks(trained):
     bias, total = page.eval_on_selector_all(".terms td[data-value]", VALUES)
     assert sum(products) + bias == pytest.approx(total, rel=1e-6)
 
+    # where it was read, framed on the map before, and the number itself
+    box = page.locator(".column[data-path='input'] .tile canvas").bounding_box()
+    framed = page.locator(".column[data-path='input'] .tile .read").bounding_box()
+    assert [
+        framed["x"] - box["x"],
+        framed["y"] - box["y"],
+        framed["width"],
+        framed["height"],
+    ] == pytest.approx(
+        [2 / 8 * box["width"], 1 / 8 * box["height"], 3 / 8 * box["width"], 3 / 8 * box["height"]], abs=0.5
+    )
+    assert page.locator(".column[data-path='conv1'] .tile").nth(1).locator(".chosen").count() == 1
+    assert page.locator(".tile i").count() == 2
+
     # a product's number is followed down to the pixels, and back
     page.click(".channel .window >> nth=0 >> button >> nth=4")
     until(lambda: name_shown(page) == "input[2,3,0]")
@@ -116,6 +130,30 @@ def test_inside_by_keyboard_and_clicks(trained):
     window = page.locator(".pool td[data-value]").evaluate_all(VALUES)
     marked = page.locator(".pool td.marked").evaluate_all(VALUES)
     assert marked == [max(window)] and len(window) == 4
+
+
+COLOUR = """async ([path, map, row, column, value, least, largest]) => {
+    const { coloured } = await import("/page/colours.js");
+    const canvas = document.querySelectorAll(`.column[data-path='${path}'] .tile canvas`)[map];
+    const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const found = [...copy.getImageData(column, row, 1, 1).data];
+    return [found.slice(0, 3), coloured(least, largest, "values")(value)];
+}"""
+
+
+def test_colours_of_a_layer_of_a_size_and_of_all(trained):
+    _, page, tape, _ = trained("inside")
+    columns = page.eval_on_selector_all(".column", "all => all.map((one) => one.dataset.path)")
+    some = {path: tape[path][0] for path in columns[1:]}
+    of_size = [a for a in some.values() if a.shape[:-1] == some["conv1"].shape[:-1]]
+    for scale, reach in (("own", [some["conv1"]]), ("size", of_size), ("all", [*some.values()])):
+        page.select_option("#scale", scale)
+        least, largest = float(min(a.min() for a in reach)), float(max(a.max() for a in reach))
+        for row, column in ((2, 3), (5, 5)):
+            value = float(some["conv1"][row, column, 1])
+            found, expected = page.evaluate(COLOUR, ["conv1", 1, row, column, value, least, largest])
+            np.testing.assert_allclose(found, expected, atol=3, err_msg=scale)  # a value has 256 steps
 
 
 def test_hovering_and_holding(trained):

@@ -7,9 +7,14 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from driven import until
 
+from kitnet.base.error import KitnetError
 from kitnet.studio.app import PAGE, TYPES, page_files
+from kitnet.studio.training import Training
+from kitnet.train import Settings
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(p for p in PAGE.rglob("*.js") if not {"vendor", "words"} & {*p.relative_to(PAGE).parts})
@@ -67,7 +72,7 @@ def test_every_key_is_used_and_known():
     used = set(re.findall(r"\bt\(\"(\w+)\"", source))
     patterns = [p.replace("${", "(").split("(")[0] for p in re.findall(r"\bt\(`([^`]*)`", source)]
     assert used <= known
-    assert {"state_", "pictures_", "column_", "room_", "language_"} == set(patterns)
+    assert {"state_", "pictures_", "column_", "room_", "language_", "inside_scale_"} == set(patterns)
     quoted = set(re.findall(r"\"(\w+)\"", source)) | set(re.findall(r"\b(\w+): \{ ?\w*", source))
     named = set(re.findall(r"\w+", source))
     unused = {
@@ -127,3 +132,67 @@ def test_the_page_is_in_the_wheel(tmp_path):
     inside = {name.removeprefix("kitnet/studio/page/") for name in zipfile.ZipFile(wheel).namelist()}
     assert {*page_files(), "vendor/uPlot.LICENSE"} <= inside
     assert {path.suffix for path in PAGE.rglob("*") if path.is_file()} <= {*TYPES, ".LICENSE"}
+
+
+def test_the_chinese_of_python_s_messages_fits_what_python_says(make, tmp_path):
+    """Each pattern, read out of the module, is that of a message that is raised here."""
+    from kitnet.studio import design
+    from kitnet.studio.asking.inside import Looking
+    from kitnet.studio.looked import Networks
+
+    text = (PAGE / "words" / "zh_python.js").read_text("utf-8").partition("// Parts")[0]
+    table = re.findall(r'(?m)^  \[/(.*)/, "(.*)"\],$', text)
+    assert len(table) == text.count("\n  [") > 30
+    lines = (
+        *(
+            "",
+            "8x8x1",
+            "8x8x1 ->",
+            "cnv3",
+            "8x8x1 conv3-4",
+            "8x8x1 -> [relu",
+            "8x8x1 -> cnv3",
+            "8x8x1 -> gap",
+        ),
+        *("8x8x1 -> zzzzz", "8x8x1 -> conv3-4 sme", "8x8x1 -> conv3", "8x8x1 -> conv9-3", "x" * 20_000),
+        *("8x8x1 -> conv3-4 same -> conv3-3/2", "8x8x1 -> residual[conv3-4] -> fc10"),
+    )
+    said = [design.read(line)["error"] for line in lines]
+    for line in ("32x32x1 -> conv5-6 -> conv4-7 same -> fc10", "28x28x1 -> maxpool5 floor -> fc10"):
+        said += design.read(line)["advice"]
+    training = make(engine="formula", lr=1e30)
+    looking = Looking(Networks(training))
+    gone = {"look": 99, "path": "conv1", "backward": False, "plane": 0}
+
+    def wish(network, sample):
+        return {"network": network, "picture": {"sample": sample}, "gradients": None, "every": False}
+
+    def mistakes():
+        yield lambda: training.anew("8x8x1 -> fc7")
+        for name, value in (("momentum", 2), ("lr", -1), ("batch", 0), ("lr", "x")):
+            yield lambda name=name, value=value: training.change({name: value})
+        yield lambda: looking.plane(gone)
+        yield lambda: looking.look(wish("runs/none", 0))
+        yield lambda: looking.look(wish("8x8x1 -> fc10", 10_000))
+        training.start()
+        until(lambda: training.state == "failed")
+        said.append(training.error)
+        training.loop.run.model.net.weights.flat[:] = np.nan
+        yield lambda: looking.look(wish("", 0))
+        nowhere = make(data="/nowhere")
+        said.append(nowhere.error)
+        nowhere_looking = Looking(Networks(nowhere))
+        yield nowhere.back
+        yield lambda: nowhere_looking.look(wish("", 0))
+        yield lambda: nowhere_looking.look(wish("8x8x1 -> fc10", 0))
+        new = Looking(Networks(Training.of(Settings(model="8x8x1 -> fc10"))))
+        yield lambda: new.look(wish("", 0))
+
+    for mistake in mistakes():
+        with pytest.raises(KitnetError) as error:
+            mistake()
+        said.append(str(error.value))
+    for pattern, chinese in table:
+        found = [re.fullmatch(pattern[1:-1], one.partition("\n")[0]) for one in said]
+        assert any(found), pattern
+        assert {int(n) for n in re.findall(r"\$(\d)", chinese)} <= {*range(1, re.compile(pattern).groups + 1)}

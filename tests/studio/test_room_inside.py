@@ -139,6 +139,7 @@ def test_a_window_of_a_convolution(looked):
     np.testing.assert_allclose(x, tape["input"][0, :2, 6:, 0])
     np.testing.assert_allclose(w, net.weights["conv1.weight"][1:, :2, 0, 2], rtol=RTOL)
     assert [one["factors"][0]["path"] for one in part["terms"]] == ["conv1.bias"]
+    assert part["reads"] == [{"path": "input", "rows": [0, 1], "columns": [6, 7], "maps": [0]}]
     found = idle.trace({"look": told["look"], "path": "conv2", "backward": False, "index": [1, 1, 0]})
     grids = found["steps"][0]["parts"][0]["grids"]
     assert [grid["share"] for grid in grids] == sorted((grid["share"] for grid in grids), reverse=True)
@@ -163,6 +164,8 @@ def test_a_pool_has_its_window_and_winner(looked):
     row, column, channel = window["winner"]
     assert (row - 2, column - 4) == np.unravel_index(x.argmax(), (2, 2)) and channel == 1
     assert (window["rows"], window["columns"], window["path"]) == ([2, 3], [4, 5], "relu1")
+    reads = found["steps"][0]["parts"][0]["reads"]  # the window, not its winner alone
+    assert reads == [{"path": "relu1", "rows": [2, 3], "columns": [4, 5], "maps": [1]}]
 
 
 def test_an_activation_shows_what_it_was_given(looked):
@@ -294,7 +297,7 @@ def test_what_a_person_mistakes(make, idle):
         (
             idle,
             ("", {"sample": 0}),
-            "there is no network to look at now; wait until the training is ready",
+            "there is no network in training here: it is not ready yet",
         ),
         (
             idle,

@@ -12,9 +12,11 @@ from kitnet.base.error import KitnetError
 from kitnet.layers import Context
 from kitnet.look import matrix
 from kitnet.net import Tape
+from kitnet.net.objective import goals_of, with_goals
 from kitnet.studio.board import MOST, Board, Frames
 from kitnet.studio.curve import Curve
 from kitnet.studio.training import Training
+from kitnet.studio.wishes import ANEW, BACK, STOP, Wishes
 from kitnet.train import Model, resume, train
 from kitnet.train.judgement import judge
 
@@ -101,6 +103,17 @@ def test_what_is_seen_is_what_trains(make, engine):
             assert layer["shape"] == list(value.shape[1:])
             assert layer["values"]["mean"] == pytest.approx(float(value.mean(dtype=float)), abs=1e-5)
             assert layer["values"]["max"] == pytest.approx(float(value.max()), rel=1e-4, abs=1e-6)
+        (goal,) = goals_of(net.graph, run.model.losses)
+        operands = {"input": x[2:3], goal.target: goal.spread(labels[2:3], np.float32)}
+        tape_of_one = Tape(with_goals(net.graph, [goal]), net.weights, net.state, Context(), operands)
+        back = tape_of_one.backward({goal.path: np.ones(1, np.float32)})
+        for layer in look["layers"]:
+            dy, told = back[layer["path"]].astype(float), layer["gradient"]
+            found, scale = [told[name] for name in ("mean", "std", "min", "max")], np.abs(dy).max()
+            assert found == pytest.approx(
+                [dy.mean(), dy.std(), dy.min(), dy.max()], rel=1e-4, abs=1e-5 * scale
+            )
+            assert (layer["gradients"] is None) == (dy.ndim == 2)
         probabilities = run.model.loss.probabilities(tape.output)
         for row, top in zip(probabilities, look["top"], strict=True):
             assert [k for k, _ in top] == np.argsort(-row, kind="stable")[:3].tolist()
@@ -281,6 +294,15 @@ def test_another_network_keeps_the_weights_that_fit(make):
     notes = frames_of(training.board.join(), "notes")[0]["texts"]
     assert "new are fc1.weight, fc1.bias, fc2.weight, fc2.bias" in notes[-1]
     assert Model.verify(first) == (8, 0.0)
+
+
+def test_after_a_stop_nothing_begins():
+    wishes = Wishes()
+    wishes.wish(BACK)
+    assert wishes.take() == (BACK, False, False)
+    wishes.wish(STOP)
+    wishes.wish(ANEW)
+    assert wishes.take().wish == STOP and wishes.wait_after_the_end(None).wish == STOP
 
 
 def test_a_client_that_does_not_read_loses_frames_alone():

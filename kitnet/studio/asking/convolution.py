@@ -16,8 +16,6 @@ from kitnet.base.error import KitnetError, ShapeError, shorten
 from kitnet.base.misfit import rule
 from kitnet.base.shape import MISFITS, Axis, Sliding, say
 from kitnet.base.spec import Array
-from kitnet.lab.im2col import matrix_of_windows
-from kitnet.lab.image_filters import FILTERS, ImageFilter
 from kitnet.layers import At, Context, Convolution, Pass
 from kitnet.layers.value import PAD, SIZES, Value
 from kitnet.layers.window import Axes, area, output_sizes, padded
@@ -69,6 +67,8 @@ def convolution(told: dict[str, Any]) -> dict[str, Any]:
 
 def _described(run: Pass) -> dict[str, Any]:
     """All numbers of a pass of a convolution with a bias over one image."""
+    from kitnet.lab.im2col import matrix_of_windows  # of a folder that needs the engine
+
     layer, (x,) = run.layer, run.x
     assert isinstance(layer, Convolution)
     axes, groups = layer.axes(x.shape[1:]), layer.groups
@@ -253,6 +253,8 @@ def _limited(what: str, number: float) -> float:
 
 def image_filters(told: dict[str, Any]) -> dict[str, Any]:
     """{}: the classic filters by name."""
+    from kitnet.lab.image_filters import FILTERS  # of a folder that needs the engine
+
     body.check(told, "image_filters")
     return {
         "filters": {
@@ -265,6 +267,8 @@ def image_filters(told: dict[str, Any]) -> dict[str, Any]:
 def photograph(told: dict[str, Any]) -> dict[str, Any]:
     """A picture, a file in base64 or empty for the one of the room, before and after a filter, written row by
     row. Raises KitnetError."""
+    from kitnet.lab.image_filters import ImageFilter  # of a folder that needs the engine
+
     body.check(
         told, "photograph", numbers=str, factor=(int, float), bias=(int, float), flip=bool, picture=str
     )

@@ -28,7 +28,7 @@ export function chart(element, label, series, marks, format = short) {
       series: [{ label, value: (_, value) => (value === null ? "–" : whole(value)) }, ...lines],
       axes: [
         { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? whole(tick) : "")) },
-        { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+        { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => format(tick)) },
       ],
       hooks: { drawClear: [(self) => drawMarks(self, marks())] },
     },

@@ -1,5 +1,7 @@
 // What the studio tells, and how it is asked.
 
+import { python } from "./language.js";
+
 const AGAIN = 1000; // milliseconds until a connection is tried again
 
 // The newest frame of each kind, and who listens. A connection that breaks is made anew; the studio then tells
@@ -35,7 +37,7 @@ export class Client {
       body: JSON.stringify(body),
     });
     const told = await answer.json();
-    if ("error" in told) throw Object.assign(new Error(told.error), { column: told.column });
+    if ("error" in told) throw Object.assign(new Error(python(told.error)), { column: told.column });
     return told;
   }
 

@@ -2,6 +2,7 @@
 
 import en from "./words/en.js";
 import zh from "./words/zh.js";
+import { PARTS, PYTHON } from "./words/zh_python.js";
 
 const TABLES = { en, zh };
 const KEPT = "language";
@@ -28,8 +29,24 @@ export function t(key, values = {}) {
 
 export function mark() {
   document.documentElement.lang = table.code === "zh" ? "zh-Hans" : table.code;
-  const note = table.code === "en" ? "" : t("told_in_english"); // behind what Python says
-  document.documentElement.style.setProperty("--python-note", JSON.stringify(note));
+}
+
+// What Python says, in the language of the page where it is one of the kinds that are known, or as it is, with a
+// note that it is English.
+export function python(text) {
+  if (table.code === "en" || !text) return text;
+  return known(text) ?? `${text} ${t("told_in_english")}`;
+}
+
+// What a message of one of the known kinds says in Chinese, and so what it has taken over from another one.
+function known(text) {
+  for (const [pattern, words] of PYTHON) {
+    const found = text.match(pattern);
+    if (!found) continue;
+    const parts = found.slice(1).map((part = "") => known(part) ?? PARTS.reduce((told, [each, other]) => told.replace(each, other), part));
+    return words.replace(/\$(\d)/g, (_, number) => parts[number - 1]);
+  }
+  return null;
 }
 
 function chosen() {

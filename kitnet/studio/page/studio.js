@@ -2,10 +2,10 @@
 
 import { Client } from "./client.js";
 import { fill, h, say } from "./elements.js";
-import { LANGUAGES, choose, language, mark, t } from "./language.js";
+import { LANGUAGES, choose, language, mark, python, t } from "./language.js";
 import { ROOMS } from "./rooms.js";
 
-const studio = { client: new Client(), t, h, fill, say };
+const studio = { client: new Client(), t, python, h, fill, say };
 let leave = () => {};
 
 function open() {
@@ -15,6 +15,7 @@ function open() {
   document.title = `${t("title")} – ${t(`room_${room.id}`)}`;
   const main = h("main", { id: "room", tabindex: "-1" });
   fill(document.body, header(room), connection(), main);
+  document.querySelector("nav [aria-current]").scrollIntoView({ inline: "center", block: "nearest" });
   const gone = room.mount(main, studio);
   leave = gone ?? (() => {});
 }

@@ -10,9 +10,27 @@ INSIDE = [
         "studio/test_room_inside.py::test_the_smaller_channels_are_summed_up",
     ),
     Mutant(
-        "studio.arithmetic:_grids",
-        "-math.fsum(abs(term.value) for term in grid[-1].values())",
-        "math.fsum(abs(term.value) for term in grid[-1].values())",
+        "grids_of",
+        "-grid.share",
+        "grid.share",
+        "studio/test_room_inside.py::test_a_window_of_a_convolution",
+    ),
+    Mutant(
+        "studio.arithmetic:_reads",
+        "window['rows'], window['columns']",
+        "rows, columns",
+        "studio/test_room_inside.py::test_a_pool_has_its_window_and_winner",
+    ),
+    Mutant(
+        "cli.grid_text:_factor",
+        "one.index[1]",
+        "one.index[0]",
+        "cli/test_look_commands.py::test_trace_prints_window_products_sum_and_activation",
+    ),
+    Mutant(
+        "Pass.products",
+        "np.array(places, int)",
+        "np.array(places[::-1], int)",
         "studio/test_room_inside.py::test_a_window_of_a_convolution",
     ),
     Mutant(

@@ -59,6 +59,18 @@ STUDIO = [
         "(x + y) / 2",
         "studio/test_training.py::test_a_curve_is_bounded_and_keeps_its_means",
     ),
+    Mutant(
+        "Values.__call__",
+        "np.array([label])",
+        "np.array([0])",
+        "studio/test_training.py::test_what_is_seen_is_what_trains[compiled]",
+    ),
+    Mutant(
+        "Wishes.wish",
+        "STOP if self._leaves else wish",
+        "wish",
+        "studio/test_training.py::test_after_a_stop_nothing_begins",
+    ),
     # The rooms of convolution, of filters and attribution
     Mutant(
         "studio.asking.convolution:_sum",

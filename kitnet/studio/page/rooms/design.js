@@ -10,7 +10,7 @@ const FIRST = "28x28x1 -> conv5-6 -> tanh -> maxpool2 -> conv5-16 -> tanh -> max
 let kept = ""; // while another room is open
 
 export function mount(element, studio) {
-  const { client, t, h, say, fill } = studio;
+  const { client, t, python, h, say, fill } = studio;
   const text = h("textarea", { id: "line", rows: 4, spellcheck: "false", autocapitalize: "off", autocomplete: "off", oninput: later });
   const begin = h("select", { id: "begin", onchange: () => take(begin.value) }, h("option", { value: "" }, t("own_line")));
   const status = h("p", { id: "verdict", role: "status" });
@@ -65,7 +65,7 @@ export function mount(element, studio) {
     say(status, t("fits", { parameters: whole(told.totals.parameters), multiply_adds: whole(told.totals.multiply_adds), bytes: bytes(told.training_bytes) }));
     fill(
       found,
-      told.advice.length > 0 && h("section", {}, h("h2", {}, t("advice")), h("ul", { class: "python" }, told.advice.map((one) => h("li", {}, one)))),
+      told.advice.length > 0 && h("section", {}, h("h2", {}, t("advice")), h("ul", { id: "advice" }, told.advice.map((one) => h("li", {}, python(one))))),
       h("section", {}, h("h2", {}, t("volumes")), h("p", { class: "note" }, t("volumes_note")), h("div", { class: "wide", tabindex: 0 }, drawVolumes(told.rows, t))),
       h("section", {}, h("h2", {}, t("ledger")), h("div", { class: "wide", tabindex: 0 }, ledger(told)), told.left_out > 0 && h("p", {}, t("left_out", { count: told.left_out }))),
     );

@@ -53,6 +53,8 @@ export default {
   training_epoch: "training, whole epoch",
   validation: "validation",
   no_points: "No step has been done yet.",
+  from_here: "Begin the curves here",
+  from_start: "Show all",
 
   knobs: "Settings while it trains",
   lr: "Learning rate",
@@ -76,7 +78,8 @@ export default {
   wrong: "wrong",
 
   layers: "Layers",
-  layers_note: "Values for the chosen image as computed at step {step}. Gradients are those of the last training step, updates those of step {updated}.",
+  layers_note: "Values for the chosen image, and below them the gradient of its loss at each value, as computed at step {step}. Gradients of weights are those of the last training step, updates those of step {updated}.",
+  gradient_of: "the gradient of {what}",
   values: "values",
   weights: "{name}",
   gradient: "gradient",
@@ -169,7 +172,7 @@ export default {
   sum_is: "sum {sum}",
   sum_note: "the sums of the channels, and the bias",
   im2col: "The same as a product of matrices (im2col)",
-  im2col_note: "Each of the {rows} windows is a row of {columns} numbers; the filter, as a column, is shown above them. The row of the present window is marked.",
+  im2col_note: "Each of the {rows} windows is a row of {columns} numbers; the filter, a column laid on its side, stands above them. The row of the present window is marked.",
   group_of: "Group {group} of {groups}, counted from 0.",
 
   photo_title: "Classic filters on a photograph",
@@ -268,6 +271,10 @@ export default {
   inside_status: "Label {label}, {done} steps of training done, {samples} samples.",
   inside_columns: "Layers as columns of maps; arrow keys go from map to map, Enter enlarges one",
   inside_tile: "Enlarge {name}",
+  inside_scale: "Colours reach over",
+  inside_scale_own: "each layer",
+  inside_scale_size: "layers of one size",
+  inside_scale_all: "all layers",
   inside_best: "Highest scores",
   inside_value: "Value",
   inside_map: "Map",

@@ -16,7 +16,7 @@ export function im2col({ t, h, fill }, told) {
     group = Math.floor(k / per);
     const taps = told.rows[group][0].length;
     fill(note, t("im2col_note", { rows: positions, columns: taps }), told.groups > 1 ? ` ${t("group_of", { group, groups: told.groups })}` : "");
-    column = h("tr", { class: "column" }, h("th", { scope: "row" }, ""));
+    column = h("tr", { class: "filter-row" }, h("th", { scope: "row" }, ""));
     fill(holder, h("table", { class: "im2col", id: "im2col" }, h("thead", {}, column), h("tbody", {}, tables[group])));
   }
 

@@ -1,22 +1,40 @@
 // The strip: a column of maps for each layer, and the best classes at its end. A tile is reached by arrow keys;
-// Enter or a click enlarges it.
+// Enter or a click enlarges it. A frame shows what the chosen number was made of.
 
 import { coloured } from "../../colours.js";
 import { percent, short, volume, whole } from "../../numbers.js";
-import { indexOf } from "./places.js";
+import { indexOf, placeOf } from "./places.js";
 
+const SCALES = ["own", "size", "all"]; // of colours: a layer's, that of layers of one size, that of all
+let kept = SCALES[0];
 const TALLEST = 46; // pixels of a tile, about
 const HALO = 14; // of the smallest one
 
 export function columns({ t, h, fill }, backward, { enlarge, hover }) {
+  const scale = h("select", { id: "scale", onchange: () => rescale() }, SCALES.map((one) => h("option", { value: one, selected: one === kept }, t(`inside_scale_${one}`))));
+  let look = null;
   const list = h("div", { class: "columns", id: "columns", role: "group", "aria-label": t("inside_columns"), onkeydown: move });
   let tiles = []; // by column
+  let shown = new Map(); // by path: what is told of an array, and its tiles
+  let frames = [];
 
-  function tile(array, path, number, kind) {
+  // The ends of the colours of a layer's value. The input has its own: it is what is given.
+  function ends(told) {
+    const alike = { own: () => false, size: (one) => String(one.shape.slice(0, -1)) === String(told.shape.slice(0, -1)), all: () => true }[kept];
+    const some = look.columns.filter((one) => one === told || (told.layer && one.layer && alike(one)));
+    return { least: Math.min(...some.map((one) => one.least)), largest: Math.max(...some.map((one) => one.largest)) };
+  }
+
+  function rescale() {
+    kept = scale.value;
+    show();
+  }
+
+  function tile(array, path, number, kind, scaled = array) {
     const canvas = h("canvas", {});
     const label = `${backward ? "d " : ""}${path} ${number}`;
     const button = h("button", { class: "tile", tabindex: -1, "aria-label": t("inside_tile", { name: label }) }, canvas);
-    draw(canvas, array, number, kind);
+    draw(canvas, array, number, kind, scaled);
     const at = (event) => {
       const box = canvas.getBoundingClientRect();
       const column = array.every * Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
@@ -36,11 +54,12 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
 
   function column(told) {
     const kind = backward ? "around" : told.layer ? "values" : "grey";
-    const own = Array.from({ length: told.colour ? 1 : told.shown }, (_, i) => tile(told, told.path, i, told.colour ? "colour" : kind));
+    const own = Array.from({ length: told.colour ? 1 : told.shown }, (_, i) => tile(told, told.path, i, told.colour ? "colour" : kind, ends(told)));
     const learned = told.parameters.flatMap((one) => [
       h("span", { class: "note" }, `d ${one.path}`),
       ...Array.from({ length: Math.min(3, one.shown) }, (_, i) => tile(one, one.path, i, "around")),
     ]);
+    shown.set(told.path, { told, own });
     const left = told.planes - (told.colour ? told.planes : told.shown);
     tiles.push([...own, ...learned.filter((one) => one.tagName === "BUTTON")]);
     return h(
@@ -68,6 +87,22 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
     return h("div", { class: "best", id: "best" }, h("b", {}, t("inside_best")), told.best.map(bar));
   }
 
+  // Frame these rows and columns of a map, if it has a tile.
+  function frame(path, map, rows, columns, name) {
+    const found = shown.get(path);
+    const tile = found?.own[found.told.colour ? 0 : map];
+    if (!tile) return;
+    const { width, height, every } = found.told;
+    const [wide, high] = [width, height].map((size) => every * Math.ceil(size / every));
+    const framed = h("i", { class: name });
+    framed.style.left = percent(columns[0] / wide);
+    framed.style.top = percent(rows[0] / high);
+    framed.style.width = percent((columns[1] - columns[0] + 1) / wide);
+    framed.style.height = percent((rows[1] - rows[0] + 1) / high);
+    tile.append(framed);
+    frames.push(framed);
+  }
+
   function move(event) {
     const i = tiles.findIndex((some) => some.includes(document.activeElement));
     if (i < 0) return;
@@ -82,23 +117,44 @@ export function columns({ t, h, fill }, backward, { enlarge, hover }) {
     event.preventDefault();
   }
 
+  function show() {
+    tiles = [];
+    shown = new Map();
+    frames = [];
+    fill(list, look.columns.map(column), best(look));
+    if (tiles[0]) tiles[0][0].tabIndex = 0;
+  }
+
   return {
-    element: list,
+    element: h("div", {}, h("label", { class: "note" }, t("inside_scale"), " ", scale), list),
+    // Frame the number at this place, and what the steps to it have read.
+    mark(place, steps) {
+      for (const one of frames) one.remove();
+      frames = [];
+      const of = shown.get(place.path)?.told;
+      if (of?.shape.length === place.index.length) {
+        const { plane, row, column } = placeOf(of.shape, of.width, place.index);
+        frame(place.path, plane, [row, row], [column, column], "chosen");
+      }
+      for (const { path, maps, rows, columns } of steps.flatMap((one) => one.parts).flatMap((one) => one.reads)) {
+        const own = backward === path.startsWith("d ") && path.replace(/^d /, "");
+        if (own) for (const map of maps) frame(own, map, rows, columns, "read");
+      }
+    },
     set(told) {
-      tiles = [];
-      fill(list, told.columns.map(column), best(told));
-      if (tiles[0]) tiles[0][0].tabIndex = 0;
+      look = told;
+      show();
     },
   };
 }
 
-function draw(canvas, array, number, kind) {
+function draw(canvas, array, number, kind, scaled) {
   const bytes = Uint8Array.from(atob(array.pixels), (letter) => letter.charCodeAt(0));
   const width = Math.ceil(array.width / array.every);
   const height = Math.ceil(array.height / array.every);
   const each = width * height;
   const image = new ImageData(width, height);
-  const colour = coloured(array.least, array.largest, kind);
+  const colour = coloured(scaled.least, scaled.largest, kind);
   for (let i = 0; i < each; i++) {
     const share = bytes[number * each + i] / 255;
     const found = kind === "colour" ? [0, 1, 2].map((c) => bytes[c * each + i]) : colour(array.least + share * (array.largest - array.least));

@@ -72,6 +72,7 @@ export function source(studio, backward, look) {
       again.disabled = is;
       if (is) say(status, t("inside_busy"));
     },
+    failed: () => say(status, ""),
     set(told) {
       say(line, told.line);
       sample.max = Math.max(0, told.samples - 1);

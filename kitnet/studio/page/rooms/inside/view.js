@@ -52,7 +52,10 @@ export function view(studio, backward, heard = () => {}) {
       isPinned = false;
       await chosen;
     } catch (reason) {
-      if (number === asked) told(reason.message);
+      if (number === asked) {
+        told(reason.message);
+        from.failed();
+      }
     }
     if (number === asked) from.busy(false);
   }
@@ -113,7 +116,9 @@ export function view(studio, backward, heard = () => {}) {
       try {
         const answer = await client.ask("/inside/trace", { look: current.look, path, index, backward });
         told("");
-        if (!wanted) sums.show(answer, place);
+        if (wanted) continue;
+        sums.show(answer, place);
+        strip.mark(place, answer.steps);
       } catch (reason) {
         told(reason.message);
       }

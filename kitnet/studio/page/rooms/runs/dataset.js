@@ -15,7 +15,7 @@ export function dataset(studio) {
       h("ul", { class: "facts" }, parts.map(([part, one]) => h("li", {}, facts(part, one)))),
       parts.length === 1 && h("p", {}, t("one_part")),
       told.empty.length > 0 && h("p", { class: "error" }, t("empty_classes", { classes: told.empty.join(", ") })),
-      parts.map(([part, one]) => one.broken.all > 0 && listed(t("broken_images", { part: t(PARTS[part]), count: whole(one.broken.all), all: whole(one.images + one.broken.all) }), `broken-${part}`, "python", one.broken, String)),
+      parts.map(([part, one]) => one.broken.all > 0 && listed(t("broken_images", { part: t(PARTS[part]), count: whole(one.broken.all), all: whole(one.images + one.broken.all) }), `broken-${part}`, "", one.broken, studio.python)),
       parts.length > 1 &&
         (told.duplicates.all
           ? listed(t("duplicates", { count: whole(told.duplicates.all) }), "duplicates", "", told.duplicates, twice)

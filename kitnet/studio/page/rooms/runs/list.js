@@ -7,7 +7,7 @@ const MOST = 6; // that are compared
 const PARTS = { train: "training", val: "validation", test: "test_part" };
 const kept = { compared: new Set(), shown: "", folder: "" }; // while another room is open
 
-export function list({ client, t, h, say, fill }, onCompared, onShown) {
+export function list({ client, t, python, h, say, fill }, onCompared, onShown) {
   const error = h("p", { class: "error", role: "alert", hidden: true });
   const about = h("p", { class: "note" });
   const body = h("tbody", {});
@@ -40,7 +40,7 @@ export function list({ client, t, h, say, fill }, onCompared, onShown) {
   }
 
   function broken(run) {
-    return h("tr", {}, h("td", {}), h("th", { scope: "row" }, run.name), h("td", { colspan: COLUMNS.length - 2, class: "python" }, run.broken));
+    return h("tr", {}, h("td", {}), h("th", { scope: "row" }, run.name), h("td", { colspan: COLUMNS.length - 2, class: "broken-run" }, python(run.broken)));
   }
 
   function row(run) {

@@ -2,7 +2,7 @@
 
 import { duration, percent, short, whole } from "../../numbers.js";
 
-export function controls({ client, t, h, say, fill }) {
+export function controls({ client, t, python, h, say, fill }) {
   const offs = [];
   const error = h("p", { class: "error", role: "alert", hidden: true });
   const told = (text) => {
@@ -25,7 +25,7 @@ export function controls({ client, t, h, say, fill }) {
   const about = h("p", { class: "note" });
   const end = h("p", { id: "end", hidden: true });
   const more = h("p", { class: "note", id: "more-epochs", hidden: true });
-  const notes = h("ul", { class: "notes python" });
+  const notes = h("ul", { class: "notes" });
 
   let now = "";
   function toggle() {
@@ -40,7 +40,7 @@ export function controls({ client, t, h, say, fill }) {
       go.disabled = !["running", "paused"].includes(now);
       step.disabled = go.disabled;
       back.disabled = !["running", "paused", "failed"].includes(now);
-      told(frame.error);
+      told(python(frame.error));
     }),
     client.on("kernels", tell),
     client.on("run", (frame) => {
@@ -72,7 +72,7 @@ export function controls({ client, t, h, say, fill }) {
       more.hidden = false;
       say(more, t("more_epochs", { folder: client.latest("run")?.folder, epochs: summary.epochs + 1 }));
     }),
-    client.on("notes", (frame) => fill(notes, frame.texts.map((text) => h("li", {}, text)))),
+    client.on("notes", (frame) => fill(notes, frame.texts.map((text) => h("li", {}, python(text))))),
   );
 
   function tell(kernels) {

@@ -13,12 +13,22 @@ const SERIES = [
   { key: "validation", colour: "orange", points: true },
 ];
 
+let from = { folder: null, step: 0 }; // what was before is not shown
+
 export function curves({ client, t, h, say }) {
+  const button = h("button", { id: "from-here", onclick: () => begin() });
+  const first = () => (from.folder === client.latest("run")?.folder ? from.step : 0);
+  const after = (rows) => rows.filter((row) => row[0] >= first());
   const offs = [];
   const marks = () => (client.latest("changes")?.changes ?? []).map((change) => change.done);
   const nothing = h("p", { class: "note" }, t("no_points"));
   const made = KINDS.map((kind) => ({ ...kind, element: canvas(), values: h("p", { class: "values", id: `${kind.key}-now` }) }));
   let waiting = false;
+
+  function begin() {
+    from = { folder: client.latest("run")?.folder, step: first() ? 0 : (client.points.at(-1)?.[0] ?? 0) };
+    draw();
+  }
 
   // At most once a picture of the screen.
   function draw() {
@@ -28,18 +38,20 @@ export function curves({ client, t, h, say }) {
       waiting = false;
       for (const kind of made) if (kind.plot) set(kind);
       nothing.hidden = client.points.length > 0;
+      button.hidden = !client.points.length;
+      say(button, t(first() ? "from_start" : "from_here"));
     });
   }
 
   function set({ key, at, format, plot, values }) {
-    const { points, epochs } = client;
+    const [points, epochs] = [client.points, client.epochs].map(after);
     const column = (rows, i) => [rows.map((row) => row[0]), rows.map((row) => row[i])];
     const validated = epochs.filter((row) => row[at + 2] !== null);
     plot.set(...window.uPlot.join([column(points, at), column(epochs, at), column(validated, at + 2)]));
     const last = [points.at(-1)?.[at], epochs.at(-1)?.[at], validated.at(-1)?.[at + 2]];
     const told = SERIES.map((one, i) => (last[i] === undefined ? null : `${t(one.key)} ${format(last[i])}`));
     say(values, told.filter(Boolean).join(" · "));
-    values.dataset[key] = last[0] ?? "";
+    Object.assign(values.dataset, { [key]: last[0] ?? "", points: points.length });
   }
 
   for (const kind of ["curve", "epochs", "step", "epoch", "changes"]) offs.push(client.on(kind, draw));
@@ -47,7 +59,7 @@ export function curves({ client, t, h, say }) {
     element: h(
       "section",
       { class: "curves" },
-      h("h2", {}, t("curves")),
+      h("div", { class: "row" }, h("h2", {}, t("curves")), button),
       nothing,
       h("div", { class: "charts" }, made.map((kind) => h("div", {}, h("h3", {}, t(kind.key)), kind.values, kind.element))),
     ),

@@ -82,6 +82,8 @@ export function layers({ client, t, h, say, fill }) {
   function layer(told) {
     const values = numbers(t("values"));
     const strip = told.maps && maps(told.path, false);
+    const back = told.gradients && maps(t("gradient_of", { what: told.path }), true);
+    const gradient = told.gradient && numbers(t("gradient"));
     const parameters = told.parameters.map(parameter);
     return {
       element: h(
@@ -90,11 +92,15 @@ export function layers({ client, t, h, say, fill }) {
         h("h3", {}, told.path, " ", h("code", {}, told.layer), " ", h("span", { class: "note" }, volume(told.shape))),
         strip?.element,
         values.element,
+        back && h("div", { class: "gradients" }, back.element),
+        gradient?.element,
         parameters.map((one) => one.element),
       ),
       set(frame) {
         values.set(frame.values);
         strip?.set(frame.maps);
+        gradient?.set(frame.gradient);
+        back?.set(frame.gradients);
         frame.parameters.forEach((one, i) => parameters[i].set(one));
       },
     };

@@ -1,0 +1,53 @@
+// What Python says to a person before the page, in Chinese: the kinds that are met here. Others are shown as they
+// are. A test raises each of them, so that a pattern that no longer fits is seen.
+
+export const PYTHON = [
+  [/^the line ends where an input volume such as (.+) should follow$/, "这一行是空的，请先写输入的尺寸，例如 $1"],
+  [/^the line ends where -> and a layer should follow$/, "只写了输入，后面要用 -> 接上一层"],
+  [/^the line ends where a layer should follow$/, "-> 后面还缺一层"],
+  [/^a line begins with its input volume, such as (.+), not (.+)$/, "一行要以输入的尺寸开头，例如 $1，而不是 $2"],
+  [/^a line has at most (\d+) characters here$/, "一行最多 $1 个字符"],
+  [/^expected -> after the input volume, not (.+)$/, "输入的尺寸后面应为 ->，而不是 $1"],
+  [/^this bracket is not closed$/, "这个括号没有配对"],
+  [/^unknown layer (.+) \(did you mean (.+)\?\)$/, "没有 $1 这种层，是不是想写 $2？"],
+  [/^unknown layer (.+) \(kitnet calls it (.+)\); write (.+)$/, "没有 $1 这种层；这里叫 $2，请写 $3"],
+  [/^unknown layer (.+); kitnet layers lists them all$/, "没有 $1 这种层；命令 kitnet layers 会列出全部"],
+  [/^(\S+) does not know (.+) \(did you mean (.+)\?\); layers are separated by ->$/, "$1 后面不能写 $2，是不是 $3？层与层之间用 -> 隔开"],
+  [/^(\S+) needs filters, such as (.+)$/, "$1 还要写卷积核的个数，例如 $2"],
+  [/^(\S+): an? (\S+) (filter|pooling window) does not fit its (\S+) input: (.+?)(?: \(so far: (.+)\))?; use (.+)$/, "$1：$2 的$3比它的输入 $4 还大：$5。可以改用：$7"],
+  [/^(\S+): a stride of (\S+) does not divide: (.+) positions of an? (\S+) (filter|pooling window) on its (\S+) input(?: \(so far: (.+)\))?; use (.+)$/, "$1：步幅 $2 除不尽：$4 的$5在输入 $6 上的位置数为 $3。可以改用：$8"],
+  [/^(\S+): only equal volumes can be added, but got (.+?) \(so far: (.+)\); make them equal: .+$/, "$1：只有尺寸相同才能相加，现在是 $2。卷积写 same 可保持尺寸；各支路的步幅要一致"],
+  [/^the network ends in (\S+) but (.+) has (\d+) classes; end it with (.+)$/, "网络的输出是 $1 个，而 $2 有 $3 类；请以 $4 结尾"],
+  [/^(\S+): an? (\S+) filter changes the size, (\d+) to (\d+); write same, and let pools make it smaller \(padding\)$/, "$1：$2 卷积核把尺寸从 $3 变成 $4；一般写 same，缩小交给池化（填充）"],
+  [/^(\S+): an? (\S+) filter has no middle, so that no padding keeps the size; use an odd one \(filter\)$/, "$1：$2 卷积核没有中心，怎么填充都保持不了尺寸；一般用奇数（卷积核）"],
+  [/^(\S+): a size of (\d+) is not divisible by (\d+), the stride of a layer; use (\d+) or (\d+) \(input\)$/, "$1：尺寸 $2 不能被某层的步幅 $3 整除；一般用 $4 或 $5（输入）"],
+  [/^(\S+): an? (\S+) window drops too much; use 2x2 or 3x3 with stride 2 \(pooling\)$/, "$1：$2 的窗口丢掉太多；一般用 2x2，或步幅为 2 的 3x3（池化）"],
+  [/^a momentum of (\S+) is not possible; use 0 or more, and less than 1$/, "动量不能是 $1；应为 0 到 1 之间，可以是 0，不能是 1"],
+  [/^a learning rate of (\S+) is not possible; use a number above 0$/, "学习率不能是 $1；应大于 0"],
+  [/^--batch (\S+) is not possible; use 1 to (\d+)$/, "批大小不能是 $1；应为 1 到 $2"],
+  [/^what is changed are numbers: lr, momentum, decay, batch, the batch a whole one$/, "这里只能填数字，批大小要填整数"],
+  [/^there is no checkpoint to go back to now$/, "现在没有可以回去的检查点"],
+  [/^the weights are no longer finite; go back to the checkpoint, with a lower learning rate$/, "权重里出现了无穷大或 NaN；请回到检查点，并调低学习率"],
+  [/^(?:the gradient is not finite|the loss became \S+) (?:at|after) step (\d+) of epoch (\d+); .+; try a smaller --lr than (\S+)$/, "第 $2 轮第 $1 步的损失或梯度不再是有限数；可以回到检查点，学习率要小于 $3"],
+  [/^(.+): there is no such folder or file$/, "$1：没有这个文件夹或文件"],
+  [/^there is no network in training here: it is not ready yet$/, "网络还没有准备好，请稍候"],
+  [/^there is no network in training here: (.+)$/, "这里没有正在训练的网络：$1"],
+  [/^(.+): no such run folder or model file, no name of `kitnet models`, and no line such as (.+)$/, "$1：没有这个训练目录或模型文件，也不是网络名称；也可以写一行网络，例如 $2"],
+  [/^this look is no longer kept; look again$/, "这次查看的结果已经不在了，请重新查看"],
+  [/^sample (\S+) is not there; use a number from 0 to (\d+)$/, "没有第 $1 个样本；应为 0 到 $2"],
+  [/^there are no data to take a sample of yet; open a file, or draw$/, "还没有数据可取样本；可以打开文件，或者手写一个"],
+];
+
+// Parts of what is taken over from a message.
+export const PARTS = [
+  [/\ban? (\S+(?: or \S+)?) input of the network/g, "网络输入 $1"],
+  [/\ban? (\S+(?: or \S+)?) input/g, "输入 $1"],
+  [/\ban? (\S+) filter/g, "$1 卷积核"],
+  [/\ban? (\S+) pooling window/g, "$1 池化窗口"],
+  [/\bfilter\b/g, "卷积核"],
+  [/\bpooling window\b/g, "池化窗口"],
+  [/or write floor to drop the last (\d+)/g, "或写 floor 舍去最后 $1 个"],
+  [/, or /g, "，或 "],
+  [/ or /g, " 或 "],
+  [/, /g, "，"],
+];
