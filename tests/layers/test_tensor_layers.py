@@ -61,7 +61,7 @@ def test_reshaping_is_row_by_row() -> None:
 
 def test_a_shuffle_is_two_reshapes_and_a_permutation() -> None:
     x = np.random.default_rng(0).standard_normal((2, 3, 2, 6), np.float32)
-    parts = kitnet.parse("3x2x6 -> reshape to=3x2x2x3 -> permute axes=1,2,4,3 -> reshape to=3x2x6")
+    parts = kitnet.parse("3x2x6 -> reshape to=3x2x2x3 -> permute order=1,2,4,3 -> reshape to=3x2x6")
     np.testing.assert_array_equal(parts(x), kitnet.parse("3x2x6 -> shuffle2")(x))
 
 
@@ -189,12 +189,12 @@ def test_norms_by_hand() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "permute axes=3,1,2",
+        "permute order=3,1,2",
         "slice start=0,2 size=1x3 step=1,-1",
         "slice start=2 size=3",
         "gather axis=1 indices=0",
         "expand to=4",
-        "reduce mean axes=1,2",
+        "reduce mean over=1,2",
         "constant to=1x1x8",
         "resize8x6 linear centres=align_corners",
         "resize8 scale=0.5,2.5 centres=crop region=-0.1,0,1,1e-05",
@@ -213,7 +213,7 @@ def test_each_is_written_as_it_is_read(text: str) -> None:
     ("line", "message"),
     [
         (
-            "2x3 -> permute axes=1,1",
+            "2x3 -> permute order=1,1",
             "permute1: 1,1 is no order of the axes of 2x3; name each from 1 to 2 once",
         ),
         (
@@ -240,8 +240,8 @@ def test_each_is_written_as_it_is_read(text: str) -> None:
         ),
         ("2x3 -> gather axis=3 indices=0", "gather1: 2x3 has no axis 3; its axes are 1 to 2"),
         ("2x3 -> gather axis=1 indices=2", "gather1: axis 1 of 2x3 has no place 2; its places are 0 to 1"),
-        ("2x3 -> reduce sum axes=0", "reduce1: 2x3 has no axis 0; its axes are 1 to 2"),
-        ("2x3 -> reduce sum axes=1,1", "reduce1: 1,1 names an axis twice; name each axis once"),
+        ("2x3 -> reduce sum over=0", "reduce1: 2x3 has no axis 0; its axes are 1 to 2"),
+        ("2x3 -> reduce sum over=1,1", "reduce1: 1,1 names an axis twice; name each axis once"),
         (
             "2x2x6 -> depthtospace2",
             "depthtospace1: the 6 channels of 2x2x6 make no blocks of 4 places; use a number of channels "
@@ -316,17 +316,17 @@ def test_what_cannot_be(line: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("4 -> permute", "permute needs axes, such as permute axes=3,1,2"),
+        ("4 -> permute", "permute needs order, such as permute order=3,1,2"),
         (
-            "4 -> permute axes=a",
-            "axes of permute is whole numbers with commas between, such as 3,1,2, not 'a'",
+            "4 -> permute order=a",
+            "order of permute is whole numbers with commas between, such as 3,1,2, not 'a'",
         ),
         (
             "4 -> gather axis=1 indices=1-",
             "indices of gather is whole numbers with commas between, such as 3,1,2, not '1-'",
         ),
         ("4x1 -> resize8 scale=x", "scale of resize is numbers with commas between, such as 0.5,2, not 'x'"),
-        ("4 -> reduce axes=1", "reduce needs of, such as reduce mean axes=1,2"),
+        ("4 -> reduce over=1", "reduce needs of, such as reduce mean over=1,2"),
     ],
 )
 def test_what_cannot_be_read(line: str, reason: str) -> None:
@@ -338,7 +338,9 @@ def test_what_cannot_be_read(line: str, reason: str) -> None:
 def test_what_is_no_list_of_numbers() -> None:
     with pytest.raises(KitnetError) as caught:
         Permute("abc")  # type: ignore[arg-type]
-    assert str(caught.value) == "Permute: axes is whole numbers with commas between, such as 3,1,2, not 'abc'"
+    assert (
+        str(caught.value) == "Permute: order is whole numbers with commas between, such as 3,1,2, not 'abc'"
+    )
 
 
 @pytest.mark.parametrize("word", ["minimum", "subtract", "divide", "exponentiate", "matmul"])

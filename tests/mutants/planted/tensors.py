@@ -8,8 +8,8 @@ CONFORM = "layers/test_conformance.py::test_layer"
 TENSORS = [
     Mutant(
         "Permute.arrange",
-        "x.transpose(0, *self.axes)",
-        "x.transpose(0, *(self.axes.index(axis) + 1 for axis in range(1, x.ndim)))",
+        "x.transpose(0, *self.order)",
+        "x.transpose(0, *(self.order.index(axis) + 1 for axis in range(1, x.ndim)))",
         f"{TENSORS_BY_HAND}::test_permuted_axes_by_hand",
     ),
     Mutant(
