@@ -80,6 +80,12 @@ TENSORS = [
         "dy.mean(0)",
         f"{TENSORS_BY_HAND}::test_constants_learn",
     ),
+    Mutant(
+        "_mixes_positions",
+        "not layer.keeps_positions(x)",
+        "False",
+        "net/test_receptive.py::test_the_field_is_where_the_gradient_of_a_number_reaches",
+    ),
     Mutant("Mish.backward", "x * slope * sigmoid(x)", "x * slope", f"{CONFORM}[check_gradient-mish]"),
     Mutant("Selu.backward", "self.scale * self.alpha", "self.alpha", f"{CONFORM}[check_gradient-selu]"),
     Mutant(
