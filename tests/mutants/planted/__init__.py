@@ -29,6 +29,7 @@ from planted.recipes import RECIPES
 from planted.running import RUNNING
 from planted.studio import STUDIO
 from planted.surgery import SURGERY
+from planted.tensors import TENSORS
 from planted.train import TRAIN
 from planted.windows import WINDOWS
 from planted.zoo import ZOO
@@ -39,6 +40,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "layers": LAYERS,
     "pools": POOLS,
     "pointwise": POINTWISE,
+    "tensors": TENSORS,
     "kernels": KERNELS,
     "channels": CHANNELS,
     "convolutions": CONVOLUTIONS,
