@@ -41,7 +41,7 @@ def _leaky_relu(here: Here) -> str:
 
 @writes("prelu")
 def _prelu(here: Here) -> str:
-    return here.to.op("PRelu", here.x[0], here.per_map(here.weight("slope")))
+    return here.to.op("PRelu", here.x[0], here.of_maps("slope"))
 
 
 @writes("hardtanh")
@@ -99,5 +99,5 @@ def _softmax(here: Here) -> str:
 
 @writes("step")
 def _step(here: Here) -> str:
-    reached = here.to.op("GreaterOrEqual", here.x[0], here.per_map(here.weight("threshold")))
+    reached = here.to.op("GreaterOrEqual", here.x[0], here.of_maps("threshold"))
     return here.to.op("Cast", reached, to=1)

@@ -83,8 +83,8 @@ def _stochastic_pool(here: Here) -> str:
 @writes("subsample")
 def _subsample(here: Here) -> str:
     to = here.to
-    scaled = to.op("Mul", _sums(here, here.x[0]), here.per_map(here.weight("coefficient")))
-    return to.op("Add", scaled, here.per_map(here.weight("bias")))
+    scaled = to.op("Mul", _sums(here, here.x[0]), here.of_maps("coefficient"))
+    return to.op("Add", scaled, here.of_maps("bias"))
 
 
 @writes("unpool")
