@@ -10,6 +10,10 @@ from kitnet.interop.onnx.writing.registry import writes
 
 SAME = {
     "abs": "Abs",
+    "erf": "Erf",
+    "exp": "Exp",
+    "log": "Log",
+    "reciprocal": "Reciprocal",
     "relu": "Relu",
     "sigmoid": "Sigmoid",
     "softplus": "Softplus",
@@ -32,6 +36,26 @@ def _same(here: Here) -> str:
 @writes("elu")
 def _elu(here: Here) -> str:
     return here.to.op("Elu", here.x[0], alpha=here.layer.alpha)
+
+
+@writes("selu")
+def _selu(here: Here) -> str:
+    return here.to.op("Selu", here.x[0], alpha=here.layer.alpha, gamma=here.layer.scale)
+
+
+@writes("celu")
+def _celu(here: Here) -> str:
+    return here.to.op("Celu", here.x[0], alpha=here.layer.alpha)
+
+
+@writes("mish")
+def _mish(here: Here) -> str:
+    return here.to.op("Mul", here.x[0], here.to.op("Tanh", here.to.op("Softplus", here.x[0])))
+
+
+@writes("power")
+def _power(here: Here) -> str:
+    return here.to.op("Pow", here.x[0], here.to.constant(here.layer.exponent))
 
 
 @writes("leakyrelu")
@@ -95,6 +119,11 @@ def _gelu(here: Here) -> str:
 @writes("softmax")
 def _softmax(here: Here) -> str:
     return here.to.op("Softmax", here.x[0], axis=1)
+
+
+@writes("logsoftmax")
+def _log_softmax(here: Here) -> str:
+    return here.to.op("LogSoftmax", here.x[0], axis=1)
 
 
 @writes("step")
