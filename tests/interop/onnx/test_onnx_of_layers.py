@@ -175,6 +175,7 @@ def test_shared_weights_of_other_orders_are_two_arrays():
     assert back == net and np.array_equal(back.weights["one.weight"], net.weights["one.weight"])
 
 
+@pytest.mark.slow
 def test_the_same_network_gives_the_same_bytes_in_another_process():
     program = (
         "import hashlib, kitnet; from kitnet.interop.onnx.writing import onnx_of_network;"

@@ -32,7 +32,7 @@ def channels_ahead(to: Building, x: str, shape: Shape) -> str:
 
 @writes("permute")
 def _permute(here: Here) -> str:
-    *others, channels = (axis_in_onnx(axis, here.shapes[0]) for axis in here.layer.axes)
+    *others, channels = (axis_in_onnx(axis, here.shapes[0]) for axis in here.layer.order)
     return here.to.turn(here.x[0], 0, channels, *others)
 
 
@@ -67,7 +67,7 @@ def _gather(here: Here) -> str:
 
 @writes("reduce")
 def _reduce(here: Here) -> str:
-    axes = (axis_in_onnx(axis, here.shapes[0]) for axis in here.layer.axes)
+    axes = (axis_in_onnx(axis, here.shapes[0]) for axis in here.layer.over)
     return here.to.reduce(here.layer.of.capitalize(), here.x[0], *axes)
 
 
