@@ -1,0 +1,132 @@
+"""What makes a tensor larger or smaller: padding, resizing, and sums over axes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+from kitnet.interop.onnx.fault import AlongBatchError, UnsupportedError
+from kitnet.interop.onnx.reading.call import Call
+from kitnet.interop.onnx.reading.layout import Value, stored_as
+from kitnet.interop.onnx.reading.operators.shapes import by_axis, taken
+from kitnet.interop.onnx.reading.registry import reads
+from kitnet.layers import LAYERS, MeanPool, Upsample
+
+REDUCES = {
+    "ReduceMean": "mean",
+    "ReduceSum": "sum",
+    "ReduceMax": "max",
+    "ReduceMin": "min",
+}
+
+
+@reads(*REDUCES)
+def reduce(call: Call) -> Value:
+    x, now = call.value(0), call.full_shape(0)
+    given = call.whole_numbers(1, "axes") if call.has(1) else ()
+    if not given and call.whole("noop_with_empty_axes", 0):
+        return x
+    over = sorted(call.axis(axis, len(now)) for axis in (given or range(len(now))))
+    kept = tuple(1 if axis in over else n for axis, n in enumerate(x.shape))
+    x, axes = by_axis(call, x)
+    if call.kind == "ReduceMean" and call.batched and over == [*range(1, len(x.shape))] and 1 < len(x.shape) < 5:
+        y = stored_as(call.add(MeanPool(regions=1), x), kept, axes)
+    else:
+        layer = LAYERS["reduce"](of=REDUCES[call.kind], over=tuple(sorted(1 + axes.index(axis) for axis in over)))
+        y = stored_as(call.add(layer, x), kept, axes)
+    if call.whole("keepdims", 1):
+        return y
+    return y.reshaped(tuple(n for axis, n in enumerate(kept) if axis not in over))
+
+
+@reads("Pad")
+def pad(call: Call) -> Value:
+    now, given = call.full_shape(0), call.whole_numbers(1, "pads")
+    mode = call.text("mode", "constant")
+    value = float(call.known(2, "value").ravel()[0]) if call.has(2) else 0.0
+    axes = [axis % len(now) for axis in (call.whole_numbers(3, "axes") if call.has(3) else range(len(now)))]
+    if len(given) != 2 * len(axes):
+        raise UnsupportedError(f"{len(given)} pads do not fit {len(axes)} axes")
+    around = [(0, 0)] * len(now)
+    for i, axis in enumerate(axes):
+        around[axis] = given[i], given[i + len(axes)]
+    x = taken(
+        call,
+        call.value(0),
+        [range(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(now, around, strict=True)],
+    )
+    around = [(max(b, 0), max(a, 0)) for b, a in around]
+    if call.batched:
+        if around[0] != (0, 0):
+            raise AlongBatchError("it pads the samples")
+        around = around[1:]
+    if not any(map(any, around)):
+        return x
+    return _padded(call, x, around, mode, value)
+
+
+PADS = {"constant": "zero", "edge": "replicate", "reflect": "reflect", "wrap": "circular"}
+
+
+def _padded(call: Call, x: Value, around: list[tuple[int, int]], mode: str, value: float) -> Value:
+    """An axis that is not padded is the depth, with one of size 1 where there is none."""
+    if mode not in PADS:
+        raise UnsupportedError(f"mode {mode} is not known")
+    free = [axis for axis, pair in enumerate(around) if pair == (0, 0)]
+    shape = tuple(n + sum(pair) for n, pair in zip(x.shape, around, strict=True))
+    more: dict[str, Any] = {"value": value} if value and mode == "constant" else {}
+    depth = 0 if 0 in free and call.batched else free[-1] if free else None
+    if depth is None:
+        axes = tuple(range(len(x.shape)))
+        x = call.building.stored(x, axes, (*x.shape, 1))
+        index = call.add(LAYERS["pad"](tuple(around), mode=PADS[mode], **more), x)
+        return stored_as(index, shape, axes)
+    x, axes = by_axis(call, x, depth)
+    layer = LAYERS["pad"](tuple(around[axis] for axis in axes[:-1]), mode=PADS[mode], **more)
+    return stored_as(call.add(layer, x), shape, axes)
+
+
+@reads("Upsample", "Resize")
+def resize(call: Call) -> Value:
+    """Operands: x, the region of interest, scales, sizes; of Upsample x and scales."""
+    x, now = call.value(0), call.full_shape(0)
+    if call.kind == "Upsample":
+        call.operands = [call.operands[0], None, call.operands[1]]
+        call.attributes |= {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
+    axes = tuple(axis % len(now) for axis in call.wholes("axes") or range(len(now)))
+    to, scales = list(now), [1.0] * len(now)
+    has_scales = call.has(2) and call.known(2, "scales").size > 0
+    for i, axis in enumerate(axes):
+        if has_scales:
+            scales[axis] = float(call.known(2, "scales")[i])
+            to[axis] = math.floor(now[axis] * scales[axis])
+        else:
+            to[axis] = call.whole_numbers(3, "sizes")[i]
+            scales[axis] = to[axis] / now[axis]
+    if call.batched:
+        if to[0] != now[0]:
+            raise AlongBatchError("it changes the number of samples")
+        to, scales = to[1:], scales[1:]
+    return _resized(call, x, tuple(to), scales)
+
+
+def _resized(call: Call, x: Value, to: tuple[int, ...], scales: list[float]) -> Value:
+    mode = call.text("mode", "nearest")
+    where = call.text("coordinate_transformation_mode", "half_pixel")
+    rounding = call.text("nearest_mode", "round_prefer_floor")
+    x, axes = by_axis(call, x)
+    whole = [t // n if t % n == 0 and t // n == s else 0 for t, n, s in zip(to, x.shape, scales, strict=True)]
+    spatial = [whole[axis] for axis in axes[:-1]]
+    simple = all(spatial) and whole[axes[-1]] == 1 and 2 <= len(axes) <= 4
+    if simple and mode == "nearest" and where == "asymmetric" and rounding == "floor":
+        return stored_as(call.add(Upsample(_one(spatial)), x), to, axes)
+    if simple and mode in ("linear", "bilinear") and where == "half_pixel":
+        return stored_as(call.add(Upsample(_one(spatial), "bilinear"), x), to, axes)
+    raise UnsupportedError(f"{mode} by {where} and {rounding} is not read")
+
+
+def _one(numbers: list[int]) -> Any:
+    return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
+
+
