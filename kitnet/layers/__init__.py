@@ -20,14 +20,17 @@ from kitnet.layers.terms import At, Number, Pass, Term, Terms
 from kitnet.layers.words import FILES, LOSS_FILES
 
 if TYPE_CHECKING:
+    from kitnet.layers.arithmetic import Divide, Exponentiate, Subtract
     from kitnet.layers.batch_norm import BatchNorm
     from kitnet.layers.bias import Bias
+    from kitnet.layers.constant import Constant
     from kitnet.layers.contrast_norm import ContrastNorm
     from kitnet.layers.convolution import Convolution
     from kitnet.layers.cosine import Cosine
     from kitnet.layers.distance import AbsoluteError, Huber
     from kitnet.layers.dropout import Dropout
     from kitnet.layers.elu import Elu
+    from kitnet.layers.expand import Expand
     from kitnet.layers.flatten import Flatten
     from kitnet.layers.gaussian import Gaussian
     from kitnet.layers.gaussian_divergence import GaussianDivergence
@@ -42,18 +45,21 @@ if TYPE_CHECKING:
     from kitnet.layers.linear import Linear
     from kitnet.layers.locally_connected import LocallyConnected
     from kitnet.layers.max_pool import MaxPool
-    from kitnet.layers.maximum import Maximum
+    from kitnet.layers.maximum import Maximum, Minimum
     from kitnet.layers.maxout import Maxout
     from kitnet.layers.mean_pool import MeanPool
     from kitnet.layers.multiply import Multiply
     from kitnet.layers.pad import Pad
     from kitnet.layers.pad_channels import PadChannels
     from kitnet.layers.patch import Patch
+    from kitnet.layers.permute import Permute
     from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
     from kitnet.layers.prelu import ParametricRelu
     from kitnet.layers.quadratic import Quadratic
     from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
+    from kitnet.layers.reduce import Reduce
     from kitnet.layers.relu import Relu
+    from kitnet.layers.reshape import Reshape
     from kitnet.layers.response_norm import LocalResponseNorm
     from kitnet.layers.s_cell import SCell
     from kitnet.layers.sample_norm import GroupNorm, InstanceNorm, LayerNorm, SampleNorm
@@ -61,6 +67,7 @@ if TYPE_CHECKING:
     from kitnet.layers.sigmoid import Sigmoid
     from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
     from kitnet.layers.silu import Silu
+    from kitnet.layers.slice import Slice
     from kitnet.layers.softmax import Softmax
     from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
     from kitnet.layers.softplus import Softplus
@@ -86,12 +93,16 @@ __all__ = [
     "Bias",
     "Case",
     "Concatenate",
+    "Constant",
     "Context",
     "ContrastNorm",
     "Convolution",
     "Cosine",
+    "Divide",
     "Dropout",
     "Elu",
+    "Expand",
+    "Exponentiate",
     "Flatten",
     "Forward",
     "Gaussian",
@@ -121,6 +132,7 @@ __all__ = [
     "Maximum",
     "Maxout",
     "MeanPool",
+    "Minimum",
     "MulticlassHinge",
     "Multiply",
     "Number",
@@ -129,10 +141,13 @@ __all__ = [
     "ParametricRelu",
     "Pass",
     "Patch",
+    "Permute",
     "Quadratic",
     "RadialBasis",
     "RadialBasisPenalty",
+    "Reduce",
     "Relu",
+    "Reshape",
     "SCell",
     "SampleNorm",
     "Scale",
@@ -140,6 +155,7 @@ __all__ = [
     "Sigmoid",
     "SigmoidCrossEntropy",
     "Silu",
+    "Slice",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
@@ -150,6 +166,7 @@ __all__ = [
     "Step",
     "StochasticPool",
     "Subsampling",
+    "Subtract",
     "SumPool",
     "Tanh",
     "Term",

@@ -14,6 +14,7 @@ from kitnet.optim import Sgd
 
 EPS = float(np.finfo(np.float32).eps)
 FORMULAS = (
+    *("constant", "expand", "permute", "reduce", "reshape", "slice"),
     "stochasticpool",
     "scell",
     "cosine",
