@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from kitnet.layers.contrast_norm import ContrastNorm
     from kitnet.layers.convolution import Convolution
     from kitnet.layers.cosine import Cosine
+    from kitnet.layers.depth_to_space import DepthToSpace, SpaceToDepth
     from kitnet.layers.distance import AbsoluteError, Huber
     from kitnet.layers.dropout import Dropout
-    from kitnet.layers.elu import Elu
+    from kitnet.layers.elu import Celu, Elu, Selu
     from kitnet.layers.expand import Expand
+    from kitnet.layers.exponential import ErrorFunction, Exponential, Logarithm
     from kitnet.layers.flatten import Flatten
+    from kitnet.layers.gather import Gather
     from kitnet.layers.gaussian import Gaussian
     from kitnet.layers.gaussian_divergence import GaussianDivergence
     from kitnet.layers.gaussian_draw import GaussianDraw
@@ -44,16 +47,18 @@ if TYPE_CHECKING:
     from kitnet.layers.leaky_relu import LeakyRelu
     from kitnet.layers.linear import Linear
     from kitnet.layers.locally_connected import LocallyConnected
+    from kitnet.layers.matrix_product import MatrixProduct
     from kitnet.layers.max_pool import MaxPool
     from kitnet.layers.maximum import Maximum, Minimum
     from kitnet.layers.maxout import Maxout
     from kitnet.layers.mean_pool import MeanPool
+    from kitnet.layers.mish import Mish
     from kitnet.layers.multiply import Multiply
     from kitnet.layers.pad import Pad
     from kitnet.layers.pad_channels import PadChannels
     from kitnet.layers.patch import Patch
     from kitnet.layers.permute import Permute
-    from kitnet.layers.power import AbsoluteValue, Scale, Square, SquareRoot
+    from kitnet.layers.power import AbsoluteValue, Power, Reciprocal, Scale, Square, SquareRoot
     from kitnet.layers.prelu import ParametricRelu
     from kitnet.layers.quadratic import Quadratic
     from kitnet.layers.radial_basis import RadialBasis, RadialBasisPenalty
@@ -68,7 +73,7 @@ if TYPE_CHECKING:
     from kitnet.layers.sigmoid_cross_entropy import SigmoidCrossEntropy
     from kitnet.layers.silu import Silu
     from kitnet.layers.slice import Slice
-    from kitnet.layers.softmax import Softmax
+    from kitnet.layers.softmax import LogSoftmax, Softmax
     from kitnet.layers.softmax_cross_entropy import SoftmaxCrossEntropy
     from kitnet.layers.softplus import Softplus
     from kitnet.layers.softsign import Softsign
@@ -92,19 +97,24 @@ __all__ = [
     "BatchNorm",
     "Bias",
     "Case",
+    "Celu",
     "Concatenate",
     "Constant",
     "Context",
     "ContrastNorm",
     "Convolution",
     "Cosine",
+    "DepthToSpace",
     "Divide",
     "Dropout",
     "Elu",
+    "ErrorFunction",
     "Expand",
+    "Exponential",
     "Exponentiate",
     "Flatten",
     "Forward",
+    "Gather",
     "Gaussian",
     "GaussianDivergence",
     "GaussianDraw",
@@ -127,12 +137,16 @@ __all__ = [
     "Linear",
     "LocalResponseNorm",
     "LocallyConnected",
+    "LogSoftmax",
+    "Logarithm",
     "Loss",
+    "MatrixProduct",
     "MaxPool",
     "Maximum",
     "Maxout",
     "MeanPool",
     "Minimum",
+    "Mish",
     "MulticlassHinge",
     "Multiply",
     "Number",
@@ -142,15 +156,18 @@ __all__ = [
     "Pass",
     "Patch",
     "Permute",
+    "Power",
     "Quadratic",
     "RadialBasis",
     "RadialBasisPenalty",
+    "Reciprocal",
     "Reduce",
     "Relu",
     "Reshape",
     "SCell",
     "SampleNorm",
     "Scale",
+    "Selu",
     "Shuffle",
     "Sigmoid",
     "SigmoidCrossEntropy",
@@ -160,6 +177,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Softplus",
     "Softsign",
+    "SpaceToDepth",
     "Square",
     "SquarePool",
     "SquareRoot",
