@@ -1,10 +1,12 @@
-"""The largest of branches, number by number: y = max(a, b, ...), as cuda-convnet joins by `eltmax`.
+"""The largest or the smallest of branches, number by number: y = max(a, b, ...), as cuda-convnet joins by
+`eltmax`, and y = min(a, b, ...).
 
 The gradient dy goes to the winner alone; of equal values the first operand's wins.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,19 +21,23 @@ from kitnet.layers.terms import At, Pass, Terms
 
 
 @dataclass(frozen=True)
-class Maximum(Layer):
-    """`maximum[a | b | ...]`: y = max(a, b, ...), of branches with equal shapes."""
+class Extreme(Layer):
+    """A family of layers whose y is one of the operands' numbers at each place."""
 
-    word = "maximum"
     joins = True
     keeps = frozenset()
 
+    @abstractmethod
+    def _winners(self, every: Array) -> Array:
+        """Which of the operands, along the first axis, wins at each place."""
+
     def output_shape(self, *x: Shape) -> Shape:
         if len(x) < 2:
-            raise ShapeError("maximum joins two branches or more", "write maximum[one | other]")
+            raise ShapeError(f"{self.word} joins two branches or more", f"write {self.word}[one | other]")
         if len(set(x)) > 1:
             raise ShapeError(
-                f"only equal volumes have a maximum, but got {' and '.join(map(say, x))}", way_to_equal(x)
+                f"only equal volumes have a {self.word}, but got {' and '.join(map(say, x))}",
+                way_to_equal(x),
             )
         return x[0]
 
@@ -40,7 +46,7 @@ class Maximum(Layer):
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         every = np.stack(x)
-        winners = every.argmax(0)
+        winners = self._winners(every)
         y = np.take_along_axis(every, winners[None], 0)[0]
         return Forward(y, {"indices": winners.astype(np.int32)})
 
@@ -55,6 +61,16 @@ class Maximum(Layer):
             return Terms((run.term((f"x{winner}", at.index)),))
         return Terms((run.term(("dy", at.index)),) if at.of == f"dx{winner}" else ())
 
+
+@dataclass(frozen=True)
+class Maximum(Extreme):
+    """`maximum[a | b | ...]`: y = max(a, b, ...), of branches with equal shapes."""
+
+    word = "maximum"
+
+    def _winners(self, every: Array) -> Array:
+        return every.argmax(0)
+
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = np.empty_like(x[0])
         for place in np.ndindex(*y.shape):
@@ -65,3 +81,24 @@ class Maximum(Layer):
     def cases(cls) -> Iterator[Case]:
         yield Case(cls(), ((2, 3, 4),) * 2)
         yield Case(cls(), ((17,),) * 3, batch=1)
+
+
+@dataclass(frozen=True)
+class Minimum(Extreme):
+    """`minimum[a | b | ...]`: y = min(a, b, ...), of branches with equal shapes."""
+
+    word = "minimum"
+
+    def _winners(self, every: Array) -> Array:
+        return every.argmin(0)
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        y = np.empty_like(x[0])
+        for place in np.ndindex(*y.shape):
+            y[place] = sorted(one[place] for one in x)[0]
+        return y
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(), ((2, 2, 3),) * 2)
+        yield Case(cls(), ((5,),) * 3, batch=1)

@@ -1,11 +1,13 @@
-"""Absolute value, square, square root, and the straight line (neurons of cuda-convnet, Krizhevsky 2012):
+"""Absolute value, powers, and the straight line, the first four neurons of cuda-convnet (Krizhevsky 2012):
 
-    abs      y = |x|              dx = dy where x > 0, -dy where x < 0
-    square   y = x^2              dx = 2 x dy
-    sqrt     y = sqrt x           dx = dy / (2 y)
-    scale    y = factor x + shift dx = factor dy
+    abs         y = |x|              dx = dy where x > 0, -dy where x < 0
+    square      y = x^2              dx = 2 x dy
+    sqrt        y = sqrt x           dx = dy / (2 y)
+    scale       y = factor x + shift dx = factor dy
+    power       y = x^p              dx = p x^(p - 1) dy
+    reciprocal  y = 1 / x            dx = -y^2 dy
 
-The gradients of abs and sqrt at 0, where there is none, are 0.
+A gradient at 0 is 0 where there is none, or none that is finite.
 """
 
 from __future__ import annotations
@@ -115,4 +117,53 @@ class Scale(Pointwise):
     @classmethod
     def cases(cls) -> Iterator[Case]:
         yield Case(cls(2.5, -0.5), ((3, 4, 2),))
+        yield Case(cls(), ((7,),), batch=1)
+
+
+@dataclass(frozen=True)
+class Power(Pointwise):
+    """`power exponent=3`: y = x^exponent. Below 0 only whole exponents have a value."""
+
+    word = "power"
+
+    exponent: float
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return Forward(x[0] ** self.exponent)
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = self.exponent * kept.x[0] ** (self.exponent - 1)
+        return Backward((np.where(np.isfinite(slope), slope, 0) * dy,))
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        return np.vectorize(lambda v: float(v) ** self.exponent, otypes=[x[0].dtype])(x[0])
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(3.0), ((2, 3, 2),))
+        yield Case(cls(-1.5), ((7,),), 1, lambda random, shapes: (random.uniform(0.5, 3, shapes[0]),))
+
+
+@dataclass(frozen=True)
+class Reciprocal(Pointwise):
+    """`reciprocal`: y = 1 / x, infinite at 0."""
+
+    word = "reciprocal"
+    keeps = frozenset({"y"})
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        with np.errstate(divide="ignore"):
+            return Forward(1 / x[0])
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        return Backward((np.where(np.isinf(kept.y), 0, -kept.y * kept.y * dy),))
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        return np.vectorize(lambda v: v**-1.0, otypes=[x[0].dtype])(x[0])
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(), ((2, 3, 2),))
         yield Case(cls(), ((7,),), batch=1)

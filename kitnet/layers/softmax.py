@@ -1,7 +1,7 @@
-"""Softmax over the last axis:
+"""Softmax over the last axis, and its logarithm:
 
-y_i = e^x_i / sum_j e^x_j
-dx_i = y_i (dy_i - sum_j dy_j y_j)
+softmax      y_i = e^x_i / sum_j e^x_j         dx_i = y_i (dy_i - sum_j dy_j y_j)
+logsoftmax   y_i = x_i - log sum_j e^x_j       dx_i = dy_i - e^y_i sum_j dy_j
 """
 
 from __future__ import annotations
@@ -80,3 +80,42 @@ class Softmax(Layer):
         yield Case(cls(), ((10,),))
         yield Case(cls(), ((1,),), batch=1)
         yield Case(cls(), ((2, 3, 4),), draw=lambda random, shapes: (random.uniform(-30, 30, shapes[0]),))
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Layer):
+    """`logsoftmax`: y_i = x_i - log sum_j e^x_j over the depth, the logarithms of softmax's probabilities."""
+
+    word = "logsoftmax"
+    keeps = frozenset({"y"})
+
+    def output_shape(self, *x: Shape) -> Shape:
+        return x[0]
+
+    def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
+        return Forward(x[0] - log_sum_exp(x[0]))
+
+    def backward(self, w: Arrays, kept: Kept, dy: Array) -> Backward:
+        return Backward((dy - np.exp(kept.y) * dy.sum(-1, keepdims=True),))
+
+    def terms(self, run: Pass, at: At) -> Terms:
+        """y_i = x_i - log sum e^x, dx_i = dy_i - e^y_i sum_j dy_j."""
+        row = at.index[:-1]
+        if at.of == "y":
+            log = Number("log_sum_exp", row, log_sum_exp(run.x[0][row]).item())
+            return Terms((run.term(("x0", at.index)), Term((log,), -1.0)))
+        share = Number("softmax", at.index, math.exp(run.number("y", at.index).value))
+        through = (run.term(("dy", (*row, j)), times=-1).by(share) for j in range(run.x[0].shape[-1]))
+        return Terms((run.term(("dy", at.index)), *through))
+
+    def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
+        y = np.empty_like(x[0])
+        for place in np.ndindex(*x[0].shape[:-1]):
+            powers = [math.exp(v) for v in x[0][place]]
+            y[place] = [math.log(p / math.fsum(powers)) for p in powers]
+        return y
+
+    @classmethod
+    def cases(cls) -> Iterator[Case]:
+        yield Case(cls(), ((5,),), batch=1)
+        yield Case(cls(), ((2, 1, 4),))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kitnet.base.error import KitnetError, shorten
-from kitnet.base.shape import MISFITS, Pad, Sizes, say, say_pad
+from kitnet.base.shape import MISFITS, Pad, Shape, Sizes, say, say_pad
 
 DIGITS = 9  # of a number in the language; more would be a bomb, not a network
 
@@ -74,6 +74,10 @@ def _places(text: str) -> Pad:
     return pad
 
 
+def _integers(text: str) -> tuple[int, ...]:
+    return tuple(-whole(part[1:]) if part[:1] == "-" else whole(part) for part in text.split(","))
+
+
 def _switch(text: str) -> bool:
     if text not in ("yes", "no"):
         raise ValueError(text)
@@ -103,6 +107,9 @@ PAD = Value(
     "valid, same, full, a number, or one an axis such as 1x2 or 0:1x1:2",
     frozenset(("valid", "same", "full")),
 )
+INTEGERS = Value(
+    _integers, lambda value: ",".join(map(str, value)), "whole numbers with commas between, such as 3,1,2"
+)
 REGIONS = Value(
     lambda text: 1 if text == "global" else _sizes(text),
     lambda value: "global" if value == 1 else SIZES.write(value),
@@ -112,6 +119,12 @@ REGIONS = Value(
 
 PLACES = Value(_places, say_pad, "a number, or one an axis such as 1x2 or 0:1x1:2")
 MISFIT = choice(*MISFITS, bare=True)
+
+
+def as_shape(sizes: Sizes) -> Shape:
+    """Sizes of a volume, one an axis: 6 stands for (6,)."""
+    return (sizes,) if isinstance(sizes, int) else sizes
+
 
 _BY_TYPE = {"int": INTEGER, "float": REAL, "bool": SWITCH}
 

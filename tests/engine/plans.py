@@ -14,6 +14,9 @@ from kitnet.optim import Sgd
 
 EPS = float(np.finfo(np.float32).eps)
 FORMULAS = (
+    *("constant", "expand", "gather", "permute", "reduce", "reshape", "slice"),
+    *("depthtospace", "spacetodepth", "erf", "logsoftmax"),
+    *("celu", "exp", "log", "mish", "power", "reciprocal", "selu"),
     "stochasticpool",
     "scell",
     "cosine",
