@@ -12,6 +12,9 @@ class OnnxError(KitnetError):
 class UnsupportedError(OnnxError):
     """An operator, or a use of one, that is not read; the reader adds file and node."""
 
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
+
 
 class NeedsArray(Exception):  # noqa: N818  # no error: the reader asks for it and begins again
     """An operator needs the numbers of this input of the graph while it is read, such as filters."""

@@ -68,7 +68,7 @@ class Building:
         if not self.inputs:
             raise UnsupportedError("it works on constants alone, before any input is read")
         first = next(iter(self.inputs.values()))
-        index = self.add("", LAYERS["constant"](to=array.shape or (1,)), [first.index], {"weight": array})
+        index = self.add("", LAYERS["constant"](to=array.shape or (1,)), [first.index], {"weight": array.reshape(array.shape or 1)})
         return in_order(index, array.shape)
 
     def _operand(self, given: Input) -> Value:

@@ -53,7 +53,7 @@ def with_numbers(call: Call) -> Value:
 def _selu(call: Call) -> Layer:
     alpha = call.number("alpha", 1.67326319217681884765625)
     gamma = call.number("gamma", 1.05070102214813232421875)
-    return LAYERS["selu"](alpha=alpha, gamma=gamma)
+    return LAYERS["selu"](alpha=alpha, scale=gamma)
 
 
 @reads("HardSigmoid")

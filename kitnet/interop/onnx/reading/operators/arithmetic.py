@@ -19,7 +19,7 @@ JOINS = {
     "Sub": "subtract",
     "Mul": "multiply",
     "Div": "divide",
-    "Pow": "powerjoin",
+    "Pow": "exponentiate",
     "Sum": "add",
     "Mean": "add",
     "Max": "maximum",
@@ -41,6 +41,12 @@ def join(call: Call) -> Value:
     return call.pointwise(Scale(1 / len(values)), y) if call.kind == "Mean" else y
 
 
+def summed(call: Call, values: list[Value]) -> Value:
+    """The sum of values."""
+    values = _alike(call, values)
+    return replace(values[0], index=call.add(LAYERS["add"](), *values))
+
+
 def _with_known(call: Call, k: int) -> Value | None:
     """The operation with a constant as operand k, where a layer of one operand does it."""
     array, other = call.operands[k], call.value(1 - k)
@@ -50,9 +56,9 @@ def _with_known(call: Call, k: int) -> Value | None:
         layer = _by_number(call.kind, float(str(array.ravel()[0])), first=k == 0)
         return None if layer is None else call.pointwise(layer, other)
     match call.kind:
-        case "Add" | "Sum":
+        case "Add" | "Sum" if _known_as(call, other, array) is not None:
             return add_known(call, other, array)
-        case "Sub" if k == 1:
+        case "Sub" if k == 1 and _known_as(call, other, array) is not None:
             return add_known(call, other, -array)
         case "Mul":
             return _by_channel(call, other, array)
@@ -99,10 +105,10 @@ def _known_as(call: Call, other: Value, array: Array) -> Array | None:
     return array if fits else None
 
 
-def add_known(call: Call, other: Value, array: Array) -> Value | None:
-    """The value and a constant that is not larger."""
+def add_known(call: Call, other: Value, array: Array) -> Value:
+    """The value and a constant that broadcasts to its shape."""
     if (fitting := _known_as(call, other, array)) is None:
-        return None
+        raise UnsupportedError(f"a constant of {array.shape} is larger than its {other.shape}")
     whole = np.broadcast_to(fitting, other.shape)
     other = call.building.stored(other, _axes(call, other.shape))
     volume = call.building.graph.nodes[other.index].shape

@@ -30,7 +30,7 @@ _STATISTICS = ("scale", "shift", "mean", "variance")
 def instance_norm(call: Call) -> Value:
     weights: dict[str, Array] = {"scale": call.weight(1, "scale"), "shift": call.weight(2, "shift")}
     x = call.image(0)
-    index = call.add(InstanceNorm(eps=call.number("epsilon", 1e-5)), x, weights=weights)
+    index = call.add(InstanceNorm(True, call.number("epsilon", 1e-5)), x, weights=weights)
     return Value(index, x.parts, x.order, x.shape)
 
 

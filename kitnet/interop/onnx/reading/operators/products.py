@@ -8,9 +8,9 @@ from kitnet.base.spec import Array
 from kitnet.interop.onnx.fault import AlongBatchError, UnsupportedError
 from kitnet.interop.onnx.reading.call import Call
 from kitnet.interop.onnx.reading.layout import Value, in_order
-from kitnet.interop.onnx.reading.operators.arithmetic import add_known, spread
+from kitnet.interop.onnx.reading.operators.arithmetic import add_known, spread, summed
 from kitnet.interop.onnx.reading.registry import reads
-from kitnet.layers import LAYERS, Convolution, Linear
+from kitnet.layers import LAYERS, Convolution, Linear, Scale
 
 
 @reads("Gemm")
@@ -19,9 +19,9 @@ def gemm(call: Call) -> Value:
     if w.ndim != 2:
         raise UnsupportedError(f"its matrix has {w.ndim} axes")
     w = (w.T if call.whole("transB", 0) else w) * np.float32(call.attributes.get("alpha", 1.0))
-    bias = None
-    if call.has(2) and call.attributes.get("beta", 1.0) != 0:
-        bias = call.weight(2, "bias") * np.float32(call.attributes.get("beta", 1.0))
+    bias, beta = None, np.float32(call.attributes.get("beta", 1.0)) if call.has(2) else np.float32(0)
+    if beta and not isinstance(call.operands[2], Value):
+        bias = call.weight(2, "bias") * beta
     x = call.value(0)
     if len(x.shape) + call.batched != 2:
         raise UnsupportedError(f"its first operand has {len(x.shape) + call.batched} axes")
@@ -32,6 +32,8 @@ def gemm(call: Call) -> Value:
     units = w.shape[1]
     row = None if bias is None else _row(bias, units)
     y = _times(call, x, w, row)
+    if beta and isinstance(call.operands[2], Value):
+        return summed(call, [y, call.pointwise(Scale(float(beta)), call.value(2))])
     return y if bias is None or row is not None else add_known(call, y, bias)
 
 

@@ -260,6 +260,6 @@ def depth_and_space(call: Call) -> Value:
         layer = LAYERS["depthtospace"](block=block, order=call.text("mode", "DCR"))
         shape: Shape = (depth // block**2, *(n * block for n in sizes))
     else:
-        layer = LAYERS["spacetodepth"](block=block)
+        layer = LAYERS["spacetodepth"](block=block, order=call.text("mode", "DCR"))
         shape = (depth * block**2, *(n // block for n in sizes))
     return replace(stored_as(call.add(layer, x), shape, channels_last(3)))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 
 from kitnet.interop.onnx.fault import AlongBatchError, UnsupportedError
 from kitnet.interop.onnx.reading.call import Call
 from kitnet.interop.onnx.reading.layout import Value, stored_as
+from kitnet.interop.onnx.reading.operators.arithmetic import add_known
 from kitnet.interop.onnx.reading.operators.shapes import by_axis, taken
 from kitnet.interop.onnx.reading.registry import reads
 from kitnet.layers import LAYERS, MeanPool, Upsample
@@ -33,7 +36,7 @@ def reduce(call: Call) -> Value:
     if call.kind == "ReduceMean" and call.batched and over == [*range(1, len(x.shape))] and 1 < len(x.shape) < 5:
         y = stored_as(call.add(MeanPool(regions=1), x), kept, axes)
     else:
-        layer = LAYERS["reduce"](of=REDUCES[call.kind], over=tuple(sorted(1 + axes.index(axis) for axis in over)))
+        layer = LAYERS["reduce"](REDUCES[call.kind], tuple(sorted(1 + axes.index(axis) for axis in over)))
         y = stored_as(call.add(layer, x), kept, axes)
     if call.whole("keepdims", 1):
         return y
@@ -75,16 +78,19 @@ def _padded(call: Call, x: Value, around: list[tuple[int, int]], mode: str, valu
         raise UnsupportedError(f"mode {mode} is not known")
     free = [axis for axis, pair in enumerate(around) if pair == (0, 0)]
     shape = tuple(n + sum(pair) for n, pair in zip(x.shape, around, strict=True))
-    more: dict[str, Any] = {"value": value} if value and mode == "constant" else {}
     depth = 0 if 0 in free and call.batched else free[-1] if free else None
     if depth is None:
         axes = tuple(range(len(x.shape)))
         x = call.building.stored(x, axes, (*x.shape, 1))
-        index = call.add(LAYERS["pad"](tuple(around), mode=PADS[mode], **more), x)
-        return stored_as(index, shape, axes)
-    x, axes = by_axis(call, x, depth)
-    layer = LAYERS["pad"](tuple(around[axis] for axis in axes[:-1]), mode=PADS[mode], **more)
-    return stored_as(call.add(layer, x), shape, axes)
+        y = stored_as(call.add(LAYERS["pad"](tuple(around), mode=PADS[mode]), x), shape, axes)
+    else:
+        x, axes = by_axis(call, x, depth)
+        layer = LAYERS["pad"](tuple(around[axis] for axis in axes[:-1]), mode=PADS[mode])
+        y = stored_as(call.add(layer, x), shape, axes)
+    if mode != "constant" or not value:
+        return y
+    rim = np.pad(np.zeros(x.shape, np.float32), around, constant_values=value)
+    return add_known(call, y, rim[None] if call.batched else rim)
 
 
 @reads("Upsample", "Resize")
