@@ -68,7 +68,9 @@ class Rep(BackendRep):  # type: ignore[misc]
         for name, array in arrays.items():
             if array.dtype not in (np.float32, np.int64, np.bool_):
                 raise OnnxError(f"input {shorten(name)} is of {array.dtype}; float32, int64 and bool are read")
-        known = {name: array for name, array in arrays.items() if array.dtype != np.float32}
+        known = {
+            name: array for name, array in arrays.items() if array.dtype != np.float32 or not array.size
+        }
         key = tuple((name, a.shape, a.tobytes() if name in known else None) for name, a in arrays.items())
         while key not in self._ready:
             if len(self._ready) >= KEPT:

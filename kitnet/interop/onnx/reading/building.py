@@ -17,7 +17,7 @@ from kitnet.interop.onnx.reading.layout import Value, blocks, channels_last, in_
 from kitnet.layers import LAYERS, Flatten, Layer, Shuffle
 from kitnet.net import Graph
 
-MOST_AXES = 4  # of an operand
+MOST_AXES = 4  # of a volume
 PATH = re.compile(r"\w[\w-]*(\.\w[\w-]*)*")
 
 
@@ -81,9 +81,7 @@ class Building:
             raise UnsupportedError("its operand is empty")
         axes = channels_last(len(shape)) if self.batched else tuple(range(len(shape)))
         volume = tuple(shape[axis] for axis in axes)
-        while len(volume) > MOST_AXES:
-            volume = (volume[0] * volume[1], *volume[2:])
-        index = self.graph.operand(self._path(given.name, "input"), volume)
+        index = self.graph.operand(self._path(given.name, "input"), _of_few_axes(volume))
         return stored_as(index, shape, axes)
 
     # Nodes
@@ -99,6 +97,8 @@ class Building:
         """Raises ShapeError."""
         path = self._path(name, layer.word)
         index = self.graph.add(path, layer, *inputs)
+        if len(self.graph.nodes[index].shape) > MOST_AXES:
+            raise UnsupportedError(f"it needs a volume of more than {MOST_AXES} axes")
         for key, array in (weights or {}).items():
             self.weights[f"{path}.{key}"] = array
         if state:
@@ -117,8 +117,8 @@ class Building:
     # Order and shape
 
     def stored(self, value: Value, axes: Sequence[int], volume: Shape | None = None) -> Value:
-        """The value with a volume of these axes of its tensor, in this order; `volume` is another way to say
-        the same numbers, such as with an axis of 1 more."""
+        """The value with a volume of these axes of its tensor, in this order, of many axes the first ones as
+        one; `volume` is another way to say the same numbers, such as with an axis of 1 more."""
         groups = value.grouped()
         if groups is None:
             value = self.flat(value)
@@ -127,7 +127,7 @@ class Building:
         wanted = [piece for axis in axes for piece in groups[axis]]
         index = self._permuted(value.index, wanted)
         shape = tuple(value.shape[axis] for axis in axes)
-        index = self._reshaped(index, shape if volume is None else volume)
+        index = self._reshaped(index, _of_few_axes(shape) if volume is None else volume)
         return stored_as(index, value.shape, axes)
 
     def natural(self, value: Value) -> Value:
@@ -164,3 +164,9 @@ class Building:
         if key not in self._made:
             self._made[key] = self.add("", layer, [index])
         return self._made[key]
+
+
+def _of_few_axes(volume: Shape) -> Shape:
+    """Of many axes the first ones as one."""
+    more = max(0, len(volume) - MOST_AXES)
+    return (math.prod(volume[: more + 1]), *volume[more + 1 :]) if more else volume

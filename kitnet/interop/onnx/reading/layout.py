@@ -61,14 +61,14 @@ class Value:
         """What a run made of this value, (N, *volume), as ONNX has it."""
         lead = len(y) if batched else 1
         stored = y.reshape(lead, *self.parts).transpose(0, *(1 + part for part in self.order))
-        return np.ascontiguousarray(stored.reshape((lead, *self.shape) if batched else self.shape))
+        return np.array(stored.reshape((lead, *self.shape) if batched else self.shape))
 
     def from_tensor(self, x: Array, batched: bool, volume: Shape) -> Array:
         """An ONNX tensor as this value, (N, *volume)."""
         lead = len(x) if batched else 1
         logical = x.reshape(lead, *(self.parts[part] for part in self.order))
         stored = logical.transpose(0, *(1 + int(part) for part in np.argsort(self.order)))
-        return np.ascontiguousarray(stored.reshape(lead, *volume))
+        return np.array(stored.reshape(lead, *volume))
 
     def rows(self) -> Array:
         """The place in the tensor, taken as one row, of each number as it is stored."""

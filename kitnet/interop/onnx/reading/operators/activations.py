@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from kitnet.base.spec import Array
 from kitnet.interop.onnx.fault import UnsupportedError
 from kitnet.interop.onnx.reading.call import Call
 from kitnet.interop.onnx.reading.layout import Value
+from kitnet.interop.onnx.reading.operators.arithmetic import summed, times_known
 from kitnet.interop.onnx.reading.registry import reads
 from kitnet.layers import LAYERS, Elu, Gelu, HardSigmoid, HardTanh, Layer, LeakyRelu, ParametricRelu, Relu, Scale
 
@@ -105,11 +107,17 @@ def prelu(call: Call) -> Value:
     shape = (1,) * (rank - slope.ndim) + slope.shape
     wide = [axis for axis in range(rank) if shape[axis] != 1]
     if len(wide) != 1:
-        raise UnsupportedError(f"a slope of {slope.shape} is not one number a channel")
+        return _prelu_by_place(call, x, slope)
     last = call.axis(wide[0], rank)
     axes = [*(axis for axis in range(len(x.shape)) if axis != last), last]
     x = call.building.stored(x, axes)
     return replace(x, index=call.add(ParametricRelu(), x, weights={"slope": slope.ravel()}))
+
+
+def _prelu_by_place(call: Call, x: Value, slope: Array) -> Value:
+    """With slopes that differ otherwise than by channel: max(x, 0) - slope max(-x, 0)."""
+    below = call.pointwise(Relu(), call.pointwise(Scale(-1.0), x))
+    return summed(call, [call.pointwise(Relu(), x), times_known(call, below, -slope)])
 
 
 @reads("Softmax", "LogSoftmax")

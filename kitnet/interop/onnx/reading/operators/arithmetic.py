@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -47,9 +48,17 @@ def summed(call: Call, values: list[Value]) -> Value:
     return replace(values[0], index=call.add(LAYERS["add"](), *values))
 
 
+def times_known(call: Call, value: Value, array: Array) -> Value:
+    """The value times a constant."""
+    values = _alike(call, [value, call.building.value(array)])
+    return replace(values[0], index=call.add(LAYERS["multiply"](), *values))
+
+
 def _with_known(call: Call, k: int) -> Value | None:
     """The operation with a constant as operand k, where a layer of one operand does it."""
     array, other = call.operands[k], call.value(1 - k)
+    if call.kind == "Pow" and k == 1 and array.dtype == np.int64:
+        array = call.operands[k] = array.astype(np.float32)
     if array.dtype.kind == "f" and array.dtype != np.float32:
         raise UnsupportedError(f"it has a constant of {array.dtype}; only float32 is read")
     if array.size == 1 and array.ndim <= len(other.shape) + call.batched:
@@ -146,6 +155,8 @@ def _alike(call: Call, values: list[Value]) -> list[Value]:
         told = " and ".join(str(one.shape) for one in values)
         raise UnsupportedError(f"shapes {told} do not fit each other") from None
     first = next((one for one in values if one.shape == shape), None)
+    if call.kind == "Mul" and first is not None and (few := _by_map(call, values, shape)):
+        return few
     if first is not None and all(
         (one.parts, one.order, one.shape) == (first.parts, first.order, shape)
         and _volume(call, one) == _volume(call, first)
@@ -154,6 +165,15 @@ def _alike(call: Call, values: list[Value]) -> list[Value]:
         return values
     axes = _axes(call, shape)
     return [call.building.stored(spread(call, one, shape), axes) for one in values]
+
+
+def _by_map(call: Call, values: list[Value], shape: Shape) -> list[Value] | None:
+    """Images, and values with one number a map, which the product spreads by itself."""
+    if not call.batched or len(shape) < 2:
+        return None
+    if any(one.shape not in (shape, (shape[0], *(1,) * (len(shape) - 1))) for one in values):
+        return None
+    return [call.building.stored(one, channels_last(len(shape))) for one in values]
 
 
 def _is_constant(call: Call, value: Value) -> bool:
@@ -170,7 +190,15 @@ def spread(call: Call, value: Value, shape: Shape) -> Value:
         return value
     value = value.reshaped((1,) * (len(shape) - len(value.shape)) + value.shape)
     axes = _axes(call, shape)
-    value = call.building.stored(value, axes)
-    to = tuple(shape[axis] for axis in axes)
+    runs: list[list[int]] = []  # neighbours that are all repeated, or all not
+    repeated = [value.shape[axis] != shape[axis] for axis in axes]
+    for place, axis in enumerate(axes):
+        if place and repeated[place] == repeated[place - 1]:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    volume = tuple(math.prod(value.shape[axis] for axis in run) for run in runs)
+    value = call.building.stored(value, axes, volume)
+    to = tuple(math.prod(shape[axis] for axis in run) for run in runs)
     index = call.add(LAYERS["expand"](to=to), value)
     return stored_as(index, shape, axes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from kitnet.base.spec import Array
 from kitnet.interop.onnx.fault import UnsupportedError
 from kitnet.interop.onnx.reading.call import Call
@@ -52,4 +54,5 @@ def dropout(call: Call) -> list[Value | Array | None]:
     ratio = float(str(call.known(1, "ratio").ravel()[0])) if call.has(1) else 0.5
     if not 0 <= ratio < 1:
         raise UnsupportedError(f"a ratio of {ratio:g} is no probability below 1")
-    return [call.pointwise(Dropout(ratio))]
+    mask = np.ones(call.full_shape(0), bool) if call.used[1:] == (True,) else None
+    return [call.pointwise(Dropout(ratio)), mask]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kitnet.interop.onnx.fault import UnsupportedError
 from kitnet.interop.onnx.reading.call import Call
 from kitnet.interop.onnx.reading.layout import Value
+from kitnet.interop.onnx.reading.operators.arithmetic import times_known
 from kitnet.interop.onnx.reading.operators.convolutions import as_image, one, one_pad, slides_of
 from kitnet.interop.onnx.reading.registry import reads
 from kitnet.layers import L2Pool, MaxPool, MeanPool
@@ -37,7 +40,23 @@ def max_pool(call: Call) -> Value:
 
 @reads("AveragePool")
 def average_pool(call: Call) -> Value:
-    return _pool(call, MeanPool, count_pad=bool(call.whole("count_include_pad", 0)))
+    counted = bool(call.whole("count_include_pad", 0))
+    y = _pool(call, MeanPool, count_pad=counted)
+    return _without_overhang(call, y) if counted and call.whole("ceil_mode", 0) else y
+
+
+def _without_overhang(call: Call, y: Value) -> Value:
+    """Means over windows with their padding, but not with what hangs over its end by ceil_mode."""
+    building, layer = call.building, call.building.graph.nodes[y.index].layer
+    assert isinstance(layer, MeanPool)
+    axes = layer.axes(building.graph.nodes[building.graph.nodes[y.index].inputs[0]].shape)
+    pads = slides_of(call, tuple(axis.window for axis in axes)).padding(tuple(axis.size for axis in axes))
+    share = np.ones((), np.float32)
+    for axis, (_, behind) in zip(axes, pads, strict=True):
+        starts = np.arange(axis.output)[:, None] * axis.stride - axis.before
+        places = starts + np.arange(axis.window) * axis.dilation
+        share = np.multiply.outer(share, axis.window / (places < axis.size + behind).sum(1))
+    return y if np.all(share == 1) else times_known(call, y, share[None, None].astype(np.float32))
 
 
 @reads("LpPool")

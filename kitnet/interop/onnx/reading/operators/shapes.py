@@ -10,6 +10,7 @@ import numpy as np
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.interop.onnx.fault import AlongBatchError, UnsupportedError
+from kitnet.interop.onnx.reading.building import MOST_AXES
 from kitnet.interop.onnx.reading.call import Call
 from kitnet.interop.onnx.reading.layout import Value, channels_last, stored_as
 from kitnet.interop.onnx.reading.registry import reads
@@ -123,19 +124,22 @@ def by_axis(call: Call, x: Value, last: int | None = None) -> tuple[Value, tuple
     axes = channels_last(rank) if call.batched else tuple(range(rank))
     if last is not None and (not axes or axes[-1] != last):
         axes = (*(axis for axis in axes if axis != last), last)
+    if len(axes) > MOST_AXES:
+        raise UnsupportedError(f"its operand has {len(axes)} axes besides the samples; {MOST_AXES} are read")
     return call.building.stored(x, axes), axes
 
 
 @reads("Concat")
 def concat(call: Call) -> Value:
-    values = [call.value(k) for k in range(len(call.operands))]
+    empty = [call.is_known(k) and not call.operands[k].size for k in range(len(call.operands))]
+    values = [call.value(k) for k in range(len(call.operands)) if not empty[k]]
     rank = len(values[0].shape) + call.batched
     last = call.axis(call.whole("axis", 1), rank)
     if len(values) == 1:
         return values[0]
-    stored = [by_axis(call, one, last) for one in values]
-    axes = stored[0][1]
-    index = call.add(Concatenate(), *(one for one, _ in stored))
+    axes = channels_last(rank - call.batched) if call.batched else tuple(range(rank))
+    axes = (*(axis for axis in axes if axis != last), last)
+    index = call.add(Concatenate(), *(call.building.stored(one, axes) for one in values))
     total = sum(one.shape[last] for one in values)
     shape = tuple(total if axis == last else n for axis, n in enumerate(values[0].shape))
     return stored_as(index, shape, axes)
@@ -178,7 +182,7 @@ def tile(call: Call) -> Value:
 
 
 @reads("Slice")
-def slice_(call: Call) -> Value:
+def slice_(call: Call) -> Value | Array:
     now = call.full_shape(0)
     starts, ends = call.whole_numbers(1, "starts"), call.whole_numbers(2, "ends")
     axes = call.whole_numbers(3, "axes") if call.has(3) else tuple(range(len(starts)))
@@ -192,14 +196,15 @@ def slice_(call: Call) -> Value:
     return taken(call, call.value(0), places)
 
 
-def taken(call: Call, x: Value, places: list[range]) -> Value:
-    """These places of each axis of ONNX's. Raises AlongBatchError where samples are left out."""
+def taken(call: Call, x: Value, places: list[range]) -> Value | Array:
+    """These places of each axis of ONNX's; where none are left an array without numbers. Raises
+    AlongBatchError where samples are left out."""
+    if not all(map(len, places)):
+        return np.zeros(tuple(map(len, places)), np.float32)
     if call.batched:
         if len(places[0]) != call.building.batch or places[0].step != 1:
             raise AlongBatchError("it takes some of the samples")
         places = places[1:]
-    if not all(map(len, places)):
-        raise UnsupportedError("nothing is left of its operand")
     if all(one == range(n) for one, n in zip(places, x.shape, strict=True)):
         return x
     x, axes = by_axis(call, x)
@@ -213,7 +218,7 @@ def taken(call: Call, x: Value, places: list[range]) -> Value:
 
 
 @reads("Split")
-def split(call: Call) -> list[Value]:
+def split(call: Call) -> list[Value | Array]:
     x, now = call.value(0), call.full_shape(0)
     axis = call.whole("axis", 0)
     last = call.axis(axis, len(now)) + call.batched
@@ -223,9 +228,10 @@ def split(call: Call) -> list[Value]:
     else:
         each = -(-n // parts)
         sizes = tuple(max(0, min(each, n - i * each)) for i in range(parts))
-    if sum(sizes) != n or min(sizes, default=0) < 1:
+    if sum(sizes) != n or min(sizes, default=0) < 0:
         raise UnsupportedError(f"parts of {sizes} are not {n} places")
-    found, start = [], 0
+    found: list[Value | Array] = []
+    start = 0
     for part in sizes:
         places = [range(m) for m in now]
         places[last] = range(start, start + part)

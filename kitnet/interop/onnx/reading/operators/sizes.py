@@ -59,6 +59,8 @@ def pad(call: Call) -> Value:
         call.value(0),
         [range(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(now, around, strict=True)],
     )
+    if not isinstance(x, Value):
+        raise UnsupportedError("nothing is left of its operand")
     around = [(max(b, 0), max(a, 0)) for b, a in around]
     if call.batched:
         if around[0] != (0, 0):
