@@ -113,7 +113,7 @@ OTHER_NAMES = {
         *("transpose", "transposedconv", "upconv"),
     ),
     "local": ("locally_connected", "locallyconnected", "unshared"),
-    "upsample": ("upsampling", "resize", "interpolate"),
+    "upsample": ("upsampling", "interpolate"),
     "pad": ("padding", "zero_pad", "zeropadding"),
     "batchnorm": ("bn", "norm", "normalization", "normalisation"),
     "layernorm": ("ln", "layer_norm", "layernormalization"),

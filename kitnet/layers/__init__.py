@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from kitnet.layers.reduce import Reduce
     from kitnet.layers.relu import Relu
     from kitnet.layers.reshape import Reshape
+    from kitnet.layers.resize import Resize
     from kitnet.layers.response_norm import LocalResponseNorm
     from kitnet.layers.s_cell import SCell
     from kitnet.layers.sample_norm import GroupNorm, InstanceNorm, LayerNorm, SampleNorm
@@ -164,6 +165,7 @@ __all__ = [
     "Reduce",
     "Relu",
     "Reshape",
+    "Resize",
     "SCell",
     "SampleNorm",
     "Scale",

@@ -55,7 +55,7 @@ class Pooling(Layer):
     def _refuse_windows(self) -> None:
         """Regions always fit; nothing that says how windows slide goes with them."""
         for one in fields(self):
-            if one.name not in ("regions", "on_misfit") and getattr(self, one.name) != one.default:
+            if one.name not in ("regions", "on_misfit", "p") and getattr(self, one.name) != one.default:
                 raise ShapeError(
                     f"{self.word} has regions, with which {one.name} does not go", "leave out one of the two"
                 )

@@ -1,4 +1,4 @@
-"""What padding and upsampling share: along each axis, a number of y is a sum of shares of numbers of x.
+"""What padding, upsampling and resizing share: along each axis, a number of y is a sum of shares of x.
 
     y[n, o, c]  = sum over i of  share[o, i] * x[n, i, c]
     dx[n, i, c] = sum over o of  share[o, i] * dy[n, o, c]

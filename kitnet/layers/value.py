@@ -110,6 +110,11 @@ PAD = Value(
 INTEGERS = Value(
     _integers, lambda value: ",".join(map(str, value)), "whole numbers with commas between, such as 3,1,2"
 )
+REALS = Value(
+    lambda text: tuple(_real(part) for part in text.split(",")),
+    lambda value: ",".join(map(REAL.write, value)),
+    "numbers with commas between, such as 0.5,2",
+)
 REGIONS = Value(
     lambda text: 1 if text == "global" else _sizes(text),
     lambda value: "global" if value == 1 else SIZES.write(value),

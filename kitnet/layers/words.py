@@ -61,6 +61,7 @@ FILES: dict[str, str] = {
     "reduce": "reduce.Reduce",
     "relu": "relu.Relu",
     "reshape": "reshape.Reshape",
+    "resize": "resize.Resize",
     "lrn": "response_norm.LocalResponseNorm",
     "scell": "s_cell.SCell",
     "layernorm": "sample_norm.LayerNorm",

@@ -8,7 +8,7 @@ import numpy as np
 
 from kitnet.base.spec import Array
 from kitnet.engine import Plan, TrainingStep, plan_of, wishes_of
-from kitnet.layers import Context, Loss
+from kitnet.layers import Context, L2Pool, Layer, Loss
 from kitnet.net import Net, Tape, Weights, usual_loss, with_loss
 from kitnet.optim import Sgd
 
@@ -25,6 +25,11 @@ FORMULAS = (
     "step",
     "gaussiandraw",
 )  # which no kernel computes
+
+
+def by_formula(layer: Layer) -> bool:
+    """Whether no kernel computes it."""
+    return layer.word in FORMULAS or (isinstance(layer, L2Pool) and layer.p != 2)
 
 
 def formula_gradient(net: Net, loss: Loss, x: Array, labels: Array) -> tuple[Array, Weights]:

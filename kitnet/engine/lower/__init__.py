@@ -25,7 +25,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "transposed": ("transposed",),
     "local": ("local",),
     "bias": ("bias",),
-    "resample": ("pad", "upsample"),
+    "resample": ("pad", "resize", "upsample"),
     "pooling": ("maxpool", "sumpool", "meanpool", "squarepool", "normpool"),
     "subsample": ("subsample",),
     "elementwise": (*KINDS, "add", "concat", "padchannels", "flatten", "identity"),

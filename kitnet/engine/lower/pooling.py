@@ -12,6 +12,7 @@ from kitnet.engine.lower.window import window_of
 from kitnet.engine.step import Ref
 from kitnet.kernels import pool, sum_pool
 from kitnet.kernels.emit import Kernel
+from kitnet.layers import L2Pool, Layer
 
 _SUMS: dict[str, tuple[sum_pool.Kind, str]] = {
     "sumpool": ("sum", "sums"),
@@ -45,6 +46,11 @@ def _max(b: Builder, i: int) -> Ref | None:
 
 def _max_backward(b: Builder, i: int, indices: Ref) -> None:
     _backward(b, i, pool.max_pool_gradient, "max_pool_gradient", {"switches": indices})
+
+
+def _is_euclidean(layer: Layer) -> bool:
+    """Whether it is no norm, or that of p = 2, which alone has kernels."""
+    return not isinstance(layer, L2Pool) or layer.p == 2
 
 
 def _kind(b: Builder, i: int) -> sum_pool.Kind:
@@ -87,6 +93,8 @@ IMPLEMENTATIONS = (
     *(
         one
         for word, (_, sentence) in _SUMS.items()
-        for one in in_both_layouts(Implementation(word, sentence, (word,), _sum, _sum_backward))
+        for one in in_both_layouts(
+            Implementation(word, sentence, (word,), _sum, _sum_backward, only=_is_euclidean)
+        )
     ),
 )

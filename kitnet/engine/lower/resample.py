@@ -1,4 +1,4 @@
-"""Padding and upsampling in both layouts, by tables that are known when the plan is made."""
+"""Padding, upsampling and resizing in both layouts, by tables that are known when the plan is made."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ def _backward(b: Builder, i: int, kept: None) -> None:
 
 
 IMPLEMENTATIONS = in_both_layouts(
-    Implementation("resample", "sums of shares", ("pad", "upsample"), _forward, _backward)
+    Implementation("resample", "sums of shares", ("pad", "resize", "upsample"), _forward, _backward)
 )

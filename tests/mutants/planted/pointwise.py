@@ -70,9 +70,9 @@ POINTWISE = [
         f"{JOINS}::test_one_number_a_map_is_multiplied_everywhere_and_gathers_the_gradient",
     ),
     Mutant(
-        "Maximum.forward",
+        "Maximum._winners",
         "every.argmax(0)",
-        "len(x) - 1 - every[::-1].argmax(0)",
+        "len(every) - 1 - every[::-1].argmax(0)",
         f"{JOINS}::test_a_maximum_by_hand_where_the_first_of_equals_wins",
     ),
     Mutant(
