@@ -3,5 +3,6 @@ them."""
 
 from kitnet.interop.onnx.writing.exporting import OnnxFile, onnx_of_model, onnx_of_network
 from kitnet.interop.onnx.writing.registry import writes
+from kitnet.interop.onnx.writing.returning import returned
 
-__all__ = ["OnnxFile", "onnx_of_model", "onnx_of_network", "writes"]
+__all__ = ["OnnxFile", "onnx_of_model", "onnx_of_network", "returned", "writes"]

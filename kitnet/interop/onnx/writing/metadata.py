@@ -127,7 +127,8 @@ def told(metadata: Mapping[str, str]) -> Told:
             }
             found["preparation"] = preparation_of(json.loads(metadata["kitnet.preparation"]))
             found["views"] = Views.parse(metadata["kitnet.views"])
-            found["images"] = _read_array(metadata["kitnet.golden.images"])
+            for name in ("images", "scores"):
+                found[name] = _read_array(metadata[f"kitnet.golden.{name}"])
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise KitnetError(f"metadata that are damaged ({type(error).__name__}: {error})") from None
     return Told(metadata.get("kitnet.form", ""), found.pop("graph"), found)
