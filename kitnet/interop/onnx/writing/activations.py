@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-from kitnet.base.lecun import AMPLITUDE, SLOPE
+from kitnet.base import lecun, normal
 from kitnet.interop.onnx.writing.building import Here
 from kitnet.interop.onnx.writing.registry import writes
-from kitnet.layers.gelu import CUBIC
-from kitnet.layers.gelu import SLOPE as GELU_SLOPE
 
 SAME = {
     "abs": "Abs",
@@ -64,7 +62,7 @@ def _silu(here: Here) -> str:
 
 @writes("lecuntanh")
 def _lecun_tanh(here: Here) -> str:
-    return here.to.times(here.to.op("Tanh", here.to.times(here.x[0], SLOPE)), AMPLITUDE)
+    return here.to.times(here.to.op("Tanh", here.to.times(here.x[0], lecun.SLOPE)), lecun.AMPLITUDE)
 
 
 @writes("square")
@@ -89,8 +87,8 @@ def _gelu(here: Here) -> str:
     if here.layer.form == "erf":
         below = to.times(to.plus(to.op("Erf", to.times(x, math.sqrt(0.5))), 1), 0.5)
     else:
-        inner = to.plus(to.times(to.op("Mul", x, x), CUBIC), 1)
-        below = to.op("Sigmoid", to.times(to.op("Mul", x, inner), 2 * GELU_SLOPE))
+        inner = to.plus(to.times(to.op("Mul", x, x), normal.CUBIC), 1)
+        below = to.op("Sigmoid", to.times(to.op("Mul", x, inner), 2 * normal.SLOPE))
     return to.op("Mul", x, below)
 
 

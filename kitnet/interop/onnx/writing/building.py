@@ -36,10 +36,11 @@ class Building:
     constants: dict[str, Array] = field(default_factory=dict)
     path: str = ""  # of what is being written
     _first: int = 0  # operation of it
+    _numbers: int = 0  # constants of it
 
     def begin(self, path: str) -> None:
         """What follows belongs to the value of this path."""
-        self.path, self._first = path, len(self.operations)
+        self.path, self._first, self._numbers = path, len(self.operations), 0
 
     def end(self, value: str) -> str:
         """This value gets the path as its name."""
@@ -78,7 +79,8 @@ class Building:
     def constant(self, array: Any, dtype: Any = np.float32) -> str:
         """Numbers that are not learned."""
         found = np.asarray(array, dtype)
-        name = f"{self.path}/constant{sum(one.startswith(f'{self.path}/') for one in self.constants)}"
+        name = f"{self.path}/constant{self._numbers}"
+        self._numbers += 1
         self.constants[name] = found
         return name
 

@@ -13,7 +13,7 @@ from onnx.reference.ops.op_conv_transpose import ConvTranspose as OfOneGroup
 from kitnet.base.spec import Array
 
 
-class LRN(OpRun):  # type: ignore[misc]  # onnx's classes are untyped
+class LRN(OpRun):
     """y = x / (bias + alpha / size * sum of x^2 over `size` maps)^beta."""
 
     op_domain = ""
@@ -26,14 +26,15 @@ class LRN(OpRun):  # type: ignore[misc]  # onnx's classes are untyped
         return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
 
 
-class ConvTranspose(OfOneGroup):  # type: ignore[misc]
+class ConvTranspose(OpRun):
     """Each group by itself."""
 
     op_domain = ""
 
     def _run(self, x: Array, w: Array, b: Array | None = None, group: int = 1, **given: Any) -> tuple[Array]:
         parts = zip(np.split(x, group, 1), np.split(w, group), strict=True)
-        y = np.concatenate([super(ConvTranspose, self)._run(*part, group=1, **given)[0] for part in parts], 1)
+        of_one: Any = OfOneGroup._run
+        y = np.concatenate([of_one(self, *part, group=1, **given)[0] for part in parts], 1)
         return (y if b is None else y + b.reshape(-1, *(1,) * (x.ndim - 2)),)
 
 

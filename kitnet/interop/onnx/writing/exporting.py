@@ -1,7 +1,7 @@
 """ONNX files of models and networks, checked before anyone gets them.
 
-    onnx_of_model(kitnet.load("runs/lenet5-1"))          # bytes: pictures in, probabilities out
-    onnx_of_network(kitnet.parse("28x28x1 -> conv5-6 -> tanh -> fc10"))
+onnx_of_model(kitnet.load("runs/lenet5-1"))          # bytes: pictures in, probabilities out
+onnx_of_network(kitnet.parse("28x28x1 -> conv5-6 -> tanh -> fc10"))
 """
 
 from __future__ import annotations

@@ -82,7 +82,9 @@ def write_model(model: Model, form: Form, held: Held) -> Written:
         found.outputs = [found.scores]
         for name, i in list(graph.outputs.items())[1:]:
             node = graph.nodes[i]
-            found.outputs.append(Port(_named(found, net, name, node.path), ["N", *channels_first(node.shape)]))
+            found.outputs.append(
+                Port(_named(found, net, name, node.path), ["N", *channels_first(node.shape)])
+            )
     else:
         found.outputs = [_given(found, model)]
     return found

@@ -69,7 +69,10 @@ def inside(model: Model, form: Form) -> str:
     if form.raw:
         return "nothing but the network: numbers in, channels first, scores out"
     if isinstance(model.preparation, Preparation):
-        steps = ["luma where the network is grey", f"resizing to {say(model.preparation.resize)} as Pillow does"]
+        steps = [
+            "luma where the network is grey",
+            f"resizing to {say(model.preparation.resize)} as Pillow does",
+        ]
         steps += [f"rim or crop to {say(model.preparation.input[:2])}", "pixel / 255, mean and deviation"]
     else:
         steps = ["mean and deviation"]
@@ -100,7 +103,9 @@ def _array(array: Array) -> str:
     """Bytes as they are, floats as float32, the lowest byte first."""
     plain = array if array.dtype == np.uint8 else array.astype("<f4")
     content = base64.b64encode(np.ascontiguousarray(plain).tobytes()).decode()
-    return _json({"type": "uint8" if plain is array else "float32", "shape": list(plain.shape), "base64": content})
+    return _json(
+        {"type": "uint8" if plain is array else "float32", "shape": list(plain.shape), "base64": content}
+    )
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,8 @@ def told(metadata: Mapping[str, str]) -> Told:
             losses = json.loads(metadata["kitnet.loss"])
             found["loss"] = layer(str(losses["main"]), "loss")
             found["auxiliary"] = {
-                str(name): (layer(str(loss), "loss"), float(weight)) for name, loss, weight in losses["auxiliary"]
+                str(name): (layer(str(loss), "loss"), float(weight))
+                for name, loss, weight in losses["auxiliary"]
             }
             found["preparation"] = preparation_of(json.loads(metadata["kitnet.preparation"]))
             found["views"] = Views.parse(metadata["kitnet.views"])
@@ -138,6 +144,7 @@ def _read_array(text: str) -> Array:
     data = json.loads(text)
     if data["type"] not in TYPES:
         raise ValueError(data["type"])
-    content = np.frombuffer(base64.b64decode(data["base64"], validate=True), np.dtype(data["type"]).newbyteorder("<"))
+    content = np.frombuffer(
+        base64.b64decode(data["base64"], validate=True), np.dtype(data["type"]).newbyteorder("<")
+    )
     return content.reshape([int(size) for size in data["shape"]]).astype(data["type"])
-

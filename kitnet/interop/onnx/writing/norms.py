@@ -29,7 +29,9 @@ def _sample_norm(here: Here) -> str:
     else:
         x = to.reshape(x, groups, channels * positions)
     sets = places * groups
-    x = to.op("InstanceNormalization", x, to.constant(np.ones(sets)), to.constant(np.zeros(sets)), epsilon=layer.eps)
+    x = to.op(
+        "InstanceNormalization", x, to.constant(np.ones(sets)), to.constant(np.zeros(sets)), epsilon=layer.eps
+    )
     if places > 1:
         x = to.turn(x, 0, 2, 1)
     x = to.reshape(x, *channels_first(shape))

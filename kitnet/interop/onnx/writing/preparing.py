@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.data import Preparation
 from kitnet.data.arrays import Prepared
@@ -101,7 +102,7 @@ def _double(to: Building, number: object) -> str:
     return to.constant(number, np.float64)
 
 
-def write_views(to: Building, views: Views, x: str, sizes: tuple[int, int]) -> tuple[str, Array]:
+def write_views(to: Building, views: Views, x: str, sizes: Shape) -> tuple[str, Array]:
     """All views of prepared pictures (N, C, H, W), one batch behind the other, and the share of each in the
     mean."""
     pictures = [x]

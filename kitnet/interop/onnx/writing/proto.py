@@ -53,8 +53,8 @@ def check_size(sizes: Mapping[str, int]) -> None:
     if total > MOST:
         largest = max(sizes, key=sizes.__getitem__)
         raise KitnetError(
-            f"the weights take {total / 1e9:.1f} GB, {largest} alone {sizes[largest] / 1e9:.1f}; an ONNX file "
-            f"holds {MOST / 1e9:g} GB at most, so export a smaller network"
+            f"the weights take {total / 1e9:.1f} GB, {largest} alone {sizes[largest] / 1e9:.1f}; an ONNX "
+            f"file holds {MOST / 1e9:g} GB at most, so export a smaller network"
         )
 
 
@@ -70,7 +70,10 @@ def proto(
 
     arrays = {**to.weights, **to.constants}
     graph = helper.make_graph(
-        [helper.make_node(one.kind, one.reads, one.gives, one.gives[0], **one.attributes) for one in to.operations],
+        [
+            helper.make_node(one.kind, one.reads, one.gives, one.gives[0], **one.attributes)
+            for one in to.operations
+        ],
         "kitnet",
         [helper.make_tensor_value_info(one.name, one.kind, one.sizes) for one in inputs],
         [helper.make_tensor_value_info(one.name, one.kind, one.sizes) for one in outputs],

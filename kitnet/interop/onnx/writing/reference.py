@@ -34,7 +34,8 @@ def _values(net: Net, given: Mapping[str, Array], *values: int) -> list[Array]:
     """These values of the graph, of one sample after the other, so that they need little memory."""
     weights = net.weights.astype(np.float64)
     state = {
-        path: {name: array.astype(np.float64) for name, array in held.items()} for path, held in net.state.items()
+        path: {name: array.astype(np.float64) for name, array in held.items()}
+        for path, held in net.state.items()
     }
     found: list[list[Array]] = [[] for _ in values]
     for i in range(len(next(iter(given.values())))):

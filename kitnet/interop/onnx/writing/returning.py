@@ -43,7 +43,11 @@ def returned(made: ModelProto) -> Model | Net | None:
     except (KitnetError, ValueError):
         return None
     again.producer_version = made.producer_version
-    return thing if again.SerializeToString(deterministic=True) == made.SerializeToString(deterministic=True) else None
+    return (
+        thing
+        if again.SerializeToString(deterministic=True) == made.SerializeToString(deterministic=True)
+        else None
+    )
 
 
 def _model(net: Net, found: Told) -> Model:
