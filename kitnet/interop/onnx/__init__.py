@@ -1,0 +1,1 @@
+"""ONNX: networks written as ONNX files, and read from them."""
