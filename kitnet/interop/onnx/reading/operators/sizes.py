@@ -14,7 +14,7 @@ from kitnet.interop.onnx.reading.layout import Value, stored_as
 from kitnet.interop.onnx.reading.operators.arithmetic import add_known
 from kitnet.interop.onnx.reading.operators.shapes import by_axis, taken
 from kitnet.interop.onnx.reading.registry import reads
-from kitnet.layers import LAYERS, MeanPool, Upsample
+from kitnet.layers import LAYERS, MeanPool
 
 REDUCES = {
     "ReduceMean": "mean",
@@ -93,48 +93,5 @@ def _padded(call: Call, x: Value, around: list[tuple[int, int]], mode: str, valu
         return y
     rim = np.pad(np.zeros(x.shape, np.float32), around, constant_values=value)
     return add_known(call, y, rim[None] if call.batched else rim)
-
-
-@reads("Upsample", "Resize")
-def resize(call: Call) -> Value:
-    """Operands: x, the region of interest, scales, sizes; of Upsample x and scales."""
-    x, now = call.value(0), call.full_shape(0)
-    if call.kind == "Upsample":
-        call.operands = [call.operands[0], None, call.operands[1]]
-        call.attributes |= {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
-    axes = tuple(axis % len(now) for axis in call.wholes("axes") or range(len(now)))
-    to, scales = list(now), [1.0] * len(now)
-    has_scales = call.has(2) and call.known(2, "scales").size > 0
-    for i, axis in enumerate(axes):
-        if has_scales:
-            scales[axis] = float(call.known(2, "scales")[i])
-            to[axis] = math.floor(now[axis] * scales[axis])
-        else:
-            to[axis] = call.whole_numbers(3, "sizes")[i]
-            scales[axis] = to[axis] / now[axis]
-    if call.batched:
-        if to[0] != now[0]:
-            raise AlongBatchError("it changes the number of samples")
-        to, scales = to[1:], scales[1:]
-    return _resized(call, x, tuple(to), scales)
-
-
-def _resized(call: Call, x: Value, to: tuple[int, ...], scales: list[float]) -> Value:
-    mode = call.text("mode", "nearest")
-    where = call.text("coordinate_transformation_mode", "half_pixel")
-    rounding = call.text("nearest_mode", "round_prefer_floor")
-    x, axes = by_axis(call, x)
-    whole = [t // n if t % n == 0 and t // n == s else 0 for t, n, s in zip(to, x.shape, scales, strict=True)]
-    spatial = [whole[axis] for axis in axes[:-1]]
-    simple = all(spatial) and whole[axes[-1]] == 1 and 2 <= len(axes) <= 4
-    if simple and mode == "nearest" and where == "asymmetric" and rounding == "floor":
-        return stored_as(call.add(Upsample(_one(spatial)), x), to, axes)
-    if simple and mode in ("linear", "bilinear") and where == "half_pixel":
-        return stored_as(call.add(Upsample(_one(spatial), "bilinear"), x), to, axes)
-    raise UnsupportedError(f"{mode} by {where} and {rounding} is not read")
-
-
-def _one(numbers: list[int]) -> Any:
-    return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
 
 
