@@ -29,6 +29,7 @@ from kitnet.cli import (
     evaluate,
     explain,
     export,
+    import_onnx,
     lab,
     layers,
     look,
@@ -81,6 +82,9 @@ COMMANDS = (
 )
 for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))
+imports = App(name="import", help="What others have trained, as a file of kitnet.")
+imports.default(import_onnx.command)
+app.command(imports)
 
 
 def main() -> None:

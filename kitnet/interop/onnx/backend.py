@@ -22,8 +22,8 @@ from onnx.backend.base import Device as Place
 from kitnet.base.error import KitnetError, shorten
 from kitnet.base.spec import Array
 from kitnet.interop.onnx.fault import AlongBatchError, NeedsArray, OnnxError
+from kitnet.interop.onnx.reading.networks import finished, output_of
 from kitnet.interop.onnx.reading.reader import File, Reading, read_graph
-from kitnet.net import Net
 
 KEPT = 8  # readings of one model
 
@@ -101,8 +101,8 @@ class _Ready:
         self._names = {name: f"y{k}" for k, name in enumerate(computed)}
         if computed:
             for name, value in computed.items():
-                building.graph.output(self._names[name], computed_index(building, value))
-            net = Net(building.graph).adopt(building.weights, building.state)
+                building.graph.output(self._names[name], output_of(building, value))
+            net = finished(building)
             batch = building.batch or 1
             self._scores = net.compile(batch)
             self._net = net
@@ -128,15 +128,6 @@ class _Ready:
             else value.to_tensor(made[self._names[one.name]], self.batched)
             for one in self._file.outputs
         )
-
-
-def computed_index(building: Any, value: Any) -> int:
-    """A value that an output may be: of an operand the identity."""
-    from kitnet.layers import Identity
-
-    if building.graph.nodes[value.index].layer is None:
-        return int(building.add("", Identity(), [value.index]))
-    return int(value.index)
 
 
 def read_for(file: File, arrays: dict[str, Array], bound: set[str]) -> tuple[Reading, dict[str, Array]]:

@@ -24,7 +24,7 @@ def _pool(call: Call, kind: Any, **more: Any) -> Value:
     misfit = "ceil" if call.whole("ceil_mode", 0) and slides.auto == "NOTSET" else "floor"
     layer = kind(
         one(window),
-        one(slides.stride),
+        None if slides.stride == window else one(slides.stride),
         one_pad(slides.padding(sizes)),
         misfit if slides.left(sizes) else "error",
         one(slides.dilation),
