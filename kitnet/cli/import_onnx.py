@@ -33,7 +33,9 @@ def command(
     deviation: Annotated[
         str | None, Parameter(help="What it is divided by then, such as 0.5 or 0.229,0.224,0.225.")
     ] = None,
-    classes: Annotated[Path | None, Parameter(help="A file with the names of the classes, one a line.")] = None,
+    classes: Annotated[
+        Path | None, Parameter(help="A file with the names of the classes, one a line.")
+    ] = None,
     external: Annotated[
         Path | None, Parameter(help="The folder below which tensors may lie in files of their own.")
     ] = None,
@@ -86,7 +88,9 @@ def _prepared(found: Model | Net, mean: str, deviation: str) -> Model:
     if not isinstance(found, Model):
         raise KitnetError("--mean and --deviation are for networks that tell classes of pictures")
     height, width, channels = found.net.input_shape
-    numbers = [_numbers(name, text, channels) for name, text in (("--mean", mean), ("--deviation", deviation))]
+    numbers = [
+        _numbers(name, text, channels) for name, text in (("--mean", mean), ("--deviation", deviation))
+    ]
     found.preparation = Preparation((height, width, channels), (height, width), *numbers)
     return found
 

@@ -324,8 +324,8 @@ class Model:
     @classmethod
     def load(cls, where: str | Path, memory: int | None = None) -> Model:
         """A model file, or the best model of a run folder. Raises ModelFileError, also for a network that
-        needs more than `memory` bytes to run, by default 80 % of what is free. An ONNX file whose name ends so
-        is read by `kitnet.interop.onnx.read`."""
+        needs more than `memory` bytes to run, by default 80 % of what is free. A file named *.onnx is
+        read by `kitnet.interop.onnx.read`."""
         path = model_file(where)
         return prepared_model(path, memory) if path.suffix == ONNX else cls._of(read_model(path, memory))
 
@@ -383,8 +383,8 @@ def prepared_model(path: Path, memory: int | None) -> Model:
         raise ModelFileError(f"{path}: holds a network alone, not a model of images; kitnet show tells more")
     if not found.is_fitted:
         raise ModelFileError(
-            f"{path}: it does not say how pictures become its input; say it once, such as: kitnet import {path} "
-            "-o model.safetensors --mean 0.485,0.456,0.406 --deviation 0.229,0.224,0.225"
+            f"{path}: it does not say how pictures become its input; say it once, such as: kitnet import "
+            f"{path} -o model.safetensors --mean 0.485,0.456,0.406 --deviation 0.229,0.224,0.225"
         )
     return found
 

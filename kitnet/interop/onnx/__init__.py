@@ -1,7 +1,7 @@
 """ONNX: networks written as ONNX files, and read from them.
 
-    model = kitnet.interop.onnx.read("resnet18.onnx")         # a Model, or a Net where it is none of images
-    rep = kitnet.interop.onnx.Backend.prepare(onnx.load("any.onnx"))
+model = kitnet.interop.onnx.read("resnet18.onnx")         # a Model, or a Net where it is none of images
+rep = kitnet.interop.onnx.Backend.prepare(onnx.load("any.onnx"))
 """
 
 from typing import TYPE_CHECKING

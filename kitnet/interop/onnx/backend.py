@@ -28,7 +28,7 @@ from kitnet.interop.onnx.reading.reader import File, Reading, read_graph
 KEPT = 8  # readings of one model
 
 
-class Backend(Base):  # type: ignore[misc]  # onnx.backend has no types
+class Backend(Base):
     """Runs ONNX models by kitnet's plans, on processors."""
 
     @classmethod
@@ -51,7 +51,7 @@ class Backend(Base):  # type: ignore[misc]  # onnx.backend has no types
         return bool(Place(device).type == DeviceType.CPU)
 
 
-class Rep(BackendRep):  # type: ignore[misc]
+class Rep(BackendRep):
     """A model that was looked through, with the networks that were made of it."""
 
     def __init__(self, file: File) -> None:
@@ -67,10 +67,10 @@ class Rep(BackendRep):  # type: ignore[misc]
         arrays = {one.name: array for one, array in zip(declared, given, strict=True)}
         for name, array in arrays.items():
             if array.dtype not in (np.float32, np.int64, np.bool_):
-                raise OnnxError(f"input {shorten(name)} is of {array.dtype}; float32, int64 and bool are read")
-        known = {
-            name: array for name, array in arrays.items() if array.dtype != np.float32 or not array.size
-        }
+                raise OnnxError(
+                    f"input {shorten(name)} is of {array.dtype}; float32, int64 and bool are read"
+                )
+        known = {name: array for name, array in arrays.items() if array.dtype != np.float32 or not array.size}
         key = tuple((name, a.shape, a.tobytes() if name in known else None) for name, a in arrays.items())
         while key not in self._ready:
             if len(self._ready) >= KEPT:
@@ -154,6 +154,3 @@ def read_for(file: File, arrays: dict[str, Array], bound: set[str]) -> tuple[Rea
 
 def _same(a: Array, b: Array) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
-
-
-

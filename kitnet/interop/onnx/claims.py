@@ -10,8 +10,28 @@ from kitnet.interop.onnx.reading.operators import READERS
 
 SHAPES = ("int64", "bool")
 NUMBERS = frozenset(  # of those that are folded: they are claimed for float32 alone
-    "Abs Clip Exp Flatten Gemm Log MatMul Max Mean Min Neg Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin "
-    "ReduceSum Sqrt Sum".split()
+    [
+        "Abs",
+        "Clip",
+        "Exp",
+        "Flatten",
+        "Gemm",
+        "Log",
+        "MatMul",
+        "Max",
+        "Mean",
+        "Min",
+        "Neg",
+        "Pad",
+        "Pow",
+        "Reciprocal",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceSum",
+        "Sqrt",
+        "Sum",
+    ]
 )
 
 

@@ -99,9 +99,7 @@ def randomised(model: Any) -> Any:
 
     random = np.random.default_rng(3)
     shapes = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
-    variances = {
-        node.input[4] for node in model.graph.node if node.op_type == "BatchNormalization"
-    }
+    variances = {node.input[4] for node in model.graph.node if node.op_type == "BatchNormalization"}
     kept = []
     for node in model.graph.node:
         if node.op_type != "ConstantOfShape":
@@ -109,7 +107,9 @@ def randomised(model: Any) -> Any:
             continue
         shape = tuple(int(n) for n in shapes[node.input[0]])
         fan_in = max(1, int(np.prod(shape[1:])))
-        array = random.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / fan_in if len(shape) > 1 else 0.01))
+        array = random.standard_normal(shape, np.float32) * np.float32(
+            np.sqrt(2 / fan_in if len(shape) > 1 else 0.01)
+        )
         if node.output[0] in variances:
             array = np.abs(array) + np.float32(1)
         model.graph.initializer.append(numpy_helper.from_array(array, node.output[0]))

@@ -68,7 +68,12 @@ class Building:
         if not self.inputs:
             raise UnsupportedError("it works on constants alone, before any input is read")
         first = next(iter(self.inputs.values()))
-        index = self.add("", LAYERS["constant"](to=array.shape or (1,)), [first.index], {"weight": array.reshape(array.shape or 1)})
+        index = self.add(
+            "",
+            LAYERS["constant"](to=array.shape or (1,)),
+            [first.index],
+            {"weight": array.reshape(array.shape or 1)},
+        )
         return in_order(index, array.shape)
 
     def _operand(self, given: Input) -> Value:
@@ -146,10 +151,12 @@ class Building:
             return index
         sizes, axes = blocks(now, wanted)
         real = self.graph.nodes[index].shape
-        if axes[-2:] == [len(axes) - 1, len(axes) - 2] and axes[:-2] == [*range(len(axes) - 2)]:
-            if sizes[-1] * sizes[-2] == real[-1]:  # the maps of groups dealt out in turn
-                return self._once(index, Shuffle(sizes[-2]))
-        return self._once(self._reshaped(index, tuple(sizes)), LAYERS["permute"](axes=tuple(axis + 1 for axis in axes)))
+        last_two = axes[-2:] == [len(axes) - 1, len(axes) - 2] and axes[:-2] == [*range(len(axes) - 2)]
+        if last_two and sizes[-1] * sizes[-2] == real[-1]:  # the maps of groups dealt out in turn
+            return self._once(index, Shuffle(sizes[-2]))
+        return self._once(
+            self._reshaped(index, tuple(sizes)), LAYERS["permute"](axes=tuple(axis + 1 for axis in axes))
+        )
 
     def _reshaped(self, index: int, shape: Shape) -> int:
         real = self.graph.nodes[index].shape

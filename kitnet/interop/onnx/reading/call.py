@@ -32,8 +32,8 @@ Operand = Array | Value | Input | None  # an array is known while reading; None:
 
 @dataclass
 class Call:
-    """A node: `kind` is its operator, `opset` the version of the operators, `used` says of each output whether
-    anything reads it."""
+    """A node: `kind` is its operator, `opset` the version of the operators, `used` says of each output
+    whether anything reads it."""
 
     kind: str
     name: str

@@ -18,11 +18,69 @@ from kitnet.interop.onnx.reading.tensor import MOST_NUMBERS
 
 SMALL = 4096  # numbers that inference may look at
 FOLDED = frozenset(
-    "Abs Add And BitShift Cast Ceil Clip Concat Constant ConstantOfShape CumSum Div Equal Exp Expand EyeLike "
-    "Flatten Floor Gather GatherND Gemm Greater GreaterOrEqual Identity Less LessOrEqual Log MatMul Max Mean "
-    "Min Mod Mul Neg Not Or Pad Pow Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
-    "Reshape Round ScatterND Sign Size Slice Split Sqrt Squeeze Sub Sum Tile Transpose Unsqueeze Where "
-    "Xor".split()
+    [
+        "Abs",
+        "Add",
+        "And",
+        "BitShift",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Concat",
+        "Constant",
+        "ConstantOfShape",
+        "CumSum",
+        "Div",
+        "Equal",
+        "Exp",
+        "Expand",
+        "EyeLike",
+        "Flatten",
+        "Floor",
+        "Gather",
+        "GatherND",
+        "Gemm",
+        "Greater",
+        "GreaterOrEqual",
+        "Identity",
+        "Less",
+        "LessOrEqual",
+        "Log",
+        "MatMul",
+        "Max",
+        "Mean",
+        "Min",
+        "Mod",
+        "Mul",
+        "Neg",
+        "Not",
+        "Or",
+        "Pad",
+        "Pow",
+        "Range",
+        "Reciprocal",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceProd",
+        "ReduceSum",
+        "Reshape",
+        "Round",
+        "ScatterND",
+        "Sign",
+        "Size",
+        "Slice",
+        "Split",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Sum",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+        "Xor",
+    ]
 )
 
 
@@ -37,7 +95,10 @@ def fold(node: Any, opset: int, inputs: Sequence[Array | None]) -> list[Array]:
     graph = onnx.helper.make_graph(
         [node],
         "folded",
-        [onnx.helper.make_tensor_value_info(name, _type(array), array.shape) for name, array in given.items()],
+        [
+            onnx.helper.make_tensor_value_info(name, _type(array), array.shape)
+            for name, array in given.items()
+        ],
         [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name],
         [onnx.numpy_helper.from_array(a, name) for name, a in given.items() if a.size <= SMALL],
     )
@@ -48,7 +109,9 @@ def fold(node: Any, opset: int, inputs: Sequence[Array | None]) -> list[Array]:
             return [np.asarray(one) for one in ReferenceEvaluator(model).run(None, given)]
         except Exception as error:  # whatever it stumbles over lies in the file
             told = " ".join(str(error).split())
-            raise UnsupportedError(f"its constants cannot be computed ({type(error).__name__}: {told})") from None
+            raise UnsupportedError(
+                f"its constants cannot be computed ({type(error).__name__}: {told})"
+            ) from None
 
 
 def _type(array: Array) -> int:
@@ -68,7 +131,9 @@ def _check_sizes(model: Any) -> None:
         raise UnsupportedError(f"its constants do not fit each other ({told})") from None
     for output in inferred.graph.output:
         shape = output.type.tensor_type.shape
-        if not output.type.tensor_type.HasField("shape") or any(not d.HasField("dim_value") for d in shape.dim):
+        if not output.type.tensor_type.HasField("shape") or any(
+            not d.HasField("dim_value") for d in shape.dim
+        ):
             raise UnsupportedError("nothing tells how large its constant is")
         size = math.prod(d.dim_value for d in shape.dim)
         if size > MOST_NUMBERS:

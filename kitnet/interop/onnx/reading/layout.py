@@ -43,15 +43,16 @@ class Value:
         rest, groups = self.pieces()[::-1], []
         for size in self.shape:
             group: list[Piece] = []
-            while size > 1:
+            missing = size  # what is left of the axis
+            while missing > 1:
                 place, n = rest.pop()
-                if size % n == 0:
+                if missing % n == 0:
                     group.append((place, n))
-                    size //= n
-                elif n % size == 0:
-                    group.append(((*place, 0), size))
-                    rest.append(((*place, 1), n // size))
-                    size = 1
+                    missing //= n
+                elif n % missing == 0:
+                    group.append(((*place, 0), missing))
+                    rest.append(((*place, 1), n // missing))
+                    missing = 1
                 else:
                     return None
             groups.append(group)
@@ -97,9 +98,7 @@ def blocks(now: Sequence[Piece], wanted: Sequence[Piece]) -> tuple[list[int], li
     """Neighbours that stay together are one block: the sizes of blocks as stored, and for each wanted block
     the stored one."""
     place = {piece[0]: i for i, piece in enumerate(now)}
-    starts = [
-        i for i, piece in enumerate(wanted) if i == 0 or place[piece[0]] != place[wanted[i - 1][0]] + 1
-    ]
+    starts = [i for i, piece in enumerate(wanted) if i == 0 or place[piece[0]] != place[wanted[i - 1][0]] + 1]
     runs = [wanted[start:end] for start, end in zip(starts, [*starts[1:], len(wanted)], strict=True)]
     stored = sorted(range(len(runs)), key=lambda run: place[runs[run][0][0]])
     sizes = [math.prod(piece[1] for piece in runs[run]) for run in stored]

@@ -27,7 +27,7 @@ FLOAT = 1  # ONNX's number for float32
 IMAGE_AXES = 4
 
 
-def read(source: str | Path | Any, external: str | Path | None = None, memory: int | None = None) -> Model | Net:
+def read(source: Any, external: str | Path | None = None, memory: int | None = None) -> Model | Net:
     """The model of images of an ONNX file, or of a ModelProto: pictures in, classes out. Any other network is
     a Net.
 
@@ -38,9 +38,9 @@ def read(source: str | Path | Any, external: str | Path | None = None, memory: i
     with the node where an operator is not read.
     """
     check_onnx()
-    is_path = isinstance(source, str | Path)
-    with _placed(source if is_path else "ONNX model"):
-        proto = load_proto(Path(source)) if is_path else source
+    path = Path(source) if isinstance(source, str | Path) else None
+    with _placed("ONNX model" if path is None else path):
+        proto = source if path is None else load_proto(path)
         own = returned(proto)
         thing = own if own is not None else _foreign(File(proto, _folder(external)), memory)
         check_memory(least_bytes((thing.net if isinstance(thing, Model) else thing).graph), memory)
@@ -82,7 +82,11 @@ def _foreign(file: File, memory: int | None) -> Model | Net:
             "with them inside"
         ) from None
     net = _net(file, reading)
-    if len(net.operands) != 1 or len(next(iter(shapes.values()))) != IMAGE_AXES or net.input_shape[-1] not in (1, 3):
+    if (
+        len(net.operands) != 1
+        or len(next(iter(shapes.values()))) != IMAGE_AXES
+        or net.input_shape[-1] not in (1, 3)
+    ):
         return net
     scores = int(np.prod(net.output_shape))
     return Model(net) if scores > 1 else net
@@ -137,5 +141,3 @@ def finished(building: Building) -> Net:
             if one.shape != shape:
                 raise OnnxError(f"{path}.{name}: an array of {one.shape} where the network has {shape}")
     return Net(building.graph).adopt(building.weights, building.state)
-
-

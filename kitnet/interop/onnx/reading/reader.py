@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, ShapeError, shorten
+from kitnet.base.error import ShapeError, shorten
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
-from kitnet.interop.onnx.fault import AlongBatchError, OnnxError, UnsupportedError
+from kitnet.interop.onnx.fault import OnnxError, UnsupportedError
 from kitnet.interop.onnx.reading.building import Building
 from kitnet.interop.onnx.reading.call import Call, Input, Operand
 from kitnet.interop.onnx.reading.folding import FOLDED, fold
@@ -50,7 +50,8 @@ class File:
         self.outputs = [_declared(one) for one in graph.output]
         if not self.outputs:
             raise OnnxError("it has no outputs")
-        self.nodes = _sorted(graph.node, {*self.constants, *(one.name for one in self.inputs), ""}, self.outputs)
+        given = {*self.constants, *(one.name for one in self.inputs), ""}
+        self.nodes = _sorted(graph.node, given, self.outputs)
         self.readers = {name for node in self.nodes for name in node.input}
         self.readers |= {one.name for one in self.outputs}
         self.attributes = {id(node): _attributes(node, folder) for node in self.nodes}
@@ -69,8 +70,8 @@ class Reading:
 def read_graph(
     file: File, shapes: Mapping[str, Shape], known: Mapping[str, Array], batch: int | None
 ) -> Reading:
-    """The graph for inputs of these shapes, with the batch, and with some of them known. With a `batch` axis 0
-    counts samples, without one the tensors are those of a single sample.
+    """The graph for inputs of these shapes, with the batch, and with some of them known. With a `batch` axis
+    0 counts samples, without one the tensors are those of a single sample.
 
     Raises OnnxError, and NeedsArray where an input has to be known.
     """

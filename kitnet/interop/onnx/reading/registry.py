@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Reads = Callable[["Call"], Any]
 READERS: dict[str, Reads] = {}
-OLD: dict[str, list[tuple[int, Callable[["Call"], None]]]] = {}
+OLD: dict[str, list[tuple[int, Callable[[Call], None]]]] = {}
 
 
 def reads(*operators: str) -> Callable[[Reads], Reads]:
@@ -25,10 +25,10 @@ def reads(*operators: str) -> Callable[[Reads], Reads]:
     return register
 
 
-def before(version: int, *operators: str) -> Callable[[Callable[["Call"], None]], Callable[["Call"], None]]:
+def before(version: int, *operators: str) -> Callable[[Callable[[Call], None]], Callable[[Call], None]]:
     """The function that follows rewrites a node of an opset below `version` as that version writes it."""
 
-    def register(function: Callable[["Call"], None]) -> Callable[["Call"], None]:
+    def register(function: Callable[[Call], None]) -> Callable[[Call], None]:
         for operator in operators:
             OLD.setdefault(operator, []).append((version, function))
         return function

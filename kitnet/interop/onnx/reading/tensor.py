@@ -73,7 +73,6 @@ def _contained(folder: Path, location: str, name: str) -> Path:
     return path
 
 
-
 def _whole(text: str, name: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise OnnxError(f"tensor {name} has {shorten(text)} where a number of bytes stands")

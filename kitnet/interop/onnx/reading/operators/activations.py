@@ -14,9 +14,28 @@ from kitnet.interop.onnx.reading.call import Call
 from kitnet.interop.onnx.reading.layout import Value
 from kitnet.interop.onnx.reading.operators.arithmetic import summed, times_known
 from kitnet.interop.onnx.reading.registry import reads
-from kitnet.layers import LAYERS, Elu, Gelu, HardSigmoid, HardTanh, Layer, LeakyRelu, ParametricRelu, Relu, Scale
+from kitnet.layers import (
+    LAYERS,
+    Elu,
+    Gelu,
+    HardSigmoid,
+    HardTanh,
+    Layer,
+    LeakyRelu,
+    ParametricRelu,
+    Relu,
+    Scale,
+)
 
 LARGEST = float(np.finfo(np.float32).max)
+
+
+def _selu(call: Call) -> Layer:
+    alpha = call.number("alpha", 1.67326319217681884765625)
+    gamma = call.number("gamma", 1.05070102214813232421875)
+    return LAYERS["selu"](alpha=alpha, scale=gamma)
+
+
 PLAIN = {
     "Abs": "abs",
     "Erf": "erf",
@@ -38,7 +57,7 @@ WITH_NUMBERS: dict[str, Callable[[Call], Layer]] = {
     "Gelu": lambda call: Gelu("tanh" if call.text("approximate", "none") == "tanh" else "erf"),
     "LeakyRelu": lambda call: LeakyRelu(call.number("alpha", 0.01)),
     "Neg": lambda call: Scale(-1.0),
-    "Selu": lambda call: _selu(call),
+    "Selu": _selu,
 }
 
 
@@ -50,12 +69,6 @@ def plain(call: Call) -> Value:
 @reads(*WITH_NUMBERS)
 def with_numbers(call: Call) -> Value:
     return call.pointwise(WITH_NUMBERS[call.kind](call))
-
-
-def _selu(call: Call) -> Layer:
-    alpha = call.number("alpha", 1.67326319217681884765625)
-    gamma = call.number("gamma", 1.05070102214813232421875)
-    return LAYERS["selu"](alpha=alpha, scale=gamma)
 
 
 @reads("HardSigmoid")

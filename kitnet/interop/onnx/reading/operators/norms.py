@@ -19,9 +19,7 @@ def batch_norm(call: Call) -> Value:
     scale, shift, mean, var = (call.weight(k, what) for k, what in enumerate(_STATISTICS, 1))
     x = call.image(0)
     layer = BatchNorm(call.number("momentum", 0.9), call.number("epsilon", 1e-5))
-    index = call.add(
-        layer, x, weights={"scale": scale, "shift": shift}, state={"mean": mean, "var": var}
-    )
+    index = call.add(layer, x, weights={"scale": scale, "shift": shift}, state={"mean": mean, "var": var})
     return Value(index, x.parts, x.order, x.shape)
 
 
@@ -40,9 +38,7 @@ def instance_norm(call: Call) -> Value:
 def response_norm(call: Call) -> Value:
     size = call.whole("size", 0)
     alpha = call.number("alpha", 1e-4) / max(size, 1)  # ONNX divides it by the numbers in a window
-    layer = LocalResponseNorm(
-        size, alpha=alpha, beta=call.number("beta", 0.75), k=call.number("bias", 1)
-    )
+    layer = LocalResponseNorm(size, alpha=alpha, beta=call.number("beta", 0.75), k=call.number("bias", 1))
     return call.pointwise(layer, call.image(0))
 
 

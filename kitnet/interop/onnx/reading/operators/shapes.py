@@ -192,7 +192,9 @@ def slice_(call: Call) -> Value | Array:
     places = [range(n) for n in now]
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         n = now[axis % len(now)]
-        places[axis % len(now)] = range(*slice(start, end if end >= -n or step > 0 else None, step).indices(n))
+        places[axis % len(now)] = range(
+            *slice(start, end if end >= -n or step > 0 else None, step).indices(n)
+        )
     return taken(call, call.value(0), places)
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
-
 
 from kitnet.interop.onnx.fault import AlongBatchError, UnsupportedError
 from kitnet.interop.onnx.reading.call import Call
@@ -33,7 +29,12 @@ def reduce(call: Call) -> Value:
     over = sorted(call.axis(axis, len(now)) for axis in (given or range(len(now))))
     kept = tuple(1 if axis in over else n for axis, n in enumerate(x.shape))
     x, axes = by_axis(call, x)
-    if call.kind == "ReduceMean" and call.batched and over == [*range(1, len(x.shape))] and 1 < len(x.shape) < 5:
+    if (
+        call.kind == "ReduceMean"
+        and call.batched
+        and over == [*range(1, len(x.shape))]
+        and 1 < len(x.shape) < 5
+    ):
         y = stored_as(call.add(MeanPool(regions=1), x), kept, axes)
     else:
         layer = LAYERS["reduce"](REDUCES[call.kind], tuple(sorted(1 + axes.index(axis) for axis in over)))
@@ -93,5 +94,3 @@ def _padded(call: Call, x: Value, around: list[tuple[int, int]], mode: str, valu
         return y
     rim = np.pad(np.zeros(x.shape, np.float32), around, constant_values=value)
     return add_known(call, y, rim[None] if call.batched else rim)
-
-

@@ -1,7 +1,7 @@
 """What older versions of the operators mean, written as the newest one writes it.
 
-onnx's version converter takes whole models only, and not those with the broadcasting of version 6; a node at a
-time is enough here, and every version is read.
+onnx's version converter takes whole models only, and not those with the broadcasting of version 6; a node at
+a time is enough here, and every version is read.
 """
 
 from __future__ import annotations
