@@ -226,6 +226,10 @@ HUGE = [node("ConstantOfShape", "to", "a"), node("Add", "x a")]
             model([node("Relu", "b"), node("Relu", "y", "b")], (1, 2)),
             "'y' depends on itself",
         ),
+        (
+            model([node("LeakyRelu", "x", alpha="much")], (1, 2)),
+            "node 'LeakyRelu' (LeakyRelu): its attributes or operands are not its own",
+        ),
         (model([node("Relu", "b")], (1, 2)), "'b' is read, but no node and no input makes it"),
         (model([node("Relu", "x"), node("Abs", "x")], (1, 2)), "two nodes or inputs make 'y'"),
         (model([node("Relu", "x")], (1, 2), 27 + 2), "it has version 29 of the operators; 1 to 28 are read"),
@@ -297,3 +301,25 @@ def test_external_data_are_no_links(tmp_path: Path) -> None:
     assert str(error.value) == (
         f"ONNX model: tensor 'w' lies in {path}, which is a link; links are not followed"
     )
+
+
+@pytest.mark.long
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
+    """Bytes that are changed, lost or added; 2,000 files."""
+    made = onnx.ModelProto.FromString(onnx_of_network(kitnet.parse(LINE)).content)
+    del made.metadata_props[:]
+    content, random = made.SerializeToString(), np.random.default_rng(1)
+    path, refused = tmp_path / "damaged.onnx", 0
+    for _ in range(2000):
+        changed = bytearray(content)
+        for _ in range(random.integers(1, 4)):
+            place, count = random.integers(len(content)), random.integers(0, 4)
+            more = random.integers(0, 256, random.integers(0, 4), np.uint8).tobytes()
+            changed[place : place + count] = more
+        path.write_bytes(changed)
+        try:
+            read(path)
+        except OnnxError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 500

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kitnet.base.error import shorten
+from kitnet.base.error import cut, printable, shorten
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.interop.onnx.fault import AlongBatchError, NeedsArray, UnsupportedError
@@ -144,4 +144,5 @@ class Call:
         return Value(self.add(layer, value), value.parts, value.order, value.shape)
 
     def say(self) -> str:
-        return f"node {shorten(self.name)} ({self.kind})" if self.name else f"a node ({self.kind})"
+        kind = printable(cut(self.kind))
+        return f"node {shorten(self.name)} ({kind})" if self.name else f"a node ({kind})"

@@ -41,6 +41,7 @@ class File:
     def __init__(self, model: Any, folder: Path | None = None) -> None:
         graph = model.graph
         self.opset = _opset(model)
+        _check_names(graph)
         if len(graph.node) > MOST_NODES:
             raise OnnxError(f"it has {len(graph.node):,} nodes, more than {MOST_NODES:,}")
         if graph.sparse_initializer:
@@ -87,8 +88,11 @@ def read_graph(
             node.op_type, node.name, file.opset, operands, dict(file.attributes[id(node)]), used, building
         )
         try:
-            made = _read(node, call)
+            with np.errstate(all="ignore"):  # of numbers that are damaged
+                made = _read(node, call)
             _check_outputs(made, used)
+        except (TypeError, ValueError, LookupError, OverflowError):
+            raise UnsupportedError(f"{call.say()}: its attributes or operands are not its own") from None
         except ShapeError as error:
             raise UnsupportedError(f"{call.say()}: {error}") from None
         except UnsupportedError as error:
@@ -126,6 +130,17 @@ def _check_outputs(made: list[Operand], used: tuple[bool, ...]) -> None:
     for k, wanted in enumerate(used):
         if wanted and (k >= len(made) or made[k] is None):
             raise UnsupportedError(f"its output {k} is not computed here")
+
+
+def _check_names(graph: Any) -> None:
+    """Raises OnnxError for bytes that are no text."""
+    values = [*graph.input, *graph.output, *graph.initializer]
+    names = [one.name for one in values]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        names += [one.name for one in node.attribute]
+    if not all(isinstance(name, str) for name in names):
+        raise OnnxError("it has names that are no text; it is damaged, take a fresh copy")
 
 
 def _opset(model: Any) -> int:
