@@ -28,7 +28,7 @@ from kitnet.net.objective import Losses, class_numbers, one_hot, scores_of
 from kitnet.net.weighted_losses import read_losses, write_losses
 from kitnet.train.events import Event
 from kitnet.train.given import batches_of, source_of
-from kitnet.train.model_file import ONNX, Auxiliary, Contents, read_model, read_onnx, write_model
+from kitnet.train.model_file import ONNX, Auxiliary, Contents, prepared_onnx, read_model, write_model
 from kitnet.train.prediction import most_probable
 from kitnet.train.target import CLASSES, INPUT, loss_for_input, others_for_input, target_of
 from kitnet.zoo import MODELS
@@ -327,7 +327,7 @@ class Model:
         needs more than `memory` bytes to run, by default 80 % of what is free. A file named *.onnx is
         read by `kitnet.interop.onnx.read`."""
         path = model_file(where)
-        return prepared_model(path, memory) if path.suffix == ONNX else cls._of(read_model(path, memory))
+        return prepared_onnx(path, memory) if path.suffix == ONNX else cls._of(read_model(path, memory))
 
     @classmethod
     def _of(cls, found: Contents) -> Model:
@@ -374,19 +374,6 @@ def _read(net: Net | str) -> tuple[Net, str]:
     made, card, data = network(net)
     name = card.name if data is None else net  # of a recipe
     return made, name if card.name in MODELS else ""
-
-
-def prepared_model(path: Path, memory: int | None) -> Model:
-    """The model of an ONNX file that says how pictures become its input. Raises ModelFileError."""
-    found = read_onnx(path, memory)
-    if not isinstance(found, Model):
-        raise ModelFileError(f"{path}: holds a network alone, not a model of images; kitnet show tells more")
-    if not found.is_fitted:
-        raise ModelFileError(
-            f"{path}: it does not say how pictures become its input; say it once, such as: kitnet import "
-            f"{path} -o model.safetensors --mean 0.485,0.456,0.406 --deviation 0.229,0.224,0.225"
-        )
-    return found
 
 
 def _numbers(classes: int) -> tuple[str, ...]:

@@ -114,6 +114,19 @@ def read_onnx(path: Path, memory: int | None = None) -> Any:
         raise ModelFileError(str(error)) from None
 
 
+def prepared_onnx(path: Path, memory: int | None = None) -> Any:
+    """The model of an ONNX file that says how pictures become its input. Raises ModelFileError."""
+    found = read_onnx(path, memory)
+    if isinstance(found, Net):
+        raise ModelFileError(f"{path}: holds a network alone, not a model of images; kitnet show tells more")
+    if not found.is_fitted:
+        raise ModelFileError(
+            f"{path}: it does not say how pictures become its input; say it once, such as: kitnet import "
+            f"{path} -o model.safetensors --mean 0.485,0.456,0.406 --deviation 0.229,0.224,0.225"
+        )
+    return found
+
+
 def is_model(path: str | Path) -> bool:
     """Whether a file holds a model of images, not a network alone. Raises ModelFileError."""
     path = Path(path)

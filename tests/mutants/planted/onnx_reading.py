@@ -61,7 +61,7 @@ ONNX_READING = [
         READING + "test_another_number_of_samples_and_other_weights_make_a_new_reading",
     ),
     Mutant(
-        "prepared_model",
+        "prepared_onnx",
         "not found.is_fitted",
         "False",
         READING + "test_a_file_stands_where_a_model_file_does",
