@@ -36,6 +36,9 @@ class Gather(Rearrangement):
                 )
         return *x[0][: self.axis - 1], len(self.indices), *x[0][self.axis :]
 
+    def keeps_positions(self, x: Shape) -> bool:
+        return self.axis == len(x)
+
     def arrange(self, x: Array) -> Array:
         return x.take(self.indices, self.axis)
 

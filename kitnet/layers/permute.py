@@ -1,4 +1,4 @@
-"""Axes in another order: y[n, i, j, ...] is x[n, ...] with i, j, ... at the axes that `axes` names;
+"""Axes in another order: y[n, i, j, ...] is x[n, ...] with i, j, ... at the axes that `order` names;
 dx is dy with its axes where they were."""
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from kitnet.layers.value import INTEGERS, argument
 
 @dataclass(frozen=True)
 class Permute(Rearrangement):
-    """`permute axes=3,1,2`: y = x with its axes in this order, counted from 1; the batch stays in front."""
+    """`permute order=3,1,2`: y = x with its axes in this order, counted from 1; the batch stays in front."""
 
     word = "permute"
 
-    axes: tuple[int, ...] = argument(INTEGERS)
+    order: tuple[int, ...] = argument(INTEGERS)
 
     def output_shape(self, *x: Shape) -> Shape:
-        if sorted(self.axes) != list(range(1, len(x[0]) + 1)):
+        if sorted(self.order) != list(range(1, len(x[0]) + 1)):
             raise ShapeError(
-                f"{','.join(map(str, self.axes))} is no order of the axes of {say(x[0])}",
+                f"{','.join(map(str, self.order))} is no order of the axes of {say(x[0])}",
                 f"name each from 1 to {len(x[0])} once",
             )
-        return tuple(x[0][axis - 1] for axis in self.axes)
+        return tuple(x[0][axis - 1] for axis in self.order)
 
     def arrange(self, x: Array) -> Array:
-        return x.transpose(0, *self.axes)
+        return x.transpose(0, *self.order)
 
     def definition(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Array:
         y = np.empty((len(x[0]), *self.output_shape(x[0].shape[1:])), x[0].dtype)
         for n, *place in np.ndindex(*y.shape):
             there = [0] * len(place)
-            for axis, i in zip(self.axes, place, strict=True):
+            for axis, i in zip(self.order, place, strict=True):
                 there[axis - 1] = i
             y[n, *place] = x[0][n, *there]
         return y

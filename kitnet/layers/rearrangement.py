@@ -38,6 +38,10 @@ class Rearrangement(Layer):
         """For every number of y, in order, the place of x that it comes from, both counted row by row."""
         return self.arrange(np.arange(math.prod(x)).reshape(1, *x)).ravel()
 
+    def keeps_positions(self, x: Shape) -> bool:
+        """Whether numbers change their place in the depth alone, if at all."""
+        return False
+
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         return Forward(np.array(self.arrange(x[0]), order="C"))
 

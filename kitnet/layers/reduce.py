@@ -29,28 +29,28 @@ KINDS = ("mean", "sum", "max", "min")
 
 @dataclass(frozen=True)
 class Reduce(Layer):
-    """`reduce mean axes=1,2`: y = the mean over these axes, counted from 1, of which one place is left;
+    """`reduce mean over=1,2`: y = the mean over these axes, counted from 1, of which one place is left;
     `sum`, `max` and `min` likewise."""
 
     word = "reduce"
     keeps = frozenset()
 
     of: Literal["mean", "sum", "max", "min"] = argument(choice(*KINDS, bare=True))
-    axes: tuple[int, ...] = argument(INTEGERS)
+    over: tuple[int, ...] = argument(INTEGERS)
 
     def output_shape(self, *x: Shape) -> Shape:
-        for axis in self.axes:
+        for axis in self.over:
             check_axis(axis, x[0])
-        if len(set(self.axes)) < len(self.axes):
-            raise ShapeError(f"{','.join(map(str, self.axes))} names an axis twice", "name each axis once")
-        return tuple(1 if axis in self.axes else n for axis, n in enumerate(x[0], start=1))
+        if len(set(self.over)) < len(self.over):
+            raise ShapeError(f"{','.join(map(str, self.over))} names an axis twice", "name each axis once")
+        return tuple(1 if axis in self.over else n for axis, n in enumerate(x[0], start=1))
 
     @property
     def _picks(self) -> bool:
         return self.of in ("max", "min")
 
     def _count(self, x: Shape) -> int:
-        return math.prod(x[axis - 1] for axis in self.axes)
+        return math.prod(x[axis - 1] for axis in self.over)
 
     def extras(self, *x: Shape) -> dict[str, Buffer]:
         """Which of the numbers along the axes won, in their order."""
@@ -58,14 +58,14 @@ class Reduce(Layer):
 
     def _rows(self, x: Array) -> Array:
         """x (N, ...) with the axes last and as one: a view, or a copy."""
-        others = [axis for axis in range(x.ndim) if axis not in self.axes]
-        return x.transpose(*others, *sorted(self.axes)).reshape(
+        others = [axis for axis in range(x.ndim) if axis not in self.over]
+        return x.transpose(*others, *sorted(self.over)).reshape(
             *(x.shape[axis] for axis in others), self._count(x.shape[1:])
         )
 
     def forward(self, w: Arrays, state: Arrays, ctx: Context, *x: Array) -> Forward:
         if not self._picks:
-            total = x[0].sum(self.axes, keepdims=True)
+            total = x[0].sum(self.over, keepdims=True)
             return Forward(total / self._count(x[0].shape[1:]) if self.of == "mean" else total)
         rows = self._rows(x[0])
         winners = rows.argmax(-1) if self.of == "max" else rows.argmin(-1)
@@ -79,7 +79,7 @@ class Reduce(Layer):
             share = dy / self._count(shape[1:]) if self.of == "mean" else dy
             return Backward((np.array(np.broadcast_to(share, shape)),))
         numbers = np.arange(self._count(shape[1:])).reshape(
-            [n if axis in self.axes else 1 for axis, n in enumerate(shape)]
+            [n if axis in self.over else 1 for axis, n in enumerate(shape)]
         )
         return Backward((np.where(kept.extras["indices"] == numbers, dy, 0),))
 
@@ -87,8 +87,8 @@ class Reduce(Layer):
         """y is the sum of shares of the numbers along the axes, or one of them; dx0 the share of dy."""
         n, *place = at.index
         sizes = run.x[0].shape[1:]
-        row = tuple(0 if axis in self.axes else i for axis, i in enumerate(place, start=1))
-        along = [range(m) if axis in self.axes else (i,) for axis, (m, i) in _numbered(sizes, row)]
+        row = tuple(0 if axis in self.over else i for axis, i in enumerate(place, start=1))
+        along = [range(m) if axis in self.over else (i,) for axis, (m, i) in _numbered(sizes, row)]
         places = [(n, *each) for each in itertools.product(*along)]
         share = 1 / len(places) if self.of == "mean" else 1.0
         if self._picks:
@@ -106,7 +106,7 @@ class Reduce(Layer):
             "min": lambda row: sorted(row)[0],
         }[self.of]
         for place in np.ndindex(*y.shape):
-            row = x[0][tuple(slice(None) if axis in self.axes else i for axis, i in enumerate(place))]
+            row = x[0][tuple(slice(None) if axis in self.over else i for axis, i in enumerate(place))]
             y[place] = of(row.ravel().tolist())
         return y
 

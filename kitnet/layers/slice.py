@@ -51,6 +51,10 @@ class Slice(Rearrangement):
     def _steps(self) -> tuple[int, ...]:
         return self.step or (1,) * len(self.start)
 
+    def keeps_positions(self, x: Shape) -> bool:
+        sizes = as_shape(self.size)[:-1]
+        return sizes == x[:-1] and set(self.start[:-1]) <= {0} and set(self._steps[:-1]) <= {1}
+
     def arrange(self, x: Array) -> Array:
         each = zip(self.start, as_shape(self.size), self._steps, strict=True)
         return x[:, *(_from(s, s + m * d, d) for s, m, d in each)]

@@ -161,7 +161,10 @@ _EXAMPLES = {"filters": "6", "units": "120", "cap": "6", "pieces": "2", "groups"
 
 
 def example(kind: type[Any]) -> str:
-    """conv5-6, maxpool2, relu."""
+    """conv5-6, maxpool2, relu; the layer of its first case where other arguments have no default."""
+    needed = {name for name, (_, default) in arguments(kind).items() if default is dataclasses.MISSING}
+    if needed - {*kind.numbers} and issubclass(kind, Layer) and not kind.__abstractmethods__:
+        return write_layer(next(iter(kind.cases())).layer)
     return kind.word + "-".join(_EXAMPLES.get(name, "5") for name in kind.numbers)
 
 

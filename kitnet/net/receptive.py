@@ -33,8 +33,21 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kitnet.base.shape import Axis, Shape
-from kitnet.layers import Dropout, Flatten, Identity, Layer, Pad, TransposedConvolution, Unpool, Upsample
+from kitnet.layers import (
+    Dropout,
+    Flatten,
+    Identity,
+    Layer,
+    MatrixProduct,
+    Pad,
+    Reduce,
+    Resize,
+    TransposedConvolution,
+    Unpool,
+    Upsample,
+)
 from kitnet.layers.pointwise import Pointwise
+from kitnet.layers.rearrangement import Rearrangement
 from kitnet.layers.window import Windowed, output_sizes
 from kitnet.net.graph import Graph
 
@@ -79,8 +92,12 @@ def fields(graph: Graph) -> list[Fields]:
 
 
 def _through(layer: Layer, x: Sequence[Shape], y: Shape, seen: Fields) -> Fields:
+    if _mixes_positions(layer, x[0], y):
+        return _everything(seen)
     if in_place(layer) or layer.joins:
         return seen
+    if len(seen) != len(x[0]) - 1:  # what was flattened or reshaped
+        return _whole(seen)
     if isinstance(layer, Pad):
         return tuple(
             replace(field, offset=field.offset - before * field.jump, positions=positions)
@@ -101,9 +118,26 @@ def _through(layer: Layer, x: Sequence[Shape], y: Shape, seen: Fields) -> Fields
             return tuple(_windowed(field, axis) for field, axis in zip(seen, axes, strict=True))
     elif len(y) > 1 and y[:-1] == x[0][:-1]:  # position by position
         return seen
+    return _whole(seen)
+
+
+def _mixes_positions(layer: Layer, x: Shape, y: Shape) -> bool:
+    """Whether numbers go to other positions in a way that is not followed one by one."""
+    if isinstance(layer, Rearrangement):
+        return not layer.keeps_positions(x)
+    return isinstance(layer, Resize | MatrixProduct) or (isinstance(layer, Reduce) and x[:-1] != y[:-1])
+
+
+def _whole(seen: Fields) -> Fields:
+    """Of one number that all positions together make."""
     return tuple(
         replace(field, size=field.size + (field.positions - 1) * field.jump, positions=1) for field in seen
     )
+
+
+def _everything(seen: Fields) -> Fields:
+    """Of numbers that all see what all positions together do."""
+    return tuple(replace(field, jump=0) for field in _whole(seen))
 
 
 def _windowed(field: Field, axis: Axis) -> Field:

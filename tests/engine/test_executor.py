@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from testing.own import OWN, Reciprocal, register
+from testing.own import OWN, Inverse, register
 
 import kitnet
 from kitnet.base.shape import Shape
@@ -51,7 +51,7 @@ def networks() -> Iterator[tuple[str, Net, Loss | None]]:
         elif kind.joins:
             yield kind.word, kitnet.parse(f"6x6x2 -> {kind.word}[conv3-4 | conv3-4 -> tanh] -> fc3"), None
         else:
-            before = "sigmoid" if kind is Reciprocal else "tanh"  # which has no zero
+            before = "sigmoid" if kind is Inverse else "tanh"  # which has no zero
             line = f"6x6x2 -> conv3-4 same -> {before} -> {kind.word} -> conv3-4 -> tanh -> fc3"
             yield kind.word, kitnet.parse(line), None
 

@@ -142,10 +142,10 @@ class Sign(Layer):
 
 
 @dataclass(frozen=True)
-class Reciprocal(Layer):
-    """`reciprocal`: y = 1 / x, which has no value at 0."""
+class Inverse(Layer):
+    """`inverse`: y = 1 / x, which has no value at 0."""
 
-    word = "reciprocal"
+    word = "inverse"
     keeps = frozenset({"y"})
 
     def output_shape(self, *x: Shape) -> Shape:
@@ -166,7 +166,7 @@ class Reciprocal(Layer):
         yield Case(cls(), ((5,),), batch=1)
 
 
-OWN: tuple[type[Layer], ...] = (Slope, Product, Gaussian, Sign, Reciprocal)
+OWN: tuple[type[Layer], ...] = (Slope, Product, Gaussian, Sign, Inverse)
 for one in OWN:
     del LAYERS[one.word]
 

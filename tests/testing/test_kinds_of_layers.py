@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from testing.own import OWN, Gaussian, Product, Reciprocal, Sign, Slope, register
+from testing.own import OWN, Gaussian, Inverse, Product, Sign, Slope, register
 
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Param
@@ -55,14 +55,14 @@ def test_a_single_number_with_a_wrong_gradient() -> None:
 
 
 def test_a_reciprocal_with_a_wrong_gradient() -> None:
-    text = refused(Reciprocal, backward=lambda self, w, kept, dy: Backward((-dy * kept.y**2 * (1 + 1e-6),)))
-    assert text.startswith("Reciprocal() on 6x7x3: the gradient of operand 0 is wrong")
+    text = refused(Inverse, backward=lambda self, w, kept, dy: Backward((-dy * kept.y**2 * (1 + 1e-6),)))
+    assert text.startswith("Inverse() on 6x7x3: the gradient of operand 0 is wrong")
 
 
 def test_operands_for_which_a_layer_has_no_value() -> None:
-    text = refused(Reciprocal, forward=lambda self, w, state, ctx, x: Forward(np.log(x)))
+    text = refused(Inverse, forward=lambda self, w, state, ctx, x: Forward(np.log(x)))
     assert text == (
-        "Reciprocal() on 6x7x3: forward gives numbers that are not finite; give the case a `draw` with "
+        "Inverse() on 6x7x3: forward gives numbers that are not finite; give the case a `draw` with "
         "operands that the layer has a value for"
     )
 
@@ -139,5 +139,5 @@ def test_scores_of_a_loss_on_values_are_no_probabilities() -> None:
 
 def test_gradients_near_zero_are_checked_too() -> None:
     """A formula that is steep near 0 is as smooth for the differences as any."""
-    near = Case(Reciprocal(), ((40,),), draw=lambda random, shapes: (random.uniform(0.001, 0.01, shapes[0]),))
+    near = Case(Inverse(), ((40,),), draw=lambda random, shapes: (random.uniform(0.001, 0.01, shapes[0]),))
     check_gradient(near)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from testing.own import Gaussian, Product, Reciprocal, Sign, Slope
+from testing.own import Gaussian, Inverse, Product, Sign, Slope
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
@@ -158,7 +158,7 @@ def test_a_layer_that_is_linear_in_an_operand_is_a_sum_over_it() -> None:
 
 
 def test_a_layer_of_one_number_is_closed_by_its_formula() -> None:
-    for layer, x, want in ((Reciprocal(), 4.0, 0.25), (Sign(), -4.0, -1.0)):
+    for layer, x, want in ((Inverse(), 4.0, 0.25), (Sign(), -4.0, -1.0)):
         terms = run(layer, np.array([[1.0, x]])).terms(At("y", (0, 1)))
         assert (places(terms), terms.close.name) == ([(("x0", 0, 1),)], layer.word)
         assert terms.value == want

@@ -30,6 +30,7 @@ from planted.recipes import RECIPES
 from planted.running import RUNNING
 from planted.studio import STUDIO
 from planted.surgery import SURGERY
+from planted.tensors import TENSORS
 from planted.train import TRAIN
 from planted.windows import WINDOWS
 from planted.zoo import ZOO
@@ -40,6 +41,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "layers": LAYERS,
     "pools": POOLS,
     "pointwise": POINTWISE,
+    "tensors": TENSORS,
     "kernels": KERNELS,
     "channels": CHANNELS,
     "convolutions": CONVOLUTIONS,

@@ -211,7 +211,7 @@ LEDGER = [
         f"{RECEPTIVE}::test_jump_and_offset",
     ),
     Mutant(
-        "net.receptive:_through",
+        "net.receptive:_whole",
         "field.size + (field.positions - 1) * field.jump",
         "field.size",
         f"{RECEPTIVE}::test_one_number_of_a_fully_connected_layer_sees_everything",

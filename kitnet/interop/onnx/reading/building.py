@@ -155,7 +155,7 @@ class Building:
         if last_two and sizes[-1] * sizes[-2] == real[-1]:  # the maps of groups dealt out in turn
             return self._once(index, Shuffle(sizes[-2]))
         return self._once(
-            self._reshaped(index, tuple(sizes)), LAYERS["permute"](axes=tuple(axis + 1 for axis in axes))
+            self._reshaped(index, tuple(sizes)), LAYERS["permute"](order=tuple(axis + 1 for axis in axes))
         )
 
     def _reshaped(self, index: int, shape: Shape) -> int:
