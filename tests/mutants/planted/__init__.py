@@ -18,6 +18,7 @@ from planted.looking import LOOKING
 from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
+from planted.onnx_files import ONNX_FILES
 from planted.onnx_reading import ONNX_READING
 from planted.optimisers import OPTIMISERS
 from planted.pages import PAGES
@@ -68,4 +69,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "studio": STUDIO,
     "inside": INSIDE,
     "giving input": GIVING_INPUT,
+    "onnx files": ONNX_FILES,
 }

@@ -10,6 +10,10 @@ from kitnet.interop.onnx.writing.registry import writes
 
 SAME = {
     "abs": "Abs",
+    "erf": "Erf",
+    "exp": "Exp",
+    "log": "Log",
+    "reciprocal": "Reciprocal",
     "relu": "Relu",
     "sigmoid": "Sigmoid",
     "softplus": "Softplus",
@@ -34,6 +38,26 @@ def _elu(here: Here) -> str:
     return here.to.op("Elu", here.x[0], alpha=here.layer.alpha)
 
 
+@writes("selu")
+def _selu(here: Here) -> str:
+    return here.to.op("Selu", here.x[0], alpha=here.layer.alpha, gamma=here.layer.scale)
+
+
+@writes("celu")
+def _celu(here: Here) -> str:
+    return here.to.op("Celu", here.x[0], alpha=here.layer.alpha)
+
+
+@writes("mish")
+def _mish(here: Here) -> str:
+    return here.to.op("Mul", here.x[0], here.to.op("Tanh", here.to.op("Softplus", here.x[0])))
+
+
+@writes("power")
+def _power(here: Here) -> str:
+    return here.to.op("Pow", here.x[0], here.to.constant(here.layer.exponent))
+
+
 @writes("leakyrelu")
 def _leaky_relu(here: Here) -> str:
     return here.to.op("LeakyRelu", here.x[0], alpha=here.layer.slope)
@@ -41,7 +65,7 @@ def _leaky_relu(here: Here) -> str:
 
 @writes("prelu")
 def _prelu(here: Here) -> str:
-    return here.to.op("PRelu", here.x[0], here.per_map(here.weight("slope")))
+    return here.to.op("PRelu", here.x[0], here.of_maps("slope"))
 
 
 @writes("hardtanh")
@@ -97,7 +121,12 @@ def _softmax(here: Here) -> str:
     return here.to.op("Softmax", here.x[0], axis=1)
 
 
+@writes("logsoftmax")
+def _log_softmax(here: Here) -> str:
+    return here.to.op("LogSoftmax", here.x[0], axis=1)
+
+
 @writes("step")
 def _step(here: Here) -> str:
-    reached = here.to.op("GreaterOrEqual", here.x[0], here.per_map(here.weight("threshold")))
+    reached = here.to.op("GreaterOrEqual", here.x[0], here.of_maps("threshold"))
     return here.to.op("Cast", reached, to=1)

@@ -153,10 +153,9 @@ class Here:
     def state(self, name: str) -> str:
         return self.to.weight(self.state_at, name, self.arrays[name])
 
-    def per_map(self, value: str, rank: int | None = None) -> str:
-        """A row of a number a map, so that it meets (N, C, *sizes)."""
-        rank = self.rank if rank is None else rank
-        return self.to.op("Reshape", value, self.to.whole(-1, *(1,) * rank)) if rank else value
+    def of_maps(self, name: str) -> str:
+        """An array of a number a map, so that it meets (N, C, *sizes)."""
+        return self.weight(name, lambda array: array.reshape(-1, *(1,) * self.rank))
 
 
 def first(array: Array) -> Array:

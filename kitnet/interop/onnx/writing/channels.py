@@ -13,9 +13,12 @@ def _add(here: Here) -> str:
     return here.to.op("Add" if len(here.x) == 2 else "Sum", *here.x)
 
 
-@writes("maximum")
-def _maximum(here: Here) -> str:
-    return here.to.op("Max", *here.x)
+PAIRS = {"subtract": "Sub", "divide": "Div", "exponentiate": "Pow", "maximum": "Max", "minimum": "Min"}
+
+
+@writes(*PAIRS)
+def _number_by_number(here: Here) -> str:
+    return here.to.op(PAIRS[here.layer.word], *here.x)
 
 
 @writes("concat")

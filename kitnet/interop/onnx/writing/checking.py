@@ -106,7 +106,7 @@ def _difference(program: str, name: str, found: Array, exact: Array) -> float:
         raise _failed(f"{name}: {program} gives {found.shape}, kitnet {exact.shape}")
     finite = np.isfinite(exact)
     reached = float(np.abs(exact[finite]).max(initial=0))
-    if reached > np.finfo(np.float32).max:
+    if reached > float(np.finfo(np.float32).max):
         raise KitnetError(
             f"{name}: its numbers reach {reached:.1e}, more than float32 holds, so that the file cannot be "
             "checked; train the network first"
@@ -150,6 +150,7 @@ def _runner(made: ModelProto, besides: Sequence[str] = ()) -> tuple[str, Run]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors alone
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others use the cores, too
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -31,8 +31,8 @@ def _transposed(here: Here) -> str:
     """What is cut off or added behind is the difference to the output that nothing is cut off from."""
     layer, axes = here.layer, here.layer.adjoint_axes(here.shapes[0])
     more = [a.size - (a.stride * (a.output - 1) + a.extent - a.before - a.after) for a in axes]
-    bias = [here.weight("bias")] if layer.bias else []
     weight = here.weight("weight", filters_first)  # maps of x before those of y: (C, K, *window)
+    bias = [here.weight("bias")] if layer.bias else []
     attributes = {**sliding(axes), **({"output_padding": more} if any(more) else {})}
     return here.to.op("ConvTranspose", here.x[0], weight, *bias, group=layer.groups, **attributes)
 
@@ -66,8 +66,9 @@ def _linear(here: Here) -> str:
         return filters_first(weight.reshape(*shape, layer.units)).reshape(layer.units, -1)
 
     x = here.x[0] if len(shape) == 1 else here.to.op("Flatten", here.x[0], axis=1)
+    weight = here.weight("weight", by_maps)
     bias = [here.weight("bias")] if layer.bias else []
-    return here.to.op("Gemm", x, here.weight("weight", by_maps), *bias, transB=1)
+    return here.to.op("Gemm", x, weight, *bias, transB=1)
 
 
 @writes("bias")

@@ -40,7 +40,7 @@ def _sample_norm(here: Here) -> str:
     if len(layer.scale_shape(shape)) > 1:
         scale, shift = (here.weight(name, first) for name in ("scale", "shift"))
     else:
-        scale, shift = (here.per_map(here.weight(name)) for name in ("scale", "shift"))
+        scale, shift = (here.of_maps(name) for name in ("scale", "shift"))
     return to.op("Add", to.op("Mul", x, scale), shift)
 
 

@@ -61,13 +61,15 @@ def _square_pool(here: Here) -> str:
 
 @writes("normpool")
 def _norm_pool(here: Here) -> str:
-    axes = _axes(here)
-    if is_global(axes):
-        return here.to.op("GlobalLpPool", here.x[0], p=2)
-    if _plain(axes):
+    """ONNX has p as a whole number alone."""
+    to, axes, p = here.to, _axes(here), here.layer.p
+    if is_global(axes) and p.is_integer():
+        return to.op("GlobalLpPool", here.x[0], p=int(p))
+    if _plain(axes) and p.is_integer():
         x, axes = framed(here, here.x[0], axes)
-        return here.to.op("LpPool", x, p=2, **sliding(axes))
-    return here.to.op("Sqrt", _square_pool(here))
+        return to.op("LpPool", x, p=int(p), **sliding(axes))
+    powers = to.op("Pow", to.op("Abs", here.x[0]), to.constant(p))
+    return to.op("Pow", _sums(here, powers), to.constant(1 / p))
 
 
 @writes("stochasticpool")
@@ -83,8 +85,8 @@ def _stochastic_pool(here: Here) -> str:
 @writes("subsample")
 def _subsample(here: Here) -> str:
     to = here.to
-    scaled = to.op("Mul", _sums(here, here.x[0]), here.per_map(here.weight("coefficient")))
-    return to.op("Add", scaled, here.per_map(here.weight("bias")))
+    scaled = to.op("Mul", _sums(here, here.x[0]), here.of_maps("coefficient"))
+    return to.op("Add", scaled, here.of_maps("bias"))
 
 
 @writes("unpool")

@@ -18,7 +18,7 @@ from kitnet.interop.onnx.writing.building import Here
 Writer = Callable[[Here], str]
 
 _WRITERS: dict[str, Writer] = {}
-_FAMILIES = ("activations", "channels", "linear", "maps", "norms", "pools", "templates")
+_FAMILIES = ("activations", "arrangements", "channels", "linear", "maps", "norms", "pools", "templates")
 
 
 def writes(*words: str) -> Callable[[Writer], Writer]:

@@ -43,11 +43,8 @@ def returned(made: ModelProto) -> Model | Net | None:
     except (KitnetError, ValueError):
         return None
     again.producer_version = made.producer_version
-    return (
-        thing
-        if again.SerializeToString(deterministic=True) == made.SerializeToString(deterministic=True)
-        else None
-    )
+    first, second = (one.SerializeToString(deterministic=True) for one in (made, again))
+    return thing if first == second else None
 
 
 def _model(net: Net, found: Told) -> Model:

@@ -53,7 +53,7 @@ def _s_cell(here: Here) -> str:
     excited = to.plus(_correlate(here, x, here.weight("weight", filters_first)), 1)
     squares = to.reduce("Sum", to.op("Mul", x, x), 1)
     mean = to.times(sums(here, squares, layer.axes(shape), 1), 1 / layer.size(shape))
-    inhibition = here.per_map(to.op("Relu", here.weight("inhibition")))
+    inhibition = to.op("Relu", here.of_maps("inhibition"))
     share = 2 * layer.selectivity / (1 + layer.selectivity)
     divisor = to.plus(to.op("Mul", to.op("Sqrt", mean), to.times(inhibition, share)), 1)
     return to.times(to.op("Relu", to.plus(to.op("Div", excited, divisor), -1)), layer.selectivity)
@@ -69,9 +69,9 @@ def _patch(here: Here) -> str:
         seen, masked = _correlate(here, squares, mask), to.op("Mul", mask, patch)
     else:
         seen, masked = sums(here, to.reduce("Sum", squares, 1), layer.axes(shape), 1), patch
-    own = to.reduce("Sum", to.op("Mul", masked, patch), *range(1, 2 + here.rank), keep=False)
+    own = to.reduce("Sum", to.op("Mul", masked, patch), *range(1, 2 + here.rank))
     crossed = to.times(_correlate(here, x, masked), 2)
-    distance = to.op("Add", to.op("Sub", seen, crossed), here.per_map(own))
+    distance = to.op("Add", to.op("Sub", seen, crossed), to.op("Transpose", own, perm=[1, 0, *here.spatial]))
     return to.op("Exp", to.times(distance, -layer.sharpness))
 
 
