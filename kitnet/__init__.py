@@ -56,6 +56,17 @@ def compile_network(net: "Net", *settings: Any, **options: Any) -> Any:
 HANDED_DOWN["compile"] = compile_network
 
 
+def read_onnx(source: "str | Path", **options: Any) -> Any:
+    """`kitnet.interop.onnx.read`, which stands on a higher floor than models and comes in by this door."""
+    with IMPORTING:
+        from kitnet.interop.onnx import read
+
+    return read(source, **options)
+
+
+HANDED_DOWN["onnx"] = read_onnx
+
+
 def load(where: "str | Path") -> "Model":
     """A model file, or the best model of a run folder. Raises ModelFileError."""
     return __getattr__("Model").load(where)

@@ -31,13 +31,34 @@ app = App(
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,  # which `run` tells
 )
-COMMANDS = (
-    "train", "studio", "evaluate", "predict", "verify", "show", "check", "explain", "layers",
-    "models", "data", "report", "export", "lr-find", "claims", "diff", "lab", "surgery", "look",
-    "trace", "attribute", "convolve",
-)  # fmt: skip
-for name in COMMANDS:  # each imported when it is called
-    app.command(f"kitnet.cli.{name.replace('-', '_')}:command", name=name)
+COMMANDS = {
+    "train": "Train a network; without arguments LeNet-5 on the digits that come with kitnet.",
+    "studio": "Train a network and look inside it, on a page in a browser of this machine.",
+    "evaluate": "Loss and accuracy of a trained model on test images.",
+    "predict": "What a trained model sees on images.",
+    "verify": "Replay the golden images of a model file: does it still give the scores that it recorded?",
+    "show": "What a network is and costs, layer by layer, before anything runs.",
+    "check": "Read a network and warn where its sizes do not follow the usual rules.",
+    "explain": "How the engine computes each layer of a network, and why not in another way.",
+    "layers": "The words of the language; of one word all that is known.",
+    "models": "The networks that can be called by name.",
+    "data": "What a data set is made of: classes, sizes, mean and deviation, broken files, duplicates.",
+    "report": "One HTML page about training runs.",
+    "export": "A trained model in a form that needs no kitnet.",
+    "import": "What others have trained, as a file of kitnet.",
+    "lr-find": "Find a learning rate.",
+    "claims": "Whether what papers and libraries say of a network holds of kitnet's.",
+    "diff": "Where two networks differ, and what that costs.",
+    "lab": "One convolution or pool by every algorithm, forward and back.",
+    "surgery": "Change a network: its weights are carried over.",
+    "look": "What is inside a network, as one PNG picture.",
+    "trace": "The arithmetic of one number of a network on one picture.",
+    "attribute": "What in a picture the answer of a network comes from.",
+    "convolve": "A photograph through a filter.",
+}
+for name, sentence in COMMANDS.items():  # each imported when it is called
+    whole = "imports:imports" if name == "import" else f"{name.replace('-', '_')}:command"
+    app.command(f"kitnet.cli.{whole}", name=name, help=sentence)
 
 
 def main() -> None:
@@ -75,6 +96,8 @@ def run(arguments: list[str]) -> int:
     try:
         _check_empty(arguments)
         arguments = import_layers(arguments)
+        if arguments and arguments[0] in COMMANDS:
+            app[arguments[0]].help = None  # its own page shows all that its function says
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KitnetError as error:
         return complain(str(error))

@@ -29,7 +29,7 @@ from kitnet.net.objective import Losses, class_numbers, one_hot, scores_of
 from kitnet.net.weighted_losses import read_losses, write_losses
 from kitnet.train.events import Event
 from kitnet.train.given import batches_of, source_of
-from kitnet.train.model_file import Auxiliary, Contents, read_model, write_model
+from kitnet.train.model_file import ONNX, Auxiliary, Contents, prepared_onnx, read_model, write_model
 from kitnet.train.prediction import most_probable
 from kitnet.train.target import CLASSES, INPUT, loss_for_input, others_for_input, target_of
 from kitnet.zoo import MODELS
@@ -329,8 +329,10 @@ class Model:
     @classmethod
     def load(cls, where: str | Path, memory: int | None = None) -> Model:
         """A model file, or the best model of a run folder. Raises ModelFileError, also for a network that
-        needs more than `memory` bytes to run, by default 80 % of what is free."""
-        return cls._of(read_model(model_file(where), memory))
+        needs more than `memory` bytes to run, by default 80 % of what is free. A file named *.onnx is
+        read by `kitnet.interop.onnx.read`."""
+        path = model_file(where)
+        return prepared_onnx(path, memory) if path.suffix == ONNX else cls._of(read_model(path, memory))
 
     @classmethod
     def _of(cls, found: Contents) -> Model:

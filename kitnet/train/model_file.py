@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kitnet.base.error import FileError, KitnetError, ModelFileError
+from kitnet.base.importing import HANDED_DOWN
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.arrays import Prepared, Standardisation, preparation_of
@@ -37,6 +38,7 @@ from kitnet.train.target import INPUT, target_of
 
 NETWORK = ("graph", "weights", "state")
 USE = ("loss", "classes", "preparation", "golden")  # of a model of images; a network alone has none of them
+ONNX = ".onnx"  # how the names of ONNX files end
 VIEWS = "views"  # of a model that judges several of a picture
 MODEL = Format("kitnet model 2", dict.fromkeys((*NETWORK, *USE, VIEWS), 1), frozenset((*USE, VIEWS)))
 
@@ -104,16 +106,44 @@ def read_model(path: Path, memory: int | None = None) -> Contents:
         return _contents(memory, network(data["graph"]), data, arrays)
 
 
+def read_onnx(path: Path, memory: int | None = None) -> Any:
+    """The model or the network of an ONNX file, by the reader of a higher floor. Raises ModelFileError."""
+    try:
+        return HANDED_DOWN["onnx"](path, memory=memory)
+    except KitnetError as error:
+        raise ModelFileError(str(error)) from None
+
+
+def prepared_onnx(path: Path, memory: int | None = None) -> Any:
+    """The model of an ONNX file that says how pictures become its input. Raises ModelFileError."""
+    found = read_onnx(path, memory)
+    if isinstance(found, Net):
+        raise ModelFileError(f"{path}: holds a network alone, not a model of images; kitnet show tells more")
+    if not found.is_fitted:
+        raise ModelFileError(
+            f"{path}: it does not say how pictures become its input; say it once, such as: kitnet import "
+            f"{path} -o model.safetensors --mean 0.485,0.456,0.406 --deviation 0.229,0.224,0.225"
+        )
+    return found
+
+
 def is_model(path: str | Path) -> bool:
     """Whether a file holds a model of images, not a network alone. Raises ModelFileError."""
     path = Path(path)
+    if path.suffix == ONNX:
+        return bool(getattr(read_onnx(path), "is_fitted", False))
     with _reading(path), opened(path) as file:
         return file.metadata.get(FORMAT) == model_format1.FORMAT or file.metadata.keys() >= {*USE}
 
 
 def load_network(path: str | Path) -> Net:
-    """The network of a model file, or one that `save_network` wrote. Raises ModelFileError."""
+    """The network of a model file, of an ONNX file, or one that `save_network` wrote. Raises
+    ModelFileError."""
     path = Path(path)
+    if path.suffix == ONNX:
+        found = read_onnx(path)
+        net: Net = getattr(found, "net", found)
+        return net
     with _reading(path), opened(path) as file:
         if file.metadata.get(FORMAT) == model_format1.FORMAT:
             net, _, arrays = model_format1.read(file)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kitnet.base.error import KitnetError, shorten
 from kitnet.train.model import model_file
+from kitnet.train.model_file import ONNX
 from kitnet.zoo import ALIASES, MODELS, RECIPES
 
 
@@ -17,9 +18,10 @@ def saved_model(model: str) -> Path | None:
         there = Path(model).exists()
     except (OSError, ValueError):  # a name that no file can have
         return None
-    if "/" in model and not there and not model.endswith(".safetensors"):
+    is_file = model.endswith((".safetensors", ONNX))
+    if "/" in model and not there and not is_file:
         raise KitnetError(
             f"{shorten(model)}: no such run folder or model file, no name of `kitnet models`, and no line "
             "such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
         )
-    return model_file(model) if there or model.endswith(".safetensors") else None
+    return model_file(model) if there or is_file else None

@@ -19,6 +19,7 @@ from planted.lower import LOWER
 from planted.net import NET
 from planted.norms import NORMS
 from planted.onnx_files import ONNX_FILES
+from planted.onnx_reading import ONNX_READING
 from planted.optimisers import OPTIMISERS
 from planted.pages import PAGES
 from planted.pictures import PICTURES
@@ -59,6 +60,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "pictures": PICTURES,
     "looking": LOOKING,
     "pages": PAGES,
+    "onnx reading": ONNX_READING,
     "recipes": RECIPES,
     "python": PYTHON,
     "optimisers": OPTIMISERS,

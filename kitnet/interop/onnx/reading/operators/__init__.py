@@ -1,0 +1,30 @@
+"""The operators that are read, a family a file."""
+
+from kitnet.interop.onnx.reading.operators import (
+    activations,
+    arithmetic,
+    convolutions,
+    norms,
+    pools,
+    products,
+    resizing,
+    shapes,
+    sizes,
+    versions,
+)
+from kitnet.interop.onnx.reading.registry import OLD, READERS
+
+__all__ = [
+    "OLD",
+    "READERS",
+    "activations",
+    "arithmetic",
+    "convolutions",
+    "norms",
+    "pools",
+    "products",
+    "resizing",
+    "shapes",
+    "sizes",
+    "versions",
+]
