@@ -16,6 +16,7 @@ from kitnet.engine import Scores
 from kitnet.engine.request import scoring
 from kitnet.engine.standalone import standalone
 from kitnet.interop.native.module import native_object
+from kitnet.net import usual_loss
 
 _numbers = itertools.count()  # a name is loaded once in a process
 
@@ -71,11 +72,12 @@ def randomised(net):
 
 def check_network(net, batch, cpu, folder, factor=1.0):
     """A native library of a network gives the plan's scores, bit by bit; the object file."""
-    found = standalone(net, scoring(net.graph), batch, cpu)
+    loss = usual_loss(net.graph)
+    found = standalone(net, scoring(net.graph, loss), batch, cpu)
     code = native_object(found, None, "test")
     images = np.random.default_rng(3).standard_normal((batch, *net.input_shape)) * factor
     images = images.astype(np.float32)
-    expected = Scores(net, None, batch, threads=1, cpu=cpu)(images).reshape(batch, -1)
+    expected = Scores(net, loss, batch, threads=1, cpu=cpu)(images)
     scores = Linked(code, folder).run(images, expected.shape[1], found.memory)
     np.testing.assert_array_equal(bits(scores), bits(expected))
     return code

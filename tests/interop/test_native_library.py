@@ -14,7 +14,7 @@ from native_code import Linked, bits, check_network, compiler, randomised
 from kitnet.base.error import KitnetError
 from kitnet.data import Preparation, Standardisation
 from kitnet.data.views import Views
-from kitnet.engine import Scores
+from kitnet.engine import Scores, plan_of
 from kitnet.engine.request import scoring
 from kitnet.engine.standalone import standalone
 from kitnet.interop.native import native_library
@@ -142,7 +142,7 @@ def test_plans_of_both_layouts_and_winograd_are_among_them():
     ids = {
         (choice.one.id, plan.preferred)
         for line, batch in ((WINOGRAD, 1), (BRANCHES, 3), (PARTS, 70))
-        for plan in [Scores(parse(line), None, batch).plan]
+        for plan in [plan_of(parse(line), batch)]
         for choice in plan.choices
     }
     assert {lanes for _, lanes in ids} == {"channels", "images"}

@@ -23,6 +23,12 @@ from kitnet.kernels.jit import object_code
 MOST = 1_900_000_000  # bytes of constants, which code reaches by 32-bit distances
 _MARK = hashlib.sha256(b"the constants of a network").digest()  # stands where they are put
 
+# Externally initialised: the optimiser must not take the zeros for what will be there.
+_CONSTANTS = Template(
+    "@constants = internal externally_initialized constant <{ [$size x i8], [$rest x i8] }> "
+    '<{ [$size x i8] c"$mark", [$rest x i8] zeroinitializer }>, align 64'
+)
+
 
 @dataclass(frozen=True)
 class Pixels:
@@ -103,11 +109,13 @@ def _run(found: Standalone) -> Iterator[str]:
     """The stages on one thread, denormals flushed to zero meanwhile as in plans."""
     most = max(sum(len(call.arguments) for call in stage.calls) for stage in found.stages)
     yield "define void @net_run(ptr %image, ptr %scores, ptr %memory) nounwind {"
-    yield f"entry:\n%args = alloca [{most} x i64]\n%mode = call i64 @flush()"
+    yield f"entry:\n%args = alloca [{most} x i64]"
+    yield "%mode = call i64 @flush()"
     yield f"%scratch = getelementptr i8, ptr %memory, i64 {found.scratch}"
     for number, stage in enumerate(found.stages):
         yield from _stage(number, stage)
-    yield "call void @restore(i64 %mode)\nret void\n}"
+    yield "call void @restore(i64 %mode)"
+    yield "ret void\n}"
 
 
 def _stage(number: int, stage: Stage) -> Iterator[str]:

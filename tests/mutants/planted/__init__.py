@@ -16,6 +16,7 @@ from planted.layers import LAYERS
 from planted.ledger import LEDGER
 from planted.looking import LOOKING
 from planted.lower import LOWER
+from planted.native import NATIVE
 from planted.net import NET
 from planted.norms import NORMS
 from planted.optimisers import OPTIMISERS
@@ -55,6 +56,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "train": TRAIN,
     "pictures": PICTURES,
     "looking": LOOKING,
+    "native": NATIVE,
     "pages": PAGES,
     "recipes": RECIPES,
     "python": PYTHON,
