@@ -63,10 +63,7 @@ def native_object(found: Standalone, pixels: Pixels | None, ident: str) -> bytes
         )
     text = "\n".join(
         [
-            # the optimiser must take it for what it does not know
-            f"@constants = internal externally_initialized constant <{{ [{len(_MARK)} x i8], "
-            f'[{len(constants) - len(_MARK)} x i8] }}> <{{ [{len(_MARK)} x i8] c"{_escaped(_MARK)}", '
-            f"[{len(constants) - len(_MARK)} x i8] zeroinitializer }}>, align 64",
+            _CONSTANTS.substitute(size=len(_MARK), mark=_escaped(_MARK), rest=len(constants) - len(_MARK)),
             *_kernels(found.kernels),
             processor_text(found.cpu),
             *_run(found),
