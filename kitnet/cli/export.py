@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from kitnet.base.argument import batch_size
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import Memory, Run
+from kitnet.cli.flags import Memory, Run, Whole
 from kitnet.cli.screen import busy, remark, say
 from kitnet.files import write_whole
 from kitnet.interop import Samples, golden_samples, samples_of, web_page
 from kitnet.train import Model
+
+# What each form is called usually, and the flags that are for it alone.
+FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "--html": ("page.html", ()),
+    "--onnx": ("model.onnx", ("--opset", "--raw")),
+    "--native": ("DIR", ("--cpu", "--batch")),
+}
+OPSET = 18
 
 
 def command(
@@ -27,6 +36,17 @@ def command(
     raw: Annotated[
         bool, Parameter(help="In ONNX the bare network: floats, channels first, in, and scores out.")
     ] = False,
+    native: Annotated[
+        Path | None, Parameter(help="Write an object file, a C header and an example into this folder.")
+    ] = None,
+    cpu: Annotated[
+        str | None,
+        Parameter(
+            help="Of --native: the processors to write for, such as avx2 or sse42; by default this one, with "
+            "all that it has."
+        ),
+    ] = None,
+    batch: Annotated[Whole | None, Parameter(help="Of --native: images in a call, by default 1.")] = None,
     memory: Memory = None,
 ) -> None:
     """A trained model in a form that needs no kitnet.
@@ -37,24 +57,41 @@ def command(
 
     `--onnx` makes a file for other programs: pictures of any size in, probabilities out. It is written only
     if it gives the scores that kitnet gives.
+
+    `--native` writes net.o, net.h and example.c: the plan as machine code for any C program, with the weights
+    inside, without a run-time and without memory of its own; it gives the plan's scores bit by bit.
     """
-    given = {"--html": html, "--onnx": onnx}
-    forms = {name: path for name, path in given.items() if path is not None}
-    if not forms:
-        raise KitnetError("say in which form, such as: kitnet export runs/lenet5-1 --html page.html")
-    if len(forms) > 1:
-        raise KitnetError(f"{' and '.join(forms)}: one form at a time; export twice")
-    (name, path), *_ = forms.items()
-    if path.is_dir():
-        usual = {"--html": "page.html", "--onnx": "model.onnx"}[name]
-        raise KitnetError(f"{path}: it is a folder; give the name of a file, such as {name} {usual}")
-    if onnx is None and (raw or opset is not None):
-        raise KitnetError(f"{'--raw' if raw else '--opset'} is of ONNX files; give --onnx FILE, too")
+    form, path = _chosen(
+        {"--html": html, "--onnx": onnx, "--native": native},
+        {"--opset": opset, "--raw": raw or None, "--cpu": cpu, "--batch": batch},
+    )
     model = Model.load(run, memory)
-    if onnx is None:
+    if form == "--html":
         _write_page(run, model, path)
+    elif form == "--onnx":
+        _write_onnx(model, path, OPSET if opset is None else opset, raw)
     else:
-        _write_onnx(model, path, 18 if opset is None else opset, raw)
+        _write_native(model, path, _title(Path(run)), cpu, 1 if batch is None else batch)
+
+
+def _chosen(forms: dict[str, Path | None], flags: dict[str, Any]) -> tuple[str, Path]:
+    """The one form that is asked for, and where it goes. Raises KitnetError for none, for several, and for
+    flags of another one."""
+    given = {name: path for name, path in forms.items() if path is not None}
+    if not given:
+        raise KitnetError("say in which form, such as: kitnet export runs/lenet5-1 --html page.html")
+    if len(given) > 1:
+        raise KitnetError(f"{' and '.join(given)}: one form at a time; export twice")
+    ((form, path),) = given.items()
+    if form != "--native" and path.is_dir():
+        raise KitnetError(
+            f"{path}: it is a folder; give the name of a file, such as {form} {FORMS[form][0]}"
+        )
+    for name, (usual, own) in FORMS.items():
+        for flag in own:
+            if flags[flag] is not None and name != form:
+                raise KitnetError(f"{flag} is of {name}; give {name} {usual}, or leave it out")
+    return form, path
 
 
 def _write_page(run: str, model: Model, path: Path) -> None:
@@ -76,6 +113,18 @@ def _write_onnx(model: Model, path: Path, opset: int, raw: bool) -> None:
     say(
         f"{path}: {size / 1e3:,.0f} kB, of which {file.weights / 1e3:,.0f} are the weights; {file.program} "
         f"gives the scores of {samples} to {file.difference:.1g} of the largest"
+    )
+
+
+def _write_native(model: Model, folder: Path, title: str, cpu: str | None, batch: int) -> None:
+    with busy("exporting"):
+        from kitnet.interop.native import THIS, native_library
+
+        library = native_library(model, title, THIS if cpu is None else cpu, batch_size(batch))
+    library.write(folder)
+    say(
+        f"{folder / 'net.o'}: {len(library.object) / 1e3:,.0f} kB, of which {library.weights / 1e3:,.0f} are "
+        f"the weights\ncc {folder / 'example.c'} {folder / 'net.o'} -o example && ./example"
     )
 
 

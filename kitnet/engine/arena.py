@@ -27,11 +27,14 @@ class Life:
 
 @dataclass(frozen=True)
 class Arena:
-    """The offset of each buffer, the bytes of all, and the bytes that any layout needs at least."""
+    """The offset of each buffer, the bytes of all, and the bytes that any layout needs at least; `lives` is
+    what they were laid out by.
+    """
 
     offsets: Mapping[str, int]
     size: int
     lower_bound: int
+    lives: Mapping[str, Life]
 
 
 def lay_out(lives: Mapping[str, Life]) -> Arena:
@@ -39,7 +42,7 @@ def lay_out(lives: Mapping[str, Life]) -> Arena:
     names = sorted(lives, key=lambda name: (-lives[name].size, lives[name].first, name))
     placed = _Placed(len(names))
     offsets = {name: placed.lowest(rounded(lives[name].size), lives[name]) for name in names}
-    return Arena(offsets, placed.top, _lower_bound(list(lives.values())))
+    return Arena(offsets, placed.top, _lower_bound(list(lives.values())), lives)
 
 
 class _Placed:

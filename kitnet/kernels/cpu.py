@@ -15,7 +15,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kitnet.base.error import KitnetError, nearest
@@ -87,6 +87,13 @@ def detect(level: str | None = None) -> Cpu:
     KITNET_CPU.
     """
     return _detect(os.environ.get("KITNET_CPU", "") if level is None else level)
+
+
+def plain(level: str) -> Cpu:
+    """This processor as one that has what makes up the level and nothing more: code for it runs on every
+    other one of the level.
+    """
+    return replace(_detect(level), features=_ladder()[level].needs)
 
 
 def levels() -> tuple[str, ...]:

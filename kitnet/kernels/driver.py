@@ -22,7 +22,7 @@ import numpy as np
 from kitnet.base.memory import aligned
 from kitnet.kernels import jit
 from kitnet.kernels.cpu import Cpu, detect
-from kitnet.kernels.driver_text import DRIVER, OTHER, PROCESSORS
+from kitnet.kernels.driver_text import DRIVER, processor_text
 
 # Places in the shared block, in 8-byte words; what is written often has a pair of cache lines of its own.
 STATE, FINISHED, PROGRAM, STAGE = 0, 16, 32, 33
@@ -90,4 +90,4 @@ def driver_text(cpu: Cpu) -> str:
         "leader": LEADER,
     }
     text = DRIVER.substitute(places, closed=CLOSED, tasks=CLOSED - 1)
-    return text + PROCESSORS.get(cpu.architecture.lower(), OTHER)
+    return text + processor_text(cpu)

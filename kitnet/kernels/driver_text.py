@@ -6,6 +6,8 @@ denormals flushed to zero (docs/decisions/013); the mode of the calling thread i
 
 from string import Template
 
+from kitnet.kernels.cpu import Cpu
+
 DRIVER = Template(r"""
 @kitnet_drive = constant [3 x ptr] [ptr @alone, ptr @lead, ptr @help]
 
@@ -277,3 +279,8 @@ define internal void @restore(i64 %mode) nounwind {
 """
 
 PROCESSORS = {**dict.fromkeys(("x86_64", "amd64"), X86), **dict.fromkeys(("aarch64", "arm64"), ARM)}
+
+
+def processor_text(cpu: Cpu) -> str:
+    """The functions `pause`, `flush` and `restore` for a processor."""
+    return PROCESSORS.get(cpu.architecture.lower(), OTHER)

@@ -245,6 +245,13 @@ def _assemble(source: Source) -> bytes:
         return _object_file(source.name, machine, module)
 
 
+def object_code(source: Source) -> bytes:
+    """An object file of the source, in the system's own format, position independent; not from the cache."""
+    _initialise()
+    with _assembly:
+        return _assemble(source)
+
+
 def assembly(source: Source) -> str:
     """The machine code of the source as text in the processor's assembly language."""
     _initialise()

@@ -16,6 +16,7 @@ from planted.layers import LAYERS
 from planted.ledger import LEDGER
 from planted.looking import LOOKING
 from planted.lower import LOWER
+from planted.native import NATIVE
 from planted.net import NET
 from planted.norms import NORMS
 from planted.onnx_files import ONNX_FILES
@@ -59,6 +60,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "train": TRAIN,
     "pictures": PICTURES,
     "looking": LOOKING,
+    "native": NATIVE,
     "pages": PAGES,
     "onnx reading": ONNX_READING,
     "recipes": RECIPES,
