@@ -210,7 +210,6 @@ async def _body(receive: Receive) -> bytes:
 def described(model: Model, limits: Limits) -> dict[str, object]:
     """What a client may want to know of the model."""
     return {
-        "name": model.name,
         "classes": model.classes,
         "input": model.preparation.input,
         "preparation": model.preparation.to_json(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 
 import numpy as np
@@ -14,7 +14,8 @@ STEP = 4  # from one size to the next
 
 
 class Plans:
-    """Plans of 1, 4, 16, ... and `batch` images. A batch is computed by the least one that it fits."""
+    """Plans of 1, 4, 16, ... and `batch` images, which cost the same for fewer: the lanes that are left
+    repeat the last image."""
 
     def __init__(self, model: Model, batch: int, threads: int | None = None) -> None:
         self._preparation, self._loss = model.preparation, model.loss
@@ -22,14 +23,17 @@ class Plans:
         for size in sizes(batch):
             self._models[size] = copy(model)  # the same network
             self._models[size].compile(size, threads)
-        self.batch = batch
 
     def __call__(self, placed: Sequence[Array]) -> tuple[Array, Array]:
         """Images as the preparation places them, of several requests, (n, H, W, C) each -> scores and
         probabilities (N, classes) of all."""
         images = placed[0] if len(placed) == 1 else np.concatenate(placed)
-        size = next((size for size in self._models if size >= len(images)), self.batch)
-        scores = self._models[size].scores(self._preparation.standardise(images))
+        found, first = [], 0
+        for size in parts(len(images), list(self._models)):
+            some = images[first : first + size]
+            found.append(self._models[size].scores(self._preparation.standardise(some)))
+            first += size
+        scores = found[0] if len(found) == 1 else np.concatenate(found)
         return scores, self._loss.probabilities(scores)
 
     def try_all(self) -> None:
@@ -45,3 +49,14 @@ def sizes(batch: int) -> list[int]:
         found.append(size)
         size *= STEP
     return [*found, batch]
+
+
+def parts(images: int, known: Sequence[int]) -> Iterator[int]:
+    """The plans, by their sizes from the least on, that so many images go through one after the other: each
+    is more than half full."""
+    while images > 0:
+        size = next((size for size in known if size >= images), known[-1])
+        if 2 * images <= size:
+            size = max(size for size in known if size <= images)
+        yield size
+        images -= size

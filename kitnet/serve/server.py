@@ -9,7 +9,7 @@ from kitnet.base.argument import batch_size, thread_count, whole
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.serve.app import App
-from kitnet.serve.batcher import Batcher
+from kitnet.serve.batcher import Batcher, Compute
 from kitnet.serve.forms import Limits
 from kitnet.serve.metrics import Metrics
 from kitnet.serve.plans import Plans
@@ -65,13 +65,16 @@ class Server(server.Server):
         super().__init__(self._app, listening, LEAVING, ws="none", backlog=BACKLOG)
 
     def compile(self) -> None:
-        """Make the plans, and a first use of each."""
-        settings = self._settings
-        plans = Plans(self._model, settings.batch, settings.threads)
+        """Make the plans, try each once, and answer by them."""
+        plans = Plans(self._model, self._settings.batch, self._settings.threads)
         plans.try_all()
-        most = max(QUEUED * settings.batch, settings.limits.images)
-        deadline = settings.deadline / 1000
-        self._app.batcher = Batcher(plans, settings.batch, deadline, most, self._metrics.computed)
+        self.answer_by(plans)
+
+    def answer_by(self, compute: Compute) -> None:
+        """Answer from now on by what this makes of placed images."""
+        batch, deadline = self._settings.batch, self._settings.deadline / 1000
+        most = max(QUEUED * batch, self._settings.limits.images)
+        self._app.batcher = Batcher(compute, batch, deadline, most, self._metrics.computed)
         self._metrics.ready()
 
 
