@@ -181,7 +181,9 @@ class Child:
 
 
 def loaded(name: str, port: int, seconds: float, most: int = sys.maxsize) -> list[float]:
-    child = Child(LOAD_CORE, "--load", name, "--port", str(port), "--seconds", str(seconds), "--most", str(most))
+    child = Child(
+        LOAD_CORE, "--load", name, "--port", str(port), "--seconds", str(seconds), "--most", str(most)
+    )
     found = child.line()
     child.end()
     return found
@@ -208,8 +210,11 @@ def measure(rounds: int, seconds: float, requests: int) -> tuple[dict[str, list[
         found["ResNet-20, 99 % within / deadline"].append(1000 * resnet[1] / SIDES["resnet20"][4])
         found["errors"].append(lenet[2] + empty[2] + resnet[2])
         shares.append(use["others"])
-        say(f"round {number + 1}: {lenet[0]:.0f} of {empty[0]:.0f} answers/s, 99 % in {1000 * lenet[1]:.1f} ms; "
-            f"{64 * resnet[0]:.0f} of {rate:.0f} images/s, 99 % in {1000 * resnet[1]:.1f} ms")
+        say(
+            f"round {number + 1}: {lenet[0]:.0f} of {empty[0]:.0f} answers/s, "
+            f"99 % in {1000 * lenet[1]:.1f} ms; {64 * resnet[0]:.0f} of {rate:.0f} images/s, "
+            f"99 % in {1000 * resnet[1]:.1f} ms"
+        )
     if requests:
         loaded("lenet5", ports["lenet5"], 3600.0, requests // 10)
         before = servers["lenet5"].resident()

@@ -16,7 +16,7 @@ import numpy as np
 from kitnet.base.error import DataError, shorten
 from kitnet.base.spec import Array
 from kitnet.data.arrays import Prepared
-from kitnet.data.image import MEGAPIXELS, image_of
+from kitnet.data.image import MEGAPIXELS, PixelsError, image_of
 from kitnet.data.place import place
 from kitnet.data.preparation import Preparation
 from kitnet.serve.multipart import files_of
@@ -73,10 +73,15 @@ class Reader:
         return np.concatenate([self._picture(file, i, len(files)) for i, file in enumerate(files)])
 
     def _picture(self, file: bytes, number: int, of: int) -> Array:
-        with place(f"image {number}" if of > 1 else "image"):
+        where = f"image {number}" if of > 1 else "image"
+        try:
             if not file:
                 raise DataError("it is empty; send the bytes of a picture")
             return self._placed(image_of(file, self._limits.megapixels)[None])
+        except PixelsError as error:
+            raise TooMuchError(f"{where}: {error}") from None
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
 
     def _array(self, x: Any) -> Array:
         if isinstance(x, np.ndarray) and x.ndim and x.size == 0:
