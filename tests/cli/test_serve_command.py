@@ -20,7 +20,7 @@ import kitnet
 from kitnet.data import Preparation
 
 LINE = "8x8x1 -> conv3-4 same -> tanh -> maxpool2 -> fc10"
-SOON = 30  # seconds, far more than anything takes
+SOON = 90  # seconds, far more than anything takes
 
 
 @pytest.fixture(scope="module")

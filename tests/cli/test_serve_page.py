@@ -53,4 +53,4 @@ def test_lines_of_curl(start, here):
     assert 'kitnet_requests_total{status="200"} 7\n' in found[7]
     assert json.loads(found[8])["openapi"] == "3.1.0"
     process.terminate()
-    assert process.communicate(timeout=30)[1] == "" and process.returncode == 0
+    assert process.communicate(timeout=90)[1] == "" and process.returncode == 0
