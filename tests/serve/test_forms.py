@@ -171,6 +171,18 @@ def test_lines_of_what_is_refused(app, grey, body, kind, line):
     assert answer.status == (413 if is_too_much else 400)
 
 
+@pytest.mark.parametrize(
+    "shape", ["-3", "(-3,)", "(3.0,)", "(True,)", "(9" + "9" * 2000 + ",)", "(" + "1," * 9 + ")"]
+)
+def test_shapes_that_no_array_has(app, grey, shape):
+    head = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    body = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + b"abc"
+    answer = asyncio.run(ask(app(grey), body=body))
+    error = told(answer)["error"]
+    assert answer.status == 400 and len(error) < 200
+    assert error.startswith("the .npy file has the shape ") and error.endswith("; write it with numpy.save")
+
+
 def test_numbers_for_pictures_and_pictures_for_numbers(app, grey, numbers, pictures):
     answer = asyncio.run(ask(app(grey), body=npy(np.zeros((1, 6, 6)))))
     with pytest.raises(DataError) as mistake:
