@@ -17,13 +17,13 @@ import kitnet
 PACKAGE = Path(kitnet.__file__).parent
 FLOORS = {
     **dict.fromkeys(["base"], 0),
-    **dict.fromkeys(["files"], 1),  # below data, which write their cache
+    **dict.fromkeys(["files", "web"], 1),  # files below data, which write their cache
     **dict.fromkeys(["layers", "kernels", "data", "optim"], 2),
     **dict.fromkeys(["net"], 3),
     **dict.fromkeys(["engine", "zoo"], 4),
     **dict.fromkeys(["functional", "lab", "surgery", "testing"], 5),
     **dict.fromkeys(["train"], 6),
-    **dict.fromkeys(["interop", "look", "sklearn.py"], 7),
+    **dict.fromkeys(["interop", "look", "serve", "sklearn.py"], 7),
     **dict.fromkeys(["distributed", "studio"], 8),
     **dict.fromkeys(["cli"], 9),
 }

@@ -36,6 +36,7 @@ COMMANDS = {
     "studio": "Train a network and look inside it, on a page in a browser of this machine.",
     "evaluate": "Loss and accuracy of a trained model on test images.",
     "predict": "What a trained model sees on images.",
+    "serve": "A trained model over HTTP: images in, classes out.",
     "verify": "Replay the golden images of a model file: does it still give the scores that it recorded?",
     "show": "What a network is and costs, layer by layer, before anything runs.",
     "check": "Read a network and warn where its sizes do not follow the usual rules.",

@@ -37,8 +37,12 @@ def import_layers(arguments: Sequence[str]) -> list[str]:
 
 def to_type(*words: str) -> str:
     """A command that a person may type after this one, with the same files of layers."""
-    flags = [word for file in dict.fromkeys(_imported) for word in (FLAG, file)]
-    return shlex.join(["kitnet", *words, *flags])
+    return shlex.join(["kitnet", *words, *flags()])
+
+
+def flags() -> list[str]:
+    """What has this command's files of layers imported again, by another command or process."""
+    return [word for file in dict.fromkeys(_imported) for word in (FLAG, file)]
 
 
 def _run(file: Path) -> None:

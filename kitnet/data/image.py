@@ -33,6 +33,10 @@ STRIP = 1 << 20  # pixels at once
 ORIENTATION = 0x0112  # the tag of EXIF; its values 2 to 8 turn or mirror
 
 
+class PixelsError(DataError):
+    """A picture of more pixels than are allowed."""
+
+
 def open_image(path: str | os.PathLike[str], megapixels: float = MEGAPIXELS) -> Array:
     """The picture in a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP file: uint8 (H,W,C), C 1 if it is grey, else 3.
 
@@ -67,7 +71,7 @@ def _decode(file: BinaryIO, megapixels: float) -> Array:
             with Image.open(_without_remarks(file), formats=FORMATS) as image:
                 kind = f"{image.format} picture"
                 if image.width * image.height > most:
-                    raise DataError(f"it has {image.width}x{image.height}, {too_many}")
+                    raise PixelsError(f"it has {image.width}x{image.height}, {too_many}")
                 image.load()
                 return _pixels(_upright(image))
         except DataError:
@@ -77,7 +81,7 @@ def _decode(file: BinaryIO, megapixels: float) -> Array:
                 f"it is no picture, or its beginning is damaged; expected {', '.join(FORMATS)}"
             ) from None
         except Image.DecompressionBombError:
-            raise DataError(f"it has {too_many}") from None
+            raise PixelsError(f"it has {too_many}") from None
         except Exception:  # decoders meet damaged bytes with errors of every type
             raise DataError(f"the {kind} is truncated or damaged; take a fresh copy of the file") from None
 

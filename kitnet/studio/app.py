@@ -23,9 +23,10 @@ from kitnet.studio.asking.body import BodyError
 from kitnet.studio.asking.inside import Looking
 from kitnet.studio.asking.runs import AskingOfRuns
 from kitnet.studio.looked import Networks
-from kitnet.studio.safety import Guard, TooLargeError
+from kitnet.studio.safety import Guard
 from kitnet.studio.training import Training
 from kitnet.train.changes import KINDS
+from kitnet.web.body import TooLargeError
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {

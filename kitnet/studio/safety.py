@@ -15,10 +15,12 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from kitnet.web.body import answer, is_longer, limited, values
+from kitnet.web.server import LOOPBACK, written
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HOST = "127.0.0.1"  # the loopback interface; no other is listened to
 LARGEST = 8 << 20  # bytes of a body: a picture file in base64
 TOKEN_BYTES = 32
 POLICY = (
@@ -42,7 +44,7 @@ class Guard:
     def __init__(self, app: ASGIApp, port: int, token: str | None = None) -> None:
         self._app = app
         self.token = token or secrets.token_urlsafe(TOKEN_BYTES)
-        self.host = HOST if port == 80 else f"{HOST}:{port}"  # as a browser writes it
+        self.host = written(LOOPBACK, port)
         self.origin = f"http://{self.host}"
         self._cookie = f"kitnet-{port}"  # a cookie is for all ports of a host
 
@@ -66,19 +68,18 @@ class Guard:
             cookie = f"{self._cookie}={self.token}; HttpOnly; SameSite=Strict; Path=/"
             await _answer(send, 303, "", {"location": "/", "set-cookie": cookie})
         else:
-            await self._app(scope, _limited(receive), _with_headers(send))
+            await self._app(scope, limited(receive, LARGEST), _with_headers(send))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """The status and the reason why a request goes no further."""
-        if _values(scope, b"host") != [self.host]:
+        if values(scope, b"host") != [self.host]:
             return 421, "this is not the host that kitnet studio printed"
-        origins, asks = _values(scope, b"origin"), scope["type"] == "websocket" or scope["method"] != "GET"
+        origins, asks = values(scope, b"origin"), scope["type"] == "websocket" or scope["method"] != "GET"
         if origins != [self.origin] and (origins or asks):
             return 403, "this does not come from the studio's own page"
         if not (self._has_cookie(scope) or self._brings_token(scope)):
             return 403, "open the address that kitnet studio printed"
-        lengths = _values(scope, b"content-length")
-        if any(not length.isdecimal() or int(length) > LARGEST for length in lengths):
+        if is_longer(scope, LARGEST):
             return 413, f"a body has at most {LARGEST} bytes"
         return None
 
@@ -90,7 +91,7 @@ class Guard:
         return len(given) == 1 and self._is_token(given[0])
 
     def _has_cookie(self, scope: Scope) -> bool:
-        for header in _values(scope, b"cookie"):
+        for header in values(scope, b"cookie"):
             try:
                 found = SimpleCookie(header).get(self._cookie)
             except CookieError:
@@ -103,34 +104,9 @@ class Guard:
         return hmac.compare_digest(given.encode(), self.token.encode())
 
 
-def _values(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
-
-
 async def _answer(send: Send, status: int, text: str, more: dict[str, str] | None = None) -> None:
     headers = {**HEADERS, "content-type": "text/plain; charset=utf-8", **(more or {})}
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": text.encode()})
-
-
-class TooLargeError(Exception):
-    """A body that goes on beyond `LARGEST` bytes."""
-
-
-def _limited(receive: Receive) -> Receive:
-    """The body, as far as it may go, whatever its length was said to be."""
-    seen = 0
-
-    async def next_message() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > LARGEST:
-            raise TooLargeError
-        return message
-
-    return next_message
+    await answer(send, status, text.encode(), headers)
 
 
 def _with_headers(send: Send) -> Send:

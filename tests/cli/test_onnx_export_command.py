@@ -46,10 +46,10 @@ def test_what_is_refused(refused, trained, tmp_path):
         f"{tmp_path}: it is a folder; give the name of a file, such as --onnx model.onnx"
     )
     assert refused("export", trained, "--html", "page.html", "--raw") == (
-        "--raw is of ONNX files; give --onnx FILE, too"
+        "--raw is of --onnx; give --onnx model.onnx, or leave it out"
     )
     assert refused("export", trained, "--html", "page.html", "--opset", "18") == (
-        "--opset is of ONNX files; give --onnx FILE, too"
+        "--opset is of --onnx; give --onnx model.onnx, or leave it out"
     )
     assert refused("export", trained, "--onnx", "m.onnx", "--opset", "7") == (
         "opset 7: kitnet writes 16 to 23; use such as --opset 18"

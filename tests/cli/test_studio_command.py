@@ -154,8 +154,8 @@ def test_a_port_that_is_taken(capsys):
         port = other.getsockname()[1]
         assert run(["studio", "--port", str(port), "--no-browser"]) == 2
     assert capsys.readouterr().err == (
-        f"kitnet: --port {port} cannot be listened to (Address already in use); choose another one, or leave "
-        "it out\n"
+        f"kitnet: --port {port} cannot be listened to (Address already in use); choose another one, or 0 for "
+        "any\n"
     )
 
 

@@ -30,6 +30,7 @@ from planted.pools import POOLS
 from planted.python import PYTHON
 from planted.recipes import RECIPES
 from planted.running import RUNNING
+from planted.serving import SERVING
 from planted.studio import STUDIO
 from planted.surgery import SURGERY
 from planted.tensors import TENSORS
@@ -69,6 +70,7 @@ FLOORS: dict[str, list[Mutant]] = {
     "zoo": ZOO,
     "early": EARLY,
     "studio": STUDIO,
+    "serving": SERVING,
     "inside": INSIDE,
     "giving input": GIVING_INPUT,
     "onnx files": ONNX_FILES,

@@ -42,8 +42,8 @@ STUDIO = [
         "studio/test_safety.py::test_what_is_asked_for_has_an_origin",
     ),
     Mutant(
-        "_limited",
-        "seen > LARGEST",
+        "limited",
+        "seen > most",
         "False",
         "studio/test_safety.py::test_an_oversized_body",
     ),

@@ -208,7 +208,7 @@ TRAIN = [
         "data/test_validation.py::test_what_is_refused",
     ),
     Mutant(
-        "to_type",
+        "cli.own_layers:flags",
         "dict.fromkeys(_imported)",
         "()",
         "cli/test_own_layers_command.py::test_commands_to_type_import_the_same_files",
