@@ -84,9 +84,7 @@ def _chosen(forms: dict[str, Path | None], flags: dict[str, Any]) -> tuple[str, 
         raise KitnetError(f"{' and '.join(given)}: one form at a time; export twice")
     ((form, path),) = given.items()
     if form != "--native" and path.is_dir():
-        raise KitnetError(
-            f"{path}: it is a folder; give the name of a file, such as {form} {FORMS[form][0]}"
-        )
+        raise KitnetError(f"{path}: it is a folder; give the name of a file, such as {form} {FORMS[form][0]}")
     for name, (usual, own) in FORMS.items():
         for flag in own:
             if flags[flag] is not None and name != form:
