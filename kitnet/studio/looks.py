@@ -9,7 +9,7 @@ from kitnet.studio.probe import Probe
 from kitnet.train.loop import Loop
 
 LOOKS = 0.5  # seconds between two looks at the network, at least
-SHARE = 30  # and so many times as long as a look takes
+SHARE = 100  # and so many times as long as a look takes
 
 
 class Looks:

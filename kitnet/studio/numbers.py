@@ -11,7 +11,7 @@ import numpy as np
 from kitnet.base.spec import Array
 
 BINS = 24
-SAMPLE = 1 << 16  # numbers of an array that are looked at; of a larger one each second, each third, ...
+SAMPLE = 1 << 14  # numbers of an array that are looked at; of a larger one each second, each third, ...
 MAPS, SIDE = 16, 28  # pictures of a strip, and the longest side of one
 
 

@@ -25,7 +25,7 @@ from kitnet.train.loop import Loop
 
 PICTURES = 12  # that are judged again and again
 TOP = 3  # classes of each
-FEWEST, MOST = 64, 1000  # pictures that the confusion matrix counts
+FEWEST, MOST = 64, 500  # pictures that the confusion matrix counts
 MISTAKES = 8
 SECONDS = 0.5  # of training, at whose speed as many pictures are judged
 

@@ -71,7 +71,14 @@ def numbers(parameters: int, rounded: About, multiply_adds: int, *fields: int) -
 PAPER = Recipe(rate=0.1, schedule="drops at=82,123", decay=1e-4, augment="flip,crop4", batch=128, epochs=164)
 # In colour and with a rim of 2, as the network reads them; the paper has no such run.
 FASHION = Recipe(
-    rate=0.1, schedule="onecycle", decay=5e-4, augment="flip,crop2", validation=0.0, batch=128, epochs=15
+    rate=0.1,
+    schedule="onecycle",
+    decay=5e-4,
+    augment="flip,crop2",
+    views="flip",
+    validation=0.0,
+    batch=128,
+    epochs=20,
 )
 resnet_model = partial(
     model,

@@ -49,6 +49,6 @@ def test_a_gap_is_filled() -> None:
 def test_verify_sees_an_overlap() -> None:
     found = {"a": Life(100, 0, 2), "b": Life(100, 2, 3)}
     arena = lay_out(found)
-    broken = type(arena)({"a": 0, "b": 64}, 192, arena.lower_bound)
+    broken = type(arena)({"a": 0, "b": 64}, 192, arena.lower_bound, found)
     with pytest.raises(AssertionError, match="a and b are needed at once but share memory"):
         verify([], [], found, broken, {}, lay_out({}))

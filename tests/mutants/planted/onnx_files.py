@@ -92,7 +92,7 @@ ONNX_FILES = [
         "_places", "node.owner", "node.path", LAYERS + "test_shared_weights_of_other_orders_are_two_arrays"
     ),
     Mutant("golden", "model.examples is None", "False", MODELS + "test_what_is_refused"),
-    Mutant("cli.export:command", "raw or opset is not None", "raw", COMMAND + "test_what_is_refused"),
+    Mutant("cli.export:_chosen", "name != form", "name == form", COMMAND + "test_what_is_refused"),
     Mutant(
         "cli.export:_write_onnx",
         "write_whole(path, file.content)",
