@@ -152,7 +152,8 @@ class Pass:
         factor are read at once, as a window of thousands needs it."""
         found = []
         for path, places in factors:
-            values = self.array(path)[tuple(np.array(places, int).reshape(len(places), -1).T)].tolist()
+            array = self.array(path)  # of places there may be none, where a window lies in the padding
+            values = array[tuple(np.array(places, int).reshape(len(places), array.ndim).T)].tolist()
             found.append([Number(path, place, value) for place, value in zip(places, values, strict=True)])
         return [Term(numbers) for numbers in zip(*found, strict=True)]
 

@@ -4,12 +4,19 @@ import asyncio
 import io
 import json
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from PIL import Image
 
 Answer = namedtuple("Answer", "status headers body")
 HOST = "127.0.0.1:8000"
+
+
+def finished(coroutine):
+    """What it gives. It runs in a thread of its own: a browser of other tests has a loop in the main one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 async def ask(

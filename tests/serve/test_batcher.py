@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from asked import finished
 
 from kitnet.serve.batcher import Batcher, FullError
 from kitnet.serve.plans import parts, sizes
@@ -44,7 +45,7 @@ def test_who_is_alone_does_not_wait():
         await request(batcher, [1, 2])
         assert (computed.batches, batcher.waiting) == ([[2]], 0)
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    finished(asyncio.wait_for(run(), 30))
 
 
 def test_those_that_are_on_their_way_are_waited_for():
@@ -57,7 +58,7 @@ def test_those_that_are_on_their_way_are_waited_for():
         await asyncio.gather(*asked)
         assert computed.batches == [[1, 1, 1]]
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    finished(asyncio.wait_for(run(), 30))
 
 
 def test_a_full_batch_and_the_deadline_do_not_wait():
@@ -71,7 +72,7 @@ def test_a_full_batch_and_the_deadline_do_not_wait():
             never.set()
             await late
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    finished(asyncio.wait_for(run(), 30))
 
 
 def test_a_batch_has_no_more_than_it_may():
@@ -84,7 +85,7 @@ def test_a_batch_has_no_more_than_it_may():
         await asyncio.gather(*asked)
         assert computed.batches == [[1], [3], [2], [9], [1]] and batcher.waiting == 0
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    finished(asyncio.wait_for(run(), 30))
 
 
 def test_more_than_may_wait_are_refused_and_later_ones_are_not():
@@ -101,7 +102,7 @@ def test_more_than_may_wait_are_refused_and_later_ones_are_not():
         await request(batcher, [3] * 7)  # more than may wait, but nobody does
         assert told == [3, 3, 7]
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    finished(asyncio.wait_for(run(), 30))
 
 
 def test_an_error_is_that_of_its_batch_and_who_goes_is_left_out():
@@ -118,7 +119,7 @@ def test_an_error_is_that_of_its_batch_and_who_goes_is_left_out():
         await asyncio.gather(asked[0], asked[2])
         assert computed.batches[1:] == [[1], [1]] and batcher.waiting == 0
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    finished(asyncio.wait_for(run(), 30))
 
 
 def test_plans_are_more_than_half_full():

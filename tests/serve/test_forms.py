@@ -1,13 +1,12 @@
 """Whatever the form of an image, the answer is that of `Model.predict`; what is none gets one line."""
 
-import asyncio
 import base64
 import io
 import json
 
 import numpy as np
 import pytest
-from asked import ask, form, npy, picture, told
+from asked import ask, finished, form, npy, picture, told
 
 from kitnet.base.error import DataError
 
@@ -15,7 +14,7 @@ FLOATS = [0.5, -1, 2, 3.25, 0, 7, 1e-3]
 
 
 def answered(app, model, body, kind=None, query="top=10", **headers):
-    answer = asyncio.run(ask(app(model), body=body, kind=kind, query=query, **headers))
+    answer = finished(ask(app(model), body=body, kind=kind, query=query, **headers))
     assert answer.status == 200, answer.body
     return told(answer)["images"]
 
@@ -77,7 +76,7 @@ def test_what_is_answered(app, grey, pictures):
     ):
         np.testing.assert_allclose(one["scores"], score, rtol=0, atol=1e-6 * np.abs(scores).max())
         np.testing.assert_allclose(one["probabilities"], likely, rtol=0, atol=1e-6 * likely.max())
-    answer = asyncio.run(ask(app(grey), body=npy(x), accept="application/x-npy"))
+    answer = finished(ask(app(grey), body=npy(x), accept="application/x-npy"))
     assert answer.headers["content-type"] == "application/x-npy"
     found = np.load(io.BytesIO(answer.body), allow_pickle=False)
     assert found.dtype == np.float32
@@ -165,7 +164,7 @@ OTHERS = [
     ids=[*(f"json-{i}" for i in range(len(JSON))), *(f"other-{i}" for i in range(len(OTHERS)))],
 )
 def test_lines_of_what_is_refused(app, grey, body, kind, line):
-    answer = asyncio.run(ask(app(grey), body=body, kind=kind))
+    answer = finished(ask(app(grey), body=body, kind=kind))
     assert told(answer) == {"error": line}
     is_too_much = line.startswith(("more than", "a body has", "image: it has"))
     assert answer.status == (413 if is_too_much else 400)
@@ -177,18 +176,18 @@ def test_lines_of_what_is_refused(app, grey, body, kind, line):
 def test_shapes_that_no_array_has(app, grey, shape):
     head = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     body = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + b"abc"
-    answer = asyncio.run(ask(app(grey), body=body))
+    answer = finished(ask(app(grey), body=body))
     error = told(answer)["error"]
     assert answer.status == 400 and len(error) < 200
     assert error.startswith("the .npy file has the shape ") and error.endswith("; write it with numpy.save")
 
 
 def test_numbers_for_pictures_and_pictures_for_numbers(app, grey, numbers, pictures):
-    answer = asyncio.run(ask(app(grey), body=npy(np.zeros((1, 6, 6)))))
+    answer = finished(ask(app(grey), body=npy(np.zeros((1, 6, 6)))))
     with pytest.raises(DataError) as mistake:
         grey.predict(np.zeros((1, 6, 6)))
     assert (answer.status, told(answer)) == (400, {"error": str(mistake.value)})
-    answer = asyncio.run(ask(app(numbers), body=picture(pictures(1, 7, 7, 1)[0])))
+    answer = finished(ask(app(numbers), body=picture(pictures(1, 7, 7, 1)[0])))
     line = (
         "image: x: numbers of type uint8, but the model learned from floats; give floats, of the range that "
         "it learned from"

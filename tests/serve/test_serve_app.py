@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from asked import ask, npy, told
+from asked import ask, finished, npy, told
 
 from kitnet.serve import app as served
 from kitnet.serve.app import METHODS
@@ -17,7 +17,7 @@ IMAGE = npy(np.zeros((1, 6, 6), np.uint8))
 
 
 def get(app, path, **more):
-    return asyncio.run(ask(app, "GET", path, **more))
+    return finished(ask(app, "GET", path, **more))
 
 
 def refused(answer, status, line):
@@ -29,7 +29,7 @@ def test_how_it_is(app, grey):
     before, after = app(grey, ready=False), app(grey)
     assert told(get(before, "/health")) == {"status": "alive"}
     line = "the model is being compiled; ask again"
-    for answer in (get(before, "/ready"), asyncio.run(ask(before, body=IMAGE))):
+    for answer in (get(before, "/ready"), finished(ask(before, body=IMAGE))):
         assert refused(answer, 503, line)["retry-after"] == "1"
     assert told(get(after, "/ready")) == {"status": "ready"}
     found = told(get(after, "/model"))
@@ -47,7 +47,7 @@ def test_paths_and_methods(app, grey):
         refused(get(app(grey), path), 404, line)
     for path, method in METHODS.items():
         other = "GET" if method == "POST" else "DELETE"
-        answer = asyncio.run(ask(app(grey), other, path))
+        answer = finished(ask(app(grey), other, path))
         assert refused(answer, 405, f"{path} is asked for by {method}")["allow"] == method
 
 
@@ -55,7 +55,7 @@ def test_paths_and_methods(app, grey):
 def test_another_host_is_not_served(app, grey, host):
     line = "this host is not served here; ask 127.0.0.1:8000"
     for path, method in METHODS.items():
-        refused(asyncio.run(ask(app(grey), method, path, host=host)), 421, line)
+        refused(finished(ask(app(grey), method, path, host=host)), 421, line)
     assert get(app(grey, hosts=frozenset()), "/health", host=host).status == 200
     assert get(app(grey), "/health", host="localhost:8000").status == 200
 
@@ -66,7 +66,7 @@ def test_another_host_is_not_served(app, grey, host):
 def test_pages_of_other_sites_are_not_answered(app, grey, origin):
     line = "a page of another site asks; ask from a program, or through your own site"
     for path, method in METHODS.items():
-        refused(asyncio.run(ask(app(grey), method, path, origin=origin)), 403, line)
+        refused(finished(ask(app(grey), method, path, origin=origin)), 403, line)
     assert get(app(grey), "/health", origin="http://127.0.0.1:8000").status == 200
 
 
@@ -74,7 +74,7 @@ def test_pages_of_other_sites_are_not_answered(app, grey, origin):
     "query", ["top=0", "top=", "top=-1", "top=x", "top=1e3", "all=1", "tip=3", "top=" + "9" * 5000]
 )
 def test_a_query_that_says_nothing(app, grey, query):
-    answer = asyncio.run(ask(app(grey), body=IMAGE, query=query))
+    answer = finished(ask(app(grey), body=IMAGE, query=query))
     error = told(answer)["error"]
     assert answer.status == 400 and len(error) < 200
     assert error.startswith("the query has ") and error.endswith(
@@ -84,23 +84,23 @@ def test_a_query_that_says_nothing(app, grey, query):
 
 def test_bodies_that_are_too_long(app, grey):
     line = "a body has at most 65,536 bytes; send fewer or smaller images"
-    refused(asyncio.run(ask(app(grey), content_length="65537")), 413, line)
+    refused(finished(ask(app(grey), content_length="65537")), 413, line)
     pieces = [b"x" * 40_000, b"x" * 40_000, b"x" * 40_000]
-    assert refused(asyncio.run(ask(app(grey), pieces=pieces)), 413, line)["connection"] == "close"
-    answer = asyncio.run(ask(app(grey), pieces=[IMAGE[:9], b"", IMAGE[9:]]))
+    assert refused(finished(ask(app(grey), pieces=pieces)), 413, line)["connection"] == "close"
+    answer = finished(ask(app(grey), pieces=[IMAGE[:9], b"", IMAGE[9:]]))
     assert answer.status == 200
     line = "the body is compressed; send it as it is"
-    refused(asyncio.run(ask(app(grey), body=IMAGE, content_encoding="gzip")), 415, line)
+    refused(finished(ask(app(grey), body=IMAGE, content_encoding="gzip")), 415, line)
 
 
 def test_bodies_that_do_not_come(app, grey, monkeypatch):
     made = app(grey)
-    assert asyncio.run(ask(made, pieces=[IMAGE[:9], None])) is None
+    assert finished(ask(made, pieces=[IMAGE[:9], None])) is None
     monkeypatch.setattr(served, "SLOW", 0.02)
-    answer = asyncio.run(ask(made, pieces=[IMAGE[:9], ...]))
+    answer = finished(ask(made, pieces=[IMAGE[:9], ...]))
     line = "the body did not arrive in 0.02 seconds; send it faster"
     assert refused(answer, 408, line)["connection"] == "close"
-    assert asyncio.run(ask(made, body=IMAGE)).status == 200  # nothing is held any more
+    assert finished(ask(made, body=IMAGE)).status == 200  # nothing is held any more
     assert made._held == 0
 
 
@@ -111,24 +111,24 @@ def test_too_much_at_once_is_sent_away(app, grey, plans, monkeypatch):
         return await asyncio.gather(*(ask(made, body=IMAGE, **more) for _ in range(count)))
 
     for made in (app(grey, most=3), app(grey, limits=Limits(bytes=200, images=40, megapixels=1))):
-        found = asyncio.run(asked(made, 40))
+        found = finished(asked(made, 40))
         kinds = {answer.status for answer in found}
         assert kinds <= {200, 503} and 200 in kinds
-    found = asyncio.run(asked(app(grey, most=3), 40))
+    found = finished(asked(app(grey, most=3), 40))
     late = [answer for answer in found if answer.status == 503]
     assert late
     for answer in late:
         assert refused(answer, 503, "too many images wait already; ask again")["retry-after"] == "1"
     made = app(grey)
     made._held = 8 * (1 << 16)
-    refused(asyncio.run(ask(made, body=IMAGE)), 503, "too many images wait already; ask again")
+    refused(finished(ask(made, body=IMAGE)), 503, "too many images wait already; ask again")
 
 
 def test_a_failure_is_told_in_one_line(app, grey, capsys):
     def fails(placed):
         raise RuntimeError("broken\nin two lines")
 
-    refused(asyncio.run(ask(app(grey, compute=fails), body=IMAGE)), 500, "the server failed at this request")
+    refused(finished(ask(app(grey, compute=fails), body=IMAGE)), 500, "the server failed at this request")
     assert capsys.readouterr().err == "kitnet: a request failed by RuntimeError: 'broken\\nin two lines'\n"
 
 
@@ -141,7 +141,7 @@ def test_metrics(app, grey):
         await ask(made, body=b"x")
         return await ask(made, "GET", "/metrics")
 
-    answer = asyncio.run(run())
+    answer = finished(run())
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = answer.body.decode().splitlines()
     numbers = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
