@@ -29,6 +29,7 @@ from kitnet.cli import (
     evaluate,
     explain,
     export,
+    import_weights,
     lab,
     layers,
     look,
@@ -81,6 +82,9 @@ COMMANDS = (
 )
 for module in COMMANDS:
     app.command(module.command, name=module.__name__.rpartition(".")[2].replace("_", "-"))
+imports = App(name="import", help="What others have trained, as a model of kitnet.")
+imports.command(import_weights.command, name="weights")
+app.command(imports)
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from kitnet.cli.flags import Memory, Run
 from kitnet.cli.screen import busy, remark, say
 from kitnet.files import write_whole
 from kitnet.interop import Samples, golden_samples, samples_of, web_page
+from kitnet.interop.weights import state_dict, write_torch
+from kitnet.net import Net
 from kitnet.train import Model
 
 
@@ -22,14 +24,24 @@ def command(
     html: Annotated[
         Path | None, Parameter(help="Write one HTML file that opens from disk, such as page.html.")
     ] = None,
+    torch: Annotated[
+        Path | None,
+        Parameter(help="Write PyTorch's state_dict: a .safetensors file, or a .pth that torch.load reads."),
+    ] = None,
     memory: Memory = None,
 ) -> None:
     """A trained model in a form that needs no kitnet.
 
     `--html` makes one file with the weights and a forward pass of its own: draw or drop a picture, see the
     classes and the maps of every layer. It holds up to eight images of the run's test part, and checks itself
-    by them whenever it is opened.
+    by them whenever it is opened. `--torch` writes the weights alone, by the names of torchvision where that
+    has the network, else by kitnet's own.
     """
+    if torch is not None and html is not None:
+        raise KitnetError("--html and --torch are two forms; export one after the other")
+    if torch is not None:
+        _export_torch(Model.load(run, memory).net, torch)
+        return
     if html is None:
         raise KitnetError("say in which form, such as: kitnet export runs/lenet5-1 --html page.html")
     if html.is_dir():
@@ -41,6 +53,15 @@ def command(
     write_whole(html, page.text)
     size = len(page.text.encode())
     say(f"{html}: {size / 1e3:,.0f} kB, of which {page.weights / 1e3:,.0f} are the weights")
+
+
+def _export_torch(net: Net, path: Path) -> None:
+    if path.is_dir():
+        raise KitnetError(f"{path}: it is a folder; give the name of a file, such as --torch model.pth")
+    found = state_dict(net)
+    write_torch(path, found)
+    whose = f"{found.model} in {found.library}" if found.model else "kitnet, as no library has the network"
+    say(f"{path}: {len(found.arrays)} arrays by the names of {whose}")
 
 
 def _samples(run: str, model: Model) -> Samples:

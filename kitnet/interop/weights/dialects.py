@@ -22,7 +22,7 @@ class Dialect:
 
     library: str
     names: Names
-    layers: Callable[[Graph], Mapping[str, Layer]] = torch.as_they_are
+    layers: Callable[[Graph], Mapping[str, Layer]] = lambda graph: {}
     orders: Callable[[Graph], Orders] = lambda graph: SAME
 
     def slots(self, graph: Graph) -> list[Slot]:
@@ -66,6 +66,14 @@ TORCH: dict[str, tuple[Dialect, ...]] = {
 }
 
 
+OWN = Dialect("kitnet", torch.own_paths)
+
+
+def dialects_of(model: str) -> tuple[Dialect, ...]:
+    """Those of a name of the zoo; of anything else kitnet's own paths alone."""
+    return (*TORCH.get(model, ()), OWN)
+
+
 def with_layers(net: Net, layers: Mapping[str, Layer]) -> Net:
     """The network with other layers at these paths, its weights not drawn yet. Raises ShapeError."""
     if not layers:
@@ -76,7 +84,7 @@ def with_layers(net: Net, layers: Mapping[str, Layer]) -> Net:
     return draft.edit().net
 
 
-def with_classes(net: Net, classes: int) -> Net:
+def of_classes(net: Net, classes: int) -> Net:
     """The network with so many classes: as many units of the last layer, and of each auxiliary head's."""
     graph, layers = net.graph, dict[str, Layer]()
     for i in graph.outputs.values():

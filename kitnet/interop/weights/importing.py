@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kitnet.base.error import KitnetError, cut, nearest, shorten
+from kitnet.base.error import FileError, KitnetError, cut, shorten
 from kitnet.base.spec import Array
 from kitnet.files import opened
-from kitnet.interop.weights.dialects import TORCH, Dialect, with_classes, with_layers
+from kitnet.interop.weights.dialects import Dialect, dialects_of, of_classes, with_layers
 from kitnet.interop.weights.matching import Match, fill, match
 from kitnet.interop.weights.torch_file import Found, read_torch
-from kitnet.net import Net
+from kitnet.net import Net, parse
 from kitnet.zoo import find
 
 # what training in PyTorch writes before every name: of several processors, compiled, of a wrapping module
@@ -29,50 +29,64 @@ class Imported:
     match: Match
 
 
-def import_torch(
-    path: str | Path, model: str, classes: int | None = None, partial: bool = False
+def import_weights(
+    path: str | Path, model: str | None = None, classes: int | None = None, partial: bool = False
 ) -> Imported:
-    """A network of the zoo with the weights of a PyTorch state_dict: a .safetensors, .pth or .pt file.
+    """A network of the zoo, or of a line, with the weights of a file: a PyTorch state_dict (.safetensors,
+    .pth, .pt). A line's arrays are called by kitnet's own paths, `conv1.weight`, in PyTorch's layout.
 
     With `classes` the last layer, and those of auxiliary heads, have as many units. Raises KitnetError where
-    the network is not known to a library, or arrays are missing or have another shape; with `partial` those
-    stay as they are drawn.
+    a name is not known, or arrays are missing or have another shape; with `partial` those stay as they are
+    drawn.
     """
     path = Path(path)
-    found = read_arrays(path)
-    arrays, told = named(found.arrays)
-    net = find(model).build()
-    if model not in TORCH:
-        raise KitnetError(
-            f"{model}: no names of PyTorch's libraries are known for it{nearest(model, TORCH)}; "
-            f"known: {', '.join(TORCH)}"
-        )
-    net = net if classes is None else with_classes(net, classes)
-    dialect = most_names(TORCH[model], net, arrays)
-    net = with_layers(net, dialect.layers(net.graph))
-    matched = match(dialect.slots(net.graph), arrays, dialect.library, (*found.told, *told))
-    if not matched.matched and not matched.others:
-        raise KitnetError(
-            f"{path}: none of its names, such as {cut(', '.join([*arrays][:3]))}, is one of {model} in "
-            f"{' or '.join(each.library for each in TORCH[model])}"
-        )
+    begin = _beginning(path)
     try:
-        return Imported(fill(net, matched, arrays, partial), matched)
+        return _of_torch(path, begin, _needed(model), classes, partial)
+    except FileError as error:
+        raise KitnetError(f"{path}: {error.reason}; {error.remedy or 'take a fresh copy'}") from None
     except KitnetError as error:
         raise KitnetError(f"{path}: {error}") from None
 
 
-def read_arrays(path: Path) -> Found:
-    """Arrays by name of a .safetensors, .pth or .pt file, whatever it is called. Raises KitnetError."""
+def _beginning(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            begin = file.read(9)
+            return file.read(64)
     except OSError as error:
         raise KitnetError(f"{path}: cannot be read ({error.strerror}); check the file") from None
-    if begin[8:] == b"{":
+
+
+def _needed(model: str | None) -> str:
+    if model is None:
+        raise KitnetError("it has arrays without a network; say which one with --model, such as resnet50")
+    return model
+
+
+def _of_torch(path: Path, begin: bytes, model: str, classes: int | None, partial: bool) -> Imported:
+    if begin[8:9] == b"{":
         with opened(path) as tensors:
-            return Found(tensors.read())
-    return read_torch(path)
+            found = Found(tensors.read())
+    else:
+        found = read_torch(path)
+    arrays, told = named(found.arrays)
+    net = network_of(model, classes)
+    dialects = dialects_of(model)
+    dialect = most_names(dialects, net, arrays)
+    net = with_layers(net, dialect.layers(net.graph))
+    matched = match(dialect.slots(net.graph), arrays, dialect.library, (*found.told, *told))
+    if not matched.matched and not matched.others:
+        raise KitnetError(
+            f"none of its names, such as {cut(', '.join([*arrays][:3]))}, is one of {shorten(model)} "
+            f"in {' or '.join(each.library for each in dialects)}"
+        )
+    return Imported(fill(net, matched, arrays, partial), matched)
+
+
+def network_of(model: str, classes: int | None) -> Net:
+    """The network of a name or a line, with so many classes. Raises KitnetError."""
+    net = parse(model) if "->" in model else find(model).build()
+    return net if classes is None else of_classes(net, classes)
 
 
 def named(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], tuple[str, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kitnet.base.error import KitnetError, shorten
+from kitnet.base.error import KitnetError, cut, shorten
 from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.interop.weights.slots import Slot
@@ -59,7 +59,7 @@ class Match:
             more = f" (and {len(self.others) - 1} more)" if len(self.others) > 1 else ""
             what.append(f"{slot.name} is {_size(shape)}, expected {_size(slot.shape)}{more}")
         if self.missing:
-            what.append(f"it has no {_few([slot.name for slot in self.missing])}")
+            what.append(f"it has no {_few([slot.name for slot in self.missing], 3)}")
         return KitnetError(
             f"{' and '.join(what)}; choose another --model, say --classes, or take what fits with --partial"
         )
@@ -69,9 +69,9 @@ def _size(shape: Shape) -> str:
     return say(shape) if shape else "one number"
 
 
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return f"{', '.join(shorten(name) for name in names[:FEW])}{more}"
+def _few(names: Sequence[str], few: int = FEW) -> str:
+    more = f" and {len(names) - few} more" if len(names) > few else ""
+    return f"{', '.join(cut(name) for name in names[:few])}{more}"
 
 
 def _more(number: int) -> list[str]:

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from kitnet.base.error import KitnetError
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers import BatchNorm, Convolution, Dropout, Flatten, Linear, Relu
 from kitnet.net import Graph, Node
+from kitnet.net.notation import write_layer
 
 Order = tuple[int, ...]  # the channel of the file that stands at each place of kitnet's
 
@@ -58,16 +60,20 @@ def torch_slots(graph: Graph, names: Mapping[str, str], orders: Orders = SAME) -
         node = graph.nodes[graph.find(path)]
         read, given = orders.read.get(path), orders.given.get(path)
         match node.layer:
-            case Convolution():
+            case Convolution(flip=False, table=None):
                 found.append(_filters(graph, node, f"{name}.weight", read, given))
                 found += [_row(graph, node, "bias", f"{name}.bias", given)] if node.layer.bias else []
             case Linear():
                 found.append(_columns(graph, node, f"{name}.weight", read))
                 found += [_row(graph, node, "bias", f"{name}.bias", given)] if node.layer.bias else []
             case BatchNorm():
-                found += [
-                    _row(graph, node, own, f"{name}.{theirs}", given) for own, theirs in NORM.items()
-                ]
+                found += [_row(graph, node, own, f"{name}.{theirs}", given) for own, theirs in NORM.items()]
+            case _:
+                assert node.layer is not None
+                raise KitnetError(
+                    f"{path}: {write_layer(node.layer)} has no counterpart in PyTorch; "
+                    "conv, fc and batchnorm have one"
+                )
     return found
 
 

@@ -134,7 +134,7 @@ def read_torch(path: Path) -> Found:
     """The state that a .pth or .pt file holds. Raises DataError; memory is needed for the file once more."""
     with path.open("rb") as file:
         zipped = file.read(4) == b"PK\x03\x04"
-    with _damage(path):
+    with _damage():
         state, rows = _zipped(path) if zipped else _in_a_row(path.read_bytes())
         named, told = _state(state)
         arrays = {}
@@ -150,14 +150,14 @@ Rows = Callable[[Storage], Array]
 
 
 @contextmanager
-def _damage(path: Path) -> Iterator[None]:
+def _damage() -> Iterator[None]:
     try:
         yield
     except DataError as error:
         calls = "; save the model's state_dict(), not the model" if "the pickle calls" in str(error) else ""
-        raise DataError(f"{path}: {error}{calls}") from None
+        raise DataError(f"{error}{calls}") from None
     except (*DAMAGED, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
-        raise DataError(f"{path}: the file is damaged; take a fresh copy") from None
+        raise DataError("the file is damaged; take a fresh copy") from None
 
 
 def _zipped(path: Path) -> tuple[Any, Rows]:

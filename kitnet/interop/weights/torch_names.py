@@ -1,5 +1,5 @@
-"""What PyTorch's libraries call the layers of networks of the zoo: torchvision, timm, and the ResNets for CIFAR
-of Y. Idelbayev (`akamaster`) and of Chen (`chenyaofo`).
+"""What PyTorch's libraries call the layers of networks of the zoo: torchvision, timm, and the ResNets for
+CIFAR of Idelbayev (`akamaster`) and of Chen (`chenyaofo`).
 
 A function gives for a graph the module of each node that has arrays. It follows the structure of the paths,
 so that a network of another width or depth has names as well.
@@ -33,6 +33,11 @@ def resnet(graph: Graph, shortcut: str = "downsample", last: str = "fc") -> Name
         inner = f"{SHORT[word]}{number}" if side == "body" else f"{shortcut}.{int(word == 'batchnorm')}"
         names[node.path] = f"{place}.{inner}"
     return names
+
+
+def own_paths(graph: Graph) -> Names:
+    """kitnet's own paths, `stage1.conv2`."""
+    return {node.path: node.path for node in with_arrays(graph)}
 
 
 def _numbered(path: str) -> str:
@@ -69,9 +74,7 @@ def sequential(graph: Graph, classifier: tuple[str, ...] = ()) -> Names:
     """`features.0`, counted over all layers, a named part as one; from the first dropout or linear layer on
     `classifier.0`, or the names that are given."""
     names: Names = {}
-    units = [
-        (path, list(nodes)) for path, nodes in groupby(graph.nodes[1:], lambda node: _unit(node.path))
-    ]
+    units = [(path, list(nodes)) for path, nodes in groupby(graph.nodes[1:], lambda node: _unit(node.path))]
     begins = next(i for i, (_, nodes) in enumerate(units) if isinstance(nodes[0].layer, Dropout | Linear))
     linear = iter(classifier)
     for i, (_, nodes) in enumerate(units):
@@ -84,7 +87,7 @@ def sequential(graph: Graph, classifier: tuple[str, ...] = ()) -> Names:
 
 def _unit(path: str) -> str:
     """A stage is written layer by layer, any other part is one."""
-    head = path.split(".")[0]
+    head = path.partition(".")[0]
     return path if head.startswith("stage") else head
 
 
@@ -197,10 +200,6 @@ def _convolutions(graph: Graph, modules: Iterator[str]) -> Names:
 
 
 # What makers do otherwise
-
-
-def as_they_are(graph: Graph) -> dict[str, Layer]:
-    return {}
 
 
 def inception_layers(graph: Graph) -> dict[str, Layer]:
