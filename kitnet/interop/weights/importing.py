@@ -11,7 +11,9 @@ from kitnet.base.error import FileError, KitnetError, cut, shorten
 from kitnet.base.spec import Array
 from kitnet.files import opened
 from kitnet.interop.weights.dialects import Dialect, dialects_of, of_classes, with_layers
-from kitnet.interop.weights.matching import Match, fill, match
+from kitnet.interop.weights.keras_file import HDF5, is_keras
+from kitnet.interop.weights.keras_import import import_keras
+from kitnet.interop.weights.matching import Match, fill, match, without_heads
 from kitnet.interop.weights.torch_file import Found, read_torch
 from kitnet.net import Net, parse
 from kitnet.zoo import find
@@ -33,7 +35,8 @@ def import_weights(
     path: str | Path, model: str | None = None, classes: int | None = None, partial: bool = False
 ) -> Imported:
     """A network of the zoo, or of a line, with the weights of a file: a PyTorch state_dict (.safetensors,
-    .pth, .pt). A line's arrays are called by kitnet's own paths, `conv1.weight`, in PyTorch's layout.
+    .pth, .pt), or Keras' (.weights.h5, .h5, .keras). A line's arrays are called by kitnet's own paths,
+    `conv1.weight`, in PyTorch's layout; Keras' come in order.
 
     With `classes` the last layer, and those of auxiliary heads, have as many units. Raises KitnetError where
     a name is not known, or arrays are missing or have another shape; with `partial` those stay as they are
@@ -42,6 +45,9 @@ def import_weights(
     path = Path(path)
     begin = _beginning(path)
     try:
+        if begin.startswith(HDF5) or (begin.startswith(b"PK") and is_keras(path)):
+            net = network_of(_needed(model), classes)
+            return Imported(*import_keras(path, _needed(model), net, partial))
         return _of_torch(path, begin, _needed(model), classes, partial)
     except FileError as error:
         raise KitnetError(f"{path}: {error.reason}; {error.remedy or 'take a fresh copy'}") from None
@@ -74,6 +80,8 @@ def _of_torch(path: Path, begin: bytes, model: str, classes: int | None, partial
     dialects = dialects_of(model)
     dialect = most_names(dialects, net, arrays)
     net = with_layers(net, dialect.layers(net.graph))
+    net, said = without_heads(net, [slot.node for slot in dialect.slots(net.graph) if slot.name in arrays])
+    told += tuple(said)
     matched = match(dialect.slots(net.graph), arrays, dialect.library, (*found.told, *told))
     if not matched.matched and not matched.others:
         raise KitnetError(

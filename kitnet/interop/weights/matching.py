@@ -13,6 +13,7 @@ from kitnet.base.shape import Shape, say
 from kitnet.base.spec import Array
 from kitnet.interop.weights.slots import Slot
 from kitnet.net import Net
+from kitnet.surgery.edit import Draft
 
 FEW = 8  # names that a line tells
 BATCHES = "num_batches_tracked"  # how many batches the running statistics are of; kitnet's have a decay
@@ -76,6 +77,24 @@ def _few(names: Sequence[str], few: int = FEW) -> str:
 
 def _more(number: int) -> list[str]:
     return [f"and {number - FEW} more of another shape"] if number > FEW else []
+
+
+def without_heads(net: Net, found: Iterable[str]) -> tuple[Net, list[str]]:
+    """The network without the auxiliary heads of which none of the nodes was `found`, and what to tell."""
+    graph = net.graph
+    (main, *others), there = graph.outputs, {*found}
+    needed, kept, gone = {*graph.leading_to(graph.main)}, [main], []
+    for name in others:
+        own = {*graph.leading_to(graph.outputs[name])} - needed
+        is_there = any(graph.nodes[i].path in there for i in own)
+        (kept if is_there else gone).append(name)
+    if not gone:
+        return net, []
+    draft = Draft(graph)
+    for i in graph.leading_to(*(graph.outputs[name] for name in kept)):
+        draft.keep(i)
+    other = draft.edit({name: graph.outputs[name] for name in kept}).net
+    return other, [f"the file has nothing of the network's {', '.join(gone)}, which was left out"]
 
 
 def match(slots: Iterable[Slot], arrays: Mapping[str, Array], library: str, told: tuple[str, ...]) -> Match:

@@ -37,6 +37,10 @@ class Slot:
     back: Callable[[Array], Array]  # of kitnet's array, the file's
     others: tuple[Shape, ...] = ()  # that hold the same numbers in the same order
 
+    @property
+    def node(self) -> str:
+        return self.path.rpartition(".")[0]
+
     def takes(self, shape: Shape) -> bool:
         return shape == self.shape or shape in self.others
 

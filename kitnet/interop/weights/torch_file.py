@@ -25,9 +25,9 @@ from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.data.pickled import CALLS, array_of
 from kitnet.data.unpickling import DAMAGED, Dialect, Made, Name, interpret
+from kitnet.interop.weights.archive import check_archive
 
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
-MOST_MEMBERS = 1 << 17
 MOST_AXES = 8
 TYPES = {
     **{"Float": "f4", "Double": "f8", "Half": "f2", "BFloat16": "u2", "Bool": "b1"},
@@ -162,12 +162,8 @@ def _damage() -> Iterator[None]:
 
 def _zipped(path: Path) -> tuple[Any, Rows]:
     with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        if len(members) > MOST_MEMBERS or sum(one.file_size for one in members) > path.stat().st_size:
-            raise DataError("its parts are larger than it is; take a fresh copy")
-        if any(one.compress_type != zipfile.ZIP_STORED for one in members):
-            raise DataError("its parts are compressed, which torch.save never does; save it again")
-        names = {one.filename for one in members}
+        check_archive(path, archive)
+        names = {*archive.namelist()}
         roots = [name.removesuffix("data.pkl") for name in names if name.endswith("/data.pkl")]
         if len(roots) != 1:
             raise DataError("an archive without a data.pkl; give what torch.save wrote")

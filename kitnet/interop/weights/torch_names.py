@@ -115,7 +115,7 @@ def densenet(graph: Graph) -> Names:
     return names
 
 
-def _inverted(graph: Graph) -> Iterator[tuple[int, int, list[Node]]]:
+def inverted(graph: Graph) -> Iterator[tuple[int, int, list[Node]]]:
     """The bottlenecks of MobileNetV2: stage, block in it, counted from 0, and nodes with arrays."""
 
     def block(node: Node) -> str:
@@ -130,7 +130,7 @@ def _inverted(graph: Graph) -> Iterator[tuple[int, int, list[Node]]]:
 def mobilenet_v2(graph: Graph) -> Names:
     names = {"conv1": "features.0.0", "batchnorm1": "features.0.1", "fc1": "classifier.1"}
     last = 0
-    for last, (_, _, nodes) in enumerate(_inverted(graph), 1):
+    for last, (_, _, nodes) in enumerate(inverted(graph), 1):
         pairs = len(nodes) // 2
         inner = [f"conv.{j}.{k}" for j in range(pairs - 1) for k in (0, 1)]
         inner += [f"conv.{pairs - 1}", f"conv.{pairs}"]
@@ -140,7 +140,7 @@ def mobilenet_v2(graph: Graph) -> Names:
 
 def mobilenet_v2_timm(graph: Graph) -> Names:
     names = {"conv1": "conv_stem", "batchnorm1": "bn1", "fc1": "classifier"}
-    for stage, i, nodes in _inverted(graph):
+    for stage, i, nodes in inverted(graph):
         wide = ["conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"]
         inner = wide if len(nodes) == 6 else ["conv_dw", "bn1", "conv_pw", "bn2"]
         names |= {node.path: f"blocks.{stage}.{i}.{one}" for node, one in zip(nodes, inner, strict=True)}
