@@ -22,6 +22,7 @@ from kitnet.interop.weights import (
     with_red_first,
 )
 from kitnet.net import Net
+from kitnet.net.memory import check_memory, least_bytes
 from kitnet.train import Model
 
 GOLDEN = 2  # drawn pictures by which the file is verified
@@ -84,7 +85,8 @@ def command(
         say_or_print(json, found, told)
         return
     net, prepared = _prepared(found.net, prepare, mean, deviation, resize, bgr)
-    made = Model(net, classes=names, preparation=prepared)
+    check_memory(least_bytes(net.graph), None)
+    made = Model(net, found.loss, classes=names, preparation=prepared)
     shape = (GOLDEN, *prepared.resize, prepared.input[2])
     made.save(output, stream(0, "golden pictures").integers(0, 256, shape, "uint8"))
     told |= {"file": str(output), "golden_images": GOLDEN, "preparation": prepared.to_json()}

@@ -70,13 +70,6 @@ CALLS: dict[str, Callable[..., Any]] = {
     "numpy.dtype": _type,
     "_codecs.encode": _encoded,  # how Python 3 writes bytes for Python 2
 }
-
-
-CALLS: dict[str, Callable[..., Any]] = {
-    "numpy.core.multiarray._reconstruct": lambda *ignored: Unfinished(),
-    "numpy.dtype": _type,
-    "_codecs.encode": _encoded,  # how Python 3 writes bytes for Python 2
-}
 PYTHON = Dialect(CALLS, "arrays of numbers")
 
 

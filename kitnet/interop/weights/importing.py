@@ -10,10 +10,12 @@ from pathlib import Path
 from kitnet.base.error import FileError, KitnetError, cut, shorten
 from kitnet.base.spec import Array
 from kitnet.files import opened
+from kitnet.interop.weights.convnetjs import read_convnetjs
 from kitnet.interop.weights.dialects import Dialect, dialects_of, of_classes, with_layers
 from kitnet.interop.weights.keras_file import HDF5, is_keras
 from kitnet.interop.weights.keras_import import import_keras
 from kitnet.interop.weights.matching import Match, fill, match, without_heads
+from kitnet.interop.weights.slots import Slot
 from kitnet.interop.weights.torch_file import Found, read_torch
 from kitnet.net import Net, parse
 from kitnet.zoo import find
@@ -25,19 +27,20 @@ OLD_DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")  # torchvision
 
 @dataclass(frozen=True)
 class Imported:
-    """A network with weights of others, and what was matched."""
+    """A network with weights of others, what was matched, and the loss of which a file tells."""
 
     net: Net
     match: Match
+    loss: str | None = None
 
 
 def import_weights(
     path: str | Path, model: str | None = None, classes: int | None = None, partial: bool = False
 ) -> Imported:
     """A network of the zoo, or of a line, with the weights of a file: a PyTorch state_dict (.safetensors,
-    .pth, .pt), or Keras' (.weights.h5, .h5, .keras). A line's arrays are called by kitnet's own paths,
-    `conv1.weight`, in PyTorch's layout; Keras' come in order.
+    .pth, .pt), or Keras' (.weights.h5, .h5, .keras); or a network of ConvNetJS (.json).
 
+    PyTorch's arrays for a line are called by kitnet's own paths, `conv1.weight`; Keras' come in order.
     With `classes` the last layer, and those of auxiliary heads, have as many units. Raises KitnetError where
     a name is not known, or arrays are missing or have another shape; with `partial` those stay as they are
     drawn.
@@ -45,6 +48,12 @@ def import_weights(
     path = Path(path)
     begin = _beginning(path)
     try:
+        if begin.lstrip().startswith(b"{"):
+            if model is not None or classes is not None:
+                raise KitnetError("ConvNetJS' files have a network; leave out --model and --classes")
+            net, loss, told = read_convnetjs(path)
+            slots = tuple(Slot.alike(name, name, array.shape) for name, array in net.weights.items())
+            return Imported(net, Match("ConvNetJS", slots, told=told), loss)
         if begin.startswith(HDF5) or (begin.startswith(b"PK") and is_keras(path)):
             net = network_of(_needed(model), classes)
             return Imported(*import_keras(path, _needed(model), net, partial))

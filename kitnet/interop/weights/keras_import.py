@@ -119,13 +119,13 @@ def _slots(graph: Graph, names: Mapping[str, str]) -> list[Slot]:
         for own, param in node.layer.params(*graph.shapes_into(node)).items():
             shape = param.shape
             word = NORM.get(own) or {"weight": "kernel"}.get(own, own)
-            slot = Slot(f"{path}.{own}", f"{name}/{word}", shape, lambda a: a, lambda a: a)
+            slot = Slot.alike(f"{path}.{own}", f"{name}/{word}", shape)
             if isinstance(node.layer, Convolution) and own == "weight" and 1 < node.layer.groups == shape[-1]:
                 turned = (*shape[:-2], shape[-1], 1)
                 slot = Slot(f"{path}.{own}", f"{name}/{word}", turned, _swapped, _swapped)
             found.append(slot)
         for own, buffer in node.layer.state(*graph.shapes_into(node)).items():
-            found.append(Slot(f"{path}.{own}", f"{name}/{NORM[own]}", buffer.shape, lambda a: a, lambda a: a))
+            found.append(Slot.alike(f"{path}.{own}", f"{name}/{NORM[own]}", buffer.shape))
     return found
 
 

@@ -25,9 +25,9 @@ class Match:
 
     library: str
     matched: tuple[Slot, ...]
-    missing: tuple[Slot, ...]
-    others: tuple[tuple[Slot, Shape], ...]
-    left: tuple[str, ...]
+    missing: tuple[Slot, ...] = ()
+    others: tuple[tuple[Slot, Shape], ...] = ()
+    left: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
 
     @property
@@ -83,7 +83,7 @@ def without_heads(net: Net, found: Iterable[str]) -> tuple[Net, list[str]]:
     """The network without the auxiliary heads of which none of the nodes was `found`, and what to tell."""
     graph = net.graph
     (main, *others), there = graph.outputs, {*found}
-    needed, kept, gone = {*graph.leading_to(graph.main)}, [main], []
+    needed, kept, gone = {*graph.leading_to(graph.main)}, [main], list[str]()
     for name in others:
         own = {*graph.leading_to(graph.outputs[name])} - needed
         is_there = any(graph.nodes[i].path in there for i in own)

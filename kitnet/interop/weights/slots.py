@@ -37,6 +37,11 @@ class Slot:
     back: Callable[[Array], Array]  # of kitnet's array, the file's
     others: tuple[Shape, ...] = ()  # that hold the same numbers in the same order
 
+    @classmethod
+    def alike(cls, path: str, name: str, shape: Shape) -> Slot:
+        """An array that lies there as it does here."""
+        return cls(path, name, shape, lambda array: array, lambda array: array)
+
     @property
     def node(self) -> str:
         return self.path.rpartition(".")[0]
