@@ -107,7 +107,8 @@ def _numbers(volume: object) -> Array:
     if not isinstance(w, list) or not all(type(each) in (int, float) for each in w):
         raise DataError("a volume has no row of numbers w; take a fresh copy")
     try:
-        found = np.array(w, np.float64).astype(np.float32)
+        with np.errstate(over="ignore"):
+            found = np.array(w, np.float64).astype(np.float32)
     except OverflowError:
         found = np.array([math.inf])
     if not np.isfinite(found).all():

@@ -10,9 +10,9 @@ from pathlib import Path
 from kitnet.base.error import FileError, KitnetError, cut, shorten
 from kitnet.base.spec import Array
 from kitnet.files import opened
+from kitnet.files.keras_file import HDF5, is_keras
 from kitnet.interop.weights.convnetjs import read_convnetjs
 from kitnet.interop.weights.dialects import Dialect, dialects_of, of_classes, with_layers
-from kitnet.interop.weights.keras_file import HDF5, is_keras
 from kitnet.interop.weights.keras_import import import_keras
 from kitnet.interop.weights.matching import Match, fill, match, without_heads
 from kitnet.interop.weights.slots import Slot

@@ -11,8 +11,9 @@ import numpy as np
 
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
+from kitnet.files.keras_file import KerasLayer
+from kitnet.files.keras_process import read_keras
 from kitnet.interop.weights.dialects import with_layers
-from kitnet.interop.weights.keras_file import KerasLayer, read_keras
 from kitnet.interop.weights.keras_names import APPLICATIONS, kind_of
 from kitnet.interop.weights.matching import Match, fill, match, without_heads
 from kitnet.interop.weights.slots import Slot, with_arrays

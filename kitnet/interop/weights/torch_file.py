@@ -25,7 +25,7 @@ from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.data.pickled import CALLS, array_of
 from kitnet.data.unpickling import DAMAGED, Dialect, Made, Name, interpret
-from kitnet.interop.weights.archive import check_archive
+from kitnet.files.archive import check_archive
 
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
 MOST_AXES = 8

@@ -36,7 +36,7 @@ class StateDict:
 
 def state_dict(net: Net) -> StateDict:
     """The arrays of a network. Raises KitnetError for layers that PyTorch's have not."""
-    model, dialect = _known(net)
+    model, dialect = known(net)
     arrays: dict[str, Array] = {}
     for slot in dialect.slots(net.graph):
         node, _, name = slot.path.rpartition(".")
@@ -47,7 +47,7 @@ def state_dict(net: Net) -> StateDict:
     return StateDict(arrays, model, dialect.library)
 
 
-def _known(net: Net) -> tuple[str, Dialect]:
+def known(net: Net) -> tuple[str, Dialect]:
     """The network of the zoo that this one is, but for its size and its classes, and the first library that
     has it, computing the same."""
     paths = [node.path for node in net.graph.nodes]

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from kitnet.base.error import DataError, KitnetError, shorten
+from kitnet.base.error import DataError, shorten
 from kitnet.base.spec import Array
-from kitnet.interop.weights.archive import check_archive
+from kitnet.files.archive import check_archive
 
 INSIDE = "model.weights.h5"  # of a .keras archive
 DEEPEST, MOST_GROUPS = 12, 1 << 16
@@ -52,14 +52,12 @@ def is_keras(path: Path) -> bool:
         return False
 
 
-def read_keras(path: Path) -> list[KerasLayer]:
-    """The layers that have arrays, those of one kind in the order of the model. Raises KitnetError."""
-    try:
-        import h5py
-    except ImportError:
-        raise KitnetError(
-            "Keras' files are read by h5py; install it with: pip install 'kitnet[keras]'"
-        ) from None
+def read_here(path: Path) -> list[KerasLayer]:
+    """The layers that have arrays, those of one kind in the order of the model. Raises KitnetError.
+
+    HDF5's own library can crash on a damaged file: `read_keras` does this in a process of its own."""
+    import h5py
+
     try:
         source: Any = path
         if zipfile.is_zipfile(path):
@@ -71,7 +69,7 @@ def read_keras(path: Path) -> list[KerasLayer]:
             return list(_older(root) if "layer_names" in root.attrs else _layers(root))
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, AttributeError):
         raise DataError("no whole file of Keras' weights; take a fresh copy") from None
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, UnicodeDecodeError, MemoryError):
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, MemoryError, RecursionError):
         raise DataError("the file is damaged; take a fresh copy") from None
 
 
