@@ -29,6 +29,7 @@ FLOORS = {
 }
 DOORS = ("__init__.py", "__main__.py")  # of the whole package: may import anything
 LAZY = [
+    "h5py",
     "numba",
     "llvmlite",
     "matplotlib",

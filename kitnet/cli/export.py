@@ -13,6 +13,8 @@ from kitnet.cli.flags import Memory, Run, Whole
 from kitnet.cli.screen import busy, remark, say
 from kitnet.files import write_whole
 from kitnet.interop import Samples, golden_samples, samples_of, web_page
+from kitnet.interop.weights import state_dict, write_torch
+from kitnet.net import Net
 from kitnet.train import Model
 
 # What each form is called usually, and the flags that are for it alone.
@@ -20,6 +22,7 @@ FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "--html": ("page.html", ()),
     "--onnx": ("model.onnx", ("--opset", "--raw")),
     "--native": ("DIR", ("--cpu", "--batch")),
+    "--torch": ("model.pth", ()),
 }
 OPSET = 18
 
@@ -47,6 +50,10 @@ def command(
         ),
     ] = None,
     batch: Annotated[Whole | None, Parameter(help="Of --native: images in a call, by default 1.")] = None,
+    torch: Annotated[
+        Path | None,
+        Parameter(help="Write PyTorch's state_dict: a .safetensors file, or a .pth that torch.load reads."),
+    ] = None,
     memory: Memory = None,
 ) -> None:
     """A trained model in a form that needs no kitnet.
@@ -60,9 +67,12 @@ def command(
 
     `--native` writes net.o, net.h and example.c: the plan as machine code for any C program, with the weights
     inside, without a run-time and without memory of its own; it gives the plan's scores bit by bit.
+
+    `--torch` writes the weights alone, by the names of torchvision where that has the network, else by
+    kitnet's own.
     """
     form, path = _chosen(
-        {"--html": html, "--onnx": onnx, "--native": native},
+        {"--html": html, "--onnx": onnx, "--native": native, "--torch": torch},
         {"--opset": opset, "--raw": raw or None, "--cpu": cpu, "--batch": batch},
     )
     model = Model.load(run, memory)
@@ -70,6 +80,8 @@ def command(
         _write_page(run, model, path)
     elif form == "--onnx":
         _write_onnx(model, path, OPSET if opset is None else opset, raw)
+    elif form == "--torch":
+        _write_torch(model, path)
     else:
         _write_native(model, path, _title(Path(run)), cpu, 1 if batch is None else batch)
 
@@ -124,6 +136,24 @@ def _write_native(model: Model, folder: Path, title: str, cpu: str | None, batch
         f"{folder / 'net.o'}: {len(library.object) / 1e3:,.0f} kB, of which {library.weights / 1e3:,.0f} are "
         f"the weights\ncc {folder / 'example.c'} {folder / 'net.o'} -o example && ./example"
     )
+
+
+def _export_torch(net: Net, path: Path) -> None:
+    if path.is_dir():
+        raise KitnetError(f"{path}: it is a folder; give the name of a file, such as --torch model.pth")
+    found = state_dict(net)
+    write_torch(path, found)
+    whose = f"{found.model} in {found.library}" if found.model else "kitnet, as no library has the network"
+    say(f"{path}: {len(found.arrays)} arrays by the names of {whose}")
+
+
+def _write_torch(model: Model, path: Path) -> None:
+    from kitnet.interop.weights import state_dict, write_torch
+
+    found = state_dict(model.net)
+    write_torch(path, found)
+    whose = f"{found.model} in {found.library}" if found.model else "kitnet, as no library has the network"
+    say(f"{path}: {len(found.arrays)} arrays by the names of {whose}")
 
 
 def _samples(run: str, model: Model) -> Samples:

@@ -7,9 +7,9 @@ from kitnet.layers import Dropout, Linear, LocalResponseNorm, MaxPool, MeanPool,
 from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Published, erratum
-from kitnet.zoo.parts import Piece, concat, conv, named, network, side
+from kitnet.zoo.parts import Piece, concat, conv, named, network, rectified, side
 from kitnet.zoo.recipe import Recipe
-from kitnet.zoo.sources import FIELD_BY_HAND
+from kitnet.zoo.sources import FIELD_BY_HAND, TORCHVISION
 
 SOURCE = (
     "Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich: Going deeper with "
@@ -136,3 +136,51 @@ def googlenet(width: int = 64, size: int = 224) -> Net:
     ]
     top = [modules("5a", "5b"), MeanPool(size // 32), Dropout(0.4), Linear(1000)]
     return network((size, size, 3), first, second, third, fourth, top)
+
+
+def normed_inception(name: str, width: int) -> Piece:
+    """With norms, and 3x3 windows in the place of 5x5."""
+    one, before3, three, before5, five, behind = (filters * width // 64 for filters in MODULES[name])
+    branches = concat(
+        rectified(1, one),
+        [rectified(1, before3), rectified(3, three)],
+        [rectified(1, before5), rectified(3, five)],
+        [MaxPool(3, 1, "same"), rectified(1, behind)],
+    )
+    return named(f"inception{name}", branches)
+
+
+@model(
+    "googlenet:bn",
+    "GoogLeNet with batch norms, as torchvision has it",
+    source=SOURCE,
+    year=2015,
+    claims={f"{TORCHVISION}, googlenet": {"parameters": 13_004_888, "main parameters": 6_624_904}},
+    differences=(
+        "Every convolution has a norm in the place of its bias, and there is no response normalisation.",
+        "The branches of 5x5 filters have 3x3 ones: an oversight in the file that torchvision's weights "
+        "came from.",
+        "The heads in the midst read means of 4x4 parts; the last pool has windows of 2x2.",
+    ),
+    recipe=Recipe(rate=0.01, batch=32, epochs=60),
+)
+def googlenet_bn(width: int = 64, size: int = 224) -> Net:
+    w = width
+
+    def head(name: str) -> Piece:
+        pool = MeanPool(regions=4)
+        return named(
+            name, side(name, pool, rectified(1, 2 * w), [Linear(16 * w), Relu(), Dropout(0.7)], Linear(1000))
+        )
+
+    def modules(*names: str) -> list[Piece]:
+        return [normed_inception(name, w) for name in names]
+
+    pool = MaxPool(3, 2, on_misfit="ceil")
+    stem = [rectified(7, w, 2), pool, rectified(1, w), rectified(3, 3 * w), pool]
+    fourth = [
+        *(modules("4a"), head("aux1"), modules("4b", "4c", "4d")),
+        *(head("aux2"), modules("4e"), MaxPool(2, 2, on_misfit="ceil")),
+    ]
+    top = [modules("5a", "5b"), MeanPool(size // 32), Dropout(0.2), Linear(1000)]
+    return network((size, size, 3), stem, modules("3a", "3b"), pool, fourth, top)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from kitnet.layers import Dropout, Linear, MaxPool, MeanPool, Relu
+from kitnet.layers import BatchNorm, Dropout, Linear, MaxPool, MeanPool, Relu
 from kitnet.net import Net
 from kitnet.zoo.card import model
 from kitnet.zoo.claim import About, Claims, Published, erratum
@@ -31,20 +31,27 @@ vgg_model = partial(model, source=SOURCE, year=2015, recipe=RECIPE)
 
 
 def vgg(
-    depths: tuple[int, ...], *, last: int = 3, width: int = 64, size: int = 224, units: int = 4096
+    depths: tuple[int, ...],
+    *,
+    last: int = 3,
+    width: int = 64,
+    size: int = 224,
+    units: int = 4096,
+    normed: bool = False,
 ) -> Net:
     """Five stages of so many convolutions and a pool each, then three fully connected layers; the last
-    windows of the last three stages have `last` places a side."""
+    windows of the last three stages have `last` places a side. `normed`: a norm behind each convolution."""
     hidden = repeated(2, Linear(units), Relu(), Dropout())
-    return network((size, size, 3), stages(depths, last, width), hidden, Linear(1000))
+    return network((size, size, 3), stages(depths, last, width, normed), hidden, Linear(1000))
 
 
-def stages(depths: tuple[int, ...], last: int, width: int) -> list[Piece]:
+def stages(depths: tuple[int, ...], last: int, width: int, normed: bool = False) -> list[Piece]:
     parts: list[Piece] = []
     for i, depth in enumerate(depths):
         filters = min(8, 2**i) * width
         runs = [(depth, 3)] if last == 3 or i < 2 else [(depth - 1, 3), (1, last)]
-        layers = [repeated(times, conv(window, filters), Relu()) for times, window in runs]
+        norm = [BatchNorm()] if normed else []
+        layers = [repeated(times, conv(window, filters), *norm, Relu()) for times, window in runs]
         parts.append(named(f"stage{i + 1}", layers, MaxPool(2)))
     return parts
 
@@ -190,3 +197,46 @@ def vgg16_pooled(width: int = 64, size: int = 224) -> Net:
 )
 def vgg19(width: int = 64, size: int = 224, units: int = 4096) -> Net:
     return vgg((2, 2, 4, 4, 4), width=width, size=size, units=units)
+
+
+NORMED = ("A batch norm stands behind every convolution, which keeps its bias, as torchvision has it.",)
+
+
+@vgg_model(
+    "vgg11:bn",
+    "VGG-11 with batch norms",
+    claims={f"{TORCHVISION}, vgg11_bn": {"parameters": 132_868_840}},
+    differences=NORMED,
+)
+def vgg11_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
+    return vgg((1, 1, 2, 2, 2), width=width, size=size, units=units, normed=True)
+
+
+@vgg_model(
+    "vgg13:bn",
+    "VGG-13 with batch norms",
+    claims={f"{TORCHVISION}, vgg13_bn": {"parameters": 133_053_736}},
+    differences=NORMED,
+)
+def vgg13_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
+    return vgg((2, 2, 2, 2, 2), width=width, size=size, units=units, normed=True)
+
+
+@vgg_model(
+    "vgg16:bn",
+    "VGG-16 with batch norms",
+    claims={f"{TORCHVISION}, vgg16_bn": {"parameters": 138_365_992}},
+    differences=NORMED,
+)
+def vgg16_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
+    return vgg((2, 2, 3, 3, 3), width=width, size=size, units=units, normed=True)
+
+
+@vgg_model(
+    "vgg19:bn",
+    "VGG-19 with batch norms",
+    claims={f"{TORCHVISION}, vgg19_bn": {"parameters": 143_678_248}},
+    differences=NORMED,
+)
+def vgg19_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
+    return vgg((2, 2, 4, 4, 4), width=width, size=size, units=units, normed=True)

@@ -59,7 +59,7 @@ DATA = [
     ),
     Mutant(
         "_Machine.reduce",
-        "str(called) not in CALLS",
+        "str(called) not in self.dialect.calls",
         "False",
         "data/test_pickled.py::test_it_calls_nothing",
     ),
