@@ -102,9 +102,8 @@ def _say_or_print(json: bool, found: Imported, told: dict[str, object]) -> None:
     for line in found.match.lines():
         say_wrapped(line)
     if "file" in told:
-        say(
-            f"{told['file']}: {sum(one.size for one in found.net.weights.values()):,} parameters, and {GOLDEN} drawn golden images"
-        )
+        parameters = sum(one.size for one in found.net.weights.values())
+        say(f"{told['file']}: {parameters:,} parameters, and {GOLDEN} drawn golden images")
     else:
         say("nothing is written; name a file with -o")
 
