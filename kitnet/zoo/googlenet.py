@@ -155,7 +155,18 @@ def normed_inception(name: str, width: int) -> Piece:
     "GoogLeNet with batch norms, as torchvision has it",
     source=SOURCE,
     year=2015,
-    claims={f"{TORCHVISION}, googlenet": {"parameters": 13_004_888, "main parameters": 6_624_904}},
+    claims={
+        f"{TORCHVISION}, googlenet": {"parameters": 13_004_888, "main parameters": 6_624_904},
+        f"{TORCHVISION}, GFLOPS of its table of weights": {"main multiply-adds": About(1.5e9, 5e6)},
+        TABLE_1: {
+            "volume of inception3b": "28x28x480",
+            "volume of inception4e": "14x14x832",
+            "volume of inception5b": "7x7x1024",
+        },
+        "by hand: 75 before inception4a, 16 x 2 for each of five modules, 16, 32 x 2 for each of two": {
+            "receptive field of inception5b": 75 + 5 * 32 + 16 + 2 * 64,
+        },
+    },
     differences=(
         "Every convolution has a norm in the place of its bias, and there is no response normalisation.",
         "The branches of 5x5 filters have 3x3 ones: an oversight in the file that torchvision's weights "

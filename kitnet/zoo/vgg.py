@@ -199,13 +199,23 @@ def vgg19(width: int = 64, size: int = 224, units: int = 4096) -> Net:
     return vgg((2, 2, 4, 4, 4), width=width, size=size, units=units)
 
 
+def normed(name: str, parameters: int, multiply_adds: int, field: int) -> Claims:
+    """What torchvision's network has; norms change no size, and what convolutions multiply stays the same."""
+    return {
+        f"{TORCHVISION}, {name}": {"parameters": parameters},
+        f"{COUNTED}, of the network without norms": {"multiply-adds": multiply_adds},
+        f"{TABLE_1}, which has no norms": VOLUMES,
+        FIELD_BY_HAND: {"receptive field of stage5": field},
+    }
+
+
 NORMED = ("A batch norm stands behind every convolution, which keeps its bias, as torchvision has it.",)
 
 
 @vgg_model(
     "vgg11:bn",
     "VGG-11 with batch norms",
-    claims={f"{TORCHVISION}, vgg11_bn": {"parameters": 132_868_840}},
+    claims=normed("vgg11_bn", 132_868_840, 7_609_090_048, 150),
     differences=NORMED,
 )
 def vgg11_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
@@ -215,7 +225,7 @@ def vgg11_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
 @vgg_model(
     "vgg13:bn",
     "VGG-13 with batch norms",
-    claims={f"{TORCHVISION}, vgg13_bn": {"parameters": 133_053_736}},
+    claims=normed("vgg13_bn", 133_053_736, 11_308_466_176, 156),
     differences=NORMED,
 )
 def vgg13_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
@@ -225,7 +235,7 @@ def vgg13_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
 @vgg_model(
     "vgg16:bn",
     "VGG-16 with batch norms",
-    claims={f"{TORCHVISION}, vgg16_bn": {"parameters": 138_365_992}},
+    claims=normed("vgg16_bn", 138_365_992, 15_470_264_320, 212),
     differences=NORMED,
 )
 def vgg16_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
@@ -235,7 +245,7 @@ def vgg16_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
 @vgg_model(
     "vgg19:bn",
     "VGG-19 with batch norms",
-    claims={f"{TORCHVISION}, vgg19_bn": {"parameters": 143_678_248}},
+    claims=normed("vgg19_bn", 143_678_248, 19_632_062_464, 268),
     differences=NORMED,
 )
 def vgg19_bn(width: int = 64, size: int = 224, units: int = 4096) -> Net:
