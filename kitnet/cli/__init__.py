@@ -34,6 +34,7 @@ app = App(
 COMMANDS = {
     "train": "Train a network; without arguments LeNet-5 on the digits that come with kitnet.",
     "studio": "Train a network and look inside it, on a page in a browser of this machine.",
+    "lesson": "The book: chapters that compute every number that they tell, and exercises.",
     "evaluate": "Loss and accuracy of a trained model on test images.",
     "predict": "What a trained model sees on images.",
     "serve": "A trained model over HTTP: images in, classes out.",
@@ -57,8 +58,9 @@ COMMANDS = {
     "attribute": "What in a picture the answer of a network comes from.",
     "convolve": "A photograph through a filter.",
 }
+GROUPS = {"import": "imports:imports", "lesson": "lesson:lesson"}  # with commands of their own
 for name, sentence in COMMANDS.items():  # each imported when it is called
-    whole = "imports:imports" if name == "import" else f"{name.replace('-', '_')}:command"
+    whole = GROUPS.get(name, f"{name.replace('-', '_')}:command")
     app.command(f"kitnet.cli.{whole}", name=name, help=sentence)
 
 
