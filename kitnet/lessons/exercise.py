@@ -57,10 +57,9 @@ class Function:
 
 def numbers(answer: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     """'3, 0 1' or '10x16', a number, or an array of them. Raises KitnetError."""
-    if isinstance(answer, str):
-        answer = re.split(r"[\s,;x×]+", answer.strip(" []()"))
+    words = re.split(r"[\s,;x×]+", answer.strip(" []()")) if isinstance(answer, str) else answer
     try:
-        given = np.ravel(np.asarray(answer)).astype(np.float64)
+        given = np.ravel(np.asarray(words)).astype(np.float64)
     except (TypeError, ValueError):
         given = np.array([np.nan])
     if not given.size or not np.isfinite(given).all():

@@ -26,6 +26,15 @@ WINDOW: Answers = [
     (cosine, np.dot),
 ]
 
+CONVOLUTION: Answers = [
+    ("4 13 22 15", "5 14 23 12"),
+    ("14 23", "13 22"),
+    ("92 100 108", "91 100 109"),
+    ("11 13 7 14", "9 17 8 11"),
+    (np.convolve, lambda f, g: np.correlate(f, g, "full")),
+]
+
 ANSWERS: dict[str, Answers] = {
     "01-window": WINDOW,
+    "02-convolution": CONVOLUTION,
 }
