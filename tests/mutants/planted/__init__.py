@@ -14,6 +14,7 @@ from planted.kernels import KERNELS
 from planted.laboratory import LABORATORY
 from planted.layers import LAYERS
 from planted.ledger import LEDGER
+from planted.lessons import LESSONS
 from planted.looking import LOOKING
 from planted.lower import LOWER
 from planted.native import NATIVE
@@ -74,4 +75,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "inside": INSIDE,
     "giving input": GIVING_INPUT,
     "onnx files": ONNX_FILES,
+    "lessons": LESSONS,
 }

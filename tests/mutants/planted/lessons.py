@@ -1,0 +1,10 @@
+"""A formula broken in one place for each chapter of the book, which then says something else."""
+
+from mutant import Mutant
+
+BOOK = "lessons/test_chapters.py::test_texts_say_what_the_cells_print"
+
+LESSONS = [
+    Mutant("normalised_correlation", "np.sqrt(seen)", "seen", f"{BOOK}[01-window]"),
+    Mutant("half_turn", "tuple(range(w.ndim - 2))", "(0,)", f"{BOOK}[02-convolution]"),
+]
