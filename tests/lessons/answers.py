@@ -34,7 +34,28 @@ CONVOLUTION: Answers = [
     (np.convolve, lambda f, g: np.correlate(f, g, "full")),
 ]
 
+
+def places(W: int, F: int, P: int, S: int) -> int:
+    left = W - F + 2 * P
+    return left // S + 1 if left >= 0 and left % S == 0 else 0
+
+
+def correlate(x: Any, w: Any) -> Any:
+    windows = np.lib.stride_tricks.sliding_window_view(np.array(x), np.shape(w))
+    return np.einsum("ijrs,rs", windows, np.array(w))
+
+
+TWO_DIMENSIONS: Answers = [
+    ("55x55x96", "54x54x96"),
+    (str(11 * 11 * 3 * 96), str(11 * 11 * 96)),
+    ("32", "33"),
+    ("13", "15"),
+    (places, lambda W, F, P, S: (W - F + 2 * P) // S + 1),
+    (correlate, lambda x, w: correlate(x, np.rot90(w, 2))),
+]
+
 ANSWERS: dict[str, Answers] = {
     "01-window": WINDOW,
     "02-convolution": CONVOLUTION,
+    "03-two-dimensions": TWO_DIMENSIONS,
 }

@@ -7,4 +7,7 @@ BOOK = "lessons/test_chapters.py::test_texts_say_what_the_cells_print"
 LESSONS = [
     Mutant("normalised_correlation", "np.sqrt(seen)", "seen", f"{BOOK}[01-window]"),
     Mutant("half_turn", "tuple(range(w.ndim - 2))", "(0,)", f"{BOOK}[02-convolution]"),
+    Mutant(
+        "rule", "whole + 1 + left / one.stride", "whole + left / one.stride", f"{BOOK}[03-two-dimensions]"
+    ),
 ]
