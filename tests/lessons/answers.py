@@ -54,8 +54,22 @@ TWO_DIMENSIONS: Answers = [
     (correlate, lambda x, w: correlate(x, np.rot90(w, 2))),
 ]
 
+
+def band(w: Any, n: int) -> Any:
+    return [[0] * i + list(w) + [0] * (n - len(w) - i) for i in range(n - len(w) + 1)]
+
+
+SHARING: Answers = [
+    (str((5 * 5 * 16 + 1) * 32), str(5 * 5 * 16 * 32)),
+    (str(24 * 24 * 32 * 5 * 5 * 16), str(28 * 28 * 32 * 5 * 5 * 16)),
+    (str(24 * 24 * 32 * 5 * 5 * 16), str(5 * 5 * 16 * 32)),
+    (lambda H, W, D, F, K: (F * F * D + 1) * K, lambda H, W, D, F, K: F * F * D * K),
+    (band, lambda w, n: np.transpose(band(w, n))),
+]
+
 ANSWERS: dict[str, Answers] = {
     "01-window": WINDOW,
     "02-convolution": CONVOLUTION,
     "03-two-dimensions": TWO_DIMENSIONS,
+    "04-sharing": SHARING,
 }

@@ -10,4 +10,10 @@ LESSONS = [
     Mutant(
         "rule", "whole + 1 + left / one.stride", "whole + left / one.stride", f"{BOOK}[03-two-dimensions]"
     ),
+    Mutant(
+        "Convolution.connections",
+        "each * math.prod(self.output_shape(*x)[:-1])",
+        "each",
+        f"{BOOK}[04-sharing]",
+    ),
 ]
