@@ -67,9 +67,24 @@ SHARING: Answers = [
     (band, lambda w, n: np.transpose(band(w, n))),
 ]
 
+
+def pooled(x: Any, F: int, pool: Any = np.max) -> Any:
+    blocks = np.reshape(x, (len(x) // F, F, len(x[0]) // F, F))
+    return pool(blocks, axis=(1, 3))
+
+
+POOLING: Answers = [
+    ("4 6 8 5", "4 2 8 1"),
+    ("2.5 2 2 2", "10 8 8 8"),
+    ("27x27x96", "28x28x96"),
+    ("6", "3"),
+    (pooled, lambda x, F: pooled(x, F, np.mean)),
+]
+
 ANSWERS: dict[str, Answers] = {
     "01-window": WINDOW,
     "02-convolution": CONVOLUTION,
     "03-two-dimensions": TWO_DIMENSIONS,
     "04-sharing": SHARING,
+    "05-pooling": POOLING,
 }

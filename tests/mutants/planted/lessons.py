@@ -16,4 +16,5 @@ LESSONS = [
         "each",
         f"{BOOK}[04-sharing]",
     ),
+    Mutant("MeanPool._counts", "inside(axes)", "inside(axes) + 1", f"{BOOK}[05-pooling]"),
 ]
