@@ -81,10 +81,41 @@ POOLING: Answers = [
     (pooled, lambda x, F: pooled(x, F, np.mean)),
 ]
 
+
+def sigmoid(z: Any) -> Any:
+    return 1 / (1 + np.exp(-np.asarray(z, float)))
+
+
+def by_nudges(x: Any, y: Any, V: Any, b: Any, U: Any, c: Any) -> Any:
+    """dC/dV by trying, with cross-entropy."""
+    V, y, found = np.array(V, float), np.array(y, float), np.zeros(np.shape(V))
+
+    def cost() -> float:
+        a = sigmoid(sigmoid(x @ V + b) @ np.array(U) + c)
+        return float(-(y * np.log(a) + (1 - y) * np.log(1 - a)).sum())
+
+    for place in np.ndindex(*V.shape):
+        V[place] += 1e-5
+        more = cost()
+        V[place] -= 2e-5
+        found[place] = (more - cost()) / 2e-5
+        V[place] += 1e-5
+    return found
+
+
+RESIDUALS: Answers = [
+    ("-0.125", "-0.5"),
+    (str((sigmoid(2) ** 2 * (1 - sigmoid(2))).round(5)), str(sigmoid(2).round(3))),
+    (str(sigmoid(2).round(3)), "0.092"),
+    (lambda z, y: sigmoid(z) - np.array(y), lambda z, y: (sigmoid(z) - np.array(y)) * sigmoid(z)),
+    (by_nudges, lambda *given: by_nudges(*given) * 2),
+]
+
 ANSWERS: dict[str, Answers] = {
     "01-window": WINDOW,
     "02-convolution": CONVOLUTION,
     "03-two-dimensions": TWO_DIMENSIONS,
     "04-sharing": SHARING,
     "05-pooling": POOLING,
+    "06-residuals": RESIDUALS,
 }

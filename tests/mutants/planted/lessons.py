@@ -17,4 +17,5 @@ LESSONS = [
         f"{BOOK}[04-sharing]",
     ),
     Mutant("MeanPool._counts", "inside(axes)", "inside(axes) + 1", f"{BOOK}[05-pooling]"),
+    Mutant("SigmoidCrossEntropy.backward", "sigmoid(z) - t", "t - sigmoid(z)", f"{BOOK}[06-residuals]"),
 ]
