@@ -111,6 +111,15 @@ RESIDUALS: Answers = [
     (by_nudges, lambda *given: by_nudges(*given) * 2),
 ]
 
+
+FORMULAS: Answers = [
+    ("1 2 10 20", "2 1 20 10"),
+    ("31 42", "42 31"),
+    ("11", "1"),
+    (np.convolve, lambda dy, w: np.correlate(dy, w, "full")),
+    (correlate, lambda x, dy: correlate(x, np.rot90(dy, 2))),
+]
+
 ANSWERS: dict[str, Answers] = {
     "01-window": WINDOW,
     "02-convolution": CONVOLUTION,
@@ -118,4 +127,5 @@ ANSWERS: dict[str, Answers] = {
     "04-sharing": SHARING,
     "05-pooling": POOLING,
     "06-residuals": RESIDUALS,
+    "07-three-formulas": FORMULAS,
 }

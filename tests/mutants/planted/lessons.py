@@ -18,4 +18,10 @@ LESSONS = [
     ),
     Mutant("MeanPool._counts", "inside(axes)", "inside(axes) + 1", f"{BOOK}[05-pooling]"),
     Mutant("SigmoidCrossEntropy.backward", "sigmoid(z) - t", "t - sigmoid(z)", f"{BOOK}[06-residuals]"),
+    Mutant(
+        "Convolution.backward",
+        "dy.sum(tuple(range(dy.ndim - 1)))",
+        "dy.mean(tuple(range(dy.ndim - 1)))",
+        f"{BOOK}[07-three-formulas]",
+    ),
 ]
