@@ -120,6 +120,28 @@ FORMULAS: Answers = [
     (correlate, lambda x, dy: correlate(x, np.rot90(dy, 2))),
 ]
 
+
+def spread(dy: Any, F: int) -> Any:
+    return np.kron(np.array(dy, float), np.ones((F, F))) / F**2
+
+
+def to_the_winner(dy: Any, x: Any, F: int) -> Any:
+    x, dx = np.array(x, float), np.zeros(np.shape(x))
+    for i, j in np.ndindex(*np.shape(dy)):
+        block = x[i * F : i * F + F, j * F : j * F + F]
+        row, column = np.unravel_index(block.argmax(), block.shape)
+        dx[i * F + row, j * F + column] = dy[i][j]
+    return dx
+
+
+LENET_BACK: Answers = [
+    ("0 0 0 0 1 0 2 0 3 0 0 0 0 0 0 4", "0 0 0 0 4 0 6 0 8 0 0 0 0 0 0 5"),
+    ("0.25 0.25 0.5 0.5", "1 1 2 2"),
+    (str(14 * 14 * 6 * 5), str(14 * 14 * 6 * 4)),
+    (spread, lambda dy, F: spread(dy, F) * F**2),
+    (to_the_winner, lambda dy, x, F: spread(dy, F)),
+]
+
 ANSWERS: dict[str, Answers] = {
     "01-window": WINDOW,
     "02-convolution": CONVOLUTION,
@@ -128,4 +150,5 @@ ANSWERS: dict[str, Answers] = {
     "05-pooling": POOLING,
     "06-residuals": RESIDUALS,
     "07-three-formulas": FORMULAS,
+    "08-lenet-back": LENET_BACK,
 }

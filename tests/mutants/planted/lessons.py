@@ -24,4 +24,5 @@ LESSONS = [
         "dy.mean(tuple(range(dy.ndim - 1)))",
         f"{BOOK}[07-three-formulas]",
     ),
+    Mutant("Subsampling.backward", "dy * sums(x, axes)", "dy * x[:, ::2, ::2]", f"{BOOK}[08-lenet-back]"),
 ]
