@@ -34,7 +34,6 @@ app = App(
 COMMANDS = {
     "train": "Train a network; without arguments LeNet-5 on the digits that come with kitnet.",
     "studio": "Train a network and look inside it, on a page in a browser of this machine.",
-    "lesson": "The book: chapters that compute every number that they tell, and exercises.",
     "evaluate": "Loss and accuracy of a trained model on test images.",
     "predict": "What a trained model sees on images.",
     "serve": "A trained model over HTTP: images in, classes out.",
@@ -44,6 +43,7 @@ COMMANDS = {
     "explain": "How the engine computes each layer of a network, and why not in another way.",
     "layers": "The words of the language; of one word all that is known.",
     "models": "The networks that can be called by name.",
+    "lesson": "The book: chapters that compute every number that they tell, and exercises.",
     "data": "What a data set is made of: classes, sizes, mean and deviation, broken files, duplicates.",
     "report": "One HTML page about training runs.",
     "export": "A trained model in a form that needs no kitnet.",

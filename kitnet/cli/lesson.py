@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 from rich.markdown import Markdown
-from rich.syntax import Syntax
 from rich.text import Text
 
 from kitnet.base.error import KitnetError, cut, shorten
@@ -69,11 +68,8 @@ def command(number: Whole | None = None, /, *, lang: Language = "en", all: bool 
 
 def _print_code(part: Code) -> None:
     say("")
-    if out.is_terminal:
-        out.print(Syntax(part.code, "python", background_color="default"), soft_wrap=True)
-    else:
-        for line in part.code.splitlines():
-            say(f"    {line}" if line else "")
+    for line in part.code.splitlines():
+        out.print(Text(f"    {line}" if line else "", "cyan"), soft_wrap=True)
     say("")
 
 
