@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
-from rich.markdown import Markdown
 from rich.text import Text
 
 from kitnet.base.error import KitnetError, cut, shorten
 from kitnet.cli.flags import Whole
+from kitnet.cli.markdown_text import MarkdownText
 from kitnet.cli.own_layers import run_own
 from kitnet.cli.screen import FAILED, out, say
 from kitnet.lessons import Code, Exercise, Prose, chapter, chapters
@@ -58,7 +58,7 @@ def command(number: Whole | None = None, /, *, lang: Language = "en", all: bool 
     run, stops = one.run(), sys.stdin.isatty() and sys.stdout.isatty() and not all
     for part in one.parts(lang):
         if isinstance(part, Prose):
-            out.print(Markdown(part.text))
+            out.print(MarkdownText(part.text))
             continue
         _print_code(part)
         stops = stops and _go_on(SAID[lang]["enter"])
