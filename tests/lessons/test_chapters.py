@@ -11,6 +11,7 @@ from answers import ANSWERS
 
 from kitnet.base.error import KitnetError
 from kitnet.lessons import LANGUAGES, Chapter, Code, Function, Prose, Value, chapters
+from kitnet.lessons.__main__ import main as write
 from kitnet.lessons.chapter import BLOCK
 
 CHAPTERS = chapters()
@@ -175,3 +176,13 @@ def test_functions_are_tried() -> None:
     assert twice.wrong(lambda x: None) == "f(1) = None"
     assert twice.wrong(lambda x: x / 0) == "f(1): ZeroDivisionError: division by zero"
     assert twice.wrong(2) == "int != function"
+
+
+def test_texts_are_written_by_number(small: Chapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = "# 7. Small\n\n<!-- cell: one -->\n<!-- end -->\n"
+    for language in LANGUAGES:
+        small.place(language).write_text(before, "utf-8")
+    monkeypatch.setattr("kitnet.lessons.__main__.chapter", {7: small}.__getitem__)
+    write(["7"])
+    for language in LANGUAGES:
+        assert small.text(language) == small.written(language) != before

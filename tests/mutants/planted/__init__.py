@@ -3,6 +3,7 @@
 from mutant import Mutant
 
 from planted.base import BASE
+from planted.book import BOOK
 from planted.channels import CHANNELS
 from planted.convolutions import CONVOLUTIONS
 from planted.data import DATA
@@ -76,4 +77,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "giving input": GIVING_INPUT,
     "onnx files": ONNX_FILES,
     "lessons": LESSONS,
+    "book": BOOK,
 }
