@@ -43,6 +43,7 @@ COMMANDS = {
     "explain": "How the engine computes each layer of a network, and why not in another way.",
     "layers": "The words of the language; of one word all that is known.",
     "models": "The networks that can be called by name.",
+    "lesson": "The book: chapters that compute every number that they tell, and exercises.",
     "data": "What a data set is made of: classes, sizes, mean and deviation, broken files, duplicates.",
     "report": "One HTML page about training runs.",
     "export": "A trained model in a form that needs no kitnet.",
@@ -57,8 +58,9 @@ COMMANDS = {
     "attribute": "What in a picture the answer of a network comes from.",
     "convolve": "A photograph through a filter.",
 }
+GROUPS = {"import": "imports:imports", "lesson": "lesson:lesson"}  # with commands of their own
 for name, sentence in COMMANDS.items():  # each imported when it is called
-    whole = "imports:imports" if name == "import" else f"{name.replace('-', '_')}:command"
+    whole = GROUPS.get(name, f"{name.replace('-', '_')}:command")
     app.command(f"kitnet.cli.{whole}", name=name, help=sentence)
 
 

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from kitnet.base.error import KitnetError, cut
 
@@ -30,7 +31,7 @@ def import_layers(arguments: Sequence[str]) -> list[str]:
             raise KitnetError(
                 f"{FLAG} {cut(file)}: expected a file with layers of your own, such as {FLAG} my_layers.py"
             )
-        _run(Path(file))
+        run_own(Path(file), f"{FLAG} ")
         _imported.append(file)
     return others
 
@@ -45,10 +46,11 @@ def flags() -> list[str]:
     return [word for file in dict.fromkeys(_imported) for word in (FLAG, file)]
 
 
-def _run(file: Path) -> None:
-    """The file as a module of its name, so that a layer that is defined twice replaces itself."""
+def run_own(file: Path, flag: str = "") -> ModuleType:
+    """A file of the user's own as a module of its name, so that a layer that is defined twice replaces
+    itself. Raises KitnetError, which begins with the flag."""
     if not file.is_file():
-        raise KitnetError(f"{FLAG} {file}: there is no such file")
+        raise KitnetError(f"{flag}{file}: there is no such file")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None and spec.loader is not None  # a name that ends in .py has both
     module = importlib.util.module_from_spec(spec)
@@ -65,7 +67,8 @@ def _run(file: Path) -> None:
         line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
         where = f"{file}, line {line}" if line else str(file)
         reason = " ".join(str(error).split())
-        raise KitnetError(f"{FLAG} {where}: {type(error).__name__}: {cut(reason)}") from None
+        raise KitnetError(f"{flag}{where}: {type(error).__name__}: {cut(reason)}") from None
     finally:
         if before is not None:
             sys.modules[file.stem] = before
+    return module

@@ -216,6 +216,13 @@ def test_a_sample_is_killed(copies: SimpleQueue[Path]) -> None:
     kill(sample(SAMPLE), copies)
 
 
+@pytest.mark.slow
+def test_every_chapter_of_the_book_sees_a_broken_formula(copies: SimpleQueue[Path]) -> None:
+    seen = {mutant.test.partition("[")[2].rstrip("]") for mutant in FLOORS["lessons"]}
+    assert seen == {path.name for path in (PACKAGE / "lessons").glob("[0-9]*")}
+    kill(FLOORS["lessons"], copies)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("floor", FLOORS)
 def test_every_mutant_is_killed(copies: SimpleQueue[Path], floor: str) -> None:

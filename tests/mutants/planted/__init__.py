@@ -3,6 +3,7 @@
 from mutant import Mutant
 
 from planted.base import BASE
+from planted.book import BOOK
 from planted.channels import CHANNELS
 from planted.convolutions import CONVOLUTIONS
 from planted.data import DATA
@@ -14,6 +15,7 @@ from planted.kernels import KERNELS
 from planted.laboratory import LABORATORY
 from planted.layers import LAYERS
 from planted.ledger import LEDGER
+from planted.lessons import LESSONS
 from planted.looking import LOOKING
 from planted.lower import LOWER
 from planted.native import NATIVE
@@ -74,4 +76,6 @@ FLOORS: dict[str, list[Mutant]] = {
     "inside": INSIDE,
     "giving input": GIVING_INPUT,
     "onnx files": ONNX_FILES,
+    "lessons": LESSONS,
+    "book": BOOK,
 }

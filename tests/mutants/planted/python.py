@@ -97,7 +97,7 @@ PYTHON = [
         SKLEARN + "test_the_seed_and_the_settings_reach_training",
     ),
     Mutant(
-        "cli.own_layers:_run",
+        "cli.own_layers:run_own",
         "sys.modules[file.stem] = module",
         "None",
         OWN + "test_a_file_that_is_imported_twice_replaces_its_layers",
