@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -173,7 +174,9 @@ def meaning(fence: Fence) -> object:
     if fence.kind == "sh":
         return list(fence.commands())
     return (
-        fence.code if fence.kind or fence.mark else [line.split("   ")[0] for line in fence.code.splitlines()]
+        fence.code
+        if fence.kind or fence.mark
+        else [re.split(r"\s{2,}", line)[0] for line in fence.code.splitlines()]
     )
 
 
@@ -181,10 +184,6 @@ def meaning(fence: Fence) -> object:
 def test_translations_have_the_same_fences(page: str) -> None:
     original = page.replace("/zh/", "/").replace(".zh-CN", "")
     assert [meaning(fence) for fence in fences(page)] == [meaning(fence) for fence in fences(original)]
-
-
-def test_every_how_to_page_is_there_in_chinese() -> None:
-    assert [page.replace("/zh/", "/") for page in pages() if "/zh/" in page] == HOW_TO
 
 
 def test_unknown_flags_are_refused() -> None:
