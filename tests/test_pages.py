@@ -186,6 +186,10 @@ def test_translations_have_the_same_fences(page: str) -> None:
     assert [meaning(fence) for fence in fences(page)] == [meaning(fence) for fence in fences(original)]
 
 
+def test_every_how_to_page_is_there_in_chinese() -> None:
+    assert [page.replace("/zh/", "/") for page in pages() if "/zh/" in page] == HOW_TO
+
+
 def test_unknown_flags_are_refused() -> None:
     """So that the tests above can fail."""
     with pytest.raises(CycloptsError, match="--epoks"):
