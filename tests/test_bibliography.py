@@ -7,14 +7,21 @@ from pathlib import Path
 
 import pytest
 
+import kitnet
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs" / "site"))
 from citations import PAGE, entries, linked  # noqa: E402
 
+PACKAGE = Path(kitnet.__file__).parent
 TEXTS = "\n".join(
     path.read_text("utf-8")
-    for place in ("kitnet/**/*.py", "docs/**/*.md", "README.md", "experiments/*.md")
-    for path in sorted(ROOT.glob(place))
+    for path in [
+        *PACKAGE.rglob("*.py"),
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "README.md",
+        *(ROOT / "experiments").glob("*.md"),
+    ]
     if path != ROOT / PAGE
 )
 
