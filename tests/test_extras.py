@@ -1,4 +1,4 @@
-"""Each extra that pyproject.toml declares is used: what it installs is imported by the code that it is for."""
+"""Each extra that pyproject.toml declares is used: what it installs is imported by the code it is for."""
 
 from __future__ import annotations
 
