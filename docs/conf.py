@@ -17,7 +17,7 @@ version = release = kitnet.__version__
 extensions = ["myst_parser", "making"]
 root_doc = "docs/index"
 include_patterns = [
-    *("*.md", "docs/**.md", "kitnet/lessons/*/*.md", "results/**.md"),
+    *("*.md", "docs/**.md", "kitnet/lessons/**.md", "results/**.md"),
     *("bench/README.md", "experiments/README.md"),
 ]
 exclude_patterns = [".*", "build", "dist", "runs", "tests"]

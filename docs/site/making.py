@@ -39,6 +39,8 @@ def lessons(language: str) -> str:
     if not list(ROOT.glob(f"kitnet/lessons/*/{language}.md")):
         return ""
     pages = f"../kitnet/lessons/*/{language}"
+    if language == "en":
+        pages += "\n../kitnet/lessons/README"
     return f"```{{toctree}}\n:caption: {LESSONS[language]}\n:glob:\n:maxdepth: 1\n\n{pages}\n```"
 
 
