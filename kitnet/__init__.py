@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kitnet.net import Graph, Net, Tape, parse
     from kitnet.train import Model
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 NAMES = {
     "KitnetError": "base.error",

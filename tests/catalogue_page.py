@@ -19,17 +19,17 @@ from typing import Any
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs"
 PAGE = DOCS / "catalogue.md"
-LATER = "no part of kitnet yet"
+HEAD = ("| row | what it says | command | tests | code |", "|---:|---|---|---|---|")
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a row says, files of kitnet/ that it shows, a page that tells it, whether it is no part yet."""
+    """What a row says, a command that shows it, files of kitnet/ that it shows, a page that tells it."""
 
     says: str
+    command: str = ""
     code: tuple[str, ...] = ()
     told: str = ""
-    later: bool = False
 
 
 def parts() -> dict[str, dict[int, Row]]:
@@ -69,20 +69,29 @@ def _rows(node: ast.FunctionDef | ast.ClassDef) -> Iterator[int]:
 
 
 def page() -> str:
-    """The whole page as Markdown."""
+    """The whole page as Markdown. Raises ValueError for a row without a command, a test and a page."""
     tests = marked()
     lines = [
         "# The catalogue",
         "",
-        "What teaching material on convolutional networks describes, row by row, with the tests that compare",
-        "kitnet with its numbers, and the code that they show. `python tests/catalogue_page.py` makes this",
-        "page of the tests' marks and of [catalogue.toml](catalogue.toml).",
+        "What teaching material on convolutional networks describes, row by row, with a command that shows",
+        "it, the tests that compare kitnet with its numbers, and the code that they show. `python",
+        "tests/catalogue_page.py` makes this page of the tests' marks and of",
+        "[catalogue.toml](catalogue.toml).",
     ]
     for title, rows in parts().items():
-        lines += ["", f"## {title}", "", "| row | what it says | tests | code |", "|---:|---|---|---|"]
+        lines += ["", f"## {title}", "", *HEAD]
         for number, row in rows.items():
-            says = row.says.replace("|", "\\|")
-            lines.append(f"| {number} | {says} | {_shown(row, tests[number])} | {_code(row)} |")
+            if not (row.command or row.told or tests[number]):
+                raise ValueError(f"row {number} ({row.says}) has neither a command nor a test nor a page")
+            cells = (
+                number,
+                row.says,
+                row.command and f"`{row.command}`",
+                _shown(row, tests[number]),
+                _code(row),
+            )
+            lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -90,7 +99,7 @@ def _shown(row: Row, tests: list[tuple[str, str]]) -> str:
     links = [f"[{name}](../tests/{path})" for path, name in tests]
     if row.told:
         links.append(f"[told]({row.told})")
-    return ", ".join(links) or (LATER if row.later else "")
+    return ", ".join(links)
 
 
 def _code(row: Row) -> str:

@@ -1,42 +1,43 @@
-"""What the README and pages of docs print is true: their Python runs, the table is what
+"""What the README, in each language, and pages of docs print is true: their Python runs, the table is what
 `show` prints, the lines parse."""
 
 import re
 from pathlib import Path
 
 import pytest
+from pages import Fence, fences
 
 import kitnet
 from kitnet.cli import run
 from kitnet.layers import LAYERS
 
-ROOT = Path(__file__).parent.parent
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FENCES = FENCE.findall((ROOT / "README.md").read_text())
+READMES = ("README.md", "README.zh-CN.md")
+# The Python of README.zh-CN.md is that of README.md, by test_pages.py.
 PYTHON = [
-    (f"{page}-{i}", code)
+    fence
     for page in ("README.md", "docs/python.md", "docs/looking.md", "docs/export.md")
-    for i, (kind, code) in enumerate(FENCE.findall((ROOT / page).read_text()))
-    if kind == "python"
+    for fence in fences(page)
+    if fence.kind == "python"
 ]
 
 
-@pytest.mark.parametrize("code", [code for _, code in PYTHON], ids=[name for name, _ in PYTHON])
-def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fence", PYTHON, ids=str)
+def test_python_runs(fence: Fence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # where it saves models
     known = set(LAYERS)
     try:
-        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(fence.code, fence.page, "exec"), {"__name__": "readme"})
     finally:
         for word in set(LAYERS) - known:
             del LAYERS[word]
 
 
+@pytest.mark.parametrize("page", READMES)
 def test_show_prints_what_the_readme_says(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    (printed,) = (code for _, code in FENCES if code.startswith("$ kitnet show"))
+    (printed,) = (fence.code for fence in fences(page) if fence.code.startswith("$ kitnet show"))
     command, *lines = printed.splitlines()
     assert run(command.removeprefix("$ kitnet ").split()) == 0
     shown = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
@@ -44,8 +45,9 @@ def test_show_prints_what_the_readme_says(
     assert shown[: len(lines)] == lines
 
 
-def test_language_examples_parse() -> None:
-    (examples,) = (code for _, code in FENCES if "padding: valid (usual)" in code)
+@pytest.mark.parametrize("page", READMES)
+def test_language_examples_parse(page: str) -> None:
+    (examples,) = (fence.code for fence in fences(page) if "C3:conv5-16 table=lenet5  " in fence.code)
     heads = [re.split(r"\s{3,}", line)[0] for line in examples.splitlines()]
     assert len(heads) == 12
     bodies = {

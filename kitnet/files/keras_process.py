@@ -9,6 +9,7 @@ what is wrong with FILE is its only line, with exit status 2.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -74,9 +75,15 @@ def _limit(memory: int, seconds: int) -> None:
         import resource
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    for limit, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, seconds),
+    ):
+        with contextlib.suppress(
+            ValueError
+        ):  # a narrower one holds already, or, of memory on macOS, none can
+            resource.setrlimit(limit, (most, most))
 
 
 if __name__ == "__main__":
