@@ -11,13 +11,14 @@ import numpy as np
 
 from kitnet.base.error import KitnetError, printable, shorten
 from kitnet.base.shape import Shape
+from kitnet.base.spec import Array
 from kitnet.interop.onnx.fault import NeedsArray, OnnxError
 from kitnet.interop.onnx.reading.building import Building
 from kitnet.interop.onnx.reading.file import load_proto
 from kitnet.interop.onnx.reading.layout import Value, channels_last
 from kitnet.interop.onnx.reading.reader import Declared, File, Reading, read_graph
 from kitnet.interop.onnx.writing.proto import check_onnx
-from kitnet.interop.onnx.writing.returning import returned
+from kitnet.interop.onnx.writing.returning import golden_of, returned
 from kitnet.layers import Identity
 from kitnet.net import Net
 from kitnet.net.memory import check_memory, least_bytes
@@ -45,6 +46,22 @@ def read(source: Any, external: str | Path | None = None, memory: int | None = N
         thing = own if own is not None else _foreign(File(proto, _folder(external)), memory)
         check_memory(least_bytes((thing.net if isinstance(thing, Model) else thing).graph), memory)
     return thing
+
+
+def golden(path: str | Path, memory: int | None = None) -> tuple[Model, Array, Array]:
+    """The model of an ONNX file that kitnet wrote, its golden samples as they are before preparation, and the
+    scores (N, numbers) that it records. Raises KitnetError for any other file."""
+    check_onnx()
+    with _placed(path):
+        proto = load_proto(Path(path))
+        own = returned(proto)
+        if not isinstance(own, Model):
+            raise OnnxError(
+                "kitnet did not write this model, so that no golden images with scores are inside"
+            )
+        check_memory(least_bytes(own.net.graph), memory)
+        recorded = golden_of(proto)
+    return own, *recorded
 
 
 def net_of(thing: Model | Net) -> Net:
