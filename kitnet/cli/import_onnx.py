@@ -1,4 +1,4 @@
-"""`kitnet import FILE.onnx`: an ONNX file as a file of kitnet."""
+"""`kitnet import FILE`: an ONNX file, or a network of Caffe, as a file of kitnet."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from cyclopts import Parameter
 
 from kitnet.base.error import KitnetError, shorten
 from kitnet.base.random import stream
+from kitnet.base.shape import Shape
 from kitnet.cli.flags import Json, Memory
+from kitnet.cli.import_prototxt import ENDING, import_prototxt
 from kitnet.cli.screen import busy, print_json, say
 from kitnet.data import Preparation
 from kitnet.net import Net
+from kitnet.net.language import read_volume
 from kitnet.train import Model, save_network
 
 GOLDEN = 2  # drawn pictures by which a file is verified
@@ -20,7 +23,7 @@ MOST_NAMES = 1 << 24  # bytes of a file with the classes' names
 
 
 def command(
-    file: Annotated[Path, Parameter(help="An ONNX file.")],
+    file: Annotated[Path, Parameter(help="An ONNX file; or a .prototxt, a network as Caffe describes it.")],
     /,
     *,
     output: Annotated[
@@ -39,6 +42,10 @@ def command(
     external: Annotated[
         Path | None, Parameter(help="The folder below which tensors may lie in files of their own.")
     ] = None,
+    input: Annotated[
+        str | None,
+        Parameter(help="The input volume, such as 224x224x3, where the file leaves sizes open."),
+    ] = None,
     memory: Memory = None,
     json: Json = False,
 ) -> None:
@@ -47,7 +54,19 @@ def command(
     A file that kitnet wrote has its classes and its preparation. Others do not say how pictures are prepared:
     say it with `--mean` and `--deviation`; without them the network alone is written, which `show`, `explain`
     and `surgery` read, but `predict` does not.
+
+    Of a .prototxt, which has no weights, the network is told, and written with weights as they are drawn.
     """
+    volume = None if input is None else _volume(input)
+    if file.suffix == ENDING:
+        if (mean, deviation, classes, external) != (None,) * 4:
+            raise KitnetError(
+                f"--mean, --deviation, --classes and --external are for ONNX files; a {ENDING} has no weights"
+            )
+        if output is not None and output.exists():
+            raise KitnetError(f"{output}: it exists; give another name")
+        import_prototxt(file, output, volume, json)
+        return
     if output is None:
         raise KitnetError(f"say which file to write, such as: kitnet import {file} -o model.safetensors")
     if output.exists():
@@ -57,7 +76,7 @@ def command(
     with busy("reading"):
         from kitnet.interop.onnx import read
 
-        found = read(file, external, memory)
+        found = read(file, external, memory, volume)
     net = found.net if isinstance(found, Model) else found
     if mean is not None and deviation is not None:
         found = _prepared(found, mean, deviation)
@@ -68,6 +87,13 @@ def command(
         print_json({"file": str(output), "parameters": parameters, "holds": what})
     else:
         say(f"{output}: {parameters:,} parameters, {what}")
+
+
+def _volume(text: str) -> Shape:
+    try:
+        return read_volume(text)
+    except ValueError:
+        raise KitnetError(f"--input {shorten(text)} is no volume; write it like 224x224x3") from None
 
 
 def _write(found: Model | Net, output: Path) -> str:
