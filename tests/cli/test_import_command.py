@@ -90,8 +90,8 @@ def opened(file):
 
 def test_open_sizes_are_said_once(opened, say, refused):
     assert refused("show", "open.onnx") == (
-        "open.onnx: input 'input' leaves its sizes open; say them once, such as: kitnet import F.onnx --input "
-        "224x224x3 -o net.safetensors"
+        "open.onnx: input 'input' leaves its sizes open; say them once, such as: kitnet import F.onnx "
+        "--input 224x224x3 -o net.safetensors"
     )
     told = say("import", "open.onnx", "--input", "8x8x1", "-o", "net.safetensors").out
     assert told == "net.safetensors: 235 parameters, a network alone\n"

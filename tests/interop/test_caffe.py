@@ -232,6 +232,7 @@ def mutate(count):
     for _ in range(count):
         text = list(whole)
         for _ in range(draw.integers(1, 6)):
+            text = text or [" "]
             at, n = int(draw.integers(0, len(text))), int(draw.integers(1, 20))
             match draw.integers(0, 4):
                 case 0:
