@@ -66,7 +66,7 @@ def test_a_network_alone(file, say):
         ),
         (
             ["import", "net.onnx", "-o", "new", "--classes", "nothing"],
-            "--classes nothing: no text file that can be read; give one name a line",
+            "--classes 'nothing': no number, and no text file that can be read; give one name a line",
         ),
         (
             ["show", "none.onnx"],
@@ -126,7 +126,7 @@ def test_a_network_of_caffe(here, say, say_json, refused):
         "as 28x28x1"
     )
     assert refused("import", "a.prototxt", "--mean", "0", "--deviation", "1") == (
-        "--mean, --deviation, --classes and --external are for ONNX files; a .prototxt has no weights"
+        "a .prototxt has no weights; leave out what is said of pictures, classes and external tensors"
     )
     assert refused("import", "b.prototxt") == (
         "b.prototxt: cannot be read (No such file or directory); check the file"
