@@ -64,7 +64,15 @@ def read_onnx(source: "str | Path", **options: Any) -> Any:
     return read(source, **options)
 
 
-HANDED_DOWN["onnx"] = read_onnx
+def golden_onnx(source: "str | Path", **options: Any) -> Any:
+    """`kitnet.interop.onnx.golden`, by the same door."""
+    with IMPORTING:
+        from kitnet.interop.onnx import golden
+
+    return golden(source, **options)
+
+
+HANDED_DOWN["onnx"], HANDED_DOWN["golden onnx"] = read_onnx, golden_onnx
 
 
 def load(where: "str | Path") -> "Model":

@@ -15,7 +15,8 @@ from kitnet.files import write_whole
 from kitnet.interop import Samples, golden_samples, samples_of, web_page
 from kitnet.interop.weights import state_dict, write_torch
 from kitnet.net import Net
-from kitnet.train import Model
+from kitnet.train import Model, load_network
+from kitnet.train.model import model_file
 
 # What each form is called usually, and the flags that are for it alone.
 FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -75,13 +76,14 @@ def command(
         {"--html": html, "--onnx": onnx, "--native": native, "--torch": torch},
         {"--opset": opset, "--raw": raw or None, "--cpu": cpu, "--batch": batch},
     )
+    if form == "--torch":
+        _write_torch(load_network(model_file(run)), path)
+        return
     model = Model.load(run, memory)
     if form == "--html":
         _write_page(run, model, path)
     elif form == "--onnx":
         _write_onnx(model, path, OPSET if opset is None else opset, raw)
-    elif form == "--torch":
-        _write_torch(model, path)
     else:
         _write_native(model, path, _title(Path(run)), cpu, 1 if batch is None else batch)
 
@@ -138,19 +140,8 @@ def _write_native(model: Model, folder: Path, title: str, cpu: str | None, batch
     )
 
 
-def _export_torch(net: Net, path: Path) -> None:
-    if path.is_dir():
-        raise KitnetError(f"{path}: it is a folder; give the name of a file, such as --torch model.pth")
+def _write_torch(net: Net, path: Path) -> None:
     found = state_dict(net)
-    write_torch(path, found)
-    whose = f"{found.model} in {found.library}" if found.model else "kitnet, as no library has the network"
-    say(f"{path}: {len(found.arrays)} arrays by the names of {whose}")
-
-
-def _write_torch(model: Model, path: Path) -> None:
-    from kitnet.interop.weights import state_dict, write_torch
-
-    found = state_dict(model.net)
     write_torch(path, found)
     whose = f"{found.model} in {found.library}" if found.model else "kitnet, as no library has the network"
     say(f"{path}: {len(found.arrays)} arrays by the names of {whose}")
@@ -162,7 +153,7 @@ def _samples(run: str, model: Model) -> Samples:
         return samples_of(run, model)
     except KitnetError as error:
         remark(f"{error}; the page gets the images that the model file holds")
-        return golden_samples(run)
+        return golden_samples(model)
 
 
 def _title(run: Path) -> str:

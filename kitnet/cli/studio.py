@@ -29,7 +29,11 @@ NEEDED = ("starlette", "uvicorn", "websockets")
 
 def command(
     model: Annotated[
-        str | None, Parameter(help="A run folder to go on with, a name (see `kitnet models`), or a line.")
+        str | None,
+        Parameter(
+            help="A run folder to go on with, a name (see `kitnet models`), a line, or a "
+            "model file or an ONNX file, with whose weights it begins."
+        ),
     ] = None,
     /,
     *,

@@ -45,6 +45,7 @@ from kitnet.train import (
     resume,
     train,
 )
+from kitnet.train.saved import file_to_begin_with
 from kitnet.train.target import INPUT
 
 FLAGS = {"model": "MODEL", "given": "--set"}  # of arguments that are called otherwise
@@ -66,8 +67,8 @@ def command(
     Parameters
     ----------
     model
-        A name (see `kitnet models`) or a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10';
-        layers of your own need --import FILE.py.
+        A name (see `kitnet models`), a line such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10', or a
+        model file or an ONNX file, with whose weights it begins; layers of your own need --import FILE.py.
     resume
         A run folder: go on where it was stopped; only --epochs may be given with it.
     """
@@ -93,8 +94,8 @@ def concrete(
     model: str = Settings.model, input: str | None = None, given: Sequence[str] = (), **others: Any
 ) -> Settings:
     """The settings with the network that comes of another input and of what a line leaves open."""
-    if input is None and not given:
-        return Settings(model=model, **others)
+    if not given and (input is None or file_to_begin_with(model) is not None):
+        return Settings(model=model, input=input, **others)
     net, card = read_network(model, input, on_misfit=others.get("on_misfit"), given=given)
     if card is None:
         return Settings(model=str(net), **others)

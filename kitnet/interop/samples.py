@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.data import Preparation, renumbered
 from kitnet.train import Model
@@ -42,7 +43,7 @@ def samples_of(where: str | Path, model: Model) -> Samples:
     """Of a run folder images of its test part, or of its validation part where its data have no other, evenly
     picked; of a model file those that it holds. Raises KitnetError where the data of a run cannot be read."""
     if not Path(where).is_dir():
-        return golden_samples(where)
+        return golden_samples(model)
     _, settings = RunFolder.open(where)
     name, part = held_out(settings)
     source = renumbered(part, model.classes) if model.classes else part  # one that gives its input has none
@@ -52,9 +53,11 @@ def samples_of(where: str | Path, model: Model) -> Samples:
     return Samples([*images], called, name, source.name)
 
 
-def golden_samples(where: str | Path) -> Samples:
-    """The golden images of a model file, or of the best model of a run."""
-    images, _ = Model.golden(where)
+def golden_samples(model: Model) -> Samples:
+    """The golden images of a model file, or of the best model of a run. Raises KitnetError."""
+    images = model.examples
+    if images is None:
+        raise KitnetError("the model knows no images to be checked by; save it with some, and load the file")
     return Samples([*images], [""] * len(images))
 
 

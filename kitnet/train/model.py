@@ -29,7 +29,15 @@ from kitnet.net.objective import Losses, class_numbers, one_hot, scores_of
 from kitnet.net.weighted_losses import read_losses, write_losses
 from kitnet.train.events import Event
 from kitnet.train.given import batches_of, source_of
-from kitnet.train.model_file import ONNX, Auxiliary, Contents, prepared_onnx, read_model, write_model
+from kitnet.train.model_file import (
+    ONNX,
+    Auxiliary,
+    Contents,
+    golden_onnx,
+    prepared_onnx,
+    read_model,
+    write_model,
+)
 from kitnet.train.prediction import most_probable
 from kitnet.train.target import CLASSES, INPUT, loss_for_input, others_for_input, target_of
 from kitnet.zoo import MODELS
@@ -345,8 +353,8 @@ class Model:
     def golden(cls, where: str | Path) -> tuple[Array, Array]:
         """The golden images of a model file, uint8 (N, h, w, c), and the scores that it records. Raises
         ModelFileError."""
-        found = read_model(model_file(where), None)
-        return found.images, found.scores
+        _, images, scores = cls._recorded(model_file(where), None)
+        return images, scores
 
     @classmethod
     def verify(cls, where: str | Path, memory: int | None = None) -> tuple[int, float]:
@@ -356,16 +364,23 @@ class Model:
         Raises ModelFileError when the file is damaged or the scores are not those that it records.
         """
         path = model_file(where)
-        found = read_model(path, memory)
-        scores = cls._of(found)._golden_scores(found.images)
-        difference = float(np.abs(scores - found.scores).max())
-        if not difference <= CLOSE * float(np.abs(found.scores).max()):
+        model, images, recorded = cls._recorded(path, memory)
+        difference = float(np.abs(model._golden_scores(images) - recorded).max())
+        if not difference <= CLOSE * float(np.abs(recorded).max()):
             raise ModelFileError(
                 f"{path}: its golden images give scores that differ by {difference:.3g} from the recorded "
                 "ones; "
                 "train or export it again"
             )
-        return len(found.images), difference
+        return len(images), difference
+
+    @classmethod
+    def _recorded(cls, path: Path, memory: int | None) -> tuple[Model, Array, Array]:
+        """The model of a file, its golden images, and the scores that it records. Raises ModelFileError."""
+        if path.suffix == ONNX:
+            return golden_onnx(path, memory)
+        found = read_model(path, memory)
+        return cls._of(found), found.images, found.scores
 
 
 def _read(net: Net | str) -> tuple[Net, str]:

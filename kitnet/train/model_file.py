@@ -127,6 +127,15 @@ def prepared_onnx(path: Path, memory: int | None = None) -> Any:
     return found
 
 
+def golden_onnx(path: Path, memory: int | None = None) -> Any:
+    """The model of an ONNX file that kitnet wrote, its golden images and the scores that it records. Raises
+    ModelFileError."""
+    try:
+        return HANDED_DOWN["golden onnx"](path, memory=memory)
+    except KitnetError as error:
+        raise ModelFileError(str(error)) from None
+
+
 def is_model(path: str | Path) -> bool:
     """Whether a file holds a model of images, not a network alone. Raises ModelFileError."""
     path = Path(path)

@@ -25,13 +25,16 @@ from kitnet.net.weighted_losses import write_losses
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED
 from kitnet.optim.words import numbers_of, read_rule
+from kitnet.surgery.sliding import resizing
 from kitnet.train.changes import Changes
 from kitnet.train.checkpoint import Progress, Training
 from kitnet.train.events import EpochEnded
 from kitnet.train.folder import absolute
 from kitnet.train.metrics import Score, told, told_parts
 from kitnet.train.model import GOLDEN, Model
+from kitnet.train.model_file import load_network
 from kitnet.train.recipe import FLAGS, USUAL_DATA, complete, rule_of, usual
+from kitnet.train.saved import file_to_begin_with
 from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
 from kitnet.train.start import begin_from, with_classes
@@ -75,6 +78,9 @@ class Run:
     def of(cls, settings: Settings) -> Run:
         """The run that is told of. Raises KitnetError where the parts of it do not fit each other."""
         net, card, of_recipe = network(settings.model, settings.on_misfit, settings.input)
+        file = file_to_begin_with(settings.model)
+        if file is not None:
+            settings = replace(settings, model=absolute(str(file)), weights=settings.weights or str(file))
         name = card.name if of_recipe is None else settings.model
         if card.name not in MODELS and target_of(net, settings.target) == INPUT:
             card = replace(card, recipe=FOR_INPUT)
@@ -95,12 +101,15 @@ class Run:
         target, note = target_of(net, settings.target), ""
         if target == CLASSES:
             classes = len(parts.train.classes)
-            net, note = with_classes(net, classes, parts.train.name, replaces=card.name in MODELS)
+            replaces = card.name in MODELS or file is not None
+            net, note = with_classes(net, classes, parts.train.name, replaces)
         model = Model(net, settings.loss, target=target)
+        # what is no name of the zoo is a line with nothing left open, or a file whose graph has none
+        is_named = card.name in MODELS or (file is not None and net.body is None)
         settings = replace(
             settings,
-            model=settings.model if card.name in MODELS else str(net),  # a line with nothing left open
-            input=settings.input if card.name in MODELS else None,
+            model=settings.model if is_named else str(net),
+            input=settings.input if is_named else None,
             data=data if data in NAMES else absolute(data),
             data_dir=None if settings.data_dir is None else absolute(settings.data_dir),
             weights=None if settings.weights is None else absolute(settings.weights),
@@ -311,14 +320,22 @@ def updates(settings: Settings, loader: Loader) -> int:
 def network(
     model: str, on_misfit: str | None = None, input: str | None = None
 ) -> tuple[Net, Card, str | None]:
-    """The name of a model or a recipe, or a line, perhaps with another input -> the network, a card, for a
-    line one with the usual numbers, and the data set of the recipe."""
+    """The name of a model or a recipe, a line, or a model file, perhaps with another input -> the network,
+    without weights, a card, for a line or a file one with the usual numbers, and the data set of the
+    recipe."""
     try:
         volume = None if input is None else read_volume(input)
     except ValueError:
         raise KitnetError(f"--input {shorten(input)} is no volume; write it like 32x32x3") from None
     if "->" in model or "→" in model:
         net = parse(model, input=volume, on_misfit=on_misfit)
+        return net, Card("net", "", lambda: net), None
+    file = file_to_begin_with(model)
+    if file is not None:
+        if on_misfit is not None:
+            raise KitnetError(f"--on-misfit is for names and lines; {shorten(model)} is a saved model")
+        saved = load_network(file)
+        net = Net(saved.graph, saved.body) if volume is None else resizing(saved.graph, volume).net
         return net, Card("net", "", lambda: net), None
     card, data = find_recipe(model)
     net = card.build() if volume is None else parse(card.line, input=volume, on_misfit=on_misfit)
@@ -327,8 +344,10 @@ def network(
 
 def own_rule_card(model: str) -> Card | None:
     """The card of a network that learns without gradients."""
-    card = None if "->" in model or "→" in model else find_recipe(model)[0]
-    return card if card is not None and card.learn is not None else None
+    if "->" in model or "→" in model or file_to_begin_with(model) is not None:
+        return None
+    card = find_recipe(model)[0]
+    return card if card.learn is not None else None
 
 
 def _check_goals(model: Model, train: Source) -> None:

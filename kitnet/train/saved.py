@@ -9,6 +9,8 @@ from kitnet.train.model import model_file
 from kitnet.train.model_file import ONNX
 from kitnet.zoo import ALIASES, MODELS, RECIPES
 
+ENDINGS = (".safetensors", ONNX)  # of the names of model files
+
 
 def saved_model(model: str) -> Path | None:
     """The model file that is meant, where it is no line and no name of the zoo. Raises KitnetError."""
@@ -18,10 +20,17 @@ def saved_model(model: str) -> Path | None:
         there = Path(model).exists()
     except (OSError, ValueError):  # a name that no file can have
         return None
-    is_file = model.endswith((".safetensors", ONNX))
+    is_file = model.endswith(ENDINGS)
     if "/" in model and not there and not is_file:
         raise KitnetError(
             f"{shorten(model)}: no such run folder or model file, no name of `kitnet models`, and no line "
             "such as '28x28x1 -> conv5-6 -> tanh -> maxpool2 -> fc10'"
         )
     return model_file(model) if there or is_file else None
+
+
+def file_to_begin_with(model: str) -> Path | None:
+    """The model file that a new run is to begin with, by its name; a run folder goes on by itself. Raises
+    ModelFileError where there is none."""
+    is_file = model.endswith(ENDINGS) and "->" not in model and "→" not in model
+    return model_file(model) if is_file else None

@@ -27,7 +27,7 @@ def with_classes(net: Net, classes: int, data: str, replaces: bool) -> tuple[Net
         besides = ", or let it give its input with --target input" if _may_give_input(net) else ""
         raise KitnetError(f"{ends}; end it with fc{classes}{besides}")
     other = heading(net.graph, f"fc{classes}").net
-    gone = [name for name in net.outputs if name not in other.outputs]
+    gone = [name for name in [*net.outputs][1:] if name not in other.outputs]
     return other, f"{ends}: fc{classes} is in the place of its last layer" + (
         f", and {', '.join(gone)} are left out" if gone else ""
     )

@@ -82,7 +82,7 @@ def test_what_is_refused(refused, weights):
         "--prepare says mean and deviation; leave out --mean and --deviation"
     )
     assert refused(*write, "--mean", "0,x", "--deviation", "1") == (
-        "--mean '0,x' is no row of numbers; write it like 0.485,0.456,0.406"
+        "--mean '0,x': expected a number, or 3 with commas between"
     )
     assert refused(*command, "--classes", "0") == "--classes '0' is not possible; use 1 to 1048576"
     assert refused(*command, "--classes", "none.txt") == (

@@ -10,10 +10,12 @@ from kitnet.base.importing import attributes
 
 if TYPE_CHECKING:
     from kitnet.interop.onnx.backend import Backend
-    from kitnet.interop.onnx.reading.networks import read
+    from kitnet.interop.onnx.reading.networks import golden, read
 
-__all__ = ["Backend", "read"]
-__getattr__ = attributes(__name__, {"Backend": "backend", "read": "reading.networks"})
+__all__ = ["Backend", "golden", "read"]
+__getattr__ = attributes(
+    __name__, {"Backend": "backend", "golden": "reading.networks", "read": "reading.networks"}
+)
 
 
 def __dir__() -> list[str]:

@@ -65,7 +65,7 @@ def preparation(
 def with_red_first(net: Net) -> Net:
     """The network, which was trained on pictures whose first channel is blue, with the filters of its first
     layer for red first. Raises KitnetError where that is no convolution of three channels."""
-    first = net.graph.nodes[1]
+    first = next(node for node in net.graph.nodes if 0 in node.inputs)
     if net.input_shape[-1] != 3 or not isinstance(first.layer, Convolution) or first.layer.groups > 1:
         raise KitnetError(
             f"{first.path}: only a convolution of three channels can be turned to red first; "

@@ -235,7 +235,10 @@ HUGE = [node("ConstantOfShape", "to", "a"), node("Add", "x a")]
         (model([node("Relu", "x")], (1, 2), 27 + 2), "it has version 29 of the operators; 1 to 28 are read"),
         (
             model([node("Relu", "x")], (1, 2, "H", "W")),
-            "input 'x' leaves its sizes open; export it with fixed height and width",
+            (
+                "input 'x' leaves its sizes open; say them once, such as: kitnet import F.onnx --input "
+                "224x224x3 -o net.safetensors"
+            ),
         ),
         (
             model(HUGE, (1, 2), to=np.array([1 << 20, 1 << 20])),

@@ -33,7 +33,7 @@ def returned(made: ModelProto) -> Model | Net | None:
     """The model, or the network alone, of which `onnx_of_model` or `onnx_of_network` made this file; None
     where it was made or changed by anything else."""
     try:
-        found = told({prop.key: prop.value for prop in made.metadata_props})
+        found = told(_metadata(made))
         (opset,) = (one.version for one in made.opset_import)
         check_opset(opset)
         form, net = Form(opset, found.form == "raw"), network(found.graph)
@@ -45,6 +45,16 @@ def returned(made: ModelProto) -> Model | Net | None:
     again.producer_version = made.producer_version
     first, second = (one.SerializeToString(deterministic=True) for one in (made, again))
     return thing if first == second else None
+
+
+def golden_of(made: ModelProto) -> tuple[Array, Array]:
+    """The golden samples and the scores that the metadata of a file record. Raises KitnetError."""
+    found = told(_metadata(made)).model
+    return found["images"], found["scores"]
+
+
+def _metadata(made: ModelProto) -> dict[str, str]:
+    return {prop.key: prop.value for prop in made.metadata_props}
 
 
 def _model(net: Net, found: Told) -> Model:

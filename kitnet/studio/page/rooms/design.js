@@ -105,7 +105,8 @@ export function mount(element, studio) {
   client.ask("/models", {}).then(({ models }) => {
     for (const one of models) begin.append(h("option", { value: one.name }, `${one.name} · ${one.year} · ${one.title}`));
   });
-  text.value = kept || client.latest("run")?.line || FIRST;
+  const line = client.latest("run")?.line;
+  text.value = kept || (line?.includes("->") ? line : FIRST); // a graph of a file may have none
   read();
   return () => clearTimeout(timer);
 }

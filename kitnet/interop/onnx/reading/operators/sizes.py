@@ -8,7 +8,8 @@ from kitnet.interop.onnx.fault import AlongBatchError, UnsupportedError
 from kitnet.interop.onnx.reading.call import Call
 from kitnet.interop.onnx.reading.layout import Value, stored_as
 from kitnet.interop.onnx.reading.operators.arithmetic import add_known
-from kitnet.interop.onnx.reading.operators.shapes import by_axis, taken
+from kitnet.interop.onnx.reading.operators.selecting import taken
+from kitnet.interop.onnx.reading.operators.shapes import by_axis
 from kitnet.interop.onnx.reading.registry import reads
 from kitnet.layers import LAYERS, MeanPool
 
