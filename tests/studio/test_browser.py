@@ -41,7 +41,7 @@ def test_train_by_mouse_and_keyboard(visit):
     page.click("h2 >> nth=0")
     step(training, page, lambda: page.keyboard.press("s"))
     assert page.inner_text("#place") == "Epoch 1 of 30, step 2 of 7"
-    points = training._telling._curve.points
+    points = training.course.telling._curve.points
     assert float(page.get_attribute("#loss-now", "data-loss")) == points[-1][2]
     assert numbers(page.inner_text("#accuracy-now"))[0] == pytest.approx(100 * points[-1][3], abs=0.05)
 

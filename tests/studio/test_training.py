@@ -58,7 +58,7 @@ def test_the_curve_has_the_means_of_all_steps(make):
     training.start()
     until(lambda: training.state == "ended")
     (_, *told) = [frame["points"] for frame in [*client.take()] if frame["kind"] == "curve"] or [[]]
-    points = training._telling._curve.points
+    points = training.course.telling._curve.points
     assert told == [] and points[-1][0] == 14  # steps done
     rows = training.loop.progress.rows
     for number, row in enumerate(rows):
@@ -66,7 +66,7 @@ def test_the_curve_has_the_means_of_all_steps(make):
         assert sum(point[1] for point in some) == 100
         assert sum(p[1] * p[2] for p in some) / 100 == pytest.approx(row.train_loss, rel=1e-12)
         assert sum(p[1] * p[3] for p in some) / 100 == pytest.approx(row.train_accuracy, rel=1e-12)
-    assert [point[2] for point in training._telling._epochs.points] == [row.train_loss for row in rows]
+    assert [point[2] for point in training.course.telling._epochs.points] == [row.train_loss for row in rows]
 
 
 @pytest.mark.parametrize("engine", ["formula", "compiled"])
