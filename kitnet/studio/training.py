@@ -18,6 +18,7 @@ from kitnet.studio.probe import PICTURES
 from kitnet.studio.wishes import ANEW, BACK, STOP, Wishes
 from kitnet.train import Settings, reopen, resume, train
 from kitnet.train.changes import KINDS
+from kitnet.train.foretold import Need, foretell
 from kitnet.train.latest import followed
 from kitnet.train.loop import Loop
 from kitnet.train.start import with_classes
@@ -121,6 +122,15 @@ class Training:
             run.settings, model=line, loss=None, weights="" if fits else None, name=None
         )
         self._wishes.wish(ANEW)
+
+    def foretell(self, line: str) -> Need | None:
+        """The memory that `anew` would need for this line, which fits; None where no training is there whose
+        batch and rule it could take over, or for the formulas, which nobody foretells."""
+        loop = self.loop
+        if loop is None or loop.run.settings.engine != "compiled":
+            return None
+        run = loop.run
+        return foretell(parse(line), run.loader.batch, len(run.memory), run.settings.threads)
 
     def look(self, picture: int) -> None:
         """Look at the network at once, at the values for the picture of this number. Raises KitnetError."""

@@ -1,6 +1,7 @@
 """A training that is driven from outside, and what it tells; without any page."""
 
 import json
+import threading
 import time
 
 import numpy as np
@@ -15,9 +16,10 @@ from kitnet.net import Tape
 from kitnet.net.objective import goals_of, with_goals
 from kitnet.studio.board import MOST, Board, Frames
 from kitnet.studio.curve import Curve
+from kitnet.studio.server import Server
 from kitnet.studio.training import Training
 from kitnet.studio.wishes import ANEW, BACK, STOP, Wishes
-from kitnet.train import Model, resume, train
+from kitnet.train import Model, Settings, resume, train
 from kitnet.train.judgement import judge
 
 
@@ -316,9 +318,23 @@ def test_a_client_that_does_not_read_loses_frames_alone():
     late = sleeps.take()
     assert [f["number"] for f in seen[1:]] == list(range(10 * MOST)) and reads.lost == 0
     assert len(late) == MOST and late[-1]["number"] == 10 * MOST - 1 and sleeps.lost == 9 * MOST + 1
+    board.add("step", number=0)
+    assert not board.is_read and sleeps.take() and not board.is_read and reads.take() and board.is_read
     board.leave(sleeps)
     board.add("step", number=0)
     assert sleeps.take() == [] and board.has_clients
+
+
+def test_a_server_that_ends_tells_it_first():
+    training = Training.of(Settings())
+    server, heard = Server(training), []
+    server.open()
+    frames = training.board.join()
+    closing = threading.Thread(target=server.close, args=("kitnet studio runs/net-1",))
+    closing.start()
+    until(lambda: heard.extend(frames.take()) or any(frame["kind"] == "over" for frame in heard))
+    closing.join()
+    assert heard[-1] == {"kind": "over", "again": "kitnet studio runs/net-1"}
 
 
 def test_frames_have_an_order_and_an_end():
