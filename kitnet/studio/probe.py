@@ -79,10 +79,11 @@ class Probe:
         return [int(label) for label in self._pictures[1]]
 
     def remember(self) -> None:
-        """Keep the weights, so that the update of the next step can be seen."""
+        """Keep the weights, so that the update of the next step can be seen, and let it be timed."""
         weights = self._net.weights
         done = self._loop.run.steps_done(self._loop.progress)
         self._before = done, {path: numbers.sample(view).copy() for path, view in weights.items()}
+        self._loop.step_of.time_next()
 
     @property
     def remembers(self) -> bool:
@@ -104,6 +105,7 @@ class Probe:
                 "finite": True,
                 "done": done,
                 "updated": self._updated,
+                "times": self._times(),
                 "picture": picture,
                 "layers": self._layers(picture, parameters),
                 "top": self._top(),
@@ -118,6 +120,16 @@ class Probe:
         for path, before in self._before[1].items():
             moved = numbers.sample(self._net.weights[path]).astype(np.float64) - before
             self._updates[path] = float(np.linalg.norm(moved))
+
+    def _times(self) -> Frame | None:
+        """Seconds that the step took whose update is told, and those of each layer, where they are known."""
+        times = self._loop.step_of.times
+        if times is None:
+            return None
+        layers: dict[str, dict[str, float]] = {}
+        for (path, way), seconds in times.layers.items():
+            layers.setdefault(path, {})[way] = seconds
+        return {"samples": times.samples, "ways": dict(times.ways), "layers": layers}
 
     def _layers(self, picture: int, parameters: dict[str, list[Frame]]) -> list[Frame]:
         x, labels = self._pictures

@@ -27,6 +27,12 @@ def numbers(text):
     return [float(each) for each in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text)]
 
 
+def seconds(text):
+    """Of a text such as 1.2 ms."""
+    number, unit, *_ = text.split(" ")
+    return float(number) * {"µs": 1e-6, "ms": 1e-3, "s": 1}[unit]
+
+
 def step(training, page, act):
     """Do a step by the page, and wait until the page shows it."""
     done = training.loop.run.steps_done(training.loop.progress)
@@ -117,6 +123,13 @@ def test_every_number_of_the_layers_and_pictures(visit):
             check(shown.locator(".summary .numbers").nth(0).inner_text(), net.weights[name])
             check(shown.locator(".summary .numbers").nth(1).inner_text(), loop.step_of.gradient[name])
             assert 0 < float(shown.locator(".ratio b").inner_text()) < 1
+    frame = next(frame for frame in training.board.join().take() if frame["kind"] == "look")
+    for way in ("forward", "backward"):
+        each = frame["times"]["ways"][way] / frame["times"]["samples"]
+        assert seconds(page.inner_text(f"#{way}")) == pytest.approx(each, rel=0.06)
+        own = page.locator(".layer[data-path='conv1'] .times").inner_text()
+        (told,) = (part for part in own.split(", ") if part.endswith(way))
+        assert seconds(told) == pytest.approx(frame["times"]["layers"]["conv1"][way], rel=0.06)
 
     probabilities = run.model.loss.probabilities(tape.output)
     for i, row in enumerate(probabilities):
@@ -178,6 +191,7 @@ def test_the_end_is_told_on_the_page(chromium, easy, tmp_path, how):
     wait(page, "document.querySelector('#place').textContent.includes('step 1')")
     process.send_signal(signal.SIGINT if how == "Ctrl-C" else signal.SIGKILL)
     process.wait(60)
+    process.stdout.close()
     told = "The studio has ended." if how == "Ctrl-C" else "The studio has not answered for a while;"
     wait(page, f"document.querySelector('.broken').textContent.startsWith('{told}')")
     assert page.inner_text(".broken").endswith("To start it again: kitnet studio runs/net-1")
@@ -231,7 +245,7 @@ def test_design(visit):
     assert page.inner_text("#memory").startswith("Training in batches of 16 needs ")
     page.fill("#line", "8x8x1 -> fc100000000 -> fc10")
     page.wait_for_selector("#memory.error:not([hidden])")
-    assert page.inner_text("#memory").startswith("Too large to train here: it needs at least 2")
+    assert page.inner_text("#memory").startswith("Too large to train here: it needs at least 83.8 GiB")
     page.fill("#line", line)
     page.wait_for_selector("#memory.note:not([hidden])")
     kept = training.loop.run.model.net.weights["conv1.weight"].copy()

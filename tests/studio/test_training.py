@@ -116,6 +116,13 @@ def test_what_is_seen_is_what_trains(make, engine):
                 [dy.mean(), dy.std(), dy.min(), dy.max()], rel=1e-4, abs=1e-5 * scale
             )
             assert (layer["gradients"] is None) == (dy.ndim == 2)
+        assert look["times"]["samples"] == 16 and {*look["times"]["ways"]} == {
+            "forward",
+            "backward",
+            "update",
+        }
+        assert all(took > 0 for took in look["times"]["ways"].values())
+        assert ("conv1" in look["times"]["layers"]) == (engine == "compiled")
         probabilities = run.model.loss.probabilities(tape.output)
         for row, top in zip(probabilities, look["top"], strict=True):
             assert [k for k, _ in top] == np.argsort(-row, kind="stable")[:3].tolist()

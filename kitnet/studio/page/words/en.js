@@ -43,6 +43,9 @@ export default {
   step_of: "step {step} of {steps}",
   progress: "Training done",
   speed: "images/s",
+  forward_each: "forward, an image",
+  backward_each: "backward, an image",
+  times_of: "{forward} forward, {backward} backward",
   left: "time left",
   rate_now: "learning rate now",
   finished: "Test accuracy {test}, best epoch {epoch}",
@@ -83,7 +86,7 @@ export default {
   wrong: "wrong",
 
   layers: "Layers",
-  layers_note: "Values for the chosen image, and below them the gradient of its loss at each value, as computed at step {step}. Gradients of weights are those of the last training step, updates those of step {updated}.",
+  layers_note: "Values for the chosen image, and below them the gradient of its loss at each value, as computed at step {step}. Gradients of weights are those of the last training step, updates and times those of step {updated}; a layer that another one does in passing is in its time.",
   gradient_of: "the gradient of {what}",
   values: "values",
   weights: "{name}",

@@ -43,6 +43,9 @@ export default {
   step_of: "第 {step} 步，共 {steps} 步",
   progress: "训练进度",
   speed: "张/秒",
+  forward_each: "前向（每张）",
+  backward_each: "反向（每张）",
+  times_of: "前向 {forward}，反向 {backward}",
   left: "剩余时间",
   rate_now: "当前学习率",
   finished: "测试准确率 {test}，最佳为第 {epoch} 轮",
@@ -83,7 +86,7 @@ export default {
   wrong: "错",
 
   layers: "各层",
-  layers_note: "选中图片在第 {step} 步时各层的输出值，下面是它的损失对这些值的梯度。权重的梯度取自最近一步训练，更新量取自第 {updated} 步。",
+  layers_note: "选中图片在第 {step} 步时各层的输出值，下面是它的损失对这些值的梯度。权重的梯度取自最近一步训练，更新量和用时取自第 {updated} 步；顺带算完的层计入承担它的那一层。",
   gradient_of: "{what} 的梯度",
   values: "输出值",
   weights: "{name}",
