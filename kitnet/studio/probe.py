@@ -16,6 +16,7 @@ from kitnet.base.spec import Array
 from kitnet.data import Source
 from kitnet.data.arrays import Standardisation
 from kitnet.net.notation import write_layer
+from kitnet.net.times import Times
 from kitnet.studio import numbers
 from kitnet.studio.board import Frame
 from kitnet.studio.judged import judged
@@ -41,6 +42,7 @@ class Probe:
         self._before: tuple[int, dict[str, Array]] | None = None  # steps done, and the weights then
         self._updates: dict[str, float] = {}  # how long the update of each parameter was
         self._updated: int | None = None  # by which step
+        self._timed: Times | None = None  # what that one took
 
     @property
     def _net(self) -> Any:
@@ -116,14 +118,14 @@ class Probe:
         """How far the last step moved each parameter, where the weights from before it are there."""
         if self._before is None or not self.remembers:
             return
-        self._updated = done
+        self._updated, self._timed = done, self._loop.step_of.times
         for path, before in self._before[1].items():
             moved = numbers.sample(self._net.weights[path]).astype(np.float64) - before
             self._updates[path] = float(np.linalg.norm(moved))
 
     def _times(self) -> Frame | None:
         """Seconds that the step took whose update is told, and those of each layer, where they are known."""
-        times = self._loop.step_of.times
+        times = self._timed
         if times is None:
             return None
         layers: dict[str, dict[str, float]] = {}

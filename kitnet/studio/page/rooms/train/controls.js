@@ -58,7 +58,7 @@ export function controls({ client, t, python, h, say, fill }) {
     }),
     client.on("step", (frame) => {
       const { epochs } = client.latest("run");
-      say(place, `${t("epoch_of", { ...frame, epochs })}, ${t("step_of", frame)}`);
+      say(place, t("epoch_and_step", { ...frame, epochs }));
       bar.value = (frame.epoch - 1 + frame.step / frame.steps) / epochs;
       say(numbers.speed, whole(frame.images_per_second));
       say(numbers.left, duration(frame.seconds_left));
