@@ -71,11 +71,12 @@ def command(
                     print(f"kitnet: {told}", file=sys.stderr, flush=True)
             before = training.state
             training.stop()
-            _say_end(training, before)
+            again = "" if training.folder is None else to_type("studio", str(training.folder))
+            _say_end(training, before, again)
         except Interrupted:
             print("kitnet: stopped at once, without the steps since the last save", file=sys.stderr)
             return interruption.status
-        server.close()
+        server.close(again)
     return interruption.status
 
 
@@ -112,12 +113,10 @@ def _open_browser(address: str) -> None:
     threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
-def _say_end(training: Any, before: str) -> None:
-    folder = training.folder
-    if folder is None:
+def _say_end(training: Any, before: str, again: str) -> None:
+    if not again:
         print("kitnet: stopped before the first step; no run is left", file=sys.stderr)
     elif before == "ended":
-        say(f"the run is in {folder}")
+        say(f"the run is in {training.folder}")
     else:
-        command = to_type("studio", str(folder))
-        print(f"kitnet: stopped, everything is saved; go on with: {command}", file=sys.stderr)
+        print(f"kitnet: stopped, everything is saved; go on with: {again}", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -17,11 +18,14 @@ from kitnet.engine.arena import LINE, rounded
 from kitnet.engine.host import Hosted, inside_a_step
 from kitnet.engine.plan import Plan
 from kitnet.engine.step import HostStep, KernelStep, Ref, Step
+from kitnet.engine.timing import times_of
+from kitnet.kernels.clock import Timed
 from kitnet.kernels.crew import Crew
 from kitnet.kernels.jit import Compiled, build, forget
 from kitnet.kernels.program import Call, Program
 from kitnet.layers import Context, Kept
 from kitnet.net.reference import State
+from kitnet.net.times import Times
 from kitnet.net.weights import Weights
 
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
@@ -95,6 +99,11 @@ class Machine:
         self._preparations = self._program(steps[:preparations], compiled)
         self._run = self._program(steps[preparations:], compiled)
 
+    @functools.cached_property
+    def _timed(self) -> Timed:
+        assert self._run is not None
+        return Timed(self._run)
+
     def _program(self, steps: Sequence[tuple[Step, int]], compiled: Iterator[Compiled]) -> Program | None:
         if not steps:
             return None
@@ -146,9 +155,9 @@ class Machine:
         """The steps that need no images: what is made of the weights."""
         self._go(self._preparations)
 
-    def run(self, given: Sequence[Array], count: int, context: Context) -> None:
+    def run(self, given: Sequence[Array], count: int, context: Context, timed: bool = False) -> Times | None:
         """All other steps once, for the first `count` samples of the arrays that a run is given: those of
-        `moving` in their order, float32 and C-contiguous.
+        `moving` in their order, float32 and C-contiguous. With `timed` what they took.
         """
         self.context = context
         if count != self.count:
@@ -165,11 +174,19 @@ class Machine:
             words[:2] = key(context.seed, name.removeprefix("@random "))
             words[2:] = context.first_sample, context.step
         try:
-            self._go(self._run)
+            if not timed:
+                self._go(self._run)
+                return None
+            self._timed.ticks[:] = 0
+            begun = time.perf_counter()
+            self._go(self._timed)
+            seconds = time.perf_counter() - begun
         finally:
             self.kept.clear()
+        steps = self.plan.steps[-len(self._timed.ticks) :]
+        return times_of(self.plan, steps, self._timed.ticks, seconds, count)
 
-    def _go(self, program: Program | None) -> None:
+    def _go(self, program: Program | Timed | None) -> None:
         if program is None:
             return
         crew = Crew(1) if inside_a_step() else self._crew  # a crew does one step at a time

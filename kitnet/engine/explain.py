@@ -26,7 +26,7 @@ def explain(plan: Plan) -> dict[str, object]:
     paths = {*conversions, *(choice.path for choice in plan.choices)}
     kernels: dict[str, list[str]] = defaultdict(list)
     for label, step in {step.label: step for step in plan.steps}.items():  # each slice has the same
-        kernels[_path_of(label, paths)].append(_kernel(step))
+        kernels[path_of(label, paths)].append(_kernel(step))
     slicing = plan.slicing
     return {
         "mode": "train" if plan.request.train else "infer",
@@ -86,7 +86,7 @@ def _kernel(step: Step) -> str:
     return step.kernel.name if isinstance(step, KernelStep) else "formula"
 
 
-def _path_of(label: str, paths: Collection[str]) -> str:
+def path_of(label: str, paths: Collection[str]) -> str:
     """The layer or conversion that a step with this label belongs to, "" for those of the whole plan."""
     ends = [i for i, letter in enumerate(label) if letter in " ."] + [len(label)]
     return next((label[:end] for end in reversed(ends) if label[:end] in paths), "")

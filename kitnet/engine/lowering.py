@@ -14,6 +14,7 @@ from kitnet.engine.step import LARGE, Place, Ref
 from kitnet.engine.update import update_steps
 from kitnet.engine.values import Setting, volume_of
 from kitnet.kernels.emit import writing_once
+from kitnet.net.times import BACKWARD, UPDATE
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,11 @@ class _Lowering:
         slicing = slicing_of(b, self._heads) if sliced else None
         self._forward(slicing)
         if b.back:
+            b.way = BACKWARD
             self._seed()
             self._backward()
             b.add_shared_gradients()
+            b.way = UPDATE
             update_steps(b)
         return Lowered(b, slicing)
 

@@ -33,6 +33,7 @@ from kitnet.net.objective import (
     scores_of,
 )
 from kitnet.net.reference import by_operand, samples_of
+from kitnet.net.times import Times
 from kitnet.net.weights import Weights
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED, shares
@@ -73,6 +74,7 @@ class _Compiled:
     """What both kinds of compiled networks share: the plan, its machine, and one caller at a time."""
 
     engine = "compiled"
+    times: Times | None  # of the last run that was timed
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class _Compiled:
         self.plan, code = _planned(net, graph, batch, request, threads, cpu, progress, allow, **how)
         self._net, self._weights = net, net.weights
         self._turn, self._found = threading.Lock(), threading.local()
+        self._times_next, self.times = False, None
         self._outside = arrays_outside(self.plan)
         arrays = {"@weights": net.weights.flat, **outside, **self._outside}
         self._machine = Machine(self.plan, code, net.weights, gradient, net.state, arrays, threads)
@@ -100,6 +103,10 @@ class _Compiled:
         self._operands = [_Operand(path, (self.plan.samples, *shapes[path]), whole) for path in paths]
         self._paths = tuple(net.operands)
         self._code = {one.code.address: one.code.size for one in code}
+
+    def time_next(self) -> None:
+        """Let the next run leave in `times` what its layers took; it takes some microseconds more."""
+        self._times_next = True
 
     def held(self) -> dict[str, int]:
         """Bytes that a plan holds for itself while it runs, by what takes them, and its `threads`."""
@@ -148,7 +155,9 @@ class _Compiled:
 
     def _run(self, arrays: Sequence[Array], count: int, context: Context) -> None:
         given = [operand.of(array) for operand, array in zip(self._operands, arrays, strict=True)]
-        self._machine.run(given, count, context)
+        timed, self._times_next = self._times_next, False
+        found = self._machine.run(given, count, context, timed)
+        self.times = found if timed else self.times
 
     def _read(self, what: str, path: str, count: int) -> Array:
         """What was read out of the plan, a copy."""

@@ -23,6 +23,7 @@ from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.types import F32, Type
 from kitnet.layers import Context, Kept
+from kitnet.net.times import FORWARD
 
 FLOAT = 4  # bytes
 LARGE = 1 << 20  # bytes: what is so large and made of weights is made late, or not at all
@@ -103,7 +104,8 @@ class Memory(Protocol):
 @dataclass(frozen=True)
 class KernelStep:
     """A compiled kernel with its arguments. `grouped`: task t touches only group t of every value; `adds`:
-    what it writes it reads as well; `origin`: the file and function that wrote the step.
+    what it writes it reads as well; `origin`: the file and function that wrote the step; `way`: forward,
+    back, or the update.
     """
 
     label: str
@@ -113,6 +115,7 @@ class KernelStep:
     grouped: bool
     adds: bool = False
     origin: str = ""
+    way: str = FORWARD
 
     @property
     def arguments(self) -> dict[str, Ref]:
@@ -126,7 +129,7 @@ class KernelStep:
 @dataclass(frozen=True)
 class HostStep:
     """A step that Python does, beside compiled ones: a layer's own formula, for instance. It is counted and
-    shown. `grouped` and `origin` as in a KernelStep.
+    shown. `grouped`, `origin` and `way` as in a KernelStep.
     """
 
     label: str
@@ -137,6 +140,7 @@ class HostStep:
     grouped: bool
     adds: bool = False
     origin: str = ""
+    way: str = FORWARD
 
 
 Step = KernelStep | HostStep

@@ -21,6 +21,7 @@ from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Triple, Volume, whole_vectors
 from kitnet.kernels.types import F32, Type
 from kitnet.net.graph import Graph, Node
+from kitnet.net.times import FORWARD
 from kitnet.net.weights import Weights
 
 Lanes = Literal["images", "channels"]  # what lies in the vector lanes
@@ -80,7 +81,7 @@ class Values:
         self.fused = {i: fusion.last for i, fusion in self.fusions.items()}  # what a node's step stores
         self.heads = {last: i for i, last in self.fused.items()}
         self.batches = dict(setting.batches)
-        self.at = 0
+        self.at, self.way = 0, FORWARD  # of the steps that are being written
         self.prologue: list[Step] = []
         self.steps: list[Step] = []
         self.epilogue: list[Step] = []
@@ -281,7 +282,9 @@ class Values:
         otherwise than the node's.
         """
         grouped = kernel.tasks == (batch or self.batch).groups and not across
-        self.steps.append(KernelStep(label, kernel, dict(reads), dict(writes), grouped, adds, origin()))
+        self.steps.append(
+            KernelStep(label, kernel, dict(reads), dict(writes), grouped, adds, origin(), self.way)
+        )
 
     def host(
         self,
@@ -294,18 +297,24 @@ class Values:
     ) -> None:
         """A step that Python does, for each group of images or, `across` them, for all at once."""
         tasks = 1 if across else self.batch.groups
-        self.steps.append(HostStep(label, run, dict(reads), dict(writes), tasks, not across, adds, origin()))
+        self.steps.append(
+            HostStep(label, run, dict(reads), dict(writes), tasks, not across, adds, origin(), self.way)
+        )
 
     def at_start(
         self, label: str, kernel: Kernel, reads: Mapping[str, Ref], writes: Mapping[str, Ref]
     ) -> None:
         """A compiled step before all others, on weights."""
-        step = KernelStep(label, kernel, dict(reads), dict(writes), grouped=False, origin=origin())
+        step = KernelStep(
+            label, kernel, dict(reads), dict(writes), grouped=False, origin=origin(), way=self.way
+        )
         self.prologue.append(step)
 
     def at_end(self, label: str, kernel: Kernel, reads: Mapping[str, Ref], writes: Mapping[str, Ref]) -> None:
         """A compiled step behind all others, on gradients of weights, in the order of the calls."""
-        step = KernelStep(label, kernel, dict(reads), dict(writes), grouped=False, origin=origin())
+        step = KernelStep(
+            label, kernel, dict(reads), dict(writes), grouped=False, origin=origin(), way=self.way
+        )
         self.epilogue.append(step)
 
     def sum_up(self, label: str, chunks: int, size: int, partial: Ref, whole: Ref) -> None:

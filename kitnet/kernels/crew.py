@@ -19,6 +19,7 @@ import numpy as np
 
 from kitnet.base.memory import aligned
 from kitnet.kernels import driver
+from kitnet.kernels.clock import Timed
 from kitnet.kernels.cpu import cores
 from kitnet.kernels.program import Program
 
@@ -38,7 +39,7 @@ class Crew:
             raise ValueError(f"a crew of {self.threads} threads; it needs at least one")
         self._squad = self._gather()
 
-    def run(self, program: Program) -> None:
+    def run(self, program: Program | Timed) -> None:
         """Run a program once, from its first stage to its last."""
         if self._squad.process != os.getpid():
             self._squad = self._gather()
@@ -91,7 +92,7 @@ class _Squad:
         for helper in self.helpers:
             helper.start()
 
-    def run(self, program: Program) -> None:
+    def run(self, program: Program | Timed) -> None:
         with self.turn:
             if self.dismissed:
                 raise RuntimeError("this crew is closed")

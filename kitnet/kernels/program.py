@@ -59,7 +59,7 @@ class Program:
         for i, stage in enumerate(self.stages):
             self._table[1 + 3 * i : 4 + 3 * i] = self._tasks(stage), len(stage), self.address + 8 * here
             for call in stage:
-                self._table[here : here + 2] = call.kernel.address, self.address + 8 * self._places[call]
+                self._table[here : here + 2] = self.entry(call)
                 here += 2
         for call in self._places:
             for name, target in call.arguments.items():
@@ -69,6 +69,10 @@ class Program:
         """Let an argument of a call mean another array from the next run on; not while the program runs."""
         self.slot(call, argument)[0] = call.kernel.point(argument, target)
         self._targets[call, argument] = target
+
+    def entry(self, call: Call) -> tuple[int, int]:
+        """The address of a call's function, and of its arguments."""
+        return call.kernel.address, self.address + 8 * self._places[call]
 
     def slot(self, call: Call, argument: str) -> NDArray[np.int64]:
         """Where the address of an argument stands (1,), for callers that change it in every run."""

@@ -73,9 +73,11 @@ class Linear(Layer):
         match at:
             case At("y", (n, k)):
                 bias = [run.term(("bias", (k,)))] if self.bias else []
-                read = [(n, *place) for place in np.ndindex(sizes)]
-                weights = [(j, k) for j in range(len(read))]
-                return Terms((*bias, *run.products(("x0", read), ("weight", weights))))
+                places = np.indices((1, *sizes)).reshape(1 + len(sizes), -1).T
+                places[:, 0] = n
+                weights = np.stack([np.arange(len(places)), np.full(len(places), k)], -1)
+                products, rest = run.largest(("x0", places), ("weight", weights))
+                return Terms((*bias, *products), rest=rest)
             case At("dx0", (n, *place)):
                 j = int(np.ravel_multi_index(tuple(place), sizes))
                 units = range(self.units)

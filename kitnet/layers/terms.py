@@ -9,6 +9,7 @@ no sum of products is a function of one, its closing function: y = tanh(sum).
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kitnet.layers.contract import Backward, Context, Forward, Layer
 
 Index = tuple[int, ...]
+LISTED = 12  # terms of a sum that is too long to list
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,24 @@ class Closing:
 IDENTITY = Closing("identity", lambda total: total)
 
 
+class Rest(NamedTuple):
+    """The smaller terms of a long sum, which are not listed: how many, and what they come to."""
+
+    terms: int = 0
+    value: float = 0.0
+
+
 @dataclass(frozen=True)
 class Terms:
-    """The closing function of the sum of the terms."""
+    """The closing function of the sum of the terms, and of the rest where not all are listed."""
 
     terms: tuple[Term, ...]
     close: Closing = IDENTITY
+    rest: Rest = Rest()
 
     @cached_property
     def total(self) -> float:
-        return math.fsum(term.value for term in self.terms)
+        return math.fsum((*(term.value for term in self.terms), self.rest.value))
 
     @property
     def value(self) -> float:
@@ -99,6 +109,14 @@ class Pass:
     ctx: Context
     x: tuple[Array, ...]
     dy: Array | None = None
+    longest: int | None = None  # a sum of more products lists its largest ones alone
+
+    def listing(self, longest: int) -> Pass:
+        """The same pass, which shares what it has computed and lists no sum of more than `longest`
+        products."""
+        other = copy.copy(self)
+        object.__setattr__(other, "longest", longest)  # of a copy that nobody has yet
+        return other
 
     @cached_property
     def made(self) -> Forward:
@@ -156,6 +174,19 @@ class Pass:
             values = array[tuple(np.array(places, int).reshape(len(places), array.ndim).T)].tolist()
             found.append([Number(path, place, value) for place, value in zip(places, values, strict=True)])
         return [Term(numbers) for numbers in zip(*found, strict=True)]
+
+    def largest(self, *factors: tuple[str, Array]) -> tuple[list[Term], Rest]:
+        """As `products`, of places (n, axes) as arrays; of a sum that is longer than it may be the `LISTED`
+        largest terms, in their order, and the rest."""
+        shown, rest = np.arange(len(factors[0][1])), Rest()
+        if self.longest is not None and len(shown) > self.longest:
+            values = [self.array(path)[tuple(places.T)].astype(np.float64) for path, places in factors]
+            terms = math.prod(values[1:], start=values[0])
+            order = np.argsort(-np.abs(terms), kind="stable")
+            shown, left = np.sort(order[:LISTED]), order[LISTED:]
+            rest = Rest(len(left), math.fsum(terms[left].tolist()))
+        listed = ((path, [*map(tuple, places[shown].tolist())]) for path, places in factors)
+        return self.products(*listed), rest
 
     def terms(self, at: At) -> Terms:
         """What makes the number at this place. Raises KitnetError where there is none, or none that the layer

@@ -86,9 +86,10 @@ class Inside:
             raise KitnetError(f"{path}: what was asked for does not depend on it; it has no gradient")
         return self.gradients[path]
 
-    def trace(self, path: str, index: Index, backward: bool = False) -> Trace:
-        """What makes one number of a value, or of a gradient. Raises KitnetError."""
-        return trace(self, path, index, backward)
+    def trace(self, path: str, index: Index, backward: bool = False, longest: int | None = None) -> Trace:
+        """What makes one number of a value, or of a gradient; a linear layer's sum of more than `longest`
+        products with the largest alone. Raises KitnetError."""
+        return trace(self, path, index, backward, longest)
 
 
 def probabilities(loss: Loss, scores: Array) -> Array | None:

@@ -17,6 +17,7 @@ import numpy as np
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.layers import At, Number, Pass, Term, Terms
+from kitnet.layers.window import Windowed
 from kitnet.net.graph import Graph, Node
 from kitnet.net.notation import write_layer
 from kitnet.net.receptive import in_place
@@ -53,6 +54,7 @@ class Part:
                 }
                 for term in self.terms.terms
             ],
+            **({"rest": self.terms.rest._asdict()} if self.terms.rest.terms else {}),
             "total": self.terms.total,
             "close": self.terms.close.name,
             "value": self.terms.value,
@@ -97,12 +99,15 @@ def say_place(path: str, index: Index) -> str:
     return f"{path}[{','.join(map(str, index))}]" if index else path
 
 
-def trace(inside: Inside, path: str, index: Index, backward: bool = False) -> Trace:
-    """What makes this number. Raises KitnetError where there is none, and for what nothing makes."""
-    return _gradient(inside, path, index) if backward else _value(inside, path, index)
+def trace(
+    inside: Inside, path: str, index: Index, backward: bool = False, longest: int | None = None
+) -> Trace:
+    """What makes this number. Of a linear layer's sum of more than `longest` products the largest ones are
+    listed, and the rest is added up. Raises KitnetError where there is none, and for what nothing makes."""
+    return _gradient(inside, path, index) if backward else _value(inside, path, index, longest)
 
 
-def _value(inside: Inside, path: str, index: Index) -> Trace:
+def _value(inside: Inside, path: str, index: Index, longest: int | None) -> Trace:
     graph = inside.graph
     if path in inside.weights:
         raise KitnetError(f"{path} is a parameter, which is learned; ask for its gradient by --backward")
@@ -110,21 +115,34 @@ def _value(inside: Inside, path: str, index: Index) -> Trace:
     node = graph.nodes[graph.find(path)]
     if node.layer is None:
         raise KitnetError(f"{path} is given, not computed; trace a layer behind it, or its gradient")
-    terms = _pass(inside, node).terms(At("y", (0, *index)))
+    run = _pass(inside, node)
+    terms = (run if longest is None else run.listing(longest)).terms(At("y", (0, *index)))
     part = Part(node.path, write_layer(node.layer), _renamed(graph, node, terms))
-    return Trace(path, index, False, number, (part,), _before(inside, node, part))
+    return Trace(path, index, False, number, (part,), _before(inside, node, index, part, longest))
 
 
-def _before(inside: Inside, node: Node, part: Part) -> Trace | None:
+def _before(inside: Inside, node: Node, index: Index, part: Part, longest: int | None) -> Trace | None:
     """What made the one number that an activation, or a layer like it, was given."""
-    assert node.layer is not None
+    if len(part.terms.terms) != 1:
+        return None
     factors = [factor for term in part.terms.terms for factor in term.factors]
     before = {inside.graph.nodes[i].path: inside.graph.nodes[i] for i in node.inputs}
-    if not in_place(node.layer) or len(factors) != 1 or factors[0].path not in before:
+    if len(factors) != 1 or factors[0].path not in before:
+        return None
+    if not _passes_on(inside.graph, node, index, factors[0]):
         return None
     if before[factors[0].path].layer is None:
         return None
-    return _value(inside, factors[0].path, factors[0].index)
+    return _value(inside, factors[0].path, factors[0].index, longest)
+
+
+def _passes_on(graph: Graph, node: Node, index: Index, factor: Number) -> bool:
+    """Whether the number was made of the one at the same place: by an activation, say, or by a layer of one's
+    own that is like one."""
+    assert node.layer is not None
+    (x, *_) = graph.shapes_into(node)
+    at_its_place = x == node.shape and factor.index == index and not isinstance(node.layer, Windowed)
+    return in_place(node.layer) or at_its_place
 
 
 def _gradient(inside: Inside, path: str, index: Index) -> Trace:

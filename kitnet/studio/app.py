@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from kitnet.base.error import KitnetError
 from kitnet.studio import design
 from kitnet.studio.asking import convolution
 from kitnet.studio.asking.attribution import Attributing
-from kitnet.studio.asking.body import BodyError
+from kitnet.studio.asking.body import BodyError, check
 from kitnet.studio.asking.inside import Looking
 from kitnet.studio.asking.runs import AskingOfRuns
+from kitnet.studio.background import Background, Progress
 from kitnet.studio.looked import Networks
 from kitnet.studio.safety import Guard
 from kitnet.studio.training import Training
@@ -36,6 +38,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }  # of files of the page; what else lies there is not served
 PERIOD = 0.05  # seconds between two looks for frames that a client has not got yet
+WANTED = 2  # seconds that a line waits for its turn without being asked for again
 DOES = ("start", "pause", "step", "back")
 
 
@@ -55,6 +58,7 @@ def routes(training: Training) -> list[BaseRoute]:
         Route("/change", _asked(ask.change), methods=["POST"]),
         Route("/look", _asked(ask.look), methods=["POST"]),
         Route("/design", _asked(ask.design), methods=["POST"]),
+        Route("/foretell", _asked(ask.foretell), methods=["POST"]),
         Route("/train", _asked(ask.train), methods=["POST"]),
         Route("/models", _asked(ask.models), methods=["POST"]),
         Route("/convolution", _asked(convolution.convolution), methods=["POST"]),
@@ -85,7 +89,8 @@ class Asking:
     studio sends, and KitnetError for a mistake of the person before it."""
 
     def __init__(self, training: Training) -> None:
-        self._training = training
+        self._training, self._background = training, Background()
+        self._wanted: dict[str, float] = {}  # when the memory of a line was asked for last
 
     def do(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"do": "start"}: start, pause, step or back."""
@@ -113,6 +118,21 @@ class Asking:
         if told.keys() != {"line"} or type(told["line"]) is not str:
             raise BodyError("design needs a line, a text")
         return design.read(told["line"])
+
+    def foretell(self, told: dict[str, Any]) -> dict[str, Any]:
+        """{"line": "28x28x1 -> ..."}: the memory that training this network needs, or how far that work is;
+        nothing where it cannot be told."""
+        check(told, "foretell", line=str)
+        line, loop = told["line"], self._training.loop
+        self._wanted[line] = time.monotonic()
+
+        def work(progress: Progress) -> dict[str, Any]:
+            if time.monotonic() - self._wanted.pop(line, 0.0) > WANTED:
+                raise KitnetError("nobody asks for this line any more")
+            need = self._training.foretell(line)
+            return {} if need is None else {**vars(need), "is_too_much": need.is_too_much}
+
+        return self._background.ask(("foretell", line, loop and loop.run.loader.batch), work)
 
     def train(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"line": "28x28x1 -> ..."}: a new training of this network."""

@@ -16,6 +16,7 @@ from kitnet.net.receptive import in_place
 
 CHANNELS = 3  # of a window that are shown
 TERMS = 12  # of another sum
+LONGEST = 8192  # products of a linear layer's sum, of which more are not even listed
 
 
 def told(inside: Inside, trace: Trace) -> dict[str, Any]:
@@ -39,7 +40,8 @@ def _step(inside: Inside, trace: Trace) -> dict[str, Any]:
 
 
 def _part(inside: Inside, trace: Trace, part: Part) -> dict[str, Any]:
-    grids, flat = grids_of(part.terms.terms)
+    terms, unlisted = part.terms.terms, part.terms.rest  # of a long sum, whose maps would have gaps
+    grids, flat = ([], list(terms)) if unlisted.terms else grids_of(terms)
     largest = sorted(range(len(flat)), key=lambda i: -abs(flat[i].value))
     shown, left = sorted(largest[:TERMS]), largest[TERMS:]
     hidden = [term for grid in grids[CHANNELS:] for term in grid.terms.values()]
@@ -48,19 +50,19 @@ def _part(inside: Inside, trace: Trace, part: Part) -> dict[str, Any]:
     return {
         "node": part.node,
         "layer": part.layer,
-        "count": len(part.terms.terms),
+        "count": len(terms) + unlisted.terms,
         "grids": [_grid(grid) for grid in grids[:CHANNELS]],
         "terms": [_term(flat[i]) for i in shown],
         "rest": {
             "channels": len(grids[CHANNELS:]),
-            "terms": len(rest),
-            "value": math.fsum(term.value for term in rest),
+            "terms": len(rest) + unlisted.terms,
+            "value": math.fsum((*(term.value for term in rest), unlisted.value)),
         },
         "total": part.terms.total,
         "close": part.terms.close.name,
         "value": part.terms.value,
         "window": window,
-        "reads": _reads(part.terms.terms, window),
+        "reads": _whole(inside, part) if unlisted.terms else _reads(terms, window),
     }
 
 
@@ -81,6 +83,22 @@ def _reads(terms: Sequence[Term], window: dict[str, Any] | None) -> list[dict[st
     return found
 
 
+def _whole(inside: Inside, part: Part) -> list[dict[str, Any]]:
+    """All places of the maps that a layer with a longer sum reads."""
+    node = inside.graph.nodes[inside.graph.find(part.node)]
+    before = (inside.graph.nodes[i] for i in node.inputs)
+    return [
+        {
+            "path": each.path,
+            "rows": [0, each.shape[0] - 1],
+            "columns": [0, each.shape[1] - 1],
+            "maps": list(range(each.shape[2])),
+        }
+        for each in before
+        if len(each.shape) == PLACE
+    ]
+
+
 def _term(term: Term) -> dict[str, Any]:
     return {
         "times": term.times,
@@ -93,13 +111,15 @@ def _grid(grid: Grid) -> dict[str, Any]:
     """Rows and columns of the map; at each the factors, in the order of their paths, and their product. A
     place that is not there is None."""
     cells, times = grid.cells, {term.times for term in grid.terms.values()}
+    differ = len(times) > 1  # as those of a layer of one's own, whose slopes have no path
     return {
         "path": grid.path,
         "channel": grid.channel,
         "rows": grid.rows,
         "columns": grid.columns,
         "count": len(grid.terms),
-        "times": times.pop() if len(times) == 1 else None,
+        "times": None if differ else times.pop(),
+        "slopes": [[cell and cell.times for cell in row] for row in cells] if differ else None,
         "factors": [
             {
                 "path": one,

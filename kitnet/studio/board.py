@@ -24,6 +24,10 @@ class Frames:
             self.lost += 1
         self._frames.append(frame)
 
+    @property
+    def unread(self) -> int:
+        return len(self._frames)
+
     def take(self) -> list[Frame]:
         """All that is there, in order. One thread takes."""
         found = []
@@ -75,6 +79,12 @@ class Board:
     def leave(self, frames: Frames) -> None:
         with self._lock:
             self._clients.remove(frames)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether no client has anything unread."""
+        with self._lock:
+            return not any(client.unread for client in self._clients)
 
     @property
     def has_clients(self) -> bool:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from kitnet.base.error import KitnetError, LanguageError, ShapeError
-from kitnet.net import parse
+from kitnet.net import Net, parse
 from kitnet.net.sizing import advice, advice_on_pattern
-from kitnet.zoo import MODELS, RECIPES, find_recipe
+from kitnet.zoo import MODELS, find_recipe
 
 LONGEST = 1 << 14  # characters of a line
 MOST_ROWS = 400  # of the ledger
+
+
+def network(text: str) -> Net:
+    """The network of a line, or of a name of the zoo. Raises KitnetError, which names the nearest word."""
+    is_name = text[:1].isalpha() and "->" not in text and "→" not in text
+    return find_recipe(text)[0].build() if is_name else parse(text)
 
 
 def read(line: str) -> dict[str, Any]:
@@ -20,7 +26,7 @@ def read(line: str) -> dict[str, Any]:
     if len(line) > LONGEST:
         return _none(f"a line has at most {LONGEST} characters here")
     try:
-        net = find_recipe(line)[0].build() if line in {*MODELS, *RECIPES} else parse(line)
+        net = network(line)
         ledger = net.ledger()
     except LanguageError as error:
         return _none(error.reason, error.column)

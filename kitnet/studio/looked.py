@@ -12,15 +12,15 @@ import numpy as np
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.look import Probe
-from kitnet.net import Net, parse
+from kitnet.net import Net
 from kitnet.studio.asking.picture import read
 from kitnet.studio.copied import Copied
+from kitnet.studio.design import network
 from kitnet.studio.training import Training
 from kitnet.train import Model
 from kitnet.train.loop import Loop
 from kitnet.train.saved import saved_model
 from kitnet.train.target import INPUT
-from kitnet.zoo import MODELS, RECIPES, find_recipe
 
 MOST = 2  # other networks that are kept ready
 TRAINING = ""  # the name of the network that trains
@@ -43,7 +43,7 @@ def read_network(name: str) -> Model | Net:
     file = saved_model(name)
     if file is not None:
         return Model.load(file)
-    return find_recipe(name)[0].build() if name in {*MODELS, *RECIPES} else parse(name)
+    return network(name)
 
 
 class Networks:

@@ -16,6 +16,7 @@ from kitnet.base.spec import Array
 from kitnet.data import Source
 from kitnet.data.arrays import Standardisation
 from kitnet.net.notation import write_layer
+from kitnet.net.times import Times
 from kitnet.studio import numbers
 from kitnet.studio.board import Frame
 from kitnet.studio.judged import judged
@@ -41,6 +42,7 @@ class Probe:
         self._before: tuple[int, dict[str, Array]] | None = None  # steps done, and the weights then
         self._updates: dict[str, float] = {}  # how long the update of each parameter was
         self._updated: int | None = None  # by which step
+        self._timed: Times | None = None  # what that one took
 
     @property
     def _net(self) -> Any:
@@ -79,10 +81,11 @@ class Probe:
         return [int(label) for label in self._pictures[1]]
 
     def remember(self) -> None:
-        """Keep the weights, so that the update of the next step can be seen."""
+        """Keep the weights, so that the update of the next step can be seen, and let it be timed."""
         weights = self._net.weights
         done = self._loop.run.steps_done(self._loop.progress)
         self._before = done, {path: numbers.sample(view).copy() for path, view in weights.items()}
+        self._loop.step_of.time_next()
 
     @property
     def remembers(self) -> bool:
@@ -104,6 +107,7 @@ class Probe:
                 "finite": True,
                 "done": done,
                 "updated": self._updated,
+                "times": self._times(),
                 "picture": picture,
                 "layers": self._layers(picture, parameters),
                 "top": self._top(),
@@ -114,10 +118,20 @@ class Probe:
         """How far the last step moved each parameter, where the weights from before it are there."""
         if self._before is None or not self.remembers:
             return
-        self._updated = done
+        self._updated, self._timed = done, self._loop.step_of.times
         for path, before in self._before[1].items():
             moved = numbers.sample(self._net.weights[path]).astype(np.float64) - before
             self._updates[path] = float(np.linalg.norm(moved))
+
+    def _times(self) -> Frame | None:
+        """Seconds that the step took whose update is told, and those of each layer, where they are known."""
+        times = self._timed
+        if times is None:
+            return None
+        layers: dict[str, dict[str, float]] = {}
+        for (path, way), seconds in times.layers.items():
+            layers.setdefault(path, {})[way] = seconds
+        return {"samples": times.samples, "ways": dict(times.ways), "layers": layers}
 
     def _layers(self, picture: int, parameters: dict[str, list[Frame]]) -> list[Frame]:
         x, labels = self._pictures

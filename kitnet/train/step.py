@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable, Collection, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -14,6 +16,7 @@ from kitnet.layers import Context
 from kitnet.net import Net, Tape, Weights, goals_of, with_goals
 from kitnet.net.objective import Losses, check_batch, checked_targets, least_batches
 from kitnet.net.reference import by_operand
+from kitnet.net.times import WAYS, Times
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED, norm, shares
 from kitnet.train.target import INPUT, input_targets, total
@@ -32,16 +35,20 @@ class Step(Protocol):
     draw some, and the number of the first sample in the whole batch. Gives losses (N,) and scores from before
     the update of the weights, and leaves the mean gradient in `gradient`. One that accumulates does not
     `update` before the last batch of a step, and then along the mean gradient of all. A step whose losses or
-    gradients are not finite changes nothing, and `finite` is then False. Between two steps another rule of
-    the same form may take the place of `rule`.
+    gradients are not finite changes nothing, and `finite` is then False. `time_next` lets the next one
+    leave in `times` what it took. Between two steps another rule of the same form may take the place of
+    `rule`.
     """
 
     engine: str
     gradient: Weights
     rule: Rule | None
+    times: Times | None  # of the last step that was timed
 
     @property
     def finite(self) -> bool: ...
+
+    def time_next(self) -> None: ...
 
     def __call__(
         self, x: Any, target: Any, step: int = 0, first: int = 0, update: bool = True
@@ -75,6 +82,16 @@ class FormulaStep:
         self._decays = net.weights.decayed(frozen=self._frozen, also=also)
         self._filters = tuple(net.weights.filters().values())
         self.gradient, self.finite = net.weights.like(), True
+        self.times: Times | None = None
+        self._passed: list[float] | None = None  # of a step that is timed, when each way began and ended
+
+    def time_next(self) -> None:
+        """By way, not by layer."""
+        self._passed = []
+
+    def _pass(self) -> None:
+        if self._passed is not None:
+            self._passed.append(time.perf_counter())
 
     def __call__(
         self, x: Any, target: Any, step: int = 0, first: int = 0, update: bool = True
@@ -87,9 +104,15 @@ class FormulaStep:
             operands[goal.target] = goal.spread(targets[goal.target], net.weights.dtype)
         ctx = Context(train=True, seed=self._seed, step=step, first_sample=first)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` tells
+            self._passed = None if self._passed is None else [time.perf_counter()]
             tape = Tape(self._graph, net.weights, net.state, ctx, operands)
+            self._pass()
             if n:
                 self._change(tape, n, step, first, update)
+            self._pass()
+        if self._passed and n:
+            took = (b - a for a, b in pairwise(self._passed))
+            self.times, self._passed = Times(n, dict(zip(WAYS, took, strict=True)), {}), None
         losses = {goal.output: tape[goal.path] for goal in self._goals}
         reads = {
             goal.output: self._graph.nodes[self._graph.find(goal.path)].inputs[0] for goal in self._goals
@@ -104,6 +127,7 @@ class FormulaStep:
         net = self._net
         seeds = {goal.path: np.full_like(tape[goal.path], goal.weight / n) for goal in self._goals}
         found = tape.backward(seeds, operands=False)
+        self._pass()
         for path, view in self.gradient.items():
             view[...] = 0 if path.rpartition(".")[0] in self._frozen else found.get(path, 0)
         flat = {name: held.flat for name, held in self._memory.items()}

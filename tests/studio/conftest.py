@@ -45,7 +45,9 @@ def visit(make, chromium):
         page.on("request", lambda r: r.url.startswith((origin, "data:")) or wrong.append(r.url))
         page.on("websocket", lambda s: s.url.startswith(origin.replace("http", "ws")) or wrong.append(s.url))
 
-    def opened(training=None, size=SIZES[0], locale="en-US", scheme="light", **settings):
+    def opened(
+        training=None, size=SIZES[0], locale="en-US", scheme="light", ready="#layers .layer", **settings
+    ):
         training = training or make(**settings)
         if all(other is not training for _, other in servers):
             server = Server(training)
@@ -59,7 +61,7 @@ def visit(make, chromium):
         page = context.new_page()
         hear(page, server.address.partition("/?")[0])
         page.goto(server.address)
-        page.wait_for_selector("#layers .layer")
+        page.wait_for_selector(ready)
         return training, page
 
     yield opened

@@ -2,6 +2,9 @@
 compared with Python's numbers. No request leaves the machine, nothing is complained of."""
 
 import re
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -24,6 +27,12 @@ def numbers(text):
     return [float(each) for each in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text)]
 
 
+def seconds(text):
+    """Of a text such as 1.2 ms."""
+    number, unit, *_ = text.split(" ")
+    return float(number) * {"µs": 1e-6, "ms": 1e-3, "s": 1}[unit]
+
+
 def step(training, page, act):
     """Do a step by the page, and wait until the page shows it."""
     done = training.loop.run.steps_done(training.loop.progress)
@@ -41,7 +50,7 @@ def test_train_by_mouse_and_keyboard(visit):
     page.click("h2 >> nth=0")
     step(training, page, lambda: page.keyboard.press("s"))
     assert page.inner_text("#place") == "Epoch 1 of 30, step 2 of 7"
-    points = training._telling._curve.points
+    points = training.course.telling._curve.points
     assert float(page.get_attribute("#loss-now", "data-loss")) == points[-1][2]
     assert numbers(page.inner_text("#accuracy-now"))[0] == pytest.approx(100 * points[-1][3], abs=0.05)
 
@@ -114,6 +123,13 @@ def test_every_number_of_the_layers_and_pictures(visit):
             check(shown.locator(".summary .numbers").nth(0).inner_text(), net.weights[name])
             check(shown.locator(".summary .numbers").nth(1).inner_text(), loop.step_of.gradient[name])
             assert 0 < float(shown.locator(".ratio b").inner_text()) < 1
+    frame = next(frame for frame in training.board.join().take() if frame["kind"] == "look")
+    for way in ("forward", "backward"):
+        each = frame["times"]["ways"][way] / frame["times"]["samples"]
+        assert seconds(page.inner_text(f"#{way}")) == pytest.approx(each, rel=0.06)
+        own = page.locator(".layer[data-path='conv1'] .times").inner_text()
+        (told,) = (part for part in own.split(", ") if part.endswith(way))
+        assert seconds(told) == pytest.approx(frame["times"]["layers"]["conv1"][way], rel=0.06)
 
     probabilities = run.model.loss.probabilities(tape.output)
     for i, row in enumerate(probabilities):
@@ -161,6 +177,41 @@ def test_two_tabs_a_reload_and_a_closed_one(visit):
     wait(other, "document.querySelector('#state').textContent === 'paused'")
 
 
+@pytest.mark.parametrize("how", ["Ctrl-C", "kill"])
+def test_the_end_is_told_on_the_page(chromium, easy, tmp_path, how):
+    command = [sys.executable, "-m", "kitnet", "studio", MODEL, "--data", easy, "--epochs", "100"]
+    process = subprocess.Popen(
+        [*command, "--validation", "0", "--no-browser"], stdout=subprocess.PIPE, cwd=tmp_path, text=True
+    )
+    page, wrong = chromium.new_page(), []
+    page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
+    page.goto(process.stdout.readline().strip())
+    page.wait_for_selector("#layers .layer")
+    page.click("#step")
+    wait(page, "document.querySelector('#place').textContent.includes('step 1')")
+    process.send_signal(signal.SIGINT if how == "Ctrl-C" else signal.SIGKILL)
+    process.wait(60)
+    process.stdout.close()
+    told = "The studio has ended." if how == "Ctrl-C" else "The studio has not answered for a while;"
+    wait(page, f"document.querySelector('.broken').textContent.startsWith('{told}')")
+    assert page.inner_text(".broken").endswith("To start it again: kitnet studio runs/net-1")
+    page.click("nav a[href='#convolution']")
+    page.wait_for_selector(".error:not([hidden])")
+    answer = "The studio has ended." if how == "Ctrl-C" else "The studio does not answer."
+    assert page.inner_text(".error:not([hidden])").startswith(answer)
+    assert how == "kill" or not [text for text in wrong if "WebSocket" in text]  # nothing is tried again
+    page.close()
+
+
+def test_why_there_is_no_network(visit, make):
+    """In each room that looks into one; a training whose data are not there cannot begin."""
+    _, page = visit(make(data="/nowhere"), ready="#go")
+    for room in ("attribution", "inside", "backward"):
+        page.click(f"nav a[href='#{room}']")
+        line = "there is no network in training here: /nowhere: there is no such folder or file"
+        wait(page, f"document.querySelector('#room').innerText.includes('{line}')")
+
+
 def test_design(visit):
     training, page = visit()
     step(training, page, lambda: page.click("#step"))
@@ -190,6 +241,13 @@ def test_design(visit):
         ]
     assert int(rows[-1][4].replace(",", "")) == ledger.totals["parameters"]
     assert page.locator(".volume").count() == len(ledger.rows) + 1
+    page.wait_for_selector("#memory.note:not([hidden])")
+    assert page.inner_text("#memory").startswith("Training in batches of 16 needs ")
+    page.fill("#line", "8x8x1 -> fc100000000 -> fc10")
+    page.wait_for_selector("#memory.error:not([hidden])")
+    assert page.inner_text("#memory").startswith("Too large to train here: it needs at least 83.8 GiB")
+    page.fill("#line", line)
+    page.wait_for_selector("#memory.note:not([hidden])")
     kept = training.loop.run.model.net.weights["conv1.weight"].copy()
     page.click("#train-line")
     page.wait_for_selector(".layer[data-path='fc2']")

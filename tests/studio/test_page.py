@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from driven import until
+from starlette.testclient import TestClient
 
 from kitnet.base.error import KitnetError
-from kitnet.studio.app import PAGE, TYPES, page_files
+from kitnet.studio.app import PAGE, TYPES, page_files, studio
 from kitnet.studio.training import Training
 from kitnet.train import Settings
 
@@ -148,7 +149,9 @@ def test_the_chinese_of_python_s_messages_fits_what_python_says(make, tmp_path):
             "",
             "8x8x1",
             "8x8x1 ->",
-            "cnv3",
+            "lenett5",
+            "zzzzqqq",
+            "conv3-4 -> fc10",
             "8x8x1 conv3-4",
             "8x8x1 -> [relu",
             "8x8x1 -> cnv3",
@@ -161,6 +164,8 @@ def test_the_chinese_of_python_s_messages_fits_what_python_says(make, tmp_path):
     for line in ("32x32x1 -> conv5-6 -> conv4-7 same -> fc10", "28x28x1 -> maxpool5 floor -> fc10"):
         said += design.read(line)["advice"]
     training = make(engine="formula", lr=1e30)
+    guard = studio(training, 80)
+    said.append(TestClient(guard, base_url=guard.origin).get("/").text)
     looking = Looking(Networks(training))
     gone = {"look": 99, "path": "conv1", "backward": False, "plane": 0}
 

@@ -394,8 +394,77 @@ def test_a_layer_of_ones_own_can_be_opened(idle):
     assert forward["value"] == pytest.approx(forward["number"], rel=1e-5)
     (term,) = forward["parts"][0]["terms"]
     assert term["times"] == 2 and term["factors"][0]["path"] == "conv1"
+    before = idle.trace(asked | {"backward": False})["steps"][0]  # it is followed on to what made its input
+    assert (before["path"], before["index"], before["number"]) == ("conv1", [1, 2, 1], forward["number"] / 2)
+    assert before["parts"][0]["count"] == 10
     back = idle.trace(asked | {"path": "conv1", "backward": True})["steps"][-1]
     assert back["parts"][0]["terms"][0]["factors"][0]["path"] == "d doubled1"
+
+
+def test_a_window_of_a_layer_of_ones_own_has_its_slopes(idle):
+    """Which no parameter holds: y is 1, 2, 1 times the row of x around it."""
+    from dataclasses import dataclass
+    from typing import ClassVar
+
+    from kitnet.layers import Backward, Case, Forward, Layer
+
+    @dataclass(frozen=True)
+    class Smeared(Layer):
+        word: ClassVar[str] = "smeared"
+        keeps: ClassVar[frozenset[str]] = frozenset()
+
+        def output_shape(self, *x):
+            return x[0]
+
+        def forward(self, w, state, ctx, *x):
+            return Forward(2 * x[0] + np.roll(x[0], 1, 2) + np.roll(x[0], -1, 2))
+
+        def backward(self, w, kept, dy):
+            return Backward((self.forward(w, {}, None, dy).y,), {})
+
+        def definition(self, w, state, ctx, *x):
+            return self.forward(w, state, ctx, *x).y
+
+        @classmethod
+        def cases(cls):
+            yield Case(cls(), ((2, 3, 4),))
+
+    told = idle.look(wish("8x8x1 -> conv3-2 -> smeared -> fc2", {"file": png(drawn()), "invert": False}))
+    asked = {"look": told["look"], "path": "smeared1", "index": [1, 2, 1], "backward": False}
+    (step,) = idle.trace(asked)["steps"]
+    (shown,) = step["parts"][0]["grids"]
+    assert (shown["slopes"], shown["times"], shown["rows"], shown["columns"]) == (
+        [[1, 2, 1]],
+        None,
+        [1],
+        [1, 2, 3],
+    )
+    (factor,) = shown["factors"]
+    assert factor["path"] == "conv1" and shown["products"] == [
+        [value * slope for value, slope in zip(factor["values"][0], shown["slopes"][0], strict=True)]
+    ]
+
+
+def test_a_long_sum_lists_its_largest_products_alone(idle):
+    """Of 32,768 the twelve largest, and the rest in one number, as quick as a hover needs it."""
+    told = idle.look(wish("64x64x1 -> conv3-8 same -> fc3", {"file": png(drawn(side=64)), "invert": False}))
+    inside = idle._looks[told["look"]].inside
+    asked = {"look": told["look"], "path": "fc1", "index": [2], "backward": False}
+    idle.trace(asked)
+    begun = time.process_time()
+    (step,) = idle.trace(asked)["steps"]
+    assert time.process_time() - begun < 0.1
+    (part,) = step["parts"]
+    products = inside.value("conv1").reshape(-1).astype(float) * inside.weights["fc1.weight"][:, 2].astype(
+        float
+    )
+    shown = [term["value"] for term in part["terms"] if len(term["factors"]) == 2]
+    largest = np.sort(np.abs(products))[::-1]
+    assert (part["count"], part["rest"]["terms"], part["grids"]) == (32_769, 32_769 - len(part["terms"]), [])
+    assert np.sort(np.abs(shown))[::-1] == pytest.approx(largest[: len(shown)])
+    assert len(shown) >= 11 and part["total"] == pytest.approx(products.sum(), abs=1e-9)
+    assert step["value"] == pytest.approx(step["number"], abs=1e-4 * largest.sum())
+    assert part["reads"] == [{"path": "conv1", "rows": [0, 63], "columns": [0, 63], "maps": [*range(8)]}]
 
 
 def test_answers_are_quick_once_a_look_is_warm(idle):

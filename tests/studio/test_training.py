@@ -1,6 +1,7 @@
 """A training that is driven from outside, and what it tells; without any page."""
 
 import json
+import threading
 import time
 
 import numpy as np
@@ -15,9 +16,10 @@ from kitnet.net import Tape
 from kitnet.net.objective import goals_of, with_goals
 from kitnet.studio.board import MOST, Board, Frames
 from kitnet.studio.curve import Curve
+from kitnet.studio.server import Server
 from kitnet.studio.training import Training
 from kitnet.studio.wishes import ANEW, BACK, STOP, Wishes
-from kitnet.train import Model, resume, train
+from kitnet.train import Model, Settings, resume, train
 from kitnet.train.judgement import judge
 
 
@@ -58,7 +60,7 @@ def test_the_curve_has_the_means_of_all_steps(make):
     training.start()
     until(lambda: training.state == "ended")
     (_, *told) = [frame["points"] for frame in [*client.take()] if frame["kind"] == "curve"] or [[]]
-    points = training._telling._curve.points
+    points = training.course.telling._curve.points
     assert told == [] and points[-1][0] == 14  # steps done
     rows = training.loop.progress.rows
     for number, row in enumerate(rows):
@@ -66,7 +68,7 @@ def test_the_curve_has_the_means_of_all_steps(make):
         assert sum(point[1] for point in some) == 100
         assert sum(p[1] * p[2] for p in some) / 100 == pytest.approx(row.train_loss, rel=1e-12)
         assert sum(p[1] * p[3] for p in some) / 100 == pytest.approx(row.train_accuracy, rel=1e-12)
-    assert [point[2] for point in training._telling._epochs.points] == [row.train_loss for row in rows]
+    assert [point[2] for point in training.course.telling._epochs.points] == [row.train_loss for row in rows]
 
 
 @pytest.mark.parametrize("engine", ["formula", "compiled"])
@@ -114,6 +116,13 @@ def test_what_is_seen_is_what_trains(make, engine):
                 [dy.mean(), dy.std(), dy.min(), dy.max()], rel=1e-4, abs=1e-5 * scale
             )
             assert (layer["gradients"] is None) == (dy.ndim == 2)
+        assert look["times"]["samples"] == 16 and {*look["times"]["ways"]} == {
+            "forward",
+            "backward",
+            "update",
+        }
+        assert all(took > 0 for took in look["times"]["ways"].values())
+        assert ("conv1" in look["times"]["layers"]) == (engine == "compiled")
         probabilities = run.model.loss.probabilities(tape.output)
         for row, top in zip(probabilities, look["top"], strict=True):
             assert [k for k, _ in top] == np.argsort(-row, kind="stable")[:3].tolist()
@@ -316,9 +325,23 @@ def test_a_client_that_does_not_read_loses_frames_alone():
     late = sleeps.take()
     assert [f["number"] for f in seen[1:]] == list(range(10 * MOST)) and reads.lost == 0
     assert len(late) == MOST and late[-1]["number"] == 10 * MOST - 1 and sleeps.lost == 9 * MOST + 1
+    board.add("step", number=0)
+    assert not board.is_read and sleeps.take() and not board.is_read and reads.take() and board.is_read
     board.leave(sleeps)
     board.add("step", number=0)
     assert sleeps.take() == [] and board.has_clients
+
+
+def test_a_server_that_ends_tells_it_first():
+    training = Training.of(Settings())
+    server, heard = Server(training), []
+    server.open()
+    frames = training.board.join()
+    closing = threading.Thread(target=server.close, args=("kitnet studio runs/net-1",))
+    closing.start()
+    until(lambda: heard.extend(frames.take()) or any(frame["kind"] == "over" for frame in heard))
+    closing.join()
+    assert heard[-1] == {"kind": "over", "again": "kitnet studio runs/net-1"}
 
 
 def test_frames_have_an_order_and_an_end():

@@ -15,6 +15,7 @@ from kitnet.base.spec import Array
 from kitnet.layers import Convolution
 from kitnet.look import Inside
 from kitnet.look.trace import make_passes
+from kitnet.studio.arithmetic import LONGEST
 from kitnet.studio.arithmetic import told as told_arithmetic
 from kitnet.studio.asking.body import BodyError, check
 from kitnet.studio.columns import columns, plane, planes_of
@@ -126,7 +127,7 @@ class Looking:
                 raise BodyError("there is no such number")
             return {"steps": [], "learned": path in inside.weights, "number": float(array[index])}
         with look.lock:
-            return told_arithmetic(inside, inside.trace(path, index, backward))
+            return told_arithmetic(inside, inside.trace(path, index, backward, LONGEST))
 
     def convolution(self, told: dict[str, Any]) -> dict[str, Any]:
         """{"look": 0, "path": "conv2", "map": 3, "channel": 0}: what goes back from one map of a convolution

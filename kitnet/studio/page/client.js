@@ -1,15 +1,17 @@
 // What the studio tells, and how it is asked.
 
-import { python } from "./language.js";
+import { python, t } from "./language.js";
 
 const AGAIN = 1000; // milliseconds until a connection is tried again
+const PATIENCE = 5000; // milliseconds without one, after which the studio is taken to have ended
 
-// The newest frame of each kind, and who listens. A connection that breaks is made anew; the studio then tells
-// all that is kept.
+// The newest frame of each kind, and who listens. A connection that breaks is made anew, unless the studio has
+// said that it ends; it then tells all that is kept.
 export class Client {
   #latest = new Map();
   #listeners = new Map();
   #socket = null;
+  #answered = Date.now(); // when the studio was there last
 
   constructor() {
     this.points = []; // of the curve over steps
@@ -31,12 +33,12 @@ export class Client {
 
   // POST a JSON object; the answer, or an Error with the line to show.
   async ask(route, body) {
-    const answer = await fetch(route, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
+    const request = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    const answer = await fetch(route, request).catch(() => {
+      throw new Error(t(this.#latest.has("over") ? "over" : "no_answer"));
     });
-    const told = await answer.json();
+    const isJson = answer.headers.get("content-type")?.includes("json");
+    const told = isJson ? await answer.json() : { error: await answer.text() };
     if ("error" in told) throw Object.assign(new Error(python(told.error)), { column: told.column });
     return told;
   }
@@ -47,8 +49,9 @@ export class Client {
     socket.onopen = () => this.#hear({ kind: "connection", open: true });
     socket.onmessage = (event) => this.#hear(JSON.parse(event.data));
     socket.onclose = () => {
-      this.#hear({ kind: "connection", open: false });
-      setTimeout(() => this.#connect(), AGAIN);
+      if (this.#latest.get("connection")?.open) this.#answered = Date.now();
+      this.#hear({ kind: "connection", open: false, patient: Date.now() - this.#answered < PATIENCE });
+      if (!this.#latest.has("over")) setTimeout(() => this.#connect(), AGAIN);
     };
   }
 

@@ -19,6 +19,13 @@ export function volume(shape) {
   return shape.join("×");
 }
 
+// 0.00025 -> 250 µs
+export function moment(seconds) {
+  if (!Number.isFinite(seconds)) return "–";
+  const [factor, unit] = seconds < 1e-3 ? [1e6, "µs"] : seconds < 1 ? [1e3, "ms"] : [1, "s"];
+  return `${short(seconds * factor, 2)} ${unit}`;
+}
+
 // 75 -> 1:15, 3675 -> 1:01:15
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";

@@ -7,6 +7,7 @@ import { ROOMS } from "./rooms.js";
 
 const studio = { client: new Client(), t, python, h, fill, say };
 let leave = () => {};
+let unhear = () => {}; // of the connection
 
 function open() {
   const room = ROOMS.find((one) => `#${one.id}` === location.hash) ?? ROOMS[0];
@@ -45,8 +46,19 @@ function header(room) {
 }
 
 function connection() {
-  const line = h("p", { class: "broken", role: "status", hidden: true }, t("disconnected"));
-  studio.client.on("connection", (frame) => (line.hidden = frame.open));
+  const { client } = studio;
+  const line = h("p", { class: "broken", role: "status", hidden: true });
+  unhear();
+  unhear = client.on("connection", ({ open, patient }) => {
+    line.hidden = open;
+    if (open) return;
+    const over = client.latest("over");
+    const folder = client.latest("state")?.folder;
+    const again = over ? over.again : folder && `kitnet studio ${folder}`;
+    const told = t(over ? "over" : patient ? "disconnected" : "gone");
+    const how = again ? [t("over_again"), " ", h("code", {}, again)] : t("over_same");
+    fill(line, told, " ", (over || !patient) && how);
+  });
   return line;
 }
 

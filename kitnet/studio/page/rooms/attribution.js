@@ -26,8 +26,10 @@ export function mount(element, studio) {
   }
 
   off = client.on("pictures", open);
+  const offState = client.on("state", ({ state }) => state === "failed" && !parts.length && open()); // to hear why
   return () => {
     off();
+    offState();
     for (const part of parts) part.leave();
   };
 }

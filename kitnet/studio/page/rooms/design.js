@@ -1,6 +1,7 @@
 // Design: a network's line, edited live.
 
 import { short, volume, whole } from "../numbers.js";
+import { answered } from "./answered.js";
 import { drawVolumes } from "./design/volumes.js";
 
 export const id = "design";
@@ -15,6 +16,7 @@ export function mount(element, studio) {
   const begin = h("select", { id: "begin", onchange: () => take(begin.value) }, h("option", { value: "" }, t("own_line")));
   const status = h("p", { id: "verdict", role: "status" });
   const caret = h("pre", { class: "caret", hidden: true, id: "caret" });
+  const memory = h("p", { id: "memory", role: "status", hidden: true });
   const train = h("button", { id: "train-line", class: "main", disabled: true, onclick: go }, t("train_line"));
   const found = h("div", {});
   let timer = 0;
@@ -42,12 +44,25 @@ export function mount(element, studio) {
       if (number !== asked) return;
       if (!written.includes("->") && !written.includes("→")) text.value = kept = told.line; // it was a name
       show(told);
+      await foretell(told.line, number);
     } catch (error) {
       if (number === asked) refuse(error);
     }
   }
 
+  // What training it would need, before anybody begins with it.
+  async function foretell(line, number) {
+    memory.hidden = true;
+    const told = await answered(client, "/foretell", { line }, () => {}, () => number === asked);
+    if (!told?.bytes) return;
+    const values = { batch: whole(told.batch), need: bytes(told.bytes), free: told.free === null ? "–" : bytes(told.free), fits: whole(told.fits) };
+    memory.className = told.is_too_much ? "error" : "note";
+    say(memory, t(!told.is_too_much ? "memory_fits" : told.fits ? "memory_batch" : "memory_never", values));
+    memory.hidden = false;
+  }
+
   function refuse({ message, column }) {
+    memory.hidden = true;
     train.disabled = true;
     status.className = "error";
     say(status, message);
@@ -98,6 +113,7 @@ export function mount(element, studio) {
       h("p", { class: "note" }, t("design_note")),
       status,
       caret,
+      memory,
       h("div", { class: "row" }, train, h("span", { class: "note" }, t("train_line_note"))),
     ),
     found,

@@ -44,6 +44,7 @@ export function arithmetic(studio, follow) {
     const factors = told.factors.map((one) =>
       grid(studio, { ...own(one), title: one.path, values: one.values, indices: one.indices, place: (index) => place(one.path, index) }, follow),
     );
+    if (told.slopes) factors.push(grid(studio, { ...shared, title: t("inside_slopes"), values: told.slopes }));
     const products = grid(studio, { ...shared, title: t("inside_products"), values: told.products });
     const joined = factors.flatMap((one, i) => (i ? [h("span", { class: "sign" }, "×"), one] : [one]));
     return h(

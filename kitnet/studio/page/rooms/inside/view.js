@@ -131,7 +131,7 @@ export function view(studio, backward, heard = () => {}) {
   };
   document.addEventListener("keydown", key);
   const off = client.on("state", (frame) => {
-    if (frame.state === "paused" && !current) look();
+    if (["paused", "failed"].includes(frame.state) && !current) look();
   });
   return {
     element: h("div", {}, from.element, error, found),

@@ -1,6 +1,6 @@
 // A part of the room that is about one run: worked out when it is asked for, which may take long.
 
-import { answered } from "./waiting.js";
+import { answered } from "../answered.js";
 
 // `words` are its texts; `tell` says how far the work is, and `draw` shows what came in the elements for what was
 // found and for the status.

@@ -1,6 +1,6 @@
 // Start, pause, step, back; where the run is.
 
-import { duration, percent, short, whole } from "../../numbers.js";
+import { duration, moment, percent, short, whole } from "../../numbers.js";
 
 export function controls({ client, t, python, h, say, fill }) {
   const offs = [];
@@ -20,7 +20,7 @@ export function controls({ client, t, python, h, say, fill }) {
   const state = h("span", { class: "state", id: "state", role: "status" });
   const place = h("span", { id: "place" });
   const bar = h("progress", { "aria-label": t("progress"), max: 1, value: 0 });
-  const numbers = { speed: h("b", { id: "speed" }), left: h("b", {}), rate_now: h("b", {}) };
+  const numbers = { speed: h("b", { id: "speed" }), left: h("b", {}), rate_now: h("b", {}), forward_each: h("b", { id: "forward" }), backward_each: h("b", { id: "backward" }) };
   const line = h("code", { class: "line" });
   const about = h("p", { class: "note" });
   const end = h("p", { id: "end", hidden: true });
@@ -58,11 +58,15 @@ export function controls({ client, t, python, h, say, fill }) {
     }),
     client.on("step", (frame) => {
       const { epochs } = client.latest("run");
-      say(place, `${t("epoch_of", { ...frame, epochs })}, ${t("step_of", frame)}`);
+      say(place, t("epoch_and_step", { ...frame, epochs }));
       bar.value = (frame.epoch - 1 + frame.step / frame.steps) / epochs;
       say(numbers.speed, whole(frame.images_per_second));
       say(numbers.left, duration(frame.seconds_left));
       say(numbers.rate_now, short(frame.rate));
+    }),
+    client.on("look", ({ times }) => {
+      say(numbers.forward_each, moment(times?.ways.forward / times?.samples));
+      say(numbers.backward_each, moment(times?.ways.backward / times?.samples));
     }),
     client.on("summary", ({ numbers: summary }) => {
       const part = ["test", "val", "train"].find((one) => summary[`${one}_accuracy`] !== null);
@@ -101,7 +105,7 @@ export function controls({ client, t, python, h, say, fill }) {
       end,
       more,
       h("div", { class: "row" }, bar, place),
-      h("div", { class: "row" }, number("speed"), number("left"), number("rate_now")),
+      h("div", { class: "row" }, number("speed"), number("forward_each"), number("backward_each"), number("left"), number("rate_now")),
       notes,
       h("p", { class: "note keys" }, t("keys")),
     ),

@@ -1,7 +1,7 @@
 // Every layer: its maps and values for one picture, its weights, their gradients, how far the last step moved
 // them.
 
-import { percent, short, volume, whole } from "../../numbers.js";
+import { moment, percent, short, volume, whole } from "../../numbers.js";
 import { drawStrip, histogram } from "../../pictures.js";
 
 const LOWEST = -7; // powers of ten of the ratio's scale
@@ -85,18 +85,20 @@ export function layers({ client, t, h, say, fill }) {
     const back = told.gradients && maps(t("gradient_of", { what: told.path }), true);
     const gradient = told.gradient && numbers(t("gradient"));
     const parameters = told.parameters.map(parameter);
+    const times = h("span", { class: "note times" });
     return {
       element: h(
         "article",
         { class: "layer", "data-path": told.path },
-        h("h3", {}, told.path, " ", h("code", {}, told.layer), " ", h("span", { class: "note" }, volume(told.shape))),
+        h("h3", {}, told.path, " ", h("code", {}, told.layer), " ", h("span", { class: "note" }, volume(told.shape)), " ", times),
         strip?.element,
         values.element,
         back && h("div", { class: "gradients" }, back.element),
         gradient?.element,
         parameters.map((one) => one.element),
       ),
-      set(frame) {
+      set(frame, took) {
+        say(times, took ? t("times_of", { forward: moment(took.forward), backward: moment(took.backward) }) : "");
         values.set(frame.values);
         strip?.set(frame.maps);
         gradient?.set(frame.gradient);
@@ -114,7 +116,7 @@ export function layers({ client, t, h, say, fill }) {
       updates = frame.layers.map(layer);
       fill(list, updates.map((one) => one.element));
     }
-    frame.layers.forEach((one, i) => updates[i].set(one));
+    frame.layers.forEach((one, i) => updates[i].set(one, frame.times?.layers[one.path]));
     say(note, t("layers_note", { step: whole(frame.done), updated: frame.updated === null ? "–" : whole(frame.updated) }));
   });
   return {
