@@ -16,7 +16,8 @@ from kitnet.base.spec import Array
 from kitnet.engine.arena import LINE, rounded
 from kitnet.engine.host import Hosted, inside_a_step
 from kitnet.engine.plan import Plan
-from kitnet.engine.step import HostStep, KernelStep, Ref, Step
+from kitnet.engine.share import Alone, Exchange
+from kitnet.engine.step import TOTAL, HostStep, KernelStep, Ref, Step
 from kitnet.kernels.crew import Crew
 from kitnet.kernels.jit import Compiled, build, forget
 from kitnet.kernels.program import Call, Program
@@ -73,6 +74,8 @@ class Machine:
         self.error: BaseException | None = None
         self.failed = np.zeros(1, np.float32)  # NaN from the first error on, which keeps an update away
         self.threads, self._crew = threads, crew_of(threads)
+        self.exchange: Exchange = Alone()
+        self.total = np.zeros(1, np.int64)  # samples of the whole batch, of which a plan may have a share
         self._counts, self._firsts = {}, {}
         for lanes, batch in plan.batches.items():
             self._firsts[lanes] = batch.images * np.arange(batch.groups, dtype=np.int64)
@@ -84,6 +87,7 @@ class Machine:
             **_parameters("@weight", weights), **(_parameters("@dw", gradient) if gradient else {}),
             **{f"@state {node}.{name}": a for node, held in state.items() for name, a in held.items()},
             **({} if ARENA in given else {ARENA: aligned(plan.arena.size)}), "@failed": self.failed,
+            TOTAL.buffer: self.total,
         }  # fmt: skip
         self.own = rounded(max((each.scratch_bytes for each in code), default=0))  # values lie behind scratch
         self.moving = sorted(name for name in buffers if name.startswith(given))  # in the order of `run`
@@ -146,11 +150,12 @@ class Machine:
         """The steps that need no images: what is made of the weights."""
         self._go(self._preparations)
 
-    def run(self, given: Sequence[Array], count: int, context: Context) -> None:
+    def run(self, given: Sequence[Array], count: int, context: Context, total: int | None = None) -> None:
         """All other steps once, for the first `count` samples of the arrays that a run is given: those of
-        `moving` in their order, float32 and C-contiguous.
+        `moving` in their order, float32 and C-contiguous. `total`: of how many samples these are a share.
         """
         self.context = context
+        self.total[0] = count if total is None else total
         if count != self.count:
             self.count = count
             for lanes, firsts in self._firsts.items():
