@@ -326,19 +326,25 @@ class TrainingStep(_Compiled):
         """The gradients asked for, from this thread's last call, by the paths of their values."""
         return dict(getattr(self._found, "gradients", {}))
 
+    def part(self, samples: int) -> slice:
+        """Which samples of a batch of so many this step reads: all, or those of its share."""
+        share = self._share
+        return slice(0, samples) if share is None else share.part(samples, self.plan.samples)
+
     def _step(
         self, arrays: Sequence[Array], targets: Mapping[str, Array], n: int, context: Context, update: bool
     ) -> None:
         self._shares[:], self._hold[:] = shares(context.first_sample, n), 0 if update else np.nan
         total = n
         if self._share is not None:
-            part = self._share.part(n, self.plan.samples)
+            part = self.part(n)
             arrays, n = [array[part] for array in arrays], part.stop - part.start
             targets = {path: array[part] for path, array in targets.items()}
             context = _from(context, part.start)
         for goal in self.goals:
             if goal.form != "values":
-                self._outside[f"@class {goal.target}"][:n] = targets[goal.target].reshape(n, -1)
+                place = self._outside[f"@class {goal.target}"]
+                place[:n] = targets[goal.target].reshape(n, place.shape[1])
         if self.rule:
             self._rates[:] = list(self.rule.scalars(context.step).values())
         before = {path: {k: a.copy() for k, a in held.items()} for path, held in self._net.state.items()}

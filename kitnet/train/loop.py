@@ -95,6 +95,8 @@ class Loop:
                 if self.stop.is_set() and (self.progress.step or not self.run.ended(self.progress)):
                     yield self._stopped()
                     return
+            if self.run.ranks is not None and self.run.ranks.rank:
+                return  # rank 0 judges and writes
             judgement = self._test()
             test = judgement.score if isinstance(judgement, Judgement) else judgement
             summary = self.run.summary(self.progress, test, self.step_of.engine)

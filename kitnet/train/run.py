@@ -31,6 +31,7 @@ from kitnet.train.events import EpochEnded
 from kitnet.train.folder import absolute
 from kitnet.train.metrics import Score, told, told_parts
 from kitnet.train.model import GOLDEN, Model
+from kitnet.train.ranks import FAST, Ranks
 from kitnet.train.recipe import FLAGS, USUAL_DATA, complete, rule_of, usual
 from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
@@ -66,6 +67,7 @@ class Run:
     rule: Rule
     memory: dict[str, Weights]
     changes: Changes  # of settings, loader and rule, while it lasts
+    ranks: Ranks | None = None  # the processes that train it together
     notes: list[str] = field(default_factory=list)  # what a person should know before it begins
 
     def __post_init__(self) -> None:
@@ -175,6 +177,19 @@ class Run:
         """Take over the weights that a new run is to begin with. Raises KitnetError."""
         if self.settings.weights is not None:
             self.notes.append(begin_from(self.model.net, self.settings.weights))
+
+    def join(self, ranks: Ranks) -> None:
+        """Train it together with others. Raises KitnetError where that cannot be."""
+        if self.settings.engine != "compiled":
+            raise KitnetError(
+                "several ranks train by the compiled engine; leave out --engine, or use one process"
+            )
+        self.ranks = ranks
+        if self.settings.sync == FAST:
+            self.notes.append(
+                f"--sync fast: the weights depend on the number of ranks, {ranks.ranks}, and norms have the "
+                "statistics of a rank's own images"
+            )
 
     def ask(self, numbers: Mapping[str, Any]) -> None:
         """Let other numbers, by their names in the settings, hold from the next step on; any thread may ask.
