@@ -1,6 +1,6 @@
 """Floor 8: one training by several processes, which MPI starts and connects.
 
-`job.py` says whether this process is one of several, without MPI; `mpi.py` is what ranks do together, and needs
+`job.py` says whether this process is one of several, without MPI; `mpi.py` is what ranks do together, with
 the extra `mpi`; `launching.py` starts them and, where one dies, starts those that are left again.
 """
 

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kitnet.base.error import KitnetError
-from kitnet.train.ranks import AgreedError
+from kitnet.train.ranks import AgreedError, HungError
 
 if TYPE_CHECKING:
     from kitnet.distributed.mpi import MpiRanks
 
 # What Open MPI, MPICH and Intel MPI, and `srun --mpi=pmix` tell each process that they start.
 STARTED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
-MISTAKEN = 2  # exit status after a mistake of the user, as in the command line
+MISTAKEN, FAILED = 2, 1  # exit statuses after a mistake of the user, as in the command line, and others
 
 
 def is_rank() -> bool:
@@ -51,10 +51,10 @@ def joined() -> Iterator[MpiRanks | None]:
     except SystemExit:
         raise
     except KitnetError as error:
-        ranks.abort(str(error), MISTAKEN)
+        ranks.abort(str(error), FAILED if isinstance(error, HungError) else MISTAKEN)
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):
             traceback.print_exc()
-        ranks.abort(f"{type(error).__name__} {error}".strip(), 1)
+        ranks.abort(f"{type(error).__name__} {error}".strip(), FAILED)
     else:
         ranks.leave()

@@ -69,8 +69,8 @@ def check(launch: Launch) -> None:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     if root and not launch.as_root and not all(name in os.environ for name in AS_ROOT):
         raise KitnetError(
-            "Open MPI starts nothing as root, where a mistake can destroy the system; use another account, or "
-            "say --as-root (in a container, say)"
+            "Open MPI starts nothing as root, where a mistake can destroy the system; use another account, "
+            "or say --as-root, in a container for instance"
         )
     if not (launch.hosts or launch.oversubscribe or launch.ranks <= (os.cpu_count() or 1)):
         raise KitnetError(

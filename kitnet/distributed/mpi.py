@@ -18,14 +18,11 @@ from mpi4py import MPI
 from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.kernels.cpu import cores
+from kitnet.train.ranks import HungError
 
 PATIENCE = 600.0  # seconds that a rank may keep the others waiting; KITNET_RANK_TIMEOUT says another number
 BUSY = 0.002  # seconds that a rank asks without a pause whether the others have answered
 PAUSE = 0.0001  # seconds between two questions after that
-
-
-class HungError(KitnetError):
-    """A rank that does not answer."""
 
 
 class MpiRanks:

@@ -267,6 +267,7 @@ class Loop:
         """The row, which is told before the run can go on behind it, so that whoever writes it down lacks
         none."""
         progress, score, part = self.progress, self.progress.score, self.run.parts.validation
+        self.run.share_state()
         with self.judged():
             validation = self._score(self.run.examples if part is None else part)
             row = EpochEnded(

@@ -51,6 +51,10 @@ class AgreedError(KitnetError):
     """A mistake that every rank knows of, so that each ends by itself, and one of them says it."""
 
 
+class HungError(KitnetError):
+    """A rank that does not answer."""
+
+
 def agree(ranks: Ranks, make: Callable[[], _Found]) -> _Found:
     """What `make` gives in this rank. Raises AgreedError in every rank where it raises KitnetError in one."""
     found, error = None, ""

@@ -191,6 +191,16 @@ class Run:
                 "statistics of a rank's own images"
             )
 
+    def share_state(self) -> None:
+        """Where ranks have statistics of their own images: each takes the mean of all."""
+        if self.ranks is None or self.settings.sync != FAST:
+            return
+        for held in self.model.net.state.values():
+            for array in held.values():
+                mean = array.astype(np.float32).reshape(-1)
+                self.ranks.add(mean)
+                array[...] = (mean / self.ranks.ranks).reshape(array.shape)
+
     def ask(self, numbers: Mapping[str, Any]) -> None:
         """Let other numbers, by their names in the settings, hold from the next step on; any thread may ask.
         Raises KitnetError for what the rule has not, or not in this range."""
