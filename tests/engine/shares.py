@@ -49,7 +49,7 @@ class Exchange:
 
 
 def trained(line: str, batches, *, ranks: int, threads: int = 1, exact: bool = True, batch: int, rule=None):
-    """The networks of all ranks after a step on each batch (x, labels), and losses and scores of each step."""
+    """The networks of all ranks after a step on each batch (x, labels), and what each step gave."""
     together = Together(ranks)
     nets = [parse(line) for _ in range(ranks)]
     results: list = [None] * ranks
