@@ -30,5 +30,5 @@ def command(
     The batch is that of all ranks, which end with the weights of one process, bit by bit, however many they
     are; `train --sync fast` gives that up. Ctrl-C and SIGTERM save and stop.
     """
-    given = Launch(ranks, (*words, *flags()), hosts, max_restarts, as_root, oversubscribe, mpiexec)
+    given = Launch(ranks, words, hosts, max_restarts, as_root, oversubscribe, mpiexec, tuple(flags()))
     return launch(given, remark)

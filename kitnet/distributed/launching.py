@@ -35,12 +35,13 @@ class Launch:
     as_root: bool = False
     oversubscribe: bool = False
     mpiexec: str = ""
+    imports: tuple[str, ...] = ()  # words that have layers of one's own imported
 
     def command(self, words: Sequence[str], ranks: int) -> list[str]:
         """The command line of `mpiexec` for so many ranks."""
         where = ["--host", self.hosts] if self.hosts else []
         start = [self.mpiexec or find_mpiexec(), "-n", str(ranks), "--bind-to", "none", *where]
-        return [*start, sys.executable, "-m", "kitnet", *words]
+        return [*start, sys.executable, "-m", "kitnet", *words, *self.imports]
 
     def environment(self, report: Path) -> dict[str, str]:
         """What `mpiexec` is told besides."""

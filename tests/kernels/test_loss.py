@@ -205,8 +205,8 @@ def test_rubbish_is_a_class_of_its_own():
     dscores, loss = Slab(z, batch), guarded(cpu.lanes)
     scores = Slab(z, batch).put(values)
     run(
-        code, ("loss", "dscores"), scores=scores, labels=labels, count=np.array([cpu.lanes]), total=np.array([cpu.lanes]), loss=loss,
-        dscores=dscores,
+        code, ("loss", "dscores"), scores=scores, labels=labels, count=np.array([cpu.lanes]),
+        total=np.array([cpu.lanes]), loss=loss, dscores=dscores,
     )  # fmt: skip
     want, gradient = formula(RadialBasisPenalty(4.5), values.astype(float), labels, 4)
     np.testing.assert_allclose(loss, want, rtol=1e-5)
