@@ -31,6 +31,7 @@ FLOORS = {
 DOORS = ("__init__.py", "__main__.py")  # of the whole package: may import anything
 LAZY = [
     "h5py",
+    "mpi4py",
     "numba",
     "llvmlite",
     "matplotlib",

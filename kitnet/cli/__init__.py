@@ -33,6 +33,7 @@ app = App(
 )
 COMMANDS = {
     "train": "Train a network; without arguments LeNet-5 on the digits that come with kitnet.",
+    "launch": "One training by several processes, on one machine or on several.",
     "studio": "Train a network and look inside it, on a page in a browser of this machine.",
     "evaluate": "Loss and accuracy of a trained model on test images.",
     "predict": "What a trained model sees on images.",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 from kitnet.cli.screen import SIGNALLED
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # of which Windows has no SIGHUP
+SAVES = ("SIGUSR1",)  # what mpiexec passes on to its ranks
 
 
 class Interrupted(KeyboardInterrupt):
@@ -39,10 +40,11 @@ class Interruption:
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Signals are heard, but those that the process was told to ignore, as nohup does, are not."""
+def interruptible(more: Sequence[str] = ()) -> Iterator[Interruption]:
+    """Signals are heard, `more` by their names among them, but those that the process was told to ignore, as
+    nohup does, are not."""
     heard, before = Interruption(), {}
-    for name in NAMES:
+    for name in (*NAMES, *more):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, heard.hear)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from kitnet import look
 from kitnet.base.error import KitnetError
-from kitnet.cli.interruption import Interrupted, Interruption, interruptible
+from kitnet.cli.interruption import SAVES, Interrupted, Interruption, interruptible
 from kitnet.cli.live import Live
 from kitnet.cli.network import read_network
 from kitnet.cli.own_layers import to_type
@@ -28,6 +28,7 @@ from kitnet.cli.screen import (
     write_over,
 )
 from kitnet.cli.train_arguments import Arguments
+from kitnet.distributed import is_rank, joined, report_run
 from kitnet.train import (
     Abandoned,
     Changed,
@@ -46,6 +47,7 @@ from kitnet.train import (
     train,
 )
 from kitnet.train.saved import file_to_begin_with
+from kitnet.train.ranks import Ranks, agree
 from kitnet.train.target import INPUT
 
 FLAGS = {"model": "MODEL", "given": "--set"}  # of arguments that are called otherwise
@@ -74,20 +76,47 @@ def command(
     """
     given = {"model": model, **vars(arguments)}
     given = {name: value for name, value in given.items() if value not in (None, ()) and value is not False}
-    with interruptible() as interruption:
-        show = _Show(interruption)
-        try:
-            with busy("reading the data"):
-                events = (
-                    _begin(given, interruption) if resume is None else _go_on(resume, given, interruption)
-                )
-            return show.all(events)
-        except Interrupted:
-            return show.end_at_once()
+    with interruptible(SAVES if is_rank() else ()) as interruption:
+        if not is_rank():
+            return _train(given, resume, interruption)
+        with joined() as ranks:
+            return _train(given, resume, interruption, ranks)
 
 
-def _begin(given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:
-    return train(concrete(**given), interruption.stop, show_compiling)
+def _train(
+    given: dict[str, Any], folder: Path | None, interruption: Interruption, ranks: Ranks | None = None
+) -> int:
+    """All of it; of several ranks one shows what happens."""
+    if ranks is not None and ranks.rank:
+        return _follow(_events(given, folder, interruption, ranks), interruption)
+    show = _Show(interruption)
+    try:
+        with busy("reading the data"):
+            events = _events(given, folder, interruption, ranks)
+        return show.all(events)
+    except Interrupted:
+        if ranks is not None:
+            raise  # all ranks end with this one
+        return show.end_at_once()
+
+
+def _events(
+    given: dict[str, Any], folder: Path | None, interruption: Interruption, ranks: Ranks | None
+) -> Iterator[Event]:
+    if folder is not None:
+        return _go_on(folder, given, interruption, ranks)
+    compiling = show_compiling if ranks is None or ranks.rank == 0 else None
+    if ranks is not None:
+        settings = agree(ranks, lambda: concrete(**given))
+        return train(settings, interruption.stop, compiling, ranks)
+    return train(concrete(**given), interruption.stop, compiling)
+
+
+def _follow(events: Iterator[Event], interruption: Interruption) -> int:
+    """A rank that shows nothing."""
+    for event in events:
+        interruption.patient = interruption.patient or isinstance(event, Ready)
+    return 0
 
 
 def concrete(
@@ -107,12 +136,14 @@ def concrete(
     return Settings(model=model, input=input, **others)
 
 
-def _go_on(folder: Path, given: dict[str, Any], interruption: Interruption) -> Iterator[Event]:
+def _go_on(
+    folder: Path, given: dict[str, Any], interruption: Interruption, ranks: Ranks | None
+) -> Iterator[Event]:
     epochs = given.pop("epochs", None)
     if given:
         flags = (FLAGS.get(name) or "--" + name.replace("_", "-") for name in given)
         raise KitnetError(f"--resume goes on with the run's own arguments; leave out {', '.join(flags)}")
-    return resume(folder, epochs, interruption.stop, show_compiling)
+    return resume(folder, epochs, interruption.stop, show_compiling, ranks=ranks)
 
 
 class _Show:
@@ -151,6 +182,7 @@ class _Show:
             case Started():
                 _say_start(event)
                 self._started = event
+                report_run(event.folder)
             case Foretold(epoch_seconds, seconds):
                 each, left = say_duration(epoch_seconds), say_duration(seconds)
                 say(f"an epoch takes about {each}, all that is left {left}")

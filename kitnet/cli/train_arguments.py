@@ -187,5 +187,12 @@ class Arguments:
     tensorboard: Annotated[
         bool, Parameter(help="Write event files for TensorBoard into the run folder, too.")
     ] = False
+    sync: Annotated[
+        str | None,
+        Parameter(
+            help="Of several ranks (kitnet launch): exact, the bits of one process, or fast, where they "
+            "depend on the number of ranks and norms see a rank's own images; usually exact."
+        ),
+    ] = None
     engine: Engine = None
     threads: Threads = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -23,6 +23,9 @@ from kitnet.data.source import CHUNK, Source
 # Bytes of pictures that may stay in memory, prepared or, where they are augmented, before that; beyond, each
 # batch is read when it is due.
 KEPT = 1 << 30
+
+
+Part = Callable[[int], slice]  # of a batch of so many pictures
 
 
 class Kept(NamedTuple):
@@ -65,6 +68,7 @@ class Loader:
             )
         self.workers = whole("workers", workers, 0)
         self._kept = self._keep()
+        self._part: Part | None = None
 
     @property
     def steps(self) -> int:
@@ -75,6 +79,13 @@ class Loader:
         """The same pictures in the same order, in batches of another size."""
         other = copy.copy(self)
         other.batch = batch
+        return other
+
+    def reading(self, part: Part) -> Loader:
+        """The same batches, of which only these pictures are read; the others are 0. Classes are all there,
+        as another one computes the rest of a batch."""
+        other = copy.copy(self)
+        other._part = part
         return other
 
     @property
@@ -125,7 +136,7 @@ class Loader:
         """The batch of the pictures with these numbers."""
         mix = self.augmentation.mix
         if mix is None:
-            return self._prepared(e, chosen)
+            return self._prepared(e, chosen) if self._part is None else self._own(e, chosen, self._part)
         draws = Draws(self.seed, f"augment/{mix.word}", e, chosen, len(self.source))
         x, labels = self._prepared(e, np.concatenate([chosen, mix.partners(draws)]))
         n, numbers = len(chosen), np.arange(len(self.source.classes))
@@ -133,6 +144,15 @@ class Loader:
         of = (labels[:, None] == numbers).astype(np.float32)
         share = share[:, None].astype(np.float32)
         return mixed, of[:n] * share + of[n:] * (1 - share)
+
+    def _own(self, e: int, chosen: Array, part_of: Part) -> tuple[Array, Array]:
+        """The batch with those pictures alone that are to be read, and all classes."""
+        part, kept = part_of(len(chosen)), self._kept
+        x = np.zeros((len(chosen), *self.preparation.input), np.float32)
+        if part.start < part.stop:
+            x[part] = self._prepared(e, chosen[part])[0]
+        labels = self.source.labels_of(chosen) if kept is None else kept.labels[chosen]
+        return x, labels.astype(np.int64)
 
     def _prepared(self, e: int, chosen: Array) -> tuple[Array, Array]:
         """Pictures and classes, augmented but for mixing."""

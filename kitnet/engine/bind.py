@@ -17,7 +17,8 @@ from kitnet.base.spec import Array
 from kitnet.engine.arena import LINE, rounded
 from kitnet.engine.host import Hosted, inside_a_step
 from kitnet.engine.plan import Plan
-from kitnet.engine.step import HostStep, KernelStep, Ref, Step
+from kitnet.engine.share import Alone, Exchange
+from kitnet.engine.step import TOTAL, HostStep, KernelStep, Ref, Step
 from kitnet.engine.timing import times_of
 from kitnet.kernels.clock import Timed
 from kitnet.kernels.crew import Crew
@@ -77,6 +78,8 @@ class Machine:
         self.error: BaseException | None = None
         self.failed = np.zeros(1, np.float32)  # NaN from the first error on, which keeps an update away
         self.threads, self._crew = threads, crew_of(threads)
+        self.exchange: Exchange = Alone()
+        self.total = np.zeros(1, np.int64)  # samples of the whole batch, of which a plan may have a share
         self._counts, self._firsts = {}, {}
         for lanes, batch in plan.batches.items():
             self._firsts[lanes] = batch.images * np.arange(batch.groups, dtype=np.int64)
@@ -88,6 +91,7 @@ class Machine:
             **_parameters("@weight", weights), **(_parameters("@dw", gradient) if gradient else {}),
             **{f"@state {node}.{name}": a for node, held in state.items() for name, a in held.items()},
             **({} if ARENA in given else {ARENA: aligned(plan.arena.size)}), "@failed": self.failed,
+            TOTAL.buffer: self.total,
         }  # fmt: skip
         self.own = rounded(max((each.scratch_bytes for each in code), default=0))  # values lie behind scratch
         self.moving = sorted(name for name in buffers if name.startswith(given))  # in the order of `run`
@@ -155,11 +159,20 @@ class Machine:
         """The steps that need no images: what is made of the weights."""
         self._go(self._preparations)
 
-    def run(self, given: Sequence[Array], count: int, context: Context, timed: bool = False) -> Times | None:
+    def run(
+        self,
+        given: Sequence[Array],
+        count: int,
+        context: Context,
+        total: int | None = None,
+        timed: bool = False,
+    ) -> Times | None:
         """All other steps once, for the first `count` samples of the arrays that a run is given: those of
-        `moving` in their order, float32 and C-contiguous. With `timed` what they took.
+        `moving` in their order, float32 and C-contiguous. `total`: of how many samples these are a share.
+        With `timed` what they took.
         """
         self.context = context
+        self.total[0] = count if total is None else total
         if count != self.count:
             self.count = count
             for lanes, firsts in self._firsts.items():

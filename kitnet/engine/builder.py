@@ -166,7 +166,7 @@ class Builder(Values):
     def add_shared_gradients(self) -> None:
         """The steps that add up the gradients of shared parameters, in the order of the way back."""
         for path, uses in self._uses.items():
-            self.sum_up(
+            self.add_up(
                 path, len(uses), self.weights.params[path].size, Ref(f"shares of {path}"), Ref(f"@dw {path}")
             )
 

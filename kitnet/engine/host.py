@@ -74,6 +74,7 @@ class TaskMemory:
 
     def __init__(self, machine: Machine, grouped: bool, task: int, scratch: int) -> None:
         self._machine, self._grouped, self.task, self._scratch = machine, grouped, task, scratch
+        self.exchange, self.count = machine.exchange, machine.count
 
     def _samples(self, batch: Batch) -> int:
         """Images that this task sees: the real ones. Where there is no way back it sees all of a group that
@@ -90,7 +91,7 @@ class TaskMemory:
         return self.task * batch.images if self._grouped else 0
 
     def mean_seed(self, weight: float, batch: Batch) -> Array:
-        return np.full(self._samples(batch), weight / max(self._machine.count, 1), np.float32)
+        return np.full(self._samples(batch), weight / max(int(self._machine.total[0]), 1), np.float32)
 
     def read(self, place: Place, shape: Shape) -> Array:
         lanes = np.moveaxis(self._view(place), -1, 1)  # groups, images, positions, channels

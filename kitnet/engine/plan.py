@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kitnet.base.error import KitnetError
 from kitnet.base.spec import Array
 from kitnet.engine.arena import Arena
 from kitnet.engine.builder import Builder
@@ -29,6 +30,7 @@ from kitnet.engine.lowering import lower
 from kitnet.engine.place import place
 from kitnet.engine.request import Request
 from kitnet.engine.schedule import schedule
+from kitnet.engine.share import Share
 from kitnet.engine.slicing import Slicing
 from kitnet.engine.step import FLOAT, HostStep, Step
 from kitnet.engine.values import Lanes, Setting
@@ -92,19 +94,32 @@ def make_plan(
     wishes: Wishes = NO_WISHES,
     layout: Lanes | None = None,
     most_own: float = math.inf,
+    share: Share | None = None,
 ) -> Plan:
     """The plan that computes what `request` asks of a graph, for up to `samples` samples.
 
     `weights` say where parameters lie; their values play no part. Results do not depend on `threads`, which
     says for how many threads work is cut up. `fuse` False keeps every layer a step of its own; `wishes`
     forbid and force implementations; `layout` is preferred to what should be quicker. Values lie in each
-    thread's own memory, which a process keeps, only where they take at most `most_own` bytes of it.
+    thread's own memory, which a process keeps, only where they take at most `most_own` bytes of it. With a
+    `share` the plan computes that part of the batch. Raises KitnetError for a layer that needs all images at
+    once.
     """
     request.check(graph)
-    choices = choose(graph, weights, samples, cpu, request, wishes, layout)
+    if share is not None and not share.exact:
+        samples = share.most(samples)
+    choices, whole = choose(graph, weights, samples, cpu, request, wishes, layout), None
+    if share is not None and share.exact:
+        whole = choices.batches["images"]
+        mine = share.groups(whole)
+        samples = mine.groups * mine.images
+        choices = replace(choices, batches={"images": mine, "channels": Batch(samples, 1)})
     laid = lay_out(graph, choices.taken, request, cpu.lanes)
     fused = _fused(laid, request) if fuse else NOTHING_FUSED
     setting = _setting(laid, choices, weights, cpu, request, threads, most_own)
+    if share is not None:
+        setting = replace(setting, share=share, whole=whole)
+        _check_share(laid, setting)
     lowered = lower(laid, fused, setting, sliced=_may_be_sliced(laid, setting))
     b = lowered.builder
     scheduled = schedule(b)
@@ -172,6 +187,17 @@ def _setting(
         dense=laid.dense,
         preferred=choices.preferred,
     )
+
+
+def _check_share(laid: Laid, setting: Setting) -> None:
+    """Raises KitnetError for a layer that needs the images of all ranks at once."""
+    asked = Builder(setting)
+    for i, one in laid.taken.items():
+        if setting.meets and one.across(asked, i) and not one.meets:
+            raise KitnetError(
+                f"{laid.graph.nodes[i].path}: {laid.graph.nodes[i].word} needs all images of a batch at "
+                "once, which no rank has; train it by one process, or with --sync fast"
+            )
 
 
 def _may_be_sliced(laid: Laid, setting: Setting) -> bool:

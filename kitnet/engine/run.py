@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,7 @@ from kitnet.engine.bind import Machine, Progress, arrays_outside, code_of
 from kitnet.engine.host import inside_a_step_of
 from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.request import Request, scoring, training
+from kitnet.engine.share import Alone, Exchange, Share
 from kitnet.kernels import update
 from kitnet.kernels.cpu import Cpu, cores, detect
 from kitnet.kernels.jit import Compiled
@@ -98,6 +99,7 @@ class _Compiled:
         self._outside = arrays_outside(self.plan)
         arrays = {"@weights": net.weights.flat, **outside, **self._outside}
         self._machine = Machine(self.plan, code, net.weights, gradient, net.state, arrays, threads)
+        self._share: Share | None = how.get("share")
         whole, shapes = self.plan.preferred == "channels", graph.operands
         paths = [name.removeprefix("@in ") for name in self._machine.moving]
         self._operands = [_Operand(path, (self.plan.samples, *shapes[path]), whole) for path in paths]
@@ -153,10 +155,10 @@ class _Compiled:
         given = {**by_operand(self._paths, x), **targets}
         return [operand.checked(given[operand.path]) for operand in self._operands]
 
-    def _run(self, arrays: Sequence[Array], count: int, context: Context) -> None:
+    def _run(self, arrays: Sequence[Array], count: int, context: Context, total: int | None = None) -> None:
         given = [operand.of(array) for operand, array in zip(self._operands, arrays, strict=True)]
         timed, self._times_next = self._times_next, False
-        found = self._machine.run(given, count, context, timed)
+        found = self._machine.run(given, count, context, total, timed)
         self.times = found if timed else self.times
 
     def _read(self, what: str, path: str, count: int) -> Array:
@@ -247,6 +249,9 @@ class TrainingStep(_Compiled):
     until the next step of any thread. The parameters at the paths `frozen`, and below, stay, and their
     gradient is 0. A step whose losses or gradients are not finite, or that raises an error, changes neither
     weights nor memory nor state; `finite` is then False.
+
+    With a `share` this is a rank's step: it is given batches of all ranks, reads its own samples alone, and
+    gives losses and scores of all, by the `exchange` with the other ranks.
     """
 
     def __init__(
@@ -266,6 +271,7 @@ class TrainingStep(_Compiled):
         threads: int | None = None,
         cpu: Cpu | None = None,
         progress: Progress | None = None,
+        exchange: Exchange | None = None,
         **how: Any,
     ) -> None:
         still = net.weights.below(frozen)
@@ -293,7 +299,8 @@ class TrainingStep(_Compiled):
             outside |= {"@accumulated": self.memory[ACCUMULATED].flat}
             outside |= {"@shares": self._shares, "@hold": self._hold}
         super().__init__(net, graph, batch, request, outside, self.gradient, threads, cpu, progress, **how)
-        self._least = least_batches(graph)
+        self._least, self._batch = least_batches(graph), batch
+        self._exchange = self._machine.exchange = exchange or Alone()
 
     def __call__(
         self, x: Any, target: Any, step: int = 0, first: int = 0, update: bool = True
@@ -305,8 +312,9 @@ class TrainingStep(_Compiled):
         if type(x) is not np.ndarray:
             x = by_operand(self._paths, x)
         n = samples_of(self._paths, x)
-        if n > self.plan.samples:
-            raise ShapeError(f"input: {n} samples for a plan of {self.plan.samples}; make a plan for more")
+        most = self.plan.samples if self._share is None else self._batch
+        if n > most:
+            raise ShapeError(f"input: {n} samples for a plan of {most}; make a plan for more")
         targets = checked_targets(self.goals, target, n)
         values = {goal.target: targets[goal.target] for goal in self.goals if goal.form == "values"}
         arrays = self._checked(x, values)
@@ -327,18 +335,30 @@ class TrainingStep(_Compiled):
         """The gradients asked for, from this thread's last call, by the paths of their values."""
         return dict(getattr(self._found, "gradients", {}))
 
+    def part(self, samples: int) -> slice:
+        """Which samples of a batch of so many this step reads: all, or those of its share."""
+        share = self._share
+        return slice(0, samples) if share is None else share.part(samples, self.plan.samples)
+
     def _step(
         self, arrays: Sequence[Array], targets: Mapping[str, Array], n: int, context: Context, update: bool
     ) -> None:
         self._shares[:], self._hold[:] = shares(context.first_sample, n), 0 if update else np.nan
+        total = n
+        if self._share is not None:
+            part = self.part(n)
+            arrays, n = [array[part] for array in arrays], part.stop - part.start
+            targets = {path: array[part] for path, array in targets.items()}
+            context = _from(context, part.start)
         for goal in self.goals:
             if goal.form != "values":
-                self._outside[f"@class {goal.target}"][:n] = targets[goal.target].reshape(n, -1)
+                place = self._outside[f"@class {goal.target}"]
+                place[:n] = targets[goal.target].reshape(n, place.shape[1])
         if self.rule:
             self._rates[:] = list(self.rule.scalars(context.step).values())
         before = {path: {k: a.copy() for k, a in held.items()} for path, held in self._net.state.items()}
         try:
-            self._run(arrays, n, context)
+            self._run(arrays, n, context, total)
         except BaseException:
             self._found.finite = False
             self._net.keep(before)
@@ -350,12 +370,28 @@ class TrainingStep(_Compiled):
     def _results(self, n: int) -> tuple[Any, Any]:
         self._found.values = {path: self._read("@out", path, n) for path in self._more[0]}
         self._found.gradients = {path: self._gradient(path, n) for path in self._more[1]}
-        losses = {goal.output: self._read("@out", goal.path, n) for goal in self.goals}
-        scores = {goal.output: self._read("@out", self._scores[goal.path].path, n) for goal in self.goals}
+        paths = {goal.output: (goal.path, self._scores[goal.path].path) for goal in self.goals}
+        read = self._read_all(dict.fromkeys(path for both in paths.values() for path in both), n)
+        losses, scores = ({name: read[both[i]] for name, both in paths.items()} for i in (0, 1))
         if len(self.goals) > 1:
             return losses, scores
         (name,) = losses
         return losses[name], scores[name]
+
+    def _read_all(self, paths: Iterable[str], n: int) -> dict[str, Array]:
+        """Values that are read out, of all ranks where this is one of several."""
+        share, own = self._share, [(path, self._outside[f"@out {path}"]) for path in paths]
+        if share is None:
+            return {path: array[:n].copy() for path, array in own}
+        places = self.plan.samples
+        every = [np.empty((share.ranks, places, *array.shape[1:]), np.float32) for _, array in own]
+        flat = [array.reshape(share.ranks, -1) for array in every]
+        self._exchange.gather([array[:places].reshape(-1) for _, array in own], flat)
+        counts = [part.stop - part.start for part in share.parts(n, places)]
+        return {
+            path: np.concatenate([rank[:count] for rank, count in zip(array, counts, strict=True)])
+            for (path, _), array in zip(own, every, strict=True)
+        }
 
     def _gradient(self, path: str, n: int) -> Array:
         """Of a value that no loss depends on it is 0, and of a loss its share in the weighted mean."""

@@ -9,6 +9,7 @@ that runs the plan is given them or has them from the network:
     @out PATH, @d PATH  a value, its gradient, read out     @count LANES            how many images there are
     @failed             NaN once a step of Python failed    @trouble                NaN: change nothing
     @accumulated        the mean of gradients               @hold                   NaN: no update yet
+    @total              over how many images the mean is, of which the plan may have a share
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Protocol
 
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
+from kitnet.engine.share import Exchange
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Batch, Volume
 from kitnet.kernels.types import F32, Type
@@ -46,6 +48,9 @@ class Ref:
         return self.buffer.startswith("@")
 
 
+TOTAL = Ref("@total")
+
+
 @dataclass(frozen=True)
 class Place:
     """A value in memory: where it begins, how a group of it lies there, and in how many groups the batch."""
@@ -64,9 +69,11 @@ class Memory(Protocol):
     """
 
     task: int
+    exchange: Exchange  # with the other ranks of a training
+    count: int  # images that there really are
 
     def mean_seed(self, weight: float, batch: Batch) -> Array:
-        """The gradient of the weighted mean over all real images, (samples,)."""
+        """The gradient of the weighted mean over all real images, also those of other ranks, (samples,)."""
 
     def read(self, place: Place, shape: Shape) -> Array:
         """The value as (samples, *shape), a copy."""

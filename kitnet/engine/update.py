@@ -33,12 +33,15 @@ def update_steps(b: Builder) -> None:
     if not b.request.goals or not b.request.weights or not b.weights.flat.size:
         return
     rule, dw, size = b.request.rule, Ref("@gradient"), b.weights.flat.size
+    if b.setting.share and not b.setting.share.exact:
+        b.add_ranks("gradients of all ranks", dw, size)
+    losses = b.meet_losses(_losses(b))
+    b.exchange_at_end()
     first = {dw: size}
     length = None
     if rule is not None and rule.reads_norm and not b.request.accumulate:
         length = length_of(b, GRADIENTS, dw, size)
         first = {length: 1}  # it is finite only where every gradient is
-    losses = _losses(b)
     if any(isinstance(step, HostStep) for step in b.steps):
         losses[Ref("@failed")] = 1  # NaN where Python raised an error
     _all_finite(b, "all finite", {**first, **losses}, Ref("@trouble"))

@@ -12,8 +12,10 @@ from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.engine.activation import activation_of
 from kitnet.engine.fuse import NOTHING_FUSED, Fused
+from kitnet.engine.meeting import Meeting, exchange_step
 from kitnet.engine.request import Request
-from kitnet.engine.step import HostStep, KernelStep, Place, Ref, Step
+from kitnet.engine.share import Share
+from kitnet.engine.step import HostStep, KernelStep, Memory, Place, Ref, Step
 from kitnet.kernels import update
 from kitnet.kernels.activation import RELU, Activation
 from kitnet.kernels.cpu import Cpu
@@ -63,6 +65,13 @@ class Setting:
     own: bool = False
     dense: frozenset[int] = frozenset()  # values as a caller has them, with no empty lanes
     preferred: Lanes = "images"  # of the plan as a whole
+    share: Share | None = None  # of the batch, which is then all that the plan computes
+    whole: Batch | None = None  # of which it is a share, with the images in the lanes
+
+    @property
+    def meets(self) -> bool:
+        """Whether partial sums of groups meet those of other ranks."""
+        return self.share is not None and self.share.exact
 
 
 class Values:
@@ -95,6 +104,7 @@ class Values:
         self.taken_over: set[int] = set()  # nodes whose ReLU in passing is the business of a reader
         self._places: dict[int, Ref] = {}
         self._once: dict[Hashable, Any] = {}
+        self._meeting: list[Meeting] = []  # of all ranks, before the epilogue
 
     # Values
 
@@ -318,7 +328,13 @@ class Values:
         self.epilogue.append(step)
 
     def sum_up(self, label: str, chunks: int, size: int, partial: Ref, whole: Ref) -> None:
-        """whole (size) = the sum of partial (chunks, size), behind all other steps and in a fixed order."""
+        """whole (size) = the sum of partial (chunks, size) of all groups, behind all other steps and in a
+        fixed order."""
+        chunks, partial = self.meet_at_end(label, chunks, size, partial)
+        self.add_up(label, chunks, size, partial, whole)
+
+    def add_up(self, label: str, chunks: int, size: int, partial: Ref, whole: Ref) -> None:
+        """whole (size) = the sum of partial (chunks, size), which is there."""
         kernel = update.reduce("reduce", self.cpu, chunks, size, max(1, min(self.tasks, size // 1024)))
         self.at_end(f"{label} sum", kernel, {"partial": partial}, {"y": whole})
 
@@ -338,8 +354,20 @@ class Values:
         """As `blocks`, for kernels that leave a partial sum for each block: the order of a sum must not
         depend on the number of threads.
         """
-        groups = self.batch.groups
+        groups = self.groups_of_all
         return 1 if 2 * groups >= self.parts else max(1, min(pieces, -(-self.parts // groups)))
+
+    @property
+    def groups_of_all(self) -> int:
+        """Groups of the whole batch, of which the plan may have a share."""
+        whole = self.setting.whole
+        if whole is None:
+            return self.batch.groups
+        return whole.groups * whole.images if self.few else whole.groups
+
+    def apart(self, chunks: int) -> bool:
+        """Whether so many partial sums are added up by a step of their own: several, or those of a rank."""
+        return chunks > 1 or self.setting.meets
 
     def chunks(self) -> int:
         """Into how many ranges of groups a sum over the batch is cut, each with partial sums of its own: all
@@ -347,4 +375,54 @@ class Values:
         read everything. It does not depend on the number of threads either.
         """
         groups = self.batch.groups
-        return groups if 2 * groups >= self.parts else 1
+        return groups if 2 * groups >= self.parts or self.setting.meets else 1
+
+    # What ranks exchange
+
+    def meet(self, label: str, chunks: int, size: int, partial: Ref) -> tuple[int, Ref]:
+        """The partial sums (chunks, size) of all groups, in the order of the groups: how many, and where.
+        Where a plan has a share of the batch a step of Python exchanges them with the other ranks."""
+        if not self.setting.meets:
+            return chunks, partial
+        meeting = self._meeting_of(label, chunks, size, partial)
+        self.steps.append(exchange_step(label, [meeting]))
+        return meeting.of_all, meeting.every
+
+    def meet_at_end(self, label: str, chunks: int, size: int, partial: Ref) -> tuple[int, Ref]:
+        """The same for what is read behind all other steps: they are exchanged at once."""
+        if not self.setting.meets:
+            return chunks, partial
+        self._meeting.append(self._meeting_of(label, chunks, size, partial))
+        return self._meeting[-1].of_all, self._meeting[-1].every
+
+    def _meeting_of(self, label: str, chunks: int, size: int, partial: Ref) -> Meeting:
+        share, groups = self.setting.share, self.batch.groups
+        assert share is not None
+        every = self.room(f"{label} of all ranks", share.ranks * chunks * size)
+        of_all = chunks // groups * self.groups_of_all
+        return Meeting(partial, chunks, groups, self.batch.images, size, every, share.ranks, of_all)
+
+    def meet_losses(self, losses: Mapping[Ref, int]) -> dict[Ref, int]:
+        """So many losses at each place, of all ranks, exchanged behind all other steps."""
+        share = self.setting.share
+        if share is None:
+            return dict(losses)
+        found = {}
+        for ref, size in losses.items():
+            every = self.room(f"{ref.buffer.removeprefix('@')} of all ranks", share.ranks * size)
+            self._meeting.append(Meeting(ref, 1, 0, 1, size, every, share.ranks, share.ranks))
+            found[every] = share.ranks * size
+        return found
+
+    def exchange_at_end(self) -> None:
+        """The step in which all that meets at the end does, before the steps that read it."""
+        if self._meeting:
+            self.epilogue.insert(0, exchange_step("all sums", self._meeting))
+
+    def add_ranks(self, label: str, ref: Ref, size: int) -> None:
+        """Numbers become the sum of those of all ranks, behind all other steps."""
+
+        def run(memory: Memory) -> None:
+            memory.exchange.add(memory.array(ref, (size,)))
+
+        self.epilogue.append(HostStep(label, run, {"x": ref}, {"y": ref}, 1, False, True, origin()))

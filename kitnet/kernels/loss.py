@@ -1,10 +1,11 @@
 """Losses, forward and backward in one pass over the scores of every image.
 
-A loss takes `scores` (a volume of one position), `labels` (int32, one an image) and `count` (one int64: how
-many images there really are), and writes `loss`, one an image, 0 beyond count. With a volume for `dscores` it
-also writes the gradient of `weight` times the mean loss over the count, exactly 0 beyond it; dscores may be
-the memory of scores. Images are cut into blocks. As in the formulas the largest exponent is taken off first,
-so that nothing overflows.
+A loss takes `scores` (a volume of one position), `labels` (int32, one an image), `count` (one int64: how many
+images there really are) and `total` (one int64: how many the mean is over, of which these may be a part). It
+writes `loss`, one an image, 0 beyond count. With a volume for `dscores` it also writes the gradient of
+`weight` times the mean loss over the total, exactly 0 beyond the count; dscores may be the memory of scores.
+Images are cut into blocks. As in the formulas the largest exponent is taken off first, so that nothing
+overflows.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ class _Images:
         return self.kernel.select(self.is_label(c), self.kernel.constant(1 - smooth + each), each)
 
     def gradient(self, c: Index, value: Value) -> None:
-        """Of the image's own loss; it is divided by the count here."""
+        """Of the image's own loss; it is divided by the total here."""
         if self.dscores is not None:
             k = self.kernel
             k.store(k.select(self.real, value * self.scale, 0.0), self.dscores, c * self.stride)
@@ -164,10 +165,12 @@ def _loss(
     if any(v.positions > 1 or v.channels != scores.channels for v in (scores, dscores or scores)):
         raise ValueError(f"kernel {name}: a loss needs scores of one position, and a gradient of their shape")
     gradient = {} if dscores is None else {"dscores": dscores.type}
-    k = over(name, cpu, batch, blocks, scores=scores.type, labels=I32, count=I64, loss=F32, **gradient)
-    pz, labels, pointer, loss, *pd = k.pointers
+    k = over(
+        name, cpu, batch, blocks, scores=scores.type, labels=I32, count=I64, total=I64, loss=F32, **gradient
+    )
+    pz, labels, pointer, total, loss, *pd = k.pointers
     count = k.index(k.scalar(pointer))
-    scale = weight / count.value.to(F32)
+    scale = weight / k.scalar(total).to(F32)
     group, first, last = share(k, batch, batch.images // k.lanes)
     with k.loop(first * k.lanes, last * k.lanes, k.lanes) as v:
         image = group * batch.images + v

@@ -95,6 +95,8 @@ class Loop:
                 if self.stop.is_set() and (self.progress.step or not self.run.ended(self.progress)):
                     yield self._stopped()
                     return
+            if self.run.ranks is not None and self.run.ranks.rank:
+                return  # rank 0 judges and writes
             judgement = self._test()
             test = judgement.score if isinstance(judgement, Judgement) else judgement
             summary = self.run.summary(self.progress, test, self.step_of.engine)
@@ -265,6 +267,7 @@ class Loop:
         """The row, which is told before the run can go on behind it, so that whoever writes it down lacks
         none."""
         progress, score, part = self.progress, self.progress.score, self.run.parts.validation
+        self.run.share_state()
         with self.judged():
             validation = self._score(self.run.examples if part is None else part)
             row = EpochEnded(

@@ -33,6 +33,7 @@ from kitnet.train.folder import absolute
 from kitnet.train.metrics import Score, told, told_parts
 from kitnet.train.model import GOLDEN, Model
 from kitnet.train.model_file import load_network
+from kitnet.train.ranks import FAST, Ranks
 from kitnet.train.recipe import FLAGS, USUAL_DATA, complete, rule_of, usual
 from kitnet.train.saved import file_to_begin_with
 from kitnet.train.saves import since_best
@@ -69,6 +70,7 @@ class Run:
     rule: Rule
     memory: dict[str, Weights]
     changes: Changes  # of settings, loader and rule, while it lasts
+    ranks: Ranks | None = None  # the processes that train it together
     notes: list[str] = field(default_factory=list)  # what a person should know before it begins
 
     def __post_init__(self) -> None:
@@ -184,6 +186,29 @@ class Run:
         """Take over the weights that a new run is to begin with. Raises KitnetError."""
         if self.settings.weights is not None:
             self.notes.append(begin_from(self.model.net, self.settings.weights))
+
+    def join(self, ranks: Ranks) -> None:
+        """Train it together with others. Raises KitnetError where that cannot be."""
+        if self.settings.engine != "compiled":
+            raise KitnetError(
+                "several ranks train by the compiled engine; leave out --engine, or use one process"
+            )
+        self.ranks = ranks
+        if self.settings.sync == FAST:
+            self.notes.append(
+                f"--sync fast: the weights depend on the number of ranks, {ranks.ranks}, and norms have the "
+                "statistics of a rank's own images"
+            )
+
+    def share_state(self) -> None:
+        """Where ranks have statistics of their own images: each takes the mean of all."""
+        if self.ranks is None or self.settings.sync != FAST:
+            return
+        for held in self.model.net.state.values():
+            for array in held.values():
+                mean = array.astype(np.float32).reshape(-1)
+                self.ranks.add(mean)
+                array[...] = (mean / self.ranks.ranks).reshape(array.shape)
 
     def ask(self, numbers: Mapping[str, Any]) -> None:
         """Let other numbers, by their names in the settings, hold from the next step on; any thread may ask.

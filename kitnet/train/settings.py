@@ -15,6 +15,7 @@ import tomli_w
 from kitnet.base.argument import batch_size, thread_count, whole
 from kitnet.base.error import KitnetError, RunError, cut, nearest, shorten
 from kitnet.net.network import check_init, check_misfit
+from kitnet.train.ranks import SYNCS
 
 SAVE_EVERY = 10.0  # minutes
 LARGEST = 1 << 16  # bytes of args.toml
@@ -68,6 +69,7 @@ class Settings:
     tensorboard: bool | None = None  # whether event files are written, too
     engine: str | None = None  # compiled or formula; compiled where llvmlite is there
     threads: int | None = None  # of the compiled engine, changing no bit; all usable cores
+    sync: str | None = None  # of several ranks: exact, or fast, whose bits depend on their number
     input: str | None = None  # another input volume of a network of the zoo, such as 64x64x3
 
     def __post_init__(self) -> None:
@@ -84,6 +86,9 @@ class Settings:
                 f"--save-every {self.save_every:g} is not possible; use a number of minutes, 0 or more"
             )
         thread_count(self.threads, "--threads")
+        if self.sync is not None and self.sync not in SYNCS:
+            known = " or ".join(SYNCS)
+            raise KitnetError(f"--sync {shorten(self.sync)}{nearest(self.sync, SYNCS)}; it is {known}")
         check_misfit(self.on_misfit)
         check_init(self.init)
         if not 0 <= self.seed < 2**63:

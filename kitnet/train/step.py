@@ -19,6 +19,7 @@ from kitnet.net.reference import by_operand
 from kitnet.net.times import WAYS, Times
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED, norm, shares
+from kitnet.train.ranks import FAST
 from kitnet.train.target import INPUT, input_targets, total
 
 if TYPE_CHECKING:
@@ -203,8 +204,13 @@ def make_step(run: Run, progress: Progress | None = None, allow: Callable[[Any],
     if pick_engine(settings.engine) == "formula":
         return FormulaStep(model.net, model.losses, run.rule, memory, **same)
     from kitnet.engine import TrainingStep
+    from kitnet.engine.share import Share
 
-    threads = settings.threads
+    threads, ranks = settings.threads, run.ranks
+    how: dict[str, Any] = {}
+    if ranks is not None:
+        threads = threads or ranks.threads
+        how = {"share": Share(ranks.rank, ranks.ranks, settings.sync != FAST), "exchange": ranks}
     step = TrainingStep(
         model.net,
         model.losses,
@@ -216,6 +222,9 @@ def make_step(run: Run, progress: Progress | None = None, allow: Callable[[Any],
         threads=threads,
         progress=progress,
         allow=allow,
+        **how,
     )
+    if ranks is not None:
+        run.loader = run.loader.reading(step.part)
     model.compile(threads=threads, progress=progress)
     return step

@@ -44,7 +44,8 @@ OPTIONS = {
     "train": "MODEL --data --data-dir --split --validation --strict --megapixels --augment --epochs --batch "
     "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience "
     "--target --loss --seed --runs --name --save-every --tensorboard --engine --threads --resume "
-    "--on-misfit --input --set --init --accumulate --groups --whiten --views",
+    "--on-misfit --input --set --init --accumulate --groups --whiten --views --sync",
+    "launch": "--ranks --hosts --max-restarts --as-root --oversubscribe --mpiexec",
     "evaluate": "RUN --data --data-dir --split --strict --megapixels --engine --threads --memory --json",
     "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
     "predict": "RUN FILES --top --invert --memory --megapixels --output --json",

@@ -79,7 +79,12 @@ def test_loss_and_gradient(word, cpu):
             values = draw(rng, (count, classes))
             labels = fitting(rng.integers(0, classes, total).astype(np.int32))
             scores, dscores, each = Slab(z, batch).put(values), Slab(dz, batch), guarded(total)
-            known = {"scores": scores, "labels": labels, "count": np.array([count])}
+            known = {
+                "scores": scores,
+                "labels": labels,
+                "count": np.array([count]),
+                "total": np.array([count]),
+            }
             run(forward, ("loss", "dscores"), **known, loss=each, dscores=dscores)
             want, gradient = formula(layer, values.astype(float), labels[:count], classes)
             biggest = abs(values.astype(float)).max(1)
@@ -114,7 +119,7 @@ def test_infinite_scores(word, scores, want, gradient):
     (code,) = build([LOSSES[word][0]("both", cpu, batch, z, z)])
     labels, loss = np.zeros(cpu.lanes, np.int32), guarded(cpu.lanes)
     slab, dscores = Slab(z, batch).put(np.array([scores], np.float32)), Slab(z, batch)
-    known = {"labels": labels, "count": np.array([1])}
+    known = {"labels": labels, "count": np.array([1]), "total": np.array([1])}
     run(code, ("loss", "dscores"), scores=slab, **known, loss=loss, dscores=dscores)
     assert loss[0] == want
     assert dscores.get(1).ravel().tolist() == gradient
@@ -127,7 +132,11 @@ def test_gradient_in_the_memory_of_the_scores(word):
     (code,) = build([LOSSES[word][0]("both", cpu, batch, z, z)])
     rng = np.random.default_rng(2)
     scores, dscores = Slab(z, batch).put(draw(rng, (2 * cpu.lanes, 10))), Slab(z, batch)
-    known = {"labels": rng.integers(0, 10, 2 * cpu.lanes).astype(np.int32), "count": np.array([20])}
+    known = {
+        "labels": rng.integers(0, 10, 2 * cpu.lanes).astype(np.int32),
+        "count": np.array([20]),
+        "total": np.array([20]),
+    }
     known["loss"] = guarded(2 * cpu.lanes)
     run(code, ("loss", "dscores"), scores=scores, dscores=dscores, **known)
     run(code, ("loss", "dscores", "scores"), scores=scores, dscores=scores, **known)
@@ -145,7 +154,14 @@ def test_what_lies_in_unused_lanes_stays_there(word):
         scores.lanes[0, :, :, :count] = 1.5
         labels = np.full(2 * cpu.lanes, -77, np.int32)
         labels[:count] = 1
-        code(scores=scores.raw, labels=labels, count=np.array([count]), loss=loss, dscores=dscores.raw)
+        code(
+            scores=scores.raw,
+            labels=labels,
+            count=np.array([count]),
+            total=np.array([count]),
+            loss=loss,
+            dscores=dscores.raw,
+        )
         assert np.isfinite(loss[:count]).all()
         assert (loss[count:].view(np.uint32) == 0).all()
         assert (dscores.get()[count:].view(np.uint32) == 0).all()
@@ -166,7 +182,13 @@ def test_what_overflows_or_vanishes_when_written_carelessly(word, z, want):
     batch, scores = Batch(1, cpu.lanes), volume(2)
     (code,) = build([LOSSES[word][0]("only", cpu, batch, scores)])
     slab, loss = Slab(scores, batch).put(np.array([z], np.float32)), guarded(cpu.lanes)
-    code(scores=slab.raw, labels=np.zeros(cpu.lanes, np.int32), count=np.array([1]), loss=loss)
+    code(
+        scores=slab.raw,
+        labels=np.zeros(cpu.lanes, np.int32),
+        count=np.array([1]),
+        total=np.array([1]),
+        loss=loss,
+    )
     tolerance = 2.0**-23 if word == "softmax_cross_entropy" and z[0] == 20 else 0
     np.testing.assert_allclose(loss[0], want, rtol=1e-6, atol=tolerance)
 
@@ -183,8 +205,8 @@ def test_rubbish_is_a_class_of_its_own():
     dscores, loss = Slab(z, batch), guarded(cpu.lanes)
     scores = Slab(z, batch).put(values)
     run(
-        code, ("loss", "dscores"), scores=scores, labels=labels, count=np.array([cpu.lanes]), loss=loss,
-        dscores=dscores,
+        code, ("loss", "dscores"), scores=scores, labels=labels, count=np.array([cpu.lanes]),
+        total=np.array([cpu.lanes]), loss=loss, dscores=dscores,
     )  # fmt: skip
     want, gradient = formula(RadialBasisPenalty(4.5), values.astype(float), labels, 4)
     np.testing.assert_allclose(loss, want, rtol=1e-5)
@@ -253,3 +275,21 @@ def test_radial_basis(cpu, shape):
         (want,) = RadialBasis().backward({}, Kept((wide.shape,), x=(wide,)), d).dx
         size = 2 * abs(d).sum(1).reshape(-1, 1, 1, 1) * (abs(wide) + 1)
         assert (abs(dx.get() - (want + old)) <= 14 * EPS * (size + abs(old))).all()
+
+
+@EACH_LOSS
+def test_the_mean_may_be_over_more_images_than_these(word):
+    """A quarter of the gradient where these are a quarter of the batch; the losses are the same."""
+    cpu = detect()
+    batch, z = Batch(1, cpu.lanes), volume(3)
+    (code,) = build([LOSSES[word][0]("both", cpu, batch, z, z)])
+    scores = Slab(z, batch).put(draw(np.random.default_rng(3), (cpu.lanes, 3)))
+    known = {"labels": np.zeros(cpu.lanes, np.int32), "count": np.array([cpu.lanes])}
+    found = []
+    for times in (1, 4):
+        loss, dscores = guarded(cpu.lanes), Slab(z, batch)
+        total = np.array([times * cpu.lanes])
+        run(code, ("loss", "dscores"), scores=scores, **known, total=total, loss=loss, dscores=dscores)
+        found.append((loss.copy(), dscores.get()))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], 4 * found[1][1])

@@ -31,7 +31,8 @@ class Implementation:
     `forward` writes the steps of node i through the builder and returns what `backward` needs, which is given
     to it. `refuses` gives the reason why not node i, if there is one. `lanes` is what lies in the vector
     lanes; `takes_dense`: its operands and its value may be dense; `aliases`: its value is its operand, in the
-    same memory. `across`: some steps need all groups at once.
+    same memory. `across`: some steps need all groups at once; `meets`: it exchanges what
+    it knows of its own groups with other ranks.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Implementation:
     takes_dense: bool = False
     aliases: bool = False
     across: Callable[[Builder, int], bool] = field(default=lambda b, i: False, repr=False)
+    meets: bool = False
     only: Callable[[Layer], bool] = field(default=lambda layer: True, repr=False)  # of these layers
 
     def is_for(self, layer: Layer | None) -> bool:

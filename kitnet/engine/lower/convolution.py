@@ -28,7 +28,7 @@ LEAST_USES = 16  # of a weight
 
 def _packs(b: Builder, y: Volume, problem: Problem) -> bool:
     steps = problem.weights // y.channels
-    uses = y.positions * b.batch.groups
+    uses = y.positions * b.groups_of_all
     return steps >= LEAST_STEPS and y.channels // problem.groups >= LEAST_FILTERS and uses >= LEAST_USES
 
 

@@ -19,7 +19,7 @@ MOST_PARTIAL = 40_000
 def _chunks(b: Builder, weights: int, most: int) -> int:
     """Into how many partial sums the gradient is cut, of which there can be so many."""
     chunks = b.chunks()
-    return chunks if chunks > 1 or weights > MOST_PARTIAL else min(b.parts, most)
+    return chunks if b.apart(chunks) or weights > MOST_PARTIAL else min(b.parts, most)
 
 
 def filter_gradient(b: Builder, i: int, problem: Problem, winograd: bool = False) -> None:
@@ -85,14 +85,14 @@ def add_partial(
     node, label = b.node(i), f"{b.node(i).path} filter gradient"
     units, spread = node.shape[-1], is_spread(b, i)
     whole = b.room(f"d {node.path}.filters", problem.weights) if spread else b.weight_gradient(i, "weight")
-    partial = b.room(f"{node.path}.partial", chunks * problem.weights) if chunks > 1 else whole
+    partial = b.room(f"{node.path}.partial", chunks * problem.weights) if b.apart(chunks) else whole
     bias = bias_partial = partial  # not written where there is none
     if problem.bias:
         bias = bias_partial = b.weight_gradient(i, "bias")
-        if chunks > 1:
+        if b.apart(chunks):
             bias_partial = b.room(f"{node.path}.bias_partial", chunks * units)
     b.call(label, kernel, reads, {"partial": partial, "bias_partial": bias_partial}, across=across)
-    if chunks > 1:
+    if b.apart(chunks):
         b.sum_up(label, chunks, problem.weights, partial, whole)
         if problem.bias:
             b.sum_up(f"{node.path} bias gradient", chunks, units, bias_partial, bias)

@@ -123,7 +123,8 @@ class _Shares:
         for name, shape in self._shapes.items():
             self._whole[name] = b.weight_gradient(i, name)
             size, label = math.prod(shape), f"{node.path}.{name} shares"
-            self.writes[f"dw {name}"] = b.room(label, tasks * size) if tasks > 1 else self._whole[name]
+            apart = b.apart(tasks)
+            self.writes[f"dw {name}"] = b.room(label, tasks * size) if apart else self._whole[name]
 
     def put(self, memory: Memory, dw: Mapping[str, Array]) -> None:
         for name, shape in self._shapes.items():
@@ -131,7 +132,7 @@ class _Shares:
             share[...] = dw[name]
 
     def add_up(self) -> None:
-        if self._tasks > 1:
+        if self._b.apart(self._tasks):
             for name, shape in self._shapes.items():
                 size, partial = math.prod(shape), self.writes[f"dw {name}"]
                 self._b.sum_up(partial.buffer, self._tasks, size, partial, self._whole[name])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, in_both_layouts
-from kitnet.engine.step import Place, Ref
+from kitnet.engine.step import TOTAL, Place, Ref
 from kitnet.kernels import norm, running_norm
 from kitnet.layers import BatchNorm
 
@@ -47,7 +47,8 @@ def _of_batch(b: Builder, i: int) -> _Statistics:
     kernel = norm.statistics("statistics", b.cpu, b.batch, x.volume, b.sum_blocks(x.volume.positions))
     partial = b.room(f"{node.path}.partial statistics", kernel.tasks * 3 * channels)
     b.call(f"{node.path} statistics", kernel, {"x": x.ref, "count": b.count}, {"partial": partial})
-    kernel = norm.finish("finish", b.cpu, kernel.tasks, channels, layer.eps, layer.decay)
+    chunks, partial = b.meet(f"{node.path} statistics", kernel.tasks, 3 * channels, partial)
+    kernel = norm.finish("finish", b.cpu, chunks, channels, layer.eps, layer.decay)
     found = {name: b.room(f"{node.path}.{name}", channels) for name in ("mean", "inverse", "factor")}
     running = {f"running_{name}": b.state(i, name) for name in ("mean", "var")}
     reads = {"partial": partial, "scale": b.weight(i, "scale")}
@@ -93,11 +94,13 @@ def _of_batch_backward(b: Builder, i: int, statistics: _Statistics) -> None:
 def _moves(b: Builder, i: int, statistics: _Statistics, x: Place, tasks: int, partial: Ref) -> dict[str, Ref]:
     """The gradients of the parameters, and what takes the batch's mean and slope out of dx."""
     node, channels = b.node(i), x.volume.channels
-    kernel = norm.finish_gradient("finish_gradient", b.cpu, tasks, channels, x.volume.positions)
+    chunks, partial = b.meet(f"{node.path} backward sums", tasks, 2 * channels, partial)
+    kernel = norm.finish_gradient("finish_gradient", b.cpu, chunks, channels, x.volume.positions)
     moves = {name: b.room(f"{node.path}.{name}", channels) for name in ("slope", "level")}
     dw = {f"d{name}": b.weight_gradient(i, name) for name in ("scale", "shift")}
     reads = {
-        "partial": partial, "inverse": statistics.inverse, "factor": statistics.factor, "count": b.count
+        "partial": partial, "inverse": statistics.inverse, "factor": statistics.factor,
+        "count": TOTAL if b.setting.meets else b.count,
     }  # fmt: skip
     b.call(f"{node.path} backward sums of all", kernel, reads, {**dw, **moves}, across=True)
     return moves
@@ -158,10 +161,12 @@ def _running_backward(b: Builder, i: int, kept: None) -> None:
         writes["partial"] = b.room(f"{node.path}.partial gradient", kernel.tasks * 2 * x.volume.channels)
     b.call(f"{node.path} backward", kernel, reads, writes)
     if learns:
-        last_step = running_norm.finish(
-            "finish_running_gradient", b.cpu, kernel.tasks, x.volume.channels, _layer(b, i).eps
+        channels = x.volume.channels
+        chunks, partial = b.meet_at_end(
+            f"{node.path} gradient", kernel.tasks, 2 * channels, writes["partial"]
         )
-        given = {"partial": writes["partial"], "var": b.state(i, "var")}
+        last_step = running_norm.finish("finish_running_gradient", b.cpu, chunks, channels, _layer(b, i).eps)
+        given = {"partial": partial, "var": b.state(i, "var")}
         dw = {f"d{name}": b.weight_gradient(i, name) for name in ("scale", "shift")}
         b.at_end(f"{node.path} gradient", last_step, given, dw)
 
@@ -185,6 +190,7 @@ IMPLEMENTATIONS = (
         _of_batch_backward,
         _not_for_scores,
         across=lambda b, i: True,
+        meets=True,
     ),
     *in_both_layouts(
         Implementation(

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, no_way_back
-from kitnet.engine.step import Ref
+from kitnet.engine.step import TOTAL, Ref
 from kitnet.kernels import loss, softmax
 from kitnet.kernels.emit import Kernel
 from kitnet.kernels.spec import Volume
@@ -49,7 +49,12 @@ def _loss(b: Builder, i: int) -> None:
     node, (source, target) = b.node(i), b.node(i).inputs
     goal, scores = b.request.goal(node.path), b.place(source)
     assert goal is not None and isinstance(node.layer, Loss)
-    reads = {"scores": scores.ref, "labels": Ref(f"@class {b.node(target).path}"), "count": b.count}
+    reads = {
+        "scores": scores.ref,
+        "labels": Ref(f"@class {b.node(target).path}"),
+        "count": b.count,
+        "total": TOTAL,
+    }
     writes = {"loss": b.place(i).ref}
     if not b.wants(source):
         b.call(node.path, _kernel(b, node.layer, scores.volume, None, 1.0), reads, writes)

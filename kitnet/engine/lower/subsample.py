@@ -59,7 +59,7 @@ def _subsample_backward(b: Builder, i: int, kept: None) -> None:
     both = b.room(f"{node.path}.both", 2 * channels)
     b.sum_up(node.path, kernel.tasks, 2 * channels, partial_sums, both)
     for name, first in (("coefficient", 0), ("bias", channels)):
-        b.sum_up(f"{node.path}.{name}", 1, channels, both.plus(first), b.weight_gradient(i, name))
+        b.add_up(f"{node.path}.{name}", 1, channels, both.plus(first), b.weight_gradient(i, name))
 
 
 _SUBSAMPLE = Implementation(
