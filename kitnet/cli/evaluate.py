@@ -9,11 +9,23 @@ from cyclopts import Parameter
 
 from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Megapixels, Memory, Run, Split, Strict, Threads
+from kitnet.cli.flags import (
+    DATA_SETS,
+    DataDir,
+    Engine,
+    Json,
+    Megapixels,
+    Memory,
+    Precision,
+    Run,
+    Split,
+    Strict,
+    Threads,
+)
 from kitnet.cli.results_text import elbo_of, losses_text
 from kitnet.cli.screen import busy, print_json, remark, say, show_compiling
 from kitnet.data import load, renumbered
-from kitnet.train import Model, Settings, evaluate, pick_engine
+from kitnet.train import Model, Settings, evaluate, pick_engine, pick_precision
 from kitnet.train.metrics import told_parts
 from kitnet.train.recipe import USUAL_DATA
 
@@ -33,6 +45,7 @@ def command(
     strict: Strict = False,
     megapixels: Megapixels = None,
     engine: Engine = None,
+    precision: Precision = None,
     threads: Threads = None,
     memory: Memory = None,
     json: Json = False,
@@ -41,7 +54,12 @@ def command(
     without a test part on their validation images. Of an autoencoder the losses, and the evidence lower bound
     where they make it."""
     thread_count(threads, "--threads")
+    by = pick_engine(engine)
+    how, chosen = pick_precision(precision, by)
+    if chosen:
+        remark(chosen)
     model = Model.load(run, memory)
+    model.precision = how
     if data is None:
         own = own_data(Path(run))
         data, data_dir, split = own.data or USUAL_DATA, data_dir or own.data_dir, split or own.split
@@ -52,7 +70,7 @@ def command(
         remark(text)
     test = renumbered(test, model.classes) if model.classes else test
     with busy(f"evaluating {len(test):,} images"):
-        if pick_engine(engine) == "compiled":
+        if by == "compiled":
             model.compile(threads=threads, progress=show_compiling)
         score = evaluate(model, test)
     elbo = None if model.classes else elbo_of(model, score.parts)

@@ -18,6 +18,7 @@ from kitnet.cli.flags import (
     Input,
     Megapixels,
     OnMisfit,
+    Precision,
     Split,
     Strict,
     Threads,
@@ -188,4 +189,5 @@ class Arguments:
         bool, Parameter(help="Write event files for TensorBoard into the run folder, too.")
     ] = False
     engine: Engine = None
+    precision: Precision = None
     threads: Threads = None

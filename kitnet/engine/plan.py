@@ -18,6 +18,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kitnet.base.precision import FP32, Precision
 from kitnet.base.spec import Array
 from kitnet.engine.arena import Arena
 from kitnet.engine.builder import Builder
@@ -92,6 +93,7 @@ def make_plan(
     wishes: Wishes = NO_WISHES,
     layout: Lanes | None = None,
     most_own: float = math.inf,
+    precision: Precision = FP32,
 ) -> Plan:
     """The plan that computes what `request` asks of a graph, for up to `samples` samples.
 
@@ -99,6 +101,7 @@ def make_plan(
     says for how many threads work is cut up. `fuse` False keeps every layer a step of its own; `wishes`
     forbid and force implementations; `layout` is preferred to what should be quicker. Values lie in each
     thread's own memory, which a process keeps, only where they take at most `most_own` bytes of it.
+    `precision` is that of products.
     """
     request.check(graph)
     choices = choose(graph, weights, samples, cpu, request, wishes, layout)

@@ -17,6 +17,7 @@ import numpy as np
 from kitnet.base import html
 from kitnet.base.argument import whole
 from kitnet.base.error import KitnetError, ModelFileError, shorten
+from kitnet.base.precision import FP32
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.arrays import Prepared
@@ -83,6 +84,7 @@ class Model:
             self.auxiliary |= named
         self.loss: Loss = usual
         self.compiled: Scores | None = None  # scores by the engine; None: by the formulas
+        self.precision = FP32  # of scores, by whatever computes them
         self.views = Views()  # of a picture, whose scores are averaged
         self.trained: Trained | None = None  # what another `fit` goes on from
         self.examples: Array | None = None  # some samples of training, with which a file is verified
@@ -227,12 +229,21 @@ class Model:
     def compile(
         self, batch: int = 128, threads: int | None = None, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Let the engine compute scores from now on, so many images at once."""
+        """Let the engine compute scores from now on, so many images at once. Raises KitnetError where it
+        cannot in the model's precision."""
         from kitnet.engine import Scores  # which needs llvmlite
+        from kitnet.engine.precision import plan_precision
+        from kitnet.kernels.cpu import detect
         from kitnet.train.reconstruction import judged_besides  # which is about models
 
         self.compiled = Scores(
-            self.net, self.loss, batch, values=judged_besides(self), threads=threads, progress=progress
+            self.net,
+            self.loss,
+            batch,
+            values=judged_besides(self),
+            threads=threads,
+            progress=progress,
+            precision=plan_precision(self.precision, "infer", detect()),
         )
 
     def refresh(self) -> None:
@@ -251,8 +262,8 @@ class Model:
 
     def formula_scores(self, x: Array) -> Array:
         """The same by the formulas, of the images as they are."""
-        net = self.net
-        tape = Tape(net.graph, net.weights, net.state, Context(), {next(iter(net.operands)): x})
+        net, operands = self.net, {next(iter(self.net.operands)): x}
+        tape = Tape(net.graph, net.weights, net.state, Context(), operands, precision=self.precision)
         return tape.values[scores_of(net.graph, self.loss)].reshape(len(x), -1)
 
     def judge(self, x: Array, labels: Array) -> tuple[Array, Array]:
@@ -322,9 +333,12 @@ class Model:
         )
 
     def _golden_scores(self, images: Array) -> Array:
-        """Scores by the formulas, of one image after the other, so that they need little memory."""
-        x = self.preparation.prepare(images)
-        return np.concatenate([self.formula_scores(one[None]) for one in x])
+        """Scores by the formulas in fp32, of one image after the other, so that they need little memory."""
+        x, precision, self.precision = self.preparation.prepare(images), self.precision, FP32
+        try:
+            return np.concatenate([self.formula_scores(one[None]) for one in x])
+        finally:
+            self.precision = precision
 
     @classmethod
     def load(cls, where: str | Path, memory: int | None = None) -> Model:

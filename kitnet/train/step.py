@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.base.precision import FP32, Precision, precision_of
 from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net import Net, Tape, Weights, goals_of, with_goals
@@ -21,6 +23,7 @@ from kitnet.train.target import INPUT, input_targets, total
 if TYPE_CHECKING:
     from kitnet.train.model import Model
     from kitnet.train.run import Run
+    from kitnet.train.settings import Settings
 
 ENGINES = ("compiled", "formula")
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
@@ -63,7 +66,9 @@ class FormulaStep:
         target: str | None = None,
         seed: int = 0,
         frozen: Collection[str] = (),
+        precision: Precision = FP32,
     ) -> None:
+        self._precision = precision
         self._net, self._memory = net, memory
         self.rule: Rule | None = rule
         self._seed = Context(seed=seed).seed
@@ -87,7 +92,7 @@ class FormulaStep:
             operands[goal.target] = goal.spread(targets[goal.target], net.weights.dtype)
         ctx = Context(train=True, seed=self._seed, step=step, first_sample=first)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` tells
-            tape = Tape(self._graph, net.weights, net.state, ctx, operands)
+            tape = Tape(self._graph, net.weights, net.state, ctx, operands, precision=self._precision)
             if n:
                 self._change(tape, n, step, first, update)
         losses = {goal.output: tape[goal.path] for goal in self._goals}
@@ -166,6 +171,32 @@ def pick_engine(name: str | None) -> str:
     return name
 
 
+def pick_precision(name: str | None, engine: str, training: bool = False) -> tuple[Precision, str]:
+    """The precision of this name, as the engine of that name can have it, fp32 for None; and what "auto" has
+    chosen, in a sentence. The formulas can have any. Raises KitnetError."""
+    if name is None:
+        return FP32, ""
+    if engine == "formula":
+        if name == "auto":
+            return FP32, "precision auto is fp32: the formulas have none that is quicker"
+        return precision_of(name), ""
+    from kitnet.engine.precision import AUTO, plan_precision, said_of_auto
+    from kitnet.kernels.cpu import detect
+
+    cpu, mode = detect(), "train" if training else "infer"
+    return plan_precision(name, mode, cpu), said_of_auto(mode, cpu) if name == AUTO else ""
+
+
+def in_precision(settings: Settings) -> tuple[Settings, str]:
+    """The settings of a training whose engine is known, with the precision that it has here, and what "auto"
+    has chosen, in a sentence. Raises KitnetError."""
+    if settings.precision is None:
+        return settings, ""
+    assert settings.engine is not None
+    precision, chosen = pick_precision(settings.precision, settings.engine, training=True)
+    return replace(settings, precision=precision.name), chosen
+
+
 def make_step(run: Run, progress: Progress | None = None, allow: Callable[[Any], None] | None = None) -> Step:
     """The training step of a run, of all parameters but the frozen ones; it accumulates where the memory has
     a place for the mean. A compiled one also lets the model's scores be compiled. `allow` may raise an error
@@ -176,7 +207,10 @@ def make_step(run: Run, progress: Progress | None = None, allow: Callable[[Any],
         "seed": settings.seed,
         "frozen": settings.frozen,
     }
-    if pick_engine(settings.engine) == "formula":
+    engine = pick_engine(settings.engine)
+    model.precision, _ = pick_precision(settings.precision, engine, training=True)
+    if engine == "formula":
+        same["precision"] = model.precision
         return FormulaStep(model.net, model.losses, run.rule, memory, **same)
     from kitnet.engine import TrainingStep
 
