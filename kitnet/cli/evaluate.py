@@ -55,11 +55,10 @@ def command(
     where they make it."""
     thread_count(threads, "--threads")
     by = pick_engine(engine)
-    how, chosen = pick_precision(precision, by)
+    model = Model.load(run, memory)
+    model.precision, chosen = pick_precision(precision, by, model.net)
     if chosen:
         remark(chosen)
-    model = Model.load(run, memory)
-    model.precision = how
     if data is None:
         own = own_data(Path(run))
         data, data_dir, split = own.data or USUAL_DATA, data_dir or own.data_dir, split or own.split

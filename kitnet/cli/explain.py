@@ -6,9 +6,9 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from kitnet.base.argument import batch_size
-from kitnet.cli.flags import Given, Input, Json, Network, OnMisfit, Whole
+from kitnet.cli.flags import Given, Input, Json, Network, OnMisfit, Precision, Whole
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import Column, busy, print_json, print_table, say_wrapped
+from kitnet.cli.screen import Column, busy, print_json, print_table, remark, say_wrapped
 from kitnet.net import usual_loss
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def command(
     train: bool = False,
     forbid: tuple[str, ...] = (),
     force: tuple[str, ...] = (),
+    precision: Precision = None,
     why: bool = False,
     steps: bool = False,
     json: Json = False,
@@ -53,16 +54,20 @@ def command(
         Print every step of the plan in order, with its stage, its kernel and its tasks, which threads take.
     """
     from kitnet.engine import explain, plan_of, wishes_of
+    from kitnet.engine.precision import AUTO, plan_precision, said_of_auto
     from kitnet.kernels.cpu import detect
 
     batch_size(batch, "--batch")
     net, _ = read_network(model, input, on_misfit=on_misfit, given=given)
     cpu = detect()
+    how = plan_precision(precision, "train" if train else "infer", cpu, net)
+    if precision == AUTO:
+        remark(said_of_auto("train" if train else "infer", cpu, net))
     mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
 
     @busy("planning the network")
     def planned(forbid: Collection[str], force: Collection[str]) -> Plan:
-        return plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force))
+        return plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force), precision=how)
 
     plan = planned(forbid, force)
     found: Any = explain(plan)

@@ -61,11 +61,10 @@ def command(
         )
     whole("--top", top, 1)
     by = pick_engine(engine) if engine or precision else "formula"
-    how, chosen = pick_precision(precision, by)
+    model = Model.load(run, memory)
+    model.precision, chosen = pick_precision(precision, by, model.net)
     if chosen:
         remark(chosen)
-    model = Model.load(run, memory)
-    model.precision = how
     if by == "compiled":
         model.compile(1, progress=show_compiling)
     if (model.target == INPUT) != (output is not None):

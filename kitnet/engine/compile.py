@@ -11,7 +11,6 @@ from kitnet.base.precision import Precision
 from kitnet.engine.bind import Progress
 from kitnet.engine.choice import wishes_of
 from kitnet.engine.plan import Plan, make_plan
-from kitnet.engine.precision import plan_precision
 from kitnet.engine.request import scoring, training
 from kitnet.engine.run import Scores, TrainingStep
 from kitnet.engine.values import Lanes
@@ -81,7 +80,10 @@ def compile(
     values, gradients, frozen = (words(name, given, "conv1") for name, given in paths.items())
     wishes = wishes_of(forbid, force, INEXACT if numerics == "exact" else ())
     how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
-    how["precision"] = plan_precision(precision, mode, detect())
+    if precision is not None:
+        from kitnet.engine.precision import plan_precision  # with what is for tiles alone
+
+        how["precision"] = plan_precision(precision, mode, detect(), net)
     if mode == "infer":
         given = {"loss": loss, "target": target, "rule": rule, "seed": seed, "accumulate": accumulate or None}
         _no_training(**given, gradients=gradients, frozen=frozen)

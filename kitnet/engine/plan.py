@@ -104,10 +104,10 @@ def make_plan(
     `precision` is that of products.
     """
     request.check(graph)
-    choices = choose(graph, weights, samples, cpu, request, wishes, layout)
+    choices = choose(graph, weights, samples, cpu, request, wishes, layout, precision)
     laid = lay_out(graph, choices.taken, request, cpu.lanes)
     fused = _fused(laid, request) if fuse else NOTHING_FUSED
-    setting = _setting(laid, choices, weights, cpu, request, threads, most_own)
+    setting = _setting(laid, choices, weights, cpu, request, threads, most_own, precision)
     lowered = lower(laid, fused, setting, sliced=_may_be_sliced(laid, setting))
     b = lowered.builder
     scheduled = schedule(b)
@@ -150,6 +150,7 @@ def _setting(
     request: Request,
     threads: int,
     most_own: float,
+    precision: Precision,
 ) -> Setting:
     """How work is dealt: groups go through the network one by one where there is one for each thread."""
     batches, few = choices.batches, choices.preferred == "channels"
@@ -174,6 +175,8 @@ def _setting(
         own=one_by_one and not across and values <= most_own,
         dense=laid.dense,
         preferred=choices.preferred,
+        precision=precision,
+        ways={i: one.id for i, one in laid.taken.items()},
     )
 
 

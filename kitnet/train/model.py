@@ -232,9 +232,14 @@ class Model:
         """Let the engine compute scores from now on, so many images at once. Raises KitnetError where it
         cannot in the model's precision."""
         from kitnet.engine import Scores  # which needs llvmlite
-        from kitnet.engine.precision import plan_precision
-        from kitnet.kernels.cpu import detect
         from kitnet.train.reconstruction import judged_besides  # which is about models
+
+        how: dict[str, Any] = {}
+        if self.precision.parts:
+            from kitnet.engine.precision import plan_precision
+            from kitnet.kernels.cpu import detect
+
+            how["precision"] = plan_precision(self.precision, "infer", detect(), self.net)
 
         self.compiled = Scores(
             self.net,
@@ -243,7 +248,7 @@ class Model:
             values=judged_besides(self),
             threads=threads,
             progress=progress,
-            precision=plan_precision(self.precision, "infer", detect()),
+            **how,
         )
 
     def refresh(self) -> None:

@@ -171,9 +171,11 @@ def pick_engine(name: str | None) -> str:
     return name
 
 
-def pick_precision(name: str | None, engine: str, training: bool = False) -> tuple[Precision, str]:
-    """The precision of this name, as the engine of that name can have it, fp32 for None; and what "auto" has
-    chosen, in a sentence. The formulas can have any. Raises KitnetError."""
+def pick_precision(
+    name: str | None, engine: str, net: Net | None = None, training: bool = False
+) -> tuple[Precision, str]:
+    """The precision of this name, as the engine of that name can have it for this network, fp32 for None; and
+    what "auto" has chosen, in a sentence. The formulas can have any. Raises KitnetError."""
     if name is None:
         return FP32, ""
     if engine == "formula":
@@ -184,7 +186,7 @@ def pick_precision(name: str | None, engine: str, training: bool = False) -> tup
     from kitnet.kernels.cpu import detect
 
     cpu, mode = detect(), "train" if training else "infer"
-    return plan_precision(name, mode, cpu), said_of_auto(mode, cpu) if name == AUTO else ""
+    return plan_precision(name, mode, cpu, net), said_of_auto(mode, cpu, net) if name == AUTO else ""
 
 
 def in_precision(settings: Settings) -> tuple[Settings, str]:
