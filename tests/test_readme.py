@@ -15,7 +15,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCES = FENCE.findall((ROOT / "README.md").read_text())
 PYTHON = [
     (f"{page}-{i}", code)
-    for page in ("README.md", "docs/python.md", "docs/looking.md", "docs/export.md")
+    for page in ("README.md", "docs/python.md", "docs/looking.md", "docs/export.md", "docs/precision.md")
     for i, (kind, code) in enumerate(FENCE.findall((ROOT / page).read_text()))
     if kind == "python"
 ]

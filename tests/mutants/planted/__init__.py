@@ -27,6 +27,7 @@ from planted.pictures import PICTURES
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
 from planted.pools import POOLS
+from planted.precision import PRECISION
 from planted.python import PYTHON
 from planted.recipes import RECIPES
 from planted.running import RUNNING
@@ -74,4 +75,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "inside": INSIDE,
     "giving input": GIVING_INPUT,
     "onnx files": ONNX_FILES,
+    "precision": PRECISION,
 }
