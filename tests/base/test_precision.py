@@ -154,6 +154,8 @@ def test_denormals_are_zero_for_a_matrix_unit() -> None:
     tiny = np.float32(2.0**-127)
     assert tile_product(np.float32([[0]]), np.float32([[tiny, 0]]), np.float32([[2.0**100], [0]])) == 0
     assert tile_product(np.float32([[tiny]]), np.zeros((1, 2), np.float32), np.ones((2, 1), np.float32)) == 0
+    whole = tile_product(np.float32([[tiny]]), np.float32([[1, 0]]), np.float32([[SMALLEST], [0]]))
+    assert whole == SMALLEST  # and not one and a half of it
     # products below the smallest number, one by one, though their sum would be above it
     a, b = np.full((1, 4), 2.0**-63, np.float32), np.full((4, 1), 2.0**-64, np.float32)
     assert tile_product(np.float32([[0]]), a, b) == 0
