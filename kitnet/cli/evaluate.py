@@ -22,10 +22,11 @@ from kitnet.cli.flags import (
     Strict,
     Threads,
 )
+from kitnet.cli.precise import load_in
 from kitnet.cli.results_text import elbo_of, losses_text
 from kitnet.cli.screen import busy, print_json, remark, say, show_compiling
 from kitnet.data import load, renumbered
-from kitnet.train import Model, Settings, evaluate, pick_engine, pick_precision
+from kitnet.train import Settings, evaluate, pick_engine
 from kitnet.train.metrics import told_parts
 from kitnet.train.recipe import USUAL_DATA
 
@@ -55,10 +56,7 @@ def command(
     where they make it."""
     thread_count(threads, "--threads")
     by = pick_engine(engine)
-    model = Model.load(run, memory)
-    model.precision, chosen = pick_precision(precision, by, model.net)
-    if chosen:
-        remark(chosen)
+    model = load_in(run, memory, precision, by)
     if data is None:
         own = own_data(Path(run))
         data, data_dir, split = own.data or USUAL_DATA, data_dir or own.data_dir, split or own.split

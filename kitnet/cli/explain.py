@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kitnet.base.argument import batch_size
 from kitnet.cli.flags import Given, Input, Json, Network, OnMisfit, Precision, Whole
 from kitnet.cli.network import read_network
-from kitnet.cli.screen import Column, busy, print_json, print_table, remark, say_wrapped
+from kitnet.cli.precise import precision_for
+from kitnet.cli.screen import Column, busy, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
 
 if TYPE_CHECKING:
@@ -54,15 +55,12 @@ def command(
         Print every step of the plan in order, with its stage, its kernel and its tasks, which threads take.
     """
     from kitnet.engine import explain, plan_of, wishes_of
-    from kitnet.engine.precision import AUTO, plan_precision, said_of_auto
     from kitnet.kernels.cpu import detect
 
     batch_size(batch, "--batch")
     net, _ = read_network(model, input, on_misfit=on_misfit, given=given)
     cpu = detect()
-    how = plan_precision(precision, "train" if train else "infer", cpu, net)
-    if precision == AUTO:
-        remark(said_of_auto("train" if train else "infer", cpu, net))
+    how = precision_for(net, precision, "compiled", train)
     mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
 
     @busy("planning the network")
@@ -77,12 +75,23 @@ def command(
     say_wrapped(str(net))
     say_wrapped(str(cpu))
     _print(found, plan.own_arena.size, why, steps)
+    for text in _needless(planned, _ways(plan), forbid, force):
+        say_wrapped(text)
+
+
+def _needless(
+    planned: Callable[[Collection[str], Collection[str]], Plan],
+    ways: list[str],
+    forbid: Sequence[str],
+    force: Sequence[str],
+) -> Iterator[str]:
+    """A line for each wish without which the ways were the same."""
     for word in forbid:
-        if _ways(planned(set(forbid) - {word}, force)) == _ways(plan):
-            say_wrapped(f"--forbid {word} changes nothing here")
+        if _ways(planned(set(forbid) - {word}, force)) == ways:
+            yield f"--forbid {word} changes nothing here"
     for word in force:
-        if _ways(planned(forbid, set(force) - {word})) == _ways(plan):
-            say_wrapped(f"--force {word} changes nothing here")
+        if _ways(planned(forbid, set(force) - {word})) == ways:
+            yield f"--force {word} changes nothing here"
 
 
 def _print(found: dict[str, Any], own_bytes: int, why: bool, steps: bool) -> None:

@@ -13,13 +13,14 @@ from kitnet.base.error import DataError, KitnetError
 from kitnet.base.spec import Array
 from kitnet.cli.flags import Json, Megapixels, Memory, Precision, Run, Whole
 from kitnet.cli.looked import check_png
-from kitnet.cli.screen import complain, print_json, remark, say, show_compiling
+from kitnet.cli.precise import load_in
+from kitnet.cli.screen import complain, print_json, say, show_compiling
 from kitnet.data import Preparation, open_image
 from kitnet.data.image import MEGAPIXELS
 from kitnet.files import write_whole
 from kitnet.look.png import png
 from kitnet.look.reconstructions import enlarged, pairs, seen_and_made
-from kitnet.train import Model, pick_engine, pick_precision
+from kitnet.train import Model, pick_engine
 from kitnet.train.target import INPUT
 
 
@@ -61,10 +62,7 @@ def command(
         )
     whole("--top", top, 1)
     by = pick_engine(engine) if engine or precision else "formula"
-    model = Model.load(run, memory)
-    model.precision, chosen = pick_precision(precision, by, model.net)
-    if chosen:
-        remark(chosen)
+    model = load_in(run, memory, precision, by)
     if by == "compiled":
         model.compile(1, progress=show_compiling)
     if (model.target == INPUT) != (output is not None):
@@ -82,6 +80,11 @@ def command(
             what = "each image" if len(images) > 1 else "the image"
             say(f"{output}: {what}, and what the model makes of it")
         return read.status
+    return _tell(model, read, top, json)
+
+
+def _tell(model: Model, read: _Images, top: int, json: bool) -> int:
+    """The classes of each image; gives the exit status."""
     told = []
     for file, image in read:
         (found,) = model.predict(image, top)

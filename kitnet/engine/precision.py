@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kitnet.base.error import KitnetError
 from kitnet.base.precision import FP32, PRECISIONS, Precision, precision_of
 from kitnet.engine.lower.tiles import ID
 from kitnet.engine.plan import make_plan
 from kitnet.engine.request import scoring
 from kitnet.kernels.amx import why_no_tiles
-from kitnet.kernels.cpu import Cpu
+from kitnet.kernels.cpu import Cpu, detect
 from kitnet.kernels.tiles.unit import SIDE
 from kitnet.net.network import Net
 from kitnet.net.weights import Weights
@@ -52,6 +54,14 @@ def plan_precision(name: str | Precision | None, mode: str, cpu: Cpu, net: Net |
     if reason:
         raise KitnetError(f"precision {precision}: {reason}; use fp32, or the engine formula")
     return precision
+
+
+def option(name: str | Precision | None, mode: str, net: Net) -> dict[str, Any]:
+    """The option of a plan of this network in this precision, none for fp32. Raises KitnetError with the
+    reason where it cannot be.
+    """
+    precision = FP32 if name is None else plan_precision(name, mode, detect(), net)
+    return {"precision": precision} if precision.parts else {}
 
 
 def said_of_auto(mode: str, cpu: Cpu, net: Net | None = None) -> str:
