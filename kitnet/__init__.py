@@ -36,7 +36,20 @@ NAMES = {
 LATER = {"Model": "train"}  # not of `from kitnet import *`, which shall stay quick
 FOLDERS = (
     *("base", "cli", "data", "distributed", "engine", "files", "functional", "interop", "kernels", "lab"),
-    *("layers", "lessons", "look", "net", "optim", "serve", "studio", "surgery", "testing", "train", "web", "zoo"),
+    *(
+        "layers",
+        "lessons",
+        "look",
+        "net",
+        "optim",
+        "serve",
+        "studio",
+        "surgery",
+        "testing",
+        "train",
+        "web",
+        "zoo",
+    ),
 )
 _name, _folder = attributes(__name__, {**NAMES, **LATER}), folders(__name__, (*FOLDERS, "sklearn"))
 

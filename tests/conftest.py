@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from patterns import patterns, write_folder
 
-from kitnet.kernels.cpu import Cpu, levels
+from kitnet.kernels.amx import why_no_tiles
+from kitnet.kernels.cpu import Cpu, detect, levels
 from kitnet.layers import LAYERS
 
 settings.register_profile(
@@ -63,6 +64,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if lesser % 11:
                 item.add_marker(pytest.mark.slow)
             lesser += 1
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Which matrix unit the kernels on tiles were tested on."""
+    reason = why_no_tiles(detect())
+    unit = "AMX, and its emulation" if reason is None else f"the emulation alone; {reason}"
+    terminalreporter.write_line(f"matrix tiles were those of {unit}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,7 @@ READMES = ("README.md", "README.zh-CN.md")
 # The Python of README.zh-CN.md is that of README.md, by test_pages.py.
 PYTHON = [
     fence
-    for page in ("README.md", "docs/python.md", "docs/looking.md", "docs/export.md")
+    for page in ("README.md", "docs/python.md", "docs/looking.md", "docs/export.md", "docs/precision.md")
     for fence in fences(page)
     if fence.kind == "python"
 ]

@@ -9,11 +9,24 @@ from cyclopts import Parameter
 
 from kitnet.base.argument import thread_count
 from kitnet.base.error import KitnetError
-from kitnet.cli.flags import DATA_SETS, DataDir, Engine, Json, Megapixels, Memory, Run, Split, Strict, Threads
+from kitnet.cli.flags import (
+    DATA_SETS,
+    DataDir,
+    Engine,
+    Json,
+    Megapixels,
+    Memory,
+    Precision,
+    Run,
+    Split,
+    Strict,
+    Threads,
+)
+from kitnet.cli.precise import load_in
 from kitnet.cli.results_text import elbo_of, losses_text
 from kitnet.cli.screen import busy, print_json, remark, say, show_compiling
 from kitnet.data import load, renumbered
-from kitnet.train import Model, Settings, evaluate, pick_engine
+from kitnet.train import Settings, evaluate, pick_engine
 from kitnet.train.metrics import told_parts
 from kitnet.train.recipe import USUAL_DATA
 
@@ -33,6 +46,7 @@ def command(
     strict: Strict = False,
     megapixels: Megapixels = None,
     engine: Engine = None,
+    precision: Precision = None,
     threads: Threads = None,
     memory: Memory = None,
     json: Json = False,
@@ -41,7 +55,8 @@ def command(
     without a test part on their validation images. Of an autoencoder the losses, and the evidence lower bound
     where they make it."""
     thread_count(threads, "--threads")
-    model = Model.load(run, memory)
+    by = pick_engine(engine)
+    model = load_in(run, memory, precision, by)
     if data is None:
         own = own_data(Path(run))
         data, data_dir, split = own.data or USUAL_DATA, data_dir or own.data_dir, split or own.split
@@ -52,7 +67,7 @@ def command(
         remark(text)
     test = renumbered(test, model.classes) if model.classes else test
     with busy(f"evaluating {len(test):,} images"):
-        if pick_engine(engine) == "compiled":
+        if by == "compiled":
             model.compile(threads=threads, progress=show_compiling)
         score = evaluate(model, test)
     elbo = None if model.classes else elbo_of(model, score.parts)

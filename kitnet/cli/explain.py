@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kitnet.base.argument import batch_size
-from kitnet.cli.flags import Given, Input, Json, Network, OnMisfit, Whole
+from kitnet.cli.flags import Given, Input, Json, Network, OnMisfit, Precision, Whole
 from kitnet.cli.network import read_network
+from kitnet.cli.precise import precision_for
 from kitnet.cli.screen import Column, busy, print_json, print_table, say_wrapped
 from kitnet.net import usual_loss
 
@@ -29,6 +30,7 @@ def command(
     train: bool = False,
     forbid: tuple[str, ...] = (),
     force: tuple[str, ...] = (),
+    precision: Precision = None,
     why: bool = False,
     steps: bool = False,
     json: Json = False,
@@ -58,11 +60,12 @@ def command(
     batch_size(batch, "--batch")
     net, _ = read_network(model, input, on_misfit=on_misfit, given=given)
     cpu = detect()
+    how = precision_for(net, precision, "compiled", train)
     mode, loss = "train" if train else "infer", None if len(net.outputs) > 1 else usual_loss(net.graph)
 
     @busy("planning the network")
     def planned(forbid: Collection[str], force: Collection[str]) -> Plan:
-        return plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force))
+        return plan_of(net, batch, mode, loss=loss, wishes=wishes_of(forbid, force), precision=how)
 
     plan = planned(forbid, force)
     found: Any = explain(plan)
@@ -72,12 +75,23 @@ def command(
     say_wrapped(str(net))
     say_wrapped(str(cpu))
     _print(found, plan.own_arena.size, why, steps)
+    for text in _needless(planned, _ways(plan), forbid, force):
+        say_wrapped(text)
+
+
+def _needless(
+    planned: Callable[[Collection[str], Collection[str]], Plan],
+    ways: list[str],
+    forbid: Sequence[str],
+    force: Sequence[str],
+) -> Iterator[str]:
+    """A line for each wish without which the ways were the same."""
     for word in forbid:
-        if _ways(planned(set(forbid) - {word}, force)) == _ways(plan):
-            say_wrapped(f"--forbid {word} changes nothing here")
+        if _ways(planned(set(forbid) - {word}, force)) == ways:
+            yield f"--forbid {word} changes nothing here"
     for word in force:
-        if _ways(planned(forbid, set(force) - {word})) == _ways(plan):
-            say_wrapped(f"--force {word} changes nothing here")
+        if _ways(planned(forbid, set(force) - {word})) == ways:
+            yield f"--force {word} changes nothing here"
 
 
 def _print(found: dict[str, Any], own_bytes: int, why: bool, steps: bool) -> None:

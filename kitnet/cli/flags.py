@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter, Token
 
 from kitnet.base.error import shorten
+from kitnet.base.precision import FP32, PRECISIONS
 from kitnet.base.shape import MISFITS
 from kitnet.data import NAMES
 from kitnet.data.image import MEGAPIXELS
@@ -88,6 +89,13 @@ Engine = Annotated[str | None, Parameter(help="compiled (usual) or formula, the 
 Threads = Annotated[
     Whole | None,
     Parameter(help="Of the compiled engine; usually all cores. The results are the same bits."),
+]
+Precision = Annotated[
+    str | None,
+    Parameter(
+        help=f"Of values and products: {', '.join(PRECISIONS)} or auto (see docs/precision.md); usually "
+        f"{FP32}. For others the compiled engine needs AMX tiles; the formulas have all."
+    ),
 ]
 OnMisfit = Annotated[
     str | None,

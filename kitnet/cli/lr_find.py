@@ -20,6 +20,7 @@ from kitnet.cli.flags import (
     Json,
     Megapixels,
     OnMisfit,
+    Precision,
     Split,
     Strict,
     Threads,
@@ -66,6 +67,7 @@ def command(
     last: Annotated[float, Parameter(help="The highest rate.")] = LAST,
     steps: Annotated[Whole, Parameter(help="Updates from the lowest to the highest rate.")] = STEPS,
     engine: Engine = None,
+    precision: Precision = None,
     threads: Threads = None,
     json: Json = False,
 ) -> int:
@@ -85,7 +87,7 @@ def command(
     settings = concrete(
         model, input, given, **of_data, augment=augment, batch=batch, accumulate=accumulate,
         optimizer=optimizer, momentum=momentum, decay=decay, clip=clip, init=init, loss=loss,
-        on_misfit=on_misfit, seed=seed, engine=engine, threads=threads,
+        on_misfit=on_misfit, seed=seed, engine=engine, precision=precision, threads=threads,
     )  # fmt: skip
     with busy("training at rising rates"):
         found = find_rate(settings, first=first, last=last, steps=steps, compiling=show_compiling)

@@ -11,15 +11,16 @@ from cyclopts import Parameter
 from kitnet.base.argument import whole
 from kitnet.base.error import DataError, KitnetError
 from kitnet.base.spec import Array
-from kitnet.cli.flags import Json, Megapixels, Memory, Run, Whole
+from kitnet.cli.flags import Json, Megapixels, Memory, Precision, Run, Whole
 from kitnet.cli.looked import check_png
-from kitnet.cli.screen import complain, print_json, say
+from kitnet.cli.precise import load_in
+from kitnet.cli.screen import complain, print_json, say, show_compiling
 from kitnet.data import Preparation, open_image
 from kitnet.data.image import MEGAPIXELS
 from kitnet.files import write_whole
 from kitnet.look.png import png
 from kitnet.look.reconstructions import enlarged, pairs, seen_and_made
-from kitnet.train import Model
+from kitnet.train import Model, pick_engine
 from kitnet.train.target import INPUT
 
 
@@ -31,6 +32,10 @@ def command(
     invert: bool = False,
     memory: Memory = None,
     megapixels: Megapixels = None,
+    engine: Annotated[
+        str | None, Parameter(help="formula or compiled; formula unless a precision is given.")
+    ] = None,
+    precision: Precision = None,
     output: Annotated[
         Path | None,
         Parameter(name=["-o", "--output"], help="The picture to write, of a model that gives pictures."),
@@ -56,7 +61,10 @@ def command(
             "predict needs one image file or more, such as: kitnet predict runs/lenet5-1 digit.png"
         )
     whole("--top", top, 1)
-    model = Model.load(run, memory)
+    by = pick_engine(engine) if engine or precision else "formula"
+    model = load_in(run, memory, precision, by)
+    if by == "compiled":
+        model.compile(1, progress=show_compiling)
     if (model.target == INPUT) != (output is not None):
         raise KitnetError(
             f"{run} gives classes, not pictures; leave out -o"
@@ -72,6 +80,11 @@ def command(
             what = "each image" if len(images) > 1 else "the image"
             say(f"{output}: {what}, and what the model makes of it")
         return read.status
+    return _tell(model, read, top, json)
+
+
+def _tell(model: Model, read: _Images, top: int, json: bool) -> int:
+    """The classes of each image; gives the exit status."""
     told = []
     for file, image in read:
         (found,) = model.predict(image, top)

@@ -46,8 +46,8 @@ from kitnet.train import (
     resume,
     train,
 )
-from kitnet.train.saved import file_to_begin_with
 from kitnet.train.ranks import Ranks, agree
+from kitnet.train.saved import file_to_begin_with
 from kitnet.train.target import INPUT
 
 FLAGS = {"model": "MODEL", "given": "--set"}  # of arguments that are called otherwise

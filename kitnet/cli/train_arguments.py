@@ -18,6 +18,7 @@ from kitnet.cli.flags import (
     Input,
     Megapixels,
     OnMisfit,
+    Precision,
     Split,
     Strict,
     Threads,
@@ -195,4 +196,5 @@ class Arguments:
         ),
     ] = None
     engine: Engine = None
+    precision: Precision = None
     threads: Threads = None

@@ -13,6 +13,7 @@ from typing import get_args
 
 from kitnet.base.argument import words
 from kitnet.base.error import KitnetError, nearest
+from kitnet.base.precision import FP32, Precision
 from kitnet.engine.builder import Builder
 from kitnet.engine.layout import needed_nodes
 from kitnet.engine.lower import FORMULAS, implementations, implementations_of
@@ -54,9 +55,11 @@ class Choices:
         return {i: choice.one for i, choice in self.of.items()}
 
 
-def batch_of(samples: int, cpu: Cpu, images: int = TOGETHER) -> Batch:
-    """Groups of so many images where there are four such, otherwise smaller ones, of at least one vector."""
-    while images > cpu.lanes and samples < GROUPS * images:
+def batch_of(samples: int, cpu: Cpu, images: int = TOGETHER, least: int = 1) -> Batch:
+    """Groups of so many images where there are four such, otherwise smaller ones, of at least one vector and
+    the `least` images.
+    """
+    while images > max(cpu.lanes, least) and samples < GROUPS * images:
         images //= 2
     return Batch(-(-samples // images), images)
 
@@ -69,19 +72,21 @@ def choose(
     request: Request,
     wishes: Wishes = NO_WISHES,
     layout: Lanes | None = None,
+    precision: Precision = FP32,
 ) -> Choices:
     """The choices for a batch of so many samples. `layout` is preferred wherever it can be, by default the
-    one that should be quicker.
+    one that should be quicker. In another `precision` than fp32 it is images, in whole tiles.
     """
-    chooser = _Chooser(graph, weights, samples, cpu, request, wishes)
-    images = chooser.choices("images", batch_of(samples, cpu))
+    chooser = _Chooser(graph, weights, samples, cpu, request, wishes, precision)
+    least = SMALLER if precision.parts else 1
+    images = chooser.choices("images", batch_of(samples, cpu, least=least))
     if layout == "channels":
         return chooser.choices("channels", batch_of(samples, cpu), samples)
     if chooser.across(images):
-        images = chooser.choices("images", batch_of(samples, cpu, SMALLER))
+        images = chooser.choices("images", batch_of(samples, cpu, SMALLER, least))
     fourier = any("fourier" in one.id for one in images.taken.values())
     few = samples < cpu.lanes or (_large(graph) and not fourier)
-    if layout == "images" or request.back or not few:
+    if layout == "images" or request.back or precision.parts or not few:
         return images
     at_once = -(-samples // -(-samples // FEW))
     channels = chooser.choices("channels", batch_of(at_once, cpu), at_once)
@@ -91,8 +96,16 @@ def choose(
 
 class _Chooser:
     def __init__(
-        self, graph: Graph, weights: Weights, samples: int, cpu: Cpu, request: Request, wishes: Wishes
+        self,
+        graph: Graph,
+        weights: Weights,
+        samples: int,
+        cpu: Cpu,
+        request: Request,
+        wishes: Wishes,
+        precision: Precision,
     ) -> None:
+        self._precision = precision
         self._graph, self._weights, self._cpu, self._request = graph, weights, cpu, request
         self._samples, self._wishes, self._needed = samples, wishes, needed_nodes(graph, request)
         self._builder: Builder | None = None
@@ -114,7 +127,8 @@ class _Chooser:
     def _in(self, lanes: Lanes, batches: Mapping[Lanes, Batch]) -> Builder:
         """A builder in which every value lies in this layout, of whom implementations ask what they need."""
         every = (lanes,) * len(self._graph.nodes)
-        return Builder(Setting(self._graph, self._weights, self._cpu, self._request, every, batches))
+        how = self._graph, self._weights, self._cpu, self._request, every, batches
+        return Builder(Setting(*how, precision=self._precision))
 
     def _choice(self, builders: Mapping[Lanes, Builder], i: int, preferred: Lanes) -> Choice:
         """The first that is forced, or else the first, of those that do not refuse and are not forbidden.

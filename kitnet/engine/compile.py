@@ -7,9 +7,11 @@ from typing import Any
 
 from kitnet.base.argument import batch_size, thread_count, words
 from kitnet.base.error import KitnetError, nearest
+from kitnet.base.precision import Precision
 from kitnet.engine.bind import Progress
 from kitnet.engine.choice import wishes_of
 from kitnet.engine.plan import Plan, make_plan
+from kitnet.engine.precision import option
 from kitnet.engine.request import scoring, training
 from kitnet.engine.run import Scores, TrainingStep
 from kitnet.engine.values import Lanes
@@ -40,6 +42,7 @@ def compile(
     accumulate: bool = False,
     threads: int | None = None,
     numerics: str = "fast",
+    precision: str | Precision | None = None,
     forbid: Collection[str] | str = (),
     force: Collection[str] | str = (),
     layout: Lanes | None = None,
@@ -63,19 +66,18 @@ def compile(
     other sizes may compute otherwise, so that scores agree to 1e-6 of the largest. `numerics` "exact" takes
     direct sums alone; by default wide 3x3 and large convolutions may be computed by Winograd's filtering and
     by Fourier transforms, which lose digits beside an outlier and spread a NaN further than the sum does.
+    `precision` is fp32, bf16, bf16x3, bf16x6 or auto (docs/precision.md).
     `forbid` and `force` name implementations (`kitnet explain` prints them) that are not used, or used
     wherever they can; `layout` says what lies in the vector lanes wherever it can, "images" or "channels".
     One caller at a time is served, others wait. Raises KitnetError.
     """
     batch, threads = batch_size(batch), thread_count(threads)
-    _one_of("mode", mode, MODES)
-    _one_of("numerics", numerics, NUMERICS)
-    if layout is not None:
-        _one_of("layout", layout, ("images", "channels"))
+    _check_words(mode, numerics, layout)
     paths = {"values": values, "gradients": gradients, "frozen": frozen}
     values, gradients, frozen = (words(name, given, "conv1") for name, given in paths.items())
     wishes = wishes_of(forbid, force, INEXACT if numerics == "exact" else ())
     how: dict[str, Any] = {"threads": threads, "wishes": wishes, "layout": layout, "progress": progress}
+    how |= option(precision, mode, net)
     if mode == "infer":
         given = {"loss": loss, "target": target, "rule": rule, "seed": seed, "accumulate": accumulate or None}
         _no_training(**given, gradients=gradients, frozen=frozen)
@@ -85,6 +87,14 @@ def compile(
     rule = (Sgd() if rule is None else rule) if mode == "train" else None
     how |= {"values": values, "gradients": gradients, "frozen": frozen, "accumulate": accumulate}
     return TrainingStep(net, loss, batch, rule, target=target, seed=0 if seed is None else seed, **how)
+
+
+def _check_words(mode: str, numerics: str, layout: str | None) -> None:
+    """Raises KitnetError for a word that is not known."""
+    _one_of("mode", mode, MODES)
+    _one_of("numerics", numerics, NUMERICS)
+    if layout is not None:
+        _one_of("layout", layout, ("images", "channels"))
 
 
 def plan_of(

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kitnet.base.error import KitnetError
+from kitnet.base.precision import FP32, Precision
 from kitnet.base.spec import Array
 from kitnet.engine.arena import Arena
 from kitnet.engine.builder import Builder
@@ -95,6 +96,7 @@ def make_plan(
     layout: Lanes | None = None,
     most_own: float = math.inf,
     share: Share | None = None,
+    precision: Precision = FP32,
 ) -> Plan:
     """The plan that computes what `request` asks of a graph, for up to `samples` samples.
 
@@ -102,13 +104,13 @@ def make_plan(
     says for how many threads work is cut up. `fuse` False keeps every layer a step of its own; `wishes`
     forbid and force implementations; `layout` is preferred to what should be quicker. Values lie in each
     thread's own memory, which a process keeps, only where they take at most `most_own` bytes of it. With a
-    `share` the plan computes that part of the batch. Raises KitnetError for a layer that needs all images at
-    once.
+    `share` the plan computes that part of the batch. `precision` is that of products. Raises KitnetError for
+    a layer that needs all images at once.
     """
     request.check(graph)
     if share is not None and not share.exact:
         samples = share.most(samples)
-    choices, whole = choose(graph, weights, samples, cpu, request, wishes, layout), None
+    choices, whole = choose(graph, weights, samples, cpu, request, wishes, layout, precision), None
     if share is not None and share.exact:
         whole = choices.batches["images"]
         mine = share.groups(whole)
@@ -116,7 +118,7 @@ def make_plan(
         choices = replace(choices, batches={"images": mine, "channels": Batch(samples, 1)})
     laid = lay_out(graph, choices.taken, request, cpu.lanes)
     fused = _fused(laid, request) if fuse else NOTHING_FUSED
-    setting = _setting(laid, choices, weights, cpu, request, threads, most_own)
+    setting = _setting(laid, choices, weights, cpu, request, threads, most_own, precision)
     if share is not None:
         setting = replace(setting, share=share, whole=whole)
         _check_share(laid, setting)
@@ -162,6 +164,7 @@ def _setting(
     request: Request,
     threads: int,
     most_own: float,
+    precision: Precision,
 ) -> Setting:
     """How work is dealt: groups go through the network one by one where there is one for each thread."""
     batches, few = choices.batches, choices.preferred == "channels"
@@ -186,6 +189,8 @@ def _setting(
         own=one_by_one and not across and values <= most_own,
         dense=laid.dense,
         preferred=choices.preferred,
+        precision=precision,
+        ways={i: one.id for i, one in laid.taken.items()},
     )
 
 

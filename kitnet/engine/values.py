@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kitnet.base.origin import origin
+from kitnet.base.precision import FP32, Precision
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.engine.activation import activation_of
@@ -67,6 +68,9 @@ class Setting:
     preferred: Lanes = "images"  # of the plan as a whole
     share: Share | None = None  # of the batch, which is then all that the plan computes
     whole: Batch | None = None  # of which it is a share, with the images in the lanes
+
+    precision: Precision = FP32
+    ways: Mapping[int, str] = field(default_factory=dict)  # the id of what computes each node, once chosen
 
     @property
     def meets(self) -> bool:

@@ -2,7 +2,7 @@
 
 A processor is known by its features, never by its name: virtual machines mask the name, and a feature can be
 switched off under it. `KITNET_CPU=avx2` makes the machine pretend the lesser set, so that one machine tests
-the code of all.
+the code of all, and `KITNET_TILES=emulated` one with matrix tiles, slowly.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Cpu:
     `lanes` counts the float32 of one vector register, `registers` the vector registers, the caches are in
     bytes (None where the system does not tell). `level` is one of avx512, avx2, sse42, baseline. On ARM there
     is one level, `baseline`, which is NEON; a part of the tests has been run under emulation, none on a
-    real one yet.
+    real one yet. One that `emulates_tiles` does in plain code what its kernels ask of matrix tiles.
     """
 
     architecture: str
@@ -69,6 +69,7 @@ class Cpu:
     name: str
     l1d: int | None = None
     l2: int | None = None
+    emulates_tiles: bool = False
 
     @property
     def llvm_features(self) -> str:
@@ -86,7 +87,13 @@ def detect(level: str | None = None) -> Cpu:
     """This processor, or this processor pretending a lesser level: `level`, else the environment's
     KITNET_CPU.
     """
-    return _detect(os.environ.get("KITNET_CPU", "") if level is None else level)
+    tiles = os.environ.get("KITNET_TILES", "")
+    if tiles not in ("", "emulated"):
+        raise KitnetError(
+            f"KITNET_TILES={tiles}: tiles can be emulated, or what the processor has without it"
+        )
+    found = _detect(os.environ.get("KITNET_CPU", "") if level is None else level)
+    return replace(found, emulates_tiles=True) if tiles else found
 
 
 def plain(level: str) -> Cpu:

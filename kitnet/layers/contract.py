@@ -124,6 +124,9 @@ class Layer(ABC):
     word: ClassVar[str]  # its name in the language
     numbers: ClassVar[tuple[str, ...]] = ()  # fields written behind the word: conv5-6 is window and filters
     keeps: ClassVar[frozenset[str]] = frozenset({"x"})  # which of x and y backward reads
+    # Parameters that the operand is multiplied by in sums: y is linear in each. A precision may split both.
+    products: ClassVar[frozenset[str]] = frozenset()
+    exact: ClassVar[bool] = False  # reads its operands as they are, whatever the precision of values
     joins: ClassVar[bool] = False  # takes two operands or more; the language writes it word[a | b]
 
     def __init_subclass__(cls) -> None:
@@ -248,6 +251,7 @@ class Loss(Layer):
     for the target, whose gradient training does not read.
     """
 
+    exact = True
     absorbs: ClassVar[str] = ""  # the word of a last layer that this loss contains, as one stable formula
     suits: ClassVar[frozenset[str]] = frozenset()  # the last layers for which this loss is the usual one
     # What a target may be given as, the usual kind first. "classes": class numbers (N, *positions), spread to

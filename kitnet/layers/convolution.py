@@ -133,6 +133,7 @@ class Convolution(Layer):
 
     word = "conv"
     numbers = ("window", "filters")
+    products = frozenset({"weight"})
 
     window: Sizes = argument(SIZES)
     filters: int = argument(INTEGER)

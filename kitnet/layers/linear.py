@@ -34,6 +34,7 @@ class Linear(Layer):
 
     word = "fc"
     numbers = ("units",)
+    products = frozenset({"weight"})
 
     units: int
     bias: bool = True

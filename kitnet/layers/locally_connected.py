@@ -41,6 +41,7 @@ class LocallyConnected(Layer):
 
     word = "local"
     numbers = ("window", "filters")
+    products = frozenset({"weight"})
 
     window: Sizes = argument(SIZES)
     filters: int = argument(INTEGER)

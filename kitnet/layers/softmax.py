@@ -44,6 +44,7 @@ class Softmax(Layer):
     """`softmax`: y_i = e^x_i / sum_j e^x_j over the depth, the probabilities of the classes."""
 
     word = "softmax"
+    exact = True
     keeps = frozenset({"y"})
 
     def output_shape(self, *x: Shape) -> Shape:
@@ -87,6 +88,7 @@ class LogSoftmax(Layer):
     """`logsoftmax`: y_i = x_i - log sum_j e^x_j over the depth, the logarithms of softmax's probabilities."""
 
     word = "logsoftmax"
+    exact = True
     keeps = frozenset({"y"})
 
     def output_shape(self, *x: Shape) -> Shape:

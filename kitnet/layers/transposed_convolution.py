@@ -52,6 +52,7 @@ class TransposedConvolution(Layer):
 
     word = "transposed"
     numbers = ("window", "filters")
+    products = frozenset({"weight"})
 
     window: Sizes = argument(SIZES)
     filters: int = argument(INTEGER)

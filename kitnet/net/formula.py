@@ -9,21 +9,23 @@ from contextlib import contextmanager
 import numpy as np
 
 from kitnet.base.error import KitnetError, ShapeError
+from kitnet.base.precision import FP32, Precision
 from kitnet.base.shape import Shape
 from kitnet.base.spec import Array
 from kitnet.layers import Backward, Context, Forward, Kept, Layer
+from kitnet.net import precise
 
 
 def run_forward(
     path: str, layer: Layer, shape: Shape, w: Mapping[str, Array], state: Mapping[str, Array], ctx: Context,
-    x: tuple[Array, ...],
+    x: tuple[Array, ...], precision: Precision = FP32,
 ) -> Forward:  # fmt: skip
-    """The layer's `forward` on operands of a batch, whose y has `shape` for each sample. Raises ShapeError
-    where it gives another one, KitnetError where it gives no Forward.
+    """The layer's `forward` on operands of a batch, as it has read them, whose y has `shape` for each sample.
+    Raises ShapeError where it gives another one, KitnetError where it gives no Forward.
     """
     what = f"{path}: forward of {layer.word}"
     with _named(what):
-        made = layer.forward(w, state, ctx, *x)
+        made = precise.forward(precision, layer, w, state, ctx, x)
     if not isinstance(made, Forward):
         raise KitnetError(f"{what} gave {type(made).__name__}; return Forward(y)")
     _check(what, "y", made.y, (*x[0].shape[:1], *shape))
@@ -36,13 +38,15 @@ def run_forward(
     return made
 
 
-def run_backward(path: str, layer: Layer, w: Mapping[str, Array], kept: Kept, dy: Array) -> Backward:
-    """The layer's `backward`. Raises ShapeError where a gradient has another shape than its array,
-    KitnetError where one is missing.
+def run_backward(
+    path: str, layer: Layer, w: Mapping[str, Array], kept: Kept, dy: Array, precision: Precision = FP32
+) -> Backward:
+    """The layer's `backward` on a dy that it has read. Raises ShapeError where a gradient has another shape
+    than its array, KitnetError where one is missing.
     """
     what = f"{path}: backward of {layer.word}"
     with _named(what):
-        made = layer.backward(w, kept, dy)
+        made = precise.backward(precision, layer, w, kept, dy)
     if not isinstance(made, Backward):
         raise KitnetError(f"{what} gave {type(made).__name__}; return Backward((dx,), dw)")
     if len(made.dx) != len(kept.shapes):

@@ -12,6 +12,7 @@ from kitnet.base import html
 from kitnet.base.argument import count
 from kitnet.base.error import KitnetError, ShapeError, nearest, shorten
 from kitnet.base.importing import HANDED_DOWN, IMPORTING
+from kitnet.base.precision import Precision, precision_of
 from kitnet.base.shape import MISFITS, Shape, say
 from kitnet.base.spec import OF_WEIGHTS, Array
 from kitnet.layers import Context
@@ -217,6 +218,7 @@ class Net:
         seed: int = 0,
         step: int = 0,
         first: int = 0,
+        precision: str | Precision | None = None,
     ) -> Tape:
         """Run by the formulas and keep every value: `tape['conv1']`, `tape.backward(dy)`,
         `tape.gradient['conv1.weight']`.
@@ -226,20 +228,21 @@ class Net:
         `tape['loss']` has one number a sample, and `tape.backward()` gives the gradients of their mean, as
         training takes them; `form` "values" says that the target has numbers, not classes. `first` is the
         number of the first sample of x in the whole batch of the step. The network's own state does not
-        change; `tape.state` is the new one.
+        change; `tape.state` is the new one. `precision` is fp32, bf16, bf16x3 or bf16x6.
         """
+        how = precision_of(precision)
         ctx = Context(train=train, seed=seed, step=step, first_sample=first)
         operands = by_operand(tuple(self.operands), x)
         if target is None:
             if loss is not None:
                 raise KitnetError("tape: a loss needs its target; give the classes (N,) behind x")
-            return Tape(self.graph, self.weights, self.state, ctx, operands)
+            return Tape(self.graph, self.weights, self.state, ctx, operands, precision=how)
         goals, n = goals_of(self.graph, loss, form), len(next(iter(operands.values())))
         targets = checked_targets(goals, target, n)
         for goal in goals:
             operands[goal.target] = goal.spread(targets[goal.target], self.weights.dtype)
         dy = {goal.path: np.full(n, goal.weight / max(n, 1), self.weights.dtype) for goal in goals}
-        return Tape(with_goals(self.graph, goals), self.weights, self.state, ctx, operands, dy)
+        return Tape(with_goals(self.graph, goals), self.weights, self.state, ctx, operands, dy, how)
 
     def __call__(self, x: Array | Mapping[str, Array]) -> Array | dict[str, Array]:
         """The output for x (N, *input_shape) in evaluation mode; by name where there are several."""

@@ -12,11 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from kitnet.base.argument import real_array
-from kitnet.base.error import ShapeError
+from kitnet.base.error import KitnetError, ShapeError
+from kitnet.base.precision import FP32, Precision
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.base.table import Table
 from kitnet.layers import Context, Kept
+from kitnet.net import precise
 from kitnet.net.formula import run_backward, run_forward
 from kitnet.net.graph import Graph
 from kitnet.net.weights import Weights, table_of
@@ -41,7 +43,9 @@ class Tape:
 
     Values are kept, weights are not copied: `backward` reads these as they are then, so it belongs before an
     update. `tape.state` is the state after this run; the one given is left as it was. `dy` is what `backward`
-    begins with where it is given nothing, by default ones at the main output.
+    begins with where it is given nothing, by default ones at the main output. In another `precision` than
+    fp32 layers read rounded values, or make products of parts (see precise.py); what is kept here is what
+    they gave. Raises KitnetError where the weights are not float32 then.
     """
 
     def __init__(
@@ -52,8 +56,14 @@ class Tape:
         ctx: Context,
         operands: Mapping[str, Array],
         dy: Mapping[str, Array] | None = None,
+        precision: Precision = FP32,
     ) -> None:
-        self._graph, self._weights, self._dy = graph, weights, dy
+        self._graph, self._weights, self._dy, self._precision = graph, weights, dy, precision
+        if precision.parts and weights.dtype != np.float32:
+            raise KitnetError(
+                f"precision {precision} computes in float32, but the weights are {weights.dtype}; use fp32, "
+                "or initialise(dtype=np.float32)"
+            )
         self.values: list[Array] = []
         self.state: State = {}
         self.gradient = Gradients()
@@ -63,11 +73,11 @@ class Tape:
                 self.values.append(_checked(node.path, operands[node.path], node.shape, weights))
                 self._kept.append(Kept(()))
                 continue
-            x = tuple(self.values[i] for i in node.inputs)
+            x = tuple(precise.read(precision, node.layer, self.values[i]) for i in node.inputs)
             state_in = state.get(node.path, {})
             made = run_forward(
                 node.path, node.layer, node.shape, weights.of(node.owner), state_in,
-                replace(ctx, path=node.path), x,
+                replace(ctx, path=node.path), x, precision,
             )  # fmt: skip
             if state_in:
                 self.state[node.path] = {**state_in, **made.state}
@@ -76,7 +86,7 @@ class Tape:
             if "x" in node.layer.keeps:
                 kept = replace(kept, x=x)
             if "y" in node.layer.keeps:
-                kept = replace(kept, y=made.y)
+                kept = replace(kept, y=precise.read(precision, node.layer, made.y))
             self._kept.append(kept)
 
     def __getitem__(self, path: str) -> Array:
@@ -128,8 +138,9 @@ class Tape:
             if node.layer is None:
                 continue
             wants = tuple(wanted[j] for j in node.inputs)
-            kept = replace(self._kept[i], wants=wants)
-            made = run_backward(node.path, node.layer, self._weights.of(node.owner), kept, dy)
+            kept, w = replace(self._kept[i], wants=wants), self._weights.of(node.owner)
+            dy = precise.read(self._precision, node.layer, dy)
+            made = run_backward(node.path, node.layer, w, kept, dy, self._precision)
             for j, dx, want in zip(node.inputs, made.dx, wants, strict=True):
                 if want and dx is not None:
                     grown[j] = grown[j] + dx if j in grown else dx

@@ -41,10 +41,10 @@ def sensitivity(formula: Formula, inputs: Sequence[Array]) -> list[Array]:
     return total
 
 
-def assert_rounding(actual: Array, exact: Array, scale: Array, what: str) -> None:
-    """`actual` differs from `exact` by 4 * eps * scale at most, eps of actual's precision."""
+def assert_rounding(actual: Array, exact: Array, scale: Array, what: str, eps: float | None = None) -> None:
+    """`actual` differs from `exact` by 4 * eps * scale at most, eps that of actual's type unless given."""
     require(actual.shape == exact.shape, f"{what} has shape {actual.shape}, not {exact.shape}")
-    eps = float(np.finfo(actual.dtype).eps)
+    eps = float(np.finfo(actual.dtype).eps) if eps is None else eps
     allowed = 4 * eps * np.maximum(scale, np.abs(exact))
     error = np.abs(actual.astype(float) - exact)
     require(bool(np.isfinite(actual).all()), f"{what} is not finite")

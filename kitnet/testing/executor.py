@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kitnet.base.precision import Precision
 from kitnet.base.spec import Array
 from kitnet.layers import Case, Context, Forward
 from kitnet.net import Graph, Tape, Weights
@@ -48,11 +49,37 @@ def reference(
     return Run(tape.output, {} if dy is None else tape.backward(dy), tape.state)
 
 
+@dataclass(frozen=True)
+class InPrecision:
+    """The readable executor in a precision; `eps` is that of the numbers that its products are made of."""
+
+    precision: Precision
+
+    dtype = np.float32
+
+    @property
+    def eps(self) -> float:
+        return max(2.0 ** (1 - 8 * self.precision.parts), float(np.finfo(np.float32).eps))
+
+    def __call__(
+        self,
+        graph: Graph,
+        weights: Weights,
+        state: State,
+        ctx: Context,
+        operands: Mapping[str, Array],
+        dy: Array | None,
+    ) -> Run:
+        tape = Tape(graph, weights, state, ctx, operands, precision=self.precision)
+        return Run(tape.output, {} if dy is None else tape.backward(dy), tape.state)
+
+
 def check_executor(case: Case, executor: Executor = reference, *, dtype: Any = None, seed: int = 0) -> None:
     """Values, gradients and state equal the formulas in float64 up to rounding, for the whole batch and, in
     evaluation, forward alone as well, for the batch and for its samples one by one. `dtype` is the
-    executor's, or float64, unless given."""
+    executor's, or float64, unless given; rounding is that of the executor's `eps`, or of this type."""
     dtype = dtype or getattr(executor, "dtype", np.float64)
+    eps = getattr(executor, "eps", None)
     for trial in trials(case, seed):
         rounded = trial.astype(dtype)
         exact = rounded.astype(np.float64)
@@ -61,23 +88,26 @@ def check_executor(case: Case, executor: Executor = reference, *, dtype: Any = N
         dy64 = frozen(dy.astype(np.float64))
         run = _run(executor, rounded, dy)
         scale = forward_scale(exact)
-        assert_rounding(run.y, made.y, scale, f"{trial}: the executor's y")
-        _check_gradients(trial, run, exact, made, dy64)
+        assert_rounding(run.y, made.y, scale, f"{trial}: the executor's y", eps)
+        _check_gradients(trial, run, exact, made, dy64, eps)
         for name, old in exact.state.items():
             new = made.state.get(name, old)
-            assert_rounding(run.state[PATH][name], new, np.abs(old), f"{trial}: the executor's state {name}")
+            what = f"{trial}: the executor's state {name}"
+            assert_rounding(run.state[PATH][name], new, np.abs(old), what, eps)
         if not trial.ctx.train:
             scores = _run(executor, rounded, None).y
-            assert_rounding(scores, made.y, scale, f"{trial}: the executor's y without a way back")
+            assert_rounding(scores, made.y, scale, f"{trial}: the executor's y without a way back", eps)
         if not trial.layer.mixes_samples(trial.ctx.train):
             for i in range(trial.samples):
                 own_dy = dy[i : i + 1] if trial.ctx.train else None
                 alone = _run(executor, rounded.shard(i, i + 1), own_dy)
                 what = f"{trial}: the executor's y of sample {i} alone"
-                assert_rounding(alone.y, made.y[i : i + 1], scale[i : i + 1], what)
+                assert_rounding(alone.y, made.y[i : i + 1], scale[i : i + 1], what, eps)
 
 
-def _check_gradients(trial: Trial, run: Run, exact: Trial, made: Forward, dy: Array) -> None:
+def _check_gradients(
+    trial: Trial, run: Run, exact: Trial, made: Forward, dy: Array, eps: float | None
+) -> None:
     """The gradients equal those of backward, and an operand without a gradient has none, or 0."""
     expected, scales = gradients(exact, exact.kept(made), dy), backward_scale(exact, made, dy)
     paths = {where: f"{PATH}.{where}" if isinstance(where, str) else f"x{where}" for where in expected}
@@ -85,7 +115,7 @@ def _check_gradients(trial: Trial, run: Run, exact: Trial, made: Forward, dy: Ar
     require(not missing, f"{trial}: the executor gives no gradient of {', '.join(sorted(missing))}")
     for where, path in paths.items():
         what = f"{trial}: the executor's gradient of {path}"
-        assert_rounding(run.gradient[path], expected[where], scales[where], what)
+        assert_rounding(run.gradient[path], expected[where], scales[where], what, eps)
     for i in range(len(trial.x)):
         if i not in expected:
             given = run.gradient.get(f"x{i}")

@@ -23,7 +23,7 @@ from kitnet.train.model import Model
 from kitnet.train.model_file import load_network, save_network
 from kitnet.train.prediction import Prediction
 from kitnet.train.settings import Settings
-from kitnet.train.step import pick_engine
+from kitnet.train.step import pick_engine, pick_precision
 from kitnet.train.trainer import reopen, resume, train
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "judge",
     "load_network",
     "pick_engine",
+    "pick_precision",
     "reopen",
     "resume",
     "save_network",

@@ -31,7 +31,7 @@ from kitnet.train.records import recorded
 from kitnet.train.run import Run
 from kitnet.train.saves import Saves
 from kitnet.train.settings import Settings, check_kind
-from kitnet.train.step import pick_engine
+from kitnet.train.step import in_precision, pick_engine
 from kitnet.train.target import INPUT
 from kitnet.zoo import Card, Recipe, find_recipe
 from kitnet.zoo.recipe import FOR_INPUT
@@ -64,7 +64,7 @@ def fit(
 
     `settings` are those of `kitnet train` by their names there: epochs, batch, accumulate, optimizer,
     schedule, lr, momentum, decay, clip, average, groups, whiten, views, freeze, patience, augment, init,
-    seed, engine, threads, tensorboard, save_every. With `runs` or `name` there is a run folder as
+    seed, engine, precision, threads, tensorboard, save_every. With `runs` or `name` there is a run folder as
     `kitnet train` makes one; without them nothing is written. Weights that are there already are trained
     further; those that nobody has used yet are drawn from `seed`.
 
@@ -152,7 +152,8 @@ def _settings(model: Model, given: dict[str, Any], parts: Parts) -> Settings:
         validation=0.0,
         **given,
     )
-    return replace(complete(told, card.recipe_for(data or "")), engine=pick_engine(told.engine))
+    whole = replace(complete(told, card.recipe_for(data or "")), engine=pick_engine(told.engine))
+    return in_precision(whole)[0]
 
 
 def _folder(run: Run) -> Saves:

@@ -17,6 +17,7 @@ import numpy as np
 from kitnet.base import html
 from kitnet.base.argument import whole
 from kitnet.base.error import KitnetError, ModelFileError, shorten
+from kitnet.base.precision import FP32, Precision
 from kitnet.base.shape import say
 from kitnet.base.spec import Array
 from kitnet.data.arrays import Prepared
@@ -91,7 +92,7 @@ class Model:
             self.auxiliary |= named
         self.loss: Loss = usual
         self.compiled: Scores | None = None  # scores by the engine; None: by the formulas
-        self.views = Views()  # of a picture, whose scores are averaged
+        self.precision, self.views = FP32, Views()  # of scores; of a picture, whose scores are averaged
         self.trained: Trained | None = None  # what another `fit` goes on from
         self.examples: Array | None = None  # some samples of training, with which a file is verified
         self._preparation = preparation
@@ -235,13 +236,13 @@ class Model:
     def compile(
         self, batch: int = 128, threads: int | None = None, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Let the engine compute scores from now on, so many images at once."""
+        """Let the engine compute scores from now on, so many images at once. Raises KitnetError."""
         from kitnet.engine import Scores  # which needs llvmlite
+        from kitnet.engine.precision import option
         from kitnet.train.reconstruction import judged_besides  # which is about models
 
-        self.compiled = Scores(
-            self.net, self.loss, batch, values=judged_besides(self), threads=threads, progress=progress
-        )
+        how: dict[str, Any] = {"values": judged_besides(self), **option(self.precision, "infer", self.net)}
+        self.compiled = Scores(self.net, self.loss, batch, threads=threads, progress=progress, **how)
 
     def refresh(self) -> None:
         """To be called when weights have changed: what the engine made of them is made again."""
@@ -257,10 +258,10 @@ class Model:
         scores = sum(share * of(view) for share, view in self.views.of(x))
         return np.asarray(scores, np.float32)
 
-    def formula_scores(self, x: Array) -> Array:
+    def formula_scores(self, x: Array, precision: Precision | None = None) -> Array:
         """The same by the formulas, of the images as they are."""
-        net = self.net
-        tape = Tape(net.graph, net.weights, net.state, Context(), {next(iter(net.operands)): x})
+        net, how, path = self.net, precision or self.precision, next(iter(self.net.operands))
+        tape = Tape(net.graph, net.weights, net.state, Context(), {path: x}, precision=how)
         return tape.values[scores_of(net.graph, self.loss)].reshape(len(x), -1)
 
     def judge(self, x: Array, labels: Array) -> tuple[Array, Array]:
@@ -330,9 +331,8 @@ class Model:
         )
 
     def _golden_scores(self, images: Array) -> Array:
-        """Scores by the formulas, of one image after the other, so that they need little memory."""
-        x = self.preparation.prepare(images)
-        return np.concatenate([self.formula_scores(one[None]) for one in x])
+        """Scores by the formulas in fp32, of one image after the other, so that they need little memory."""
+        return np.concatenate([self.formula_scores(x[None], FP32) for x in self.preparation.prepare(images)])
 
     @classmethod
     def load(cls, where: str | Path, memory: int | None = None) -> Model:

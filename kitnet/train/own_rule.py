@@ -28,7 +28,7 @@ from kitnet.zoo import Card, Learning
 # what such a rule has not
 OF_STEPS = (
     *("augment", "epochs", "batch", "accumulate", "optimizer", "schedule", "lr", "momentum", "decay"),
-    *("clip", "average", "weights", "freeze", "patience", "validation", "loss", "init"),
+    *("clip", "average", "weights", "freeze", "patience", "validation", "loss", "init", "precision"),
 )
 
 

@@ -69,7 +69,8 @@ def losses_of(model: Model, x: Array, first: int = 0) -> dict[str, Array]:
         scores = model.compiled(x, context)
         found = {**model.compiled.values, paths[0]: scores}
     else:
-        tape = Tape(graph, model.net.weights, model.net.state, context, {next(iter(model.net.operands)): x})
+        net, operands = model.net, {next(iter(model.net.operands)): x}
+        tape = Tape(graph, net.weights, net.state, context, operands, precision=model.precision)
         found = {path: tape[path] for path in paths}
     targets = checked_targets(goals, input_targets(graph, model.losses, x), len(x))
     losses = {}

@@ -39,7 +39,7 @@ from kitnet.train.saved import file_to_begin_with
 from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
 from kitnet.train.start import begin_from, with_classes
-from kitnet.train.step import pick_engine
+from kitnet.train.step import in_precision, pick_engine
 from kitnet.train.target import (
     CLASSES,
     INPUT,
@@ -88,6 +88,7 @@ class Run:
             card = replace(card, recipe=FOR_INPUT)
         settings, recipe = usual(settings, card, of_recipe)
         settings = complete(settings, recipe)
+        settings, chosen = in_precision(replace(settings, engine=pick_engine(settings.engine)))
         data = settings.data or USUAL_DATA
         parts = load(
             data,
@@ -117,10 +118,9 @@ class Run:
             weights=None if settings.weights is None else absolute(settings.weights),
             target=target,
             loss=write_losses(model.loss, model.auxiliary),
-            engine=pick_engine(settings.engine),
         )
         run = cls.on(name, settings, model, parts)
-        run.notes += [note] if note else []
+        run.notes += [text for text in (note, chosen) if text]
         if run.loader.batch > len(parts.train):
             run.notes.append(
                 f"a batch of {run.loader.batch:,} is more than the {len(parts.train):,} images to train "

@@ -25,7 +25,7 @@ _DOTTED = re.compile(r"""\.[\w\-'" \t]*\.""")
 # What decides the bits of a run besides its network, its data and the number of epochs.
 DECISIVE = (
     *("augment", "batch", "accumulate", "optimizer", "schedule", "lr", "momentum", "decay", "clip"),
-    *("average", "freeze", "target", "loss", "groups", "whiten", "seed", "engine"),
+    *("average", "freeze", "target", "loss", "groups", "whiten", "seed", "engine", "precision"),
 )
 _KINDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
 
@@ -68,6 +68,7 @@ class Settings:
     name: str | None = None
     tensorboard: bool | None = None  # whether event files are written, too
     engine: str | None = None  # compiled or formula; compiled where llvmlite is there
+    precision: str | None = None  # of values and products: fp32, bf16, bf16x3 or bf16x6, or auto; fp32
     threads: int | None = None  # of the compiled engine, changing no bit; all usable cores
     sync: str | None = None  # of several ranks: exact, or fast, whose bits depend on their number
     input: str | None = None  # another input volume of a network of the zoo, such as 64x64x3

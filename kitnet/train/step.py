@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from kitnet.base.error import KitnetError, nearest, shorten
+from kitnet.base.precision import FP32, Precision, precision_of
 from kitnet.base.spec import Array
 from kitnet.layers import Context
 from kitnet.net import Net, Tape, Weights, goals_of, with_goals
@@ -25,6 +27,7 @@ from kitnet.train.target import INPUT, input_targets, total
 if TYPE_CHECKING:
     from kitnet.train.model import Model
     from kitnet.train.run import Run
+    from kitnet.train.settings import Settings
 
 ENGINES = ("compiled", "formula")
 Progress = Callable[[int, int], None]  # kernels ready, kernels in all
@@ -71,7 +74,9 @@ class FormulaStep:
         target: str | None = None,
         seed: int = 0,
         frozen: Collection[str] = (),
+        precision: Precision = FP32,
     ) -> None:
+        self._precision = precision
         self._net, self._memory = net, memory
         self.rule: Rule | None = rule
         self._seed = Context(seed=seed).seed
@@ -106,7 +111,7 @@ class FormulaStep:
         ctx = Context(train=True, seed=self._seed, step=step, first_sample=first)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` tells
             self._passed = None if self._passed is None else [time.perf_counter()]
-            tape = Tape(self._graph, net.weights, net.state, ctx, operands)
+            tape = Tape(self._graph, net.weights, net.state, ctx, operands, precision=self._precision)
             self._pass()
             if n:
                 self._change(tape, n, step, first, update)
@@ -191,6 +196,34 @@ def pick_engine(name: str | None) -> str:
     return name
 
 
+def pick_precision(
+    name: str | None, engine: str, net: Net | None = None, training: bool = False
+) -> tuple[Precision, str]:
+    """The precision of this name, as the engine of that name can have it for this network, fp32 for None; and
+    what "auto" has chosen, in a sentence. The formulas can have any. Raises KitnetError."""
+    if name is None:
+        return FP32, ""
+    if engine == "formula":
+        if name == "auto":
+            return FP32, "precision auto is fp32: the formulas have none that is quicker"
+        return precision_of(name), ""
+    from kitnet.engine.precision import AUTO, plan_precision, said_of_auto
+    from kitnet.kernels.cpu import detect
+
+    cpu, mode = detect(), "train" if training else "infer"
+    return plan_precision(name, mode, cpu, net), said_of_auto(mode, cpu, net) if name == AUTO else ""
+
+
+def in_precision(settings: Settings) -> tuple[Settings, str]:
+    """The settings of a training whose engine is known, with the precision that it has here, and what "auto"
+    has chosen, in a sentence. Raises KitnetError."""
+    if settings.precision is None:
+        return settings, ""
+    assert settings.engine is not None
+    precision, chosen = pick_precision(settings.precision, settings.engine, training=True)
+    return replace(settings, precision=precision.name), chosen
+
+
 def make_step(run: Run, progress: Progress | None = None, allow: Callable[[Any], None] | None = None) -> Step:
     """The training step of a run, of all parameters but the frozen ones; it accumulates where the memory has
     a place for the mean. A compiled one also lets the model's scores be compiled. `allow` may raise an error
@@ -201,7 +234,10 @@ def make_step(run: Run, progress: Progress | None = None, allow: Callable[[Any],
         "seed": settings.seed,
         "frozen": settings.frozen,
     }
-    if pick_engine(settings.engine) == "formula":
+    engine = pick_engine(settings.engine)
+    model.precision, _ = pick_precision(settings.precision, engine, training=True)
+    if engine == "formula":
+        same["precision"] = model.precision
         return FormulaStep(model.net, model.losses, run.rule, memory, **same)
     from kitnet.engine import TrainingStep
     from kitnet.engine.share import Share

@@ -44,11 +44,13 @@ OPTIONS = {
     "train": "MODEL --data --data-dir --split --validation --strict --megapixels --augment --epochs --batch "
     "--optimizer --schedule --lr --momentum --decay --clip --average --weights --freeze --patience "
     "--target --loss --seed --runs --name --save-every --tensorboard --engine --threads --resume "
-    "--on-misfit --input --set --init --accumulate --groups --whiten --views --sync",
+    "--on-misfit --input --set --init --accumulate --groups --whiten --views --sync --precision",
     "launch": "--ranks --hosts --max-restarts --as-root --oversubscribe --mpiexec",
-    "evaluate": "RUN --data --data-dir --split --strict --megapixels --engine --threads --memory --json",
-    "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --why --steps --json",
-    "predict": "RUN FILES --top --invert --memory --megapixels --output --json",
+    "evaluate": "RUN --data --data-dir --split --strict --megapixels --engine --precision --threads --memory "
+    "--json",
+    "explain": "MODEL --input --set --on-misfit --batch --train --forbid --force --precision --why "
+    "--steps --json",
+    "predict": "RUN FILES --top --invert --memory --megapixels --engine --precision --output --json",
     "verify": "FILE --memory --json",
     "show": "MODEL --input --set --on-misfit --batch --dtype --optimizer --no-optional --depth --columns "
     "--verify --train "
@@ -65,8 +67,8 @@ OPTIONS = {
     "--invert --megapixels --engine --json",
     "convolve": "IMAGE --filter --numbers --factor --bias --flip --output --megapixels --engine",
     "lr-find": "MODEL --data --data-dir --split --strict --augment --batch --accumulate --optimizer "
-    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --threads --json "
-    "--input --set --on-misfit --validation --megapixels",
+    "--momentum --decay --clip --init --loss --seed --first --last --steps --engine --precision --threads "
+    "--json --input --set --on-misfit --validation --megapixels",
 }  # fmt: skip
 
 

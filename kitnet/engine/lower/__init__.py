@@ -17,6 +17,7 @@ from kitnet.layers import Layer
 
 # In the order in which they are asked: a file, and the words of the layers that it has implementations of.
 FILES: dict[str, tuple[str, ...]] = {
+    "tiles": ("conv",),
     "depthwise": ("conv",),
     "winograd": ("conv",),
     "fourier": ("conv",),

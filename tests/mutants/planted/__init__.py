@@ -29,6 +29,7 @@ from planted.pictures import PICTURES
 from planted.planning import PLANNING
 from planted.pointwise import POINTWISE
 from planted.pools import POOLS
+from planted.precision import PRECISION
 from planted.python import PYTHON
 from planted.recipes import RECIPES
 from planted.running import RUNNING
@@ -78,4 +79,5 @@ FLOORS: dict[str, list[Mutant]] = {
     "onnx files": ONNX_FILES,
     "lessons": LESSONS,
     "book": BOOK,
+    "precision": PRECISION,
 }

@@ -1,0 +1,1 @@
+"""Products on matrix tiles, of values and filters as bfloat16."""
