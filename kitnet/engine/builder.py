@@ -12,8 +12,9 @@ from collections import defaultdict
 from dataclasses import replace
 
 from kitnet.engine.fuse import NOTHING_FUSED, Fused
+from kitnet.engine.setting import Setting, sizes_of
 from kitnet.engine.step import Place, Ref
-from kitnet.engine.values import Setting, Values, sizes_of
+from kitnet.engine.values import Values
 from kitnet.kernels import elementwise
 
 

@@ -19,8 +19,8 @@ from kitnet.engine.layout import needed_nodes
 from kitnet.engine.lower import FORMULAS, implementations, implementations_of
 from kitnet.engine.lower.contract import NO_WISHES, Implementation, Refusal, Slower, Wishes, called
 from kitnet.engine.request import Request
+from kitnet.engine.setting import Lanes, Setting
 from kitnet.engine.step import FLOAT, LARGE
-from kitnet.engine.values import Lanes, Setting
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.spec import Batch
 from kitnet.net.graph import Graph

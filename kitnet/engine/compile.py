@@ -14,7 +14,7 @@ from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.precision import option
 from kitnet.engine.request import scoring, training
 from kitnet.engine.run import Scores, TrainingStep
-from kitnet.engine.values import Lanes
+from kitnet.engine.setting import Lanes
 from kitnet.kernels.cpu import Cpu, detect
 from kitnet.layers import Loss
 from kitnet.net.network import Net

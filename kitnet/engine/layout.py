@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kitnet.engine.convert import Convert
 from kitnet.engine.lower.contract import Implementation
 from kitnet.engine.request import Request
-from kitnet.engine.values import Lanes
+from kitnet.engine.setting import Lanes
 from kitnet.net.graph import Graph, Node
 
 

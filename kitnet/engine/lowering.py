@@ -9,10 +9,10 @@ from kitnet.engine.builder import Builder
 from kitnet.engine.convert import Convert, convert, convert_back
 from kitnet.engine.fuse import PRODUCTS, Fused
 from kitnet.engine.layout import Laid
+from kitnet.engine.setting import Setting, volume_of
 from kitnet.engine.slicing import Slicing, repeat, slicing_of
 from kitnet.engine.step import LARGE, Place, Ref
 from kitnet.engine.update import update_steps
-from kitnet.engine.values import Setting, volume_of
 from kitnet.kernels.emit import writing_once
 from kitnet.net.times import BACKWARD, UPDATE
 

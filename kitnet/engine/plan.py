@@ -31,10 +31,10 @@ from kitnet.engine.lowering import lower
 from kitnet.engine.place import place
 from kitnet.engine.request import Request
 from kitnet.engine.schedule import schedule
+from kitnet.engine.setting import Lanes, Setting
 from kitnet.engine.share import Share
 from kitnet.engine.slicing import Slicing
 from kitnet.engine.step import FLOAT, HostStep, Step
-from kitnet.engine.values import Lanes, Setting
 from kitnet.kernels.cpu import Cpu
 from kitnet.kernels.spec import Batch
 from kitnet.net.graph import Graph

@@ -25,7 +25,7 @@ from kitnet.engine.host import inside_a_step
 from kitnet.engine.lower.contract import Wishes, called
 from kitnet.engine.plan import Plan, make_plan
 from kitnet.engine.request import Request
-from kitnet.engine.values import Lanes
+from kitnet.engine.setting import Lanes
 from kitnet.kernels.cpu import Cpu, cores, detect
 from kitnet.kernels.spec import Batch, whole_vectors
 from kitnet.layers import Context, Convolution, MaxPool, MeanPool

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kitnet.engine.builder import Builder
-from kitnet.engine.values import Lanes
+from kitnet.engine.setting import Lanes
 from kitnet.layers import Layer
 
 

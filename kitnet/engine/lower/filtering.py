@@ -7,7 +7,7 @@ from __future__ import annotations
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Slower
 from kitnet.engine.lower.problem import problem_of, reads_in_place
-from kitnet.engine.values import sizes_of
+from kitnet.engine.setting import sizes_of
 from kitnet.kernels.filtering import F2, F4, Filtering
 from kitnet.layers import Convolution
 

@@ -15,8 +15,8 @@ import numpy as np
 from kitnet.base.spec import Array
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation
+from kitnet.engine.setting import Lanes
 from kitnet.engine.step import Memory, Place, Ref
-from kitnet.engine.values import Lanes
 from kitnet.layers import Kept, Loss
 from kitnet.net.formula import run_backward, run_forward
 from kitnet.net.objective import Goal

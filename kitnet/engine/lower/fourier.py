@@ -12,8 +12,8 @@ from kitnet.engine.lower.activation import through_fused_activation
 from kitnet.engine.lower.contract import Implementation, Slower
 from kitnet.engine.lower.filter_gradient import filter_gradient
 from kitnet.engine.lower.problem import bias_of, blocks_of, made_of, problem_of
+from kitnet.engine.setting import sizes_of
 from kitnet.engine.step import Ref
-from kitnet.engine.values import sizes_of
 from kitnet.kernels import fourier
 from kitnet.kernels.spec import Triple, Volume, Window
 from kitnet.layers import Convolution

@@ -17,8 +17,8 @@ import numpy as np
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.norm import running_factor
 from kitnet.engine.lower.window import kernel_window
+from kitnet.engine.setting import sizes_of
 from kitnet.engine.step import FLOAT, LARGE, Ref
-from kitnet.engine.values import sizes_of
 from kitnet.kernels import norm, update
 from kitnet.kernels.channels import in_place
 from kitnet.kernels.spec import Volume, Window

@@ -9,8 +9,8 @@ from __future__ import annotations
 from kitnet.engine.builder import Builder
 from kitnet.engine.lower.contract import Implementation, Slower, no_way_back
 from kitnet.engine.lower.problem import bias_of, made_of, problem_of
+from kitnet.engine.setting import sizes_of
 from kitnet.engine.step import Ref
-from kitnet.engine.values import sizes_of
 from kitnet.kernels.amx import why_no_tiles
 from kitnet.kernels.spec import Volume
 from kitnet.kernels.tiles import convolution, filters

@@ -18,8 +18,8 @@ from kitnet.engine.lower.filter_gradient import products
 from kitnet.engine.lower.problem import Problem, blocks_of
 from kitnet.engine.lower.resample import resampled
 from kitnet.engine.lower.window import kernel_window
+from kitnet.engine.setting import sizes_of
 from kitnet.engine.step import Place, Ref
-from kitnet.engine.values import sizes_of
 from kitnet.kernels import convolution, update
 from kitnet.kernels.channels import convolution as channels
 from kitnet.kernels.channels.pack import pack
