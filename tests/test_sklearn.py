@@ -72,14 +72,15 @@ def test_features_are_standardised_each_by_itself() -> None:
     assert list(found.classes_) == ["down", "up"] and found.model_.classes == ("down", "up")
 
 
-@pytest.mark.parametrize("engine", ["formula", "compiled"])
-def test_scores_do_not_depend_on_company(engine: str) -> None:
+@pytest.mark.parametrize(("engine", "close"), [("formula", 1e-6), ("compiled", 0)])
+def test_scores_do_not_depend_on_company(engine: str, close: float) -> None:
+    """In a plan to the last bit; a formula's products are NumPy's, which adds up as the size has it."""
     found = KitnetClassifier("8x8x1 -> conv3-4 -> relu -> FC", epochs=1, random_state=0, engine=engine)
     found.fit(X[:200], Y[:200])
     whole = found.predict_proba(X[: BATCH + 9])
     alone = np.concatenate([found.predict_proba(X[i : i + 1]) for i in range(BATCH + 9)])
-    assert np.array_equal(whole, alone)
-    assert np.array_equal(whole[::-1], found.predict_proba(X[BATCH + 8 :: -1]))
+    for other in (alone, found.predict_proba(X[BATCH + 8 :: -1])[::-1]):
+        assert np.abs(whole - other).max() <= close
 
 
 def test_pipelines_searches_and_validations() -> None:

@@ -16,7 +16,7 @@ from kitnet.interop import Samples, golden_samples, samples_of, web_page
 from kitnet.interop.weights import state_dict, write_torch
 from kitnet.net import Net
 from kitnet.train import Model, load_network
-from kitnet.train.model import model_file
+from kitnet.train.model_file import model_file
 
 # What each form is called usually, and the flags that are for it alone.
 FORMS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -104,8 +104,7 @@ def make_plan(
     says for how many threads work is cut up. `fuse` False keeps every layer a step of its own; `wishes`
     forbid and force implementations; `layout` is preferred to what should be quicker. Values lie in each
     thread's own memory, which a process keeps, only where they take at most `most_own` bytes of it. With a
-    `share` the plan computes that part of the batch. `precision` is that of products. Raises KitnetError for
-    a layer that needs all images at once.
+    `share`, a part of the batch; KitnetError is raised for a layer that needs all images at once.
     """
     request.check(graph)
     if share is not None and not share.exact:
@@ -113,9 +112,7 @@ def make_plan(
     choices, whole = choose(graph, weights, samples, cpu, request, wishes, layout, precision), None
     if share is not None and share.exact:
         whole = choices.batches["images"]
-        mine = share.groups(whole)
-        samples = mine.groups * mine.images
-        choices = replace(choices, batches={"images": mine, "channels": Batch(samples, 1)})
+        choices, samples = _own_groups(choices, share.groups(whole))
     laid = lay_out(graph, choices.taken, request, cpu.lanes)
     fused = _fused(laid, request) if fuse else NOTHING_FUSED
     setting = _setting(laid, choices, weights, cpu, request, threads, most_own, precision)
@@ -146,6 +143,12 @@ def make_plan(
             for i in fusion.passed
         },
     )
+
+
+def _own_groups(choices: Choices, mine: Batch) -> tuple[Choices, int]:
+    """The choices for a rank's own groups, and how many samples these have places for."""
+    samples = mine.groups * mine.images
+    return replace(choices, batches={"images": mine, "channels": Batch(samples, 1)}), samples
 
 
 def _fused(laid: Laid, request: Request) -> Fused:

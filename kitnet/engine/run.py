@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from kitnet.base.argument import real_array
 from kitnet.base.error import KitnetError, ShapeError
 from kitnet.base.spec import Array
-from kitnet.engine.bind import Machine, Progress, arrays_outside, code_of
+from kitnet.engine.bind import Machine, Progress, arrays_outside
 from kitnet.engine.host import inside_a_step_of
-from kitnet.engine.plan import Plan, make_plan
+from kitnet.engine.operand import Operand
+from kitnet.engine.planned import Allow, planned
 from kitnet.engine.request import Request, scoring, training
 from kitnet.engine.share import Alone, Exchange, Share
 from kitnet.kernels import update
-from kitnet.kernels.cpu import Cpu, cores, detect
-from kitnet.kernels.jit import Compiled
+from kitnet.kernels.cpu import Cpu, cores
 from kitnet.layers import Context, Loss
 from kitnet.net.graph import Graph
 from kitnet.net.network import Net
@@ -39,36 +38,7 @@ from kitnet.net.weights import Weights
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED, shares
 
-Allow = Callable[[Plan], None]
 EVALUATION = Context()
-PLANS = 8  # that a network keeps
-FEWEST_THREADS = 2  # that work is cut up for, so that the same plan serves one and two
-
-
-def _planned(
-    net: Net, graph: Graph, batch: int, request: Request, threads: int, cpu: Cpu | None,
-    progress: Progress | None, allow: Allow | None, **how: Any,
-) -> tuple[Plan, list[Compiled]]:  # fmt: skip
-    """A plan and its machine code, made when a network is first compiled so; nothing in them changes. What
-    `allow` raises for the plan ends it before there is code."""
-    if net.weights.dtype != np.float32:
-        raise KitnetError(
-            f"the compiled engine computes in float32, but the weights are {net.weights.dtype}; "
-            "use the formulas, or initialise(dtype=np.float32)"
-        )
-    cpu, threads = cpu or detect(), max(threads, FEWEST_THREADS)
-    form = request.rule and request.rule.form
-    kind = (batch, cpu, replace(request, rule=None), form, threads, *sorted(how.items()))
-    with net.planning:
-        if kind not in net.plans:
-            plan = make_plan(graph, net.weights, batch, cpu, request, threads=threads, **how)
-            if allow:
-                allow(plan)
-            net.plans[kind] = plan, code_of(plan, progress)
-            while len(net.plans) > PLANS:
-                del net.plans[next(iter(net.plans))]
-        net.plans[kind] = net.plans.pop(kind)  # the last one used stands last
-        return net.plans[kind]
 
 
 class _Compiled:
@@ -92,7 +62,7 @@ class _Compiled:
         **how: Any,
     ) -> None:
         threads = cores() if threads is None else threads
-        self.plan, code = _planned(net, graph, batch, request, threads, cpu, progress, allow, **how)
+        self.plan, code = planned(net, graph, batch, request, threads, cpu, progress, allow, **how)
         self._net, self._weights = net, net.weights
         self._turn, self._found = threading.Lock(), threading.local()
         self._times_next, self.times = False, None
@@ -102,7 +72,7 @@ class _Compiled:
         self._share: Share | None = how.get("share")
         whole, shapes = self.plan.preferred == "channels", graph.operands
         paths = [name.removeprefix("@in ") for name in self._machine.moving]
-        self._operands = [_Operand(path, (self.plan.samples, *shapes[path]), whole) for path in paths]
+        self._operands = [Operand(path, (self.plan.samples, *shapes[path]), whole) for path in paths]
         self._paths = tuple(net.operands)
         self._code = {one.code.address: one.code.size for one in code}
 
@@ -407,36 +377,3 @@ class TrainingStep(_Compiled):
 def _from(context: Context, sample: int) -> Context:
     """The context for a batch that begins so many samples further."""
     return replace(context, first_sample=context.first_sample + sample)
-
-
-class _Operand:
-    """What a plan reads an operand from: the caller's own array, or a copy where that lies otherwise.
-
-    `whole` says that all samples of the batch are read, however many there are.
-    """
-
-    def __init__(self, path: str, shape: tuple[int, ...], whole: bool) -> None:
-        self.path, self._shape, self._whole = path, shape, whole
-        self._copy: Array | None = None
-
-    def checked(self, x: Array) -> Array:
-        """Raises KitnetError for what is no batch of this operand."""
-        shape = self._shape[1:]
-        if type(x) is not np.ndarray or x.dtype != np.float32:
-            x = real_array(self.path, x)
-        if x.shape[1:] != shape or x.ndim != len(self._shape):
-            raise ShapeError(
-                f"{self.path}: expected an array of shape (N, {', '.join(map(str, shape))}), samples first "
-                f"and channels last, but got {x.shape}"
-            )
-        return x
-
-    def of(self, x: Array) -> Array:
-        """x (n, *shape), n up to the batch, as float32 numbers one behind the other."""
-        enough = len(x) == self._shape[0] or not self._whole
-        if x.dtype == np.float32 and x.flags.c_contiguous and x.flags.aligned and enough:
-            return x
-        if self._copy is None:
-            self._copy = np.zeros(self._shape, np.float32)
-        self._copy[: len(x)] = x
-        return self._copy

@@ -18,7 +18,7 @@ from kitnet.studio.wishes import ANEW, BACK, Wishes
 from kitnet.train import Event, Ready, Settings, Started, Stepped, resume, train
 from kitnet.train.folder import SUMMARY
 from kitnet.train.loop import Loop
-from kitnet.train.model import LAST
+from kitnet.train.model_file import LAST
 from kitnet.train.step import Progress as Compiling
 from kitnet.train.target import INPUT
 

@@ -14,7 +14,7 @@ from kitnet.look.report import MOST_PAIRS, RESULTS, alike, differing, flag, give
 from kitnet.studio.background import Progress
 from kitnet.studio.judged import judged
 from kitnet.train.folder import ARGUMENTS
-from kitnet.train.model import BEST
+from kitnet.train.model_file import BEST
 from kitnet.train.recipe import USUAL_DATA
 
 MOST_LISTED = 500

@@ -15,7 +15,7 @@ from kitnet.files import Lock, remove, write_whole
 from kitnet.train.changes import CHANGES
 from kitnet.train.events import EpochEnded
 from kitnet.train.latest import followed
-from kitnet.train.model import BEST, LAST
+from kitnet.train.model_file import BEST, LAST
 from kitnet.train.records import ENVIRONMENT, METRICS, document
 from kitnet.train.settings import Settings
 

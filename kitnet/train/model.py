@@ -35,6 +35,7 @@ from kitnet.train.model_file import (
     Auxiliary,
     Contents,
     golden_onnx,
+    model_file,
     prepared_onnx,
     read_model,
     write_model,
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
     from kitnet.train.history import History
     from kitnet.train.metrics import Score
 
-BEST, LAST = "best.safetensors", "last.safetensors"  # of a run
-FORMAT_1 = "model.safetensors"  # of a run of format 1
 GOLDEN = 8
 # Of the largest golden score: more than the rounding of any order of summation, less than any damage.
 CLOSE = 1e-4
@@ -398,18 +397,3 @@ def _read(net: Net | str) -> tuple[Net, str]:
 
 def _numbers(classes: int) -> tuple[str, ...]:
     return tuple(map(str, range(classes)))
-
-
-def model_file(where: str | Path) -> Path:
-    """The model file that is meant: itself, or the best one of a run folder."""
-    path = Path(where)
-    if path.is_dir():
-        for name in (BEST, FORMAT_1):
-            if (path / name).exists():
-                return path / name
-        raise ModelFileError(f"{path}: holds no {BEST}; give a run folder that has one, or a model file")
-    if not path.is_file():
-        raise ModelFileError(
-            f"{path}: no such file; give a run folder such as runs/lenet5-1, or a model file"
-        )
-    return path

@@ -43,6 +43,8 @@ VIEWS = "views"  # of a model that judges several of a picture
 MODEL = Format("kitnet model 2", dict.fromkeys((*NETWORK, *USE, VIEWS), 1), frozenset((*USE, VIEWS)))
 
 Auxiliary = Mapping[str, tuple[Loss, float]]  # the losses of further outputs by name, with their weights
+BEST, LAST = "best.safetensors", "last.safetensors"  # of a run
+FORMAT_1 = "model.safetensors"  # of a run of format 1
 
 
 @dataclass
@@ -260,3 +262,18 @@ def _golden(
     if scores.shape != (len(images), outputs) or scores.dtype != np.float32:
         raise KitnetError("its golden images and scores do not fit each other")
     return images, scores
+
+
+def model_file(where: str | Path) -> Path:
+    """The model file that is meant: itself, or the best one of a run folder."""
+    path = Path(where)
+    if path.is_dir():
+        for name in (BEST, FORMAT_1):
+            if (path / name).exists():
+                return path / name
+        raise ModelFileError(f"{path}: holds no {BEST}; give a run folder that has one, or a model file")
+    if not path.is_file():
+        raise ModelFileError(
+            f"{path}: no such file; give a run folder such as runs/lenet5-1, or a model file"
+        )
+    return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,15 +11,11 @@ from typing import Any
 import numpy as np
 
 from kitnet.base.error import KitnetError, shorten
-from kitnet.base.shape import Shape, say
-from kitnet.base.spec import USUAL
 from kitnet.data import NAMES, Augmentation, Loader, Parts, Source, load
 from kitnet.data.validation import with_validation
 from kitnet.data.views import Views
-from kitnet.layers import Loss
-from kitnet.net import Net, Weights, parse, usual_loss
+from kitnet.net import Net, Weights, parse
 from kitnet.net.language import read_volume
-from kitnet.net.objective import goals_of, with_goals
 from kitnet.net.weighted_losses import write_losses
 from kitnet.optim import Rule
 from kitnet.optim.rule import ACCUMULATED
@@ -40,10 +35,10 @@ from kitnet.train.saves import since_best
 from kitnet.train.settings import Settings
 from kitnet.train.start import begin_from, with_classes
 from kitnet.train.step import in_precision, pick_engine
+from kitnet.train.suited import auxiliary_heads, check_frozen, check_goals, check_init
 from kitnet.train.target import (
     CLASSES,
     INPUT,
-    check_loss,
     check_range,
     free_draws,
     is_bound,
@@ -53,8 +48,6 @@ from kitnet.train.target import (
 from kitnet.train.whitening import whiten
 from kitnet.zoo import MODELS, Card, find_recipe
 from kitnet.zoo.recipe import FOR_INPUT
-
-AUXILIARY = 0.3  # the weight of auxiliary losses, as in Szegedy et al. 2014, section 5
 
 
 @dataclass
@@ -140,7 +133,7 @@ class Run:
             )
         train, net, gives_input = parts.train, model.net, model.target == INPUT
         classes = () if gives_input else train.classes
-        _check_goals(model, train)
+        check_goals(model, train)
         preparation = model.preparation if model.is_fitted else preparation_for(train, net, model.target)
         if gives_input:
             check_range(train, preparation, model.loss)
@@ -157,9 +150,9 @@ class Run:
                 raise KitnetError(
                     "--views is for what is told apart, and this network gives its input; leave it out"
                 )
-        auxiliary = model.auxiliary or ({} if gives_input else _auxiliary(net, len(classes)))
+        auxiliary = model.auxiliary or ({} if gives_input else auxiliary_heads(net, len(classes)))
         if not net.is_drawn:
-            _check_init(net, name, settings.init)
+            check_init(net, name, settings.init)
             net.initialise(seed, init=settings.init)
             if settings.whiten not in (None, "none"):
                 whiten(net, settings.whiten, train, preparation)
@@ -168,7 +161,7 @@ class Run:
                 "the network has its weights already; leave init out, or draw them by "
                 f"net.initialise(init={settings.init!r})"
             )
-        _check_frozen(net, settings.frozen, rule)
+        check_frozen(net, settings.frozen, rule)
         model.classes, model.preparation, model.auxiliary = classes, preparation, auxiliary
         means = (ACCUMULATED,) if (settings.accumulate or 1) > 1 else ()
         memory = {each: net.weights.like() for each in (*rule.memory, *means)}
@@ -373,59 +366,3 @@ def own_rule_card(model: str) -> Card | None:
         return None
     card = find_recipe(model)[0]
     return card if card.learn is not None else None
-
-
-def _check_goals(model: Model, train: Source) -> None:
-    """Raises KitnetError where the network ends in other classes than the data have, or a loss does not take
-    the targets."""
-    graph = model.net.graph
-    if model.target == INPUT:
-        goals = goals_of(graph, model.losses, "values")
-        check_loss(model.loss)
-    else:
-        with_classes(model.net, len(train.classes), train.name, replaces=False)
-        goals = goals_of(graph, model.losses, "classes")
-        for goal in goals[1:]:
-            _check_auxiliary(goal.output, goal.shape, len(train.classes))
-    with_goals(graph, goals)  # raises for numbers that the loss does not take
-
-
-def _check_init(net: Net, name: str, init: str | None) -> None:
-    """Raises KitnetError for an `init` that no layer takes."""
-    if init is not None and all(param.init != USUAL for param in net.graph.params().values()):
-        raise KitnetError(
-            f"--init {init} changes nothing, since every layer of {name} says its own init; leave it out"
-        )
-
-
-def _check_frozen(net: Net, frozen: tuple[str, ...], rule: Rule) -> None:
-    """Raises KitnetError for a path where nothing lies, and where nothing is left to train."""
-    still = net.weights.below(frozen)
-    if frozen and still >= {path.rpartition(".")[0] for path in net.weights.params}:
-        raise KitnetError(
-            f"--freeze {shorten(','.join(frozen))}: nothing is left to train; leave out one of the layers"
-        )
-    moves = [one for one in rule.members(net.weights.params) if "rate" in one.rule.scalars(0)]
-    if not any(path.rpartition(".")[0] not in still for one in moves for path in one.paths):
-        raise KitnetError(
-            "--groups: every parameter is held, so that nothing is left to train; leave one out"
-        )
-
-
-def _check_auxiliary(name: str, shape: Shape, classes: int) -> None:
-    if math.prod(shape) != classes:
-        raise KitnetError(
-            f"{name}: an auxiliary output learns the same {classes} classes but ends in {say(shape)}; "
-            f"end it with fc{classes}, or train from Python with losses of its own"
-        )
-
-
-def _auxiliary(net: Net, classes: int) -> dict[str, tuple[Loss, float]]:
-    """Further outputs of a network are auxiliary heads: they learn the same labels, with the usual loss.
-    Raises KitnetError for one that does not end in as many scores.
-    """
-    found = {}
-    for name, shape in list(net.outputs.items())[1:]:
-        _check_auxiliary(name, shape, classes)
-        found[name] = usual_loss(net.graph, net.graph.outputs[name]), AUXILIARY
-    return found

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kitnet.base.error import KitnetError, shorten
-from kitnet.train.model import model_file
-from kitnet.train.model_file import ONNX
+from kitnet.train.model_file import ONNX, model_file
 from kitnet.zoo import ALIASES, MODELS, RECIPES
 
 ENDINGS = (".safetensors", ONNX)  # of the names of model files

@@ -11,8 +11,7 @@ from kitnet.base.error import KitnetError
 from kitnet.base.shape import say
 from kitnet.net import Net
 from kitnet.surgery.parts import heading
-from kitnet.train.model import model_file
-from kitnet.train.model_file import load_network
+from kitnet.train.model_file import load_network, model_file
 
 TOLD = 4  # paths that a line names
 

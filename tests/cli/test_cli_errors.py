@@ -393,7 +393,7 @@ def test_too_little_memory(refused, monkeypatch):
 # -------------------------------------------------------------------------------------------------- words
 
 
-COMMANDS = "Available commands: train, studio, evaluate, predict, serve, verify, show, check, ..."
+COMMANDS = "Available commands: train, launch, studio, evaluate, predict, serve, verify, show, ..."
 MOST_THREADS = max(64, 4 * os.cpu_count())
 LOSSES = (
     "known: absolute, huber, gaussian_divergence, hinge, multiclass_hinge, quadratic, rbf_penalty, "

@@ -23,6 +23,9 @@ def quickly(monkeypatch):
 DEFAULTS = {"threads": None, "seed": 0, "progress": None}
 
 
+CHANNELS = "conv.direct.channels, conv.winograd2.channels, conv.winograd4.channels"
+
+
 @row(35, 38)
 def test_for_people(say, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
@@ -36,7 +39,7 @@ def test_for_people(say, monkeypatch):
     assert [line.split() for line in lines].count(header) == 3
     titles = ["Forward", "Gradient of the data", "Gradient of the weights"]
     assert [line for line in lines if line in titles] == titles
-    assert "- conv.direct.channels, conv.winograd2.channels, conv.winograd4.channels: only" in lines
+    assert f"- {CHANNELS}, conv.tiles.images: only for scores" in " ".join(said.out.split())
     number = r"[0-9,.]+(?:e-[0-9]+)?"
     for name in ("loops", "im2col", "fourier", "matrix", "conv.direct.images"):
         shown = [line for line in lines if re.fullmatch(rf"{re.escape(name)}(\s+{number}){{5}}", line)]
@@ -101,14 +104,14 @@ def test_code(say, say_json):
     assert found["loop"] and out.endswith(f"\n\n{loop}\n")
 
 
-@pytest.mark.parametrize("line", ["8x8x3 meanpool2", "8x8x3 sumpool3/2 floor", "8x8x3 maxpool3/2 ceil"])
+@pytest.mark.parametrize("line", ["4x4x3 meanpool2", "3x3x8 sumpool3", "4x4x3 maxpool2"])
 def test_code_of_a_kernel_without_a_loop(say, line):
     above, code = say("lab", line, "--code").out.split(":\n\n")
     told = re.fullmatch(
         r"The kernel has no loop, and (\d+) instructions, of which \d+ multiply and add whole vectors",
         above.splitlines()[-1],
     )
-    assert int(told[1]) == len(code.splitlines()) > 50
+    assert int(told[1]) == len(code.splitlines()) > 10
 
 
 @row(13, 14, 15, 25, 32, 48)

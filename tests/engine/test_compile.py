@@ -12,7 +12,7 @@ import pytest
 
 import kitnet
 from kitnet.base.error import KitnetError
-from kitnet.engine import Scores, TrainingStep, run
+from kitnet.engine import Scores, TrainingStep, planned
 from kitnet.engine.compile import plan_of
 from kitnet.engine.lower import implementations
 from kitnet.engine.plan import make_plan
@@ -127,7 +127,7 @@ def test_gradient_is_the_one_of_training_and_leaves_the_weights() -> None:
 def test_a_plan_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """And shared by machines that have weights, memory and threads of their own."""
     made = []
-    monkeypatch.setattr(run, "make_plan", lambda *a, **how: made.append(how) or make_plan(*a, **how))
+    monkeypatch.setattr(planned, "make_plan", lambda *a, **how: made.append(how) or make_plan(*a, **how))
     net = kitnet.parse(LINE).initialise(1)
     x = np.random.default_rng(0).standard_normal((20, 8, 8, 3), np.float32)
     first, second = net.compile(20), net.compile(20, threads=1)
@@ -150,8 +150,8 @@ def test_a_plan_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_network_keeps_the_plans_that_were_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    monkeypatch.setattr(run, "make_plan", lambda *a, **how: made.append(a[2]) or make_plan(*a, **how))
-    monkeypatch.setattr(run, "PLANS", 2)
+    monkeypatch.setattr(planned, "make_plan", lambda *a, **how: made.append(a[2]) or make_plan(*a, **how))
+    monkeypatch.setattr(planned, "PLANS", 2)
     net = kitnet.parse("4 -> fc2")
     for batch in (1, 2, 1, 3, 1, 2):
         net.compile(batch)

@@ -147,6 +147,7 @@ KERNELS = {
     "conv.direct.channels": ("convolution", None, None),
     "conv.winograd2.channels": ("winograd", None, None),
     "conv.winograd4.channels": ("winograd", None, None),
+    "conv.tiles.images": (None, None, None),  # for bf16
 }
 
 

@@ -32,7 +32,7 @@ def test_all_passes_and_algorithms(compared: Comparison) -> None:
     assert names[:4] == ["loops", "im2col", "fourier", "matrix"]
     assert set(names[4:]) == {
         *("conv.direct.images", "conv.winograd2.images", "conv.winograd4.images", "conv.fourier.images"),
-        *("conv.direct.channels", "conv.winograd2.channels", "conv.winograd4.channels"),
+        *("conv.tiles.images", "conv.direct.channels", "conv.winograd2.channels", "conv.winograd4.channels"),
     }
     for rows in compared.rows.values():
         assert [one.name for one in rows] == names

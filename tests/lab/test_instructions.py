@@ -84,7 +84,7 @@ def test_a_pool_with_padding_takes_the_largest_in_its_loop() -> None:
 
 
 def test_a_kernel_without_a_loop() -> None:
-    found = instructions("8x8x3 meanpool2")
+    found = instructions("4x4x3 meanpool2")
     assert "loop" not in found.to_json()
     assert found.loop == () and found.fused == sum(map(fused, found.whole))
     assert found.whole[-1].split()[0].startswith("ret") and count(found.whole) == len(found.whole)

@@ -53,7 +53,7 @@ def runs(easy, tmp_path_factory):
 def ask(runs):
     """Asks a studio that goes on with the run that was stopped, and has not begun yet."""
     training = Training.resumed(runs / "third-1")
-    training.folder = runs / "third-1"
+    training.course.folder = runs / "third-1"
     guard = studio(training, PORT)
     client = TestClient(guard, base_url=guard.origin, follow_redirects=False)
     client.get(f"/?token={guard.token}")

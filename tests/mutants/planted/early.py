@@ -171,7 +171,7 @@ EARLY = [
         index=0,
     ),
     Mutant(
-        "train.trainer:resume",
+        "train.trainer:_resumed",
         "card is not None",
         "False",
         f"{RUNS}::test_it_cannot_be_resumed",

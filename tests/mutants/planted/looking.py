@@ -59,9 +59,9 @@ LOOKING = [
         TRACE + "test_all_numbers_of_a_network_come_to_themselves",
     ),
     Mutant(
-        "look.trace:_before",
-        "not in_place(node.layer)",
-        "in_place(node.layer)",
+        "look.trace:_passes_on",
+        "in_place(node.layer) or at_its_place",
+        "not (in_place(node.layer) or at_its_place)",
         TRACE + "test_an_activation_is_followed_to_its_sum",
     ),
     Mutant(

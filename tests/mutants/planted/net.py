@@ -102,7 +102,7 @@ NET = [
     ),
     Mutant(
         "concrete",
-        "input is None and not given",
+        "not given and (input is None or file_to_begin_with(model) is not None)",
         "True",
         "cli/test_open_lines.py::test_a_run_remembers_the_line_with_nothing_left_open",
     ),

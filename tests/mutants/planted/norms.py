@@ -74,8 +74,8 @@ NORMS = [
     ),
     Mutant(
         "engine.lower.norm:_of_batch",
-        "norm.finish('finish', b.cpu, kernel.tasks, channels, layer.eps, layer.decay)",
-        "norm.finish('finish', b.cpu, kernel.tasks, channels, layer.eps, 1 - layer.decay)",
+        "norm.finish('finish', b.cpu, chunks, channels, layer.eps, layer.decay)",
+        "norm.finish('finish', b.cpu, chunks, channels, layer.eps, 1 - layer.decay)",
         SAMPLE + "test_batch_normalisation_is_the_papers_algorithm[True]",
     ),
     Mutant(

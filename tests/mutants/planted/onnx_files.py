@@ -72,7 +72,7 @@ ONNX_FILES = [
     ),
     Mutant(
         "_difference",
-        "difference <= CLOSE * reached",
+        "difference <= max(CLOSE * reached, TINY)",
         "difference <= 1e-3 * reached",
         MODELS + "test_a_difference_is_an_error",
     ),

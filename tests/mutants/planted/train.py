@@ -59,8 +59,8 @@ TRAIN = [
     ),
     Mutant(
         "Model._golden_scores",
-        "[self.formula_scores(one[None]) for one in x]",
-        "[self.formula_scores(x)]",
+        "[self.formula_scores(x[None], FP32) for x in self.preparation.prepare(images)]",
+        "[self.formula_scores(self.preparation.prepare(images), FP32)]",
         "train/test_model_file.py::test_saving_needs_no_more_memory_than_one_image",
     ),
     Mutant(
@@ -124,7 +124,7 @@ TRAIN = [
         "train/test_data_parts.py::test_the_share_is_the_cards_and_stays_with_the_run",
     ),
     Mutant(
-        "train.trainer:resume",
+        "train.trainer:_resumed",
         "remove(folder.summary)",
         "None",
         "train/test_data_parts.py::test_a_summary_of_an_earlier_end_goes_when_the_run_goes_on",
@@ -184,13 +184,13 @@ TRAIN = [
         "train/test_trouble.py::test_a_network_may_guess_while_the_rate_still_rises",
     ),
     Mutant(
-        "_check_frozen",
+        "check_frozen",
         "still >= {path.rpartition('.')[0] for path in net.weights.params}",
         "False",
         "train/test_training_options.py::test_nothing_is_left_to_train",
     ),
     Mutant(
-        "_check_goals",
+        "check_goals",
         "with_goals(graph, goals)",
         "None",
         "train/test_training_options.py::test_a_loss_with_numbers_that_it_does_not_take_leaves_no_run",
